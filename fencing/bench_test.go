@@ -1,0 +1,92 @@
+package fencing_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+func BenchmarkFromContext(b *testing.B) {
+	for depth := 1; depth <= 16; depth *= 4 {
+		ctx := fencing.NewSourceContext(b.Context(), &liveTerm{now: token(42)})
+		for range depth {
+			ctx = context.WithValue(ctx, new(int), depth)
+		}
+		b.Run(fmt.Sprintf("behind=%d", depth), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, ok := fencing.FromContext(ctx); !ok {
+					b.Fatal("no token")
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkParseToken(b *testing.B) {
+	b.ReportAllocs()
+	text := token(42).String()
+	for b.Loop() {
+		if _, err := fencing.ParseToken(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkMemoryCheck(b *testing.B) {
+	m := newMemory(b, 0)
+	b.Run("current", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := m.Check(b.Context(), token(42)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("current, parallel", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if err := m.Check(b.Context(), token(42)); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	})
+	b.Run("stale", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := m.Check(b.Context(), token(41)); err == nil {
+				b.Fatal("admitted")
+			}
+		}
+	})
+}
+
+func BenchmarkMemoryEnterLeave(b *testing.B) {
+	m := newMemory(b, 0)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, leave, err := m.Enter(b.Context(), token(42))
+		if err != nil {
+			b.Fatal(err)
+		}
+		leave()
+	}
+}
+
+// BenchmarkMemoryAdvance raises the mark each time, with one piece of older work to end and wait for.
+func BenchmarkMemoryAdvance(b *testing.B) {
+	m := newMemory(b, 0)
+	b.ReportAllocs()
+	for epoch := int64(1); b.Loop(); epoch++ {
+		ctx, leave, err := m.Enter(b.Context(), token(epoch))
+		if err != nil {
+			b.Fatal(err)
+		}
+		context.AfterFunc(ctx, leave)
+	}
+}

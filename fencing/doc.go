@@ -1,0 +1,44 @@
+// Package fencing refuses the writes of yesterday's leader.
+//
+// An elector makes one replica active at a time, as long as clocks run at about one rate and processes run at all.
+// A process that is frozen, or a virtual machine that is suspended, between "am I still active?" and the write
+// breaks that: it wakes up minutes later and finishes the write, beside its successor. No lease and no check in the
+// writing process can prevent it. The resource that is written to can, if each write says which term it belongs to:
+//
+//	active n                       guard (mark)                    active n+1
+//	   | Advance(n)  ---------------> n
+//	   | write, n    ---------------> n       ok
+//	   | ... frozen ...               n+1 <-----------  Advance(n+1) |
+//	   |                              n+1     ok <----  write, n+1   |
+//	   | write, n    ---------------> n+1     refused: *StaleError
+//
+// # Token
+//
+// A [Token] is the Lease it belongs to, an epoch that is greater for each later term, and the random id of the term.
+// The elector makes it, puts it into the work's context, and the work passes it on with each write: [FromContext], then a
+// header, a column, a field. The text form is a string in JSON too, so that no reader rounds the epoch.
+//
+// # Guard
+//
+// A [Guard] keeps the highest token it has seen per scope, its high-water mark, and refuses anything lower. The elector
+// announces each new token to its guards before the work starts, so an old active is fenced off from that moment, not
+// only from the successor's first write.
+//
+// Comparing numbers is the easy half. A stale request may pass the comparison, be parked, and take effect after a newer
+// term began. A guard closes that gap by making check and effect one atomic step, as a database transaction does, or
+// by following work in flight, as [Memory.Enter] does: a newer token ends older work and waits for it before it is admitted.
+//
+// # What is not guaranteed
+//
+//   - Effects that pass no guard are not fenced: an e-mail, a request to a service that ignores tokens.
+//   - A guard is as durable as its store. [Memory] forgets on restart; a restored database has an old mark. Until the
+//     current term is announced again, such a guard may admit an old token.
+//   - Work that ignores its context delays its successor: the guard waits and answers [ErrUnavailable], and
+//     never admits both.
+//   - Tokens are not secrets and prove nothing about the sender. Whoever may reach a guard can present any epoch.
+//
+// # Sources
+//
+// Burrows, "The Chubby lock service for loosely-coupled distributed systems" (2006), section 2.4: sequencers.
+// Kleppmann, "How to do distributed locking" (2016): fencing tokens, and why a lease alone is not enough.
+package fencing

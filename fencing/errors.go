@@ -1,0 +1,52 @@
+package fencing
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Guards return these errors, wrapped. Test for them with [errors.Is].
+var (
+	// ErrStale: the guard has admitted a newer term. Do not retry with this token: its term is over, or the API server
+	// went back in time. [errors.As] with a *[StaleError] gives the mark that won.
+	ErrStale = errors.New("fencing: stale token")
+
+	// ErrConflict: another term with the same epoch came first. Do not retry: a later term, with a greater epoch, settles it.
+	// [errors.As] with a *[ConflictError] gives both tokens.
+	ErrConflict = errors.New("fencing: another term has this epoch")
+
+	// ErrMissing: no token where one is required. Do not retry; the caller does not run inside a term.
+	ErrMissing = errors.New("fencing: no token")
+
+	// ErrUnavailable: the guard could not decide, or could not yet make sure that older work has ended. Nothing was
+	// admitted. Retry with the same token for as long as the term is valid.
+	ErrUnavailable = errors.New("fencing: guard unavailable")
+
+	// ErrMalformed: a token or scope breaks a rule of [Token]. Do not retry; it is a bug, or the token was damaged on its way.
+	ErrMalformed = errors.New("fencing: malformed token")
+
+	// ErrScope: the token is of another scope than the one it was presented for. Do not retry; it is a wiring mistake.
+	ErrScope = errors.New("fencing: wrong scope")
+)
+
+// StaleError is the [ErrStale] that says which token won. Presented was refused, or ended while its work was in flight;
+// HighWater is the highest token the guard had admitted at that moment.
+type StaleError struct{ Presented, HighWater Token }
+
+func (e *StaleError) Error() string { return refusal(ErrStale, e.Presented, e.HighWater) }
+
+// Is reports whether target is [ErrStale].
+func (e *StaleError) Is(target error) bool { return target == ErrStale }
+
+// ConflictError is the [ErrConflict] that says which term came first. Presented was refused; HighWater has the same
+// epoch and another term, and was admitted earlier.
+type ConflictError struct{ Presented, HighWater Token }
+
+func (e *ConflictError) Error() string { return refusal(ErrConflict, e.Presented, e.HighWater) }
+
+// Is reports whether target is [ErrConflict].
+func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
+
+func refusal(why error, presented, highWater Token) string {
+	return fmt.Sprintf("%v: presented %v, high-water mark %v", why, presented, highWater)
+}

@@ -1,0 +1,183 @@
+package fencing
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+)
+
+// MemoryConfig configures a [Memory] guard. The zero value is ready to use.
+type MemoryConfig struct {
+	// Drain bounds how long a newer token waits for the work in flight of older ones, per call; the context of the call
+	// may end the wait sooner. Zero means 5 s; negative is an error. Longer than what a request needs to notice the end
+	// of its context is enough; too short only costs retries, never safety.
+	Drain time.Duration
+}
+
+// Memory is a [Guard] for a resource that this process owns alone, such as a file or a device, or everything behind
+// one HTTP server. It also follows work in flight: see [Memory.Enter]. Make one with [NewMemory]; all methods are safe
+// for concurrent use.
+//
+// It forgets its marks when the process ends, so an old token may be the first one a new process sees. It is then
+// admitted until the current term is announced again. Where that matters, call Advance with a mark kept elsewhere
+// before serving, or use a guard whose store is the resource itself.
+//
+// Scopes are never forgotten while the process lives, about 1 KiB each at most. Let only authenticated callers present
+// tokens: whoever presents a high epoch locks the others out.
+type Memory struct {
+	drain time.Duration
+
+	mu     sync.Mutex // held for map and field access only: never while waiting or calling out
+	fences map[string]*fence
+}
+
+var _ Guard = (*Memory)(nil)
+
+// fence is the state of one scope.
+type fence struct {
+	mark    Token
+	current map[*work]struct{} // in flight, admitted with mark
+	older   map[*work]struct{} // in flight, admitted below mark: ended, has not left yet
+	changed chan struct{}      // closed when mark rises or older empties; nil when nobody waits
+}
+
+// work is one effect in flight.
+type work struct {
+	token  Token
+	cancel context.CancelCauseFunc
+}
+
+// NewMemory returns a guard without marks. It fails when cfg.Drain is negative.
+func NewMemory(cfg MemoryConfig) (*Memory, error) {
+	if cfg.Drain < 0 {
+		return nil, fmt.Errorf("fencing: MemoryConfig.Drain is %v, must not be negative", cfg.Drain)
+	}
+	return &Memory{drain: cmp.Or(cfg.Drain, 5*time.Second), fences: make(map[string]*fence)}, nil
+}
+
+// Advance raises the mark to t, ends the work in flight of older tokens and waits for it. See [Guard].
+// It fails with [ErrUnavailable] when that work has not left within Drain, or before ctx ended: retry.
+func (m *Memory) Advance(ctx context.Context, t Token) error { return m.admit(ctx, t, nil) }
+
+// Check is [Memory.Advance]: both admit exactly the mark and what is newer. With the current token and no older work in
+// flight it neither blocks nor allocates, nor does it look at ctx. An effect that follows Check is not followed: prefer Enter.
+func (m *Memory) Check(ctx context.Context, t Token) error { return m.admit(ctx, t, nil) }
+
+// HighWater returns the mark of a scope, which is the zero Token for one never seen.
+func (m *Memory) HighWater(_ context.Context, scope string) (Token, error) {
+	if err := validateScope(scope); err != nil {
+		return Token{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if f := m.fences[scope]; f != nil {
+		return f.mark, nil
+	}
+	return Token{}, nil
+}
+
+// Enter is Check for an effect that takes time: it is in flight until leave is called. When a newer token arrives
+// meanwhile, the returned context ends, and the newer token is admitted only after leave. So no effect made between
+// Enter and leave can land after a call with a newer token returned nil, however long it was parked on the way.
+//
+// The returned context is a child of ctx, carries t, and also ends with leave. When a newer token ended it,
+// [context.Cause] is a [*StaleError] that also satisfies errors.Is(err, context.Canceled).
+//
+// Call leave when the effect has happened or never will; it does not block and may be called more than once. Not calling
+// it locks out every later term. Work in flight must not present a newer token itself: that would wait for itself.
+// On error the other results are nil; errors are those of Check.
+func (m *Memory) Enter(ctx context.Context, t Token) (_ context.Context, leave func(), _ error) {
+	workCtx, cancel := context.WithCancelCause(NewContext(ctx, t))
+	w := &work{token: t, cancel: cancel}
+	if err := m.admit(ctx, t, w); err != nil {
+		cancel(err)
+		return nil, nil, err
+	}
+	return workCtx, func() { cancel(nil); m.leave(w) }, nil
+}
+
+// admit returns nil once t is the mark and no older work is in flight; w, if any, is then counted as in flight.
+func (m *Memory) admit(ctx context.Context, t Token, w *work) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	for { // the second round decides: the change was a newer mark, or older work is gone and cannot come back
+		ended, changed, err := m.decide(t, w)
+		for w := range ended {
+			w.cancel(fmt.Errorf("%w: %w", &StaleError{Presented: w.token, HighWater: t}, context.Canceled))
+		}
+		if changed == nil {
+			return err
+		}
+		if err := m.wait(ctx, changed); err != nil {
+			return err
+		}
+	}
+}
+
+// decide compares t with the mark and raises that if t is newer. The work that this makes older is returned, to be
+// ended without the mutex. While any older work is in flight, changed tells when to ask again; nil means decided.
+func (m *Memory) decide(t Token, w *work) (ended map[*work]struct{}, changed <-chan struct{}, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f := m.fences[t.Scope]
+	if f == nil {
+		f = &fence{mark: t, current: make(map[*work]struct{}), older: make(map[*work]struct{})}
+		m.fences[t.Scope] = f
+	}
+	order, err := Compare(t, f.mark)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case order < 0:
+		return nil, nil, &StaleError{Presented: t, HighWater: f.mark}
+	case order > 0:
+		ended = f.current
+		f.mark, f.current = t, make(map[*work]struct{})
+		maps.Copy(f.older, ended)
+		f.wake()
+	}
+	if len(f.older) > 0 {
+		if f.changed == nil {
+			f.changed = make(chan struct{})
+		}
+		return ended, f.changed, nil
+	}
+	if w != nil {
+		f.current[w] = struct{}{}
+	}
+	return ended, nil, nil
+}
+
+func (m *Memory) wait(ctx context.Context, changed <-chan struct{}) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, m.drain, fmt.Errorf("waited %v", m.drain))
+	defer cancel()
+	select {
+	case <-changed:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: work of older tokens is still in flight: %w", ErrUnavailable, context.Cause(ctx))
+	}
+}
+
+func (m *Memory) leave(w *work) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f := m.fences[w.token.Scope]
+	delete(f.current, w)
+	delete(f.older, w)
+	if len(f.older) == 0 {
+		f.wake()
+	}
+}
+
+// wake lets everyone who waits look again.
+func (f *fence) wake() {
+	if f.changed != nil {
+		close(f.changed)
+		f.changed = nil
+	}
+}

@@ -1,0 +1,127 @@
+package fencing
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+)
+
+const (
+	maxScope  = 63 + 1 + 253 // namespace, slash, name: the API server's own limits
+	termChars = 32           // 128 bits in hexadecimal
+	maxText   = maxScope + len("@") + len("9223372036854775807") + len(".") + termChars
+)
+
+// Token identifies one term: one uninterrupted stretch in which one replica was active.
+// It is a comparable value; two tokens are of the same term exactly when they are equal.
+//
+// The zero Token means "no token". It is never valid and no guard admits it.
+type Token struct {
+	// Scope names what is fenced: namespace/name of the Lease. Epochs of different scopes are not comparable.
+	// 1 to 317 bytes of printable ASCII without space and without @ " \ , and ; so that it fits headers and text unquoted.
+	Scope string
+
+	// Epoch orders the terms of a scope: a later term has a greater one. At least 1.
+	Epoch int64
+
+	// Term is a random id that tells apart two terms with one epoch, which can only appear after the API server was
+	// restored from an old copy. Exactly 32 lower-case hexadecimal digits (128 bits).
+	Term string
+}
+
+// IsZero reports whether t is the zero Token.
+func (t Token) IsZero() bool { return t == Token{} }
+
+// Validate returns nil for a well-formed token, [ErrMissing] for the zero Token, and otherwise an error that wraps
+// [ErrMalformed] and names the first bad field, its value and the rule.
+func (t Token) Validate() error {
+	switch {
+	case t.IsZero():
+		return ErrMissing
+	case t.Epoch < 1:
+		return fmt.Errorf("%w: Epoch is %d, must be at least 1", ErrMalformed, t.Epoch)
+	case len(t.Term) != termChars || strings.Trim(t.Term, "0123456789abcdef") != "":
+		return fmt.Errorf("%w: Term is %.40q, must be %d lower-case hexadecimal digits", ErrMalformed, t.Term, termChars)
+	}
+	return validateScope(t.Scope)
+}
+
+func validateScope(s string) error {
+	if s == "" || len(s) > maxScope || strings.ContainsFunc(s, notScope) {
+		return fmt.Errorf("%w: Scope is %.40q of %d bytes, must be 1 to %d bytes of printable ASCII without space and without any of %s",
+			ErrMalformed, s, len(s), maxScope, `@ " \ , ;`)
+	}
+	return nil
+}
+
+func notScope(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`@"\,;`, r) }
+
+// String returns the text form, or "none" for the zero Token. It does not validate.
+func (t Token) String() string {
+	if t.IsZero() {
+		return "none"
+	}
+	return t.Scope + "@" + strconv.FormatInt(t.Epoch, 10) + "." + t.Term
+}
+
+// LogValue makes a token one readable string in log/slog.
+func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// MarshalText returns the text form: scope@epoch.term, for example
+//
+//	shop/invoicer@42.9f86d081884c7d659a2feaa0c55ad015
+//
+// In JSON a token is therefore a string, which also readers whose numbers are doubles (exact up to 2^53 only) keep
+// without loss. Zero and malformed tokens are an error, as in [Token.Validate]: writing nothing where a token is
+// expected would look like an unfenced request. Give optional JSON fields the type *Token, or the option omitzero.
+func (t Token) MarshalText() ([]byte, error) {
+	if err := t.Validate(); err != nil {
+		return nil, err
+	}
+	return []byte(t.String()), nil
+}
+
+// UnmarshalText is [ParseToken]. On error t keeps its value.
+func (t *Token) UnmarshalText(text []byte) error {
+	parsed, err := ParseToken(string(text))
+	if err == nil {
+		*t = parsed
+	}
+	return err
+}
+
+// ParseToken reads the text form of a token. It is strict: it accepts exactly the strings that [Token.MarshalText]
+// writes, so no two texts mean one token. Everything else, the empty string too, is an error that wraps [ErrMalformed].
+func ParseToken(s string) (Token, error) {
+	if len(s) > maxText {
+		return Token{}, fmt.Errorf("%w: text %.40q... has %d bytes, must have at most %d", ErrMalformed, s, len(s), maxText)
+	}
+	scope, rest, _ := strings.Cut(s, "@")
+	digits, term, _ := strings.Cut(rest, ".")
+	epoch, err := strconv.ParseInt(digits, 10, 64)
+	t := Token{Scope: scope, Epoch: epoch, Term: term}
+	if err != nil || t.String() != s { // the second finds missing separators, signs and leading zeros
+		return Token{}, fmt.Errorf("%w: text is %q, must be scope@epoch.term, with epoch a decimal from 1 to 2^63-1 without sign or leading zeros",
+			ErrMalformed, s)
+	}
+	if err := t.Validate(); err != nil {
+		return Token{}, err
+	}
+	return t, nil
+}
+
+// Compare returns -1, 0 or +1 as the term of a is older than, the same as, or newer than that of b. It fails with
+// [ErrScope] when the scopes differ, and with a [*ConflictError] (a presented, b the mark) when the epochs are equal and
+// the terms are not; the int is then 0. It does not validate its arguments.
+func Compare(a, b Token) (int, error) {
+	if a.Scope != b.Scope {
+		return 0, fmt.Errorf("%w: %q and %q", ErrScope, a.Scope, b.Scope)
+	}
+	order := cmp.Compare(a.Epoch, b.Epoch)
+	if order == 0 && a.Term != b.Term {
+		return 0, &ConflictError{Presented: a, HighWater: b}
+	}
+	return order, nil
+}

@@ -1,0 +1,130 @@
+package lease
+
+import (
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Kinds of failed request. A [*RequestError] wraps exactly one of them and the
+// client's own error.
+var (
+	// ErrConflict: the compare-and-swap failed, someone else wrote first. The
+	// write did not happen. List, then decide again.
+	ErrConflict = errors.New("lease changed since it was read")
+	// ErrForbidden: RBAC or admission denied the verb. The write did not
+	// happen. Retry only if the verb was allowed before.
+	ErrForbidden = errors.New("forbidden")
+	// ErrNoNamespace: the Lease's namespace does not exist. Not worth a retry.
+	ErrNoNamespace = errors.New("namespace does not exist")
+	// ErrRejected: the server found the request invalid. Not worth a retry.
+	ErrRejected = errors.New("rejected by the API server")
+	// ErrUnavailable: no answer, or one that proves nothing (timeout, reset,
+	// 429, 5xx). A write may or may not have happened. Retry.
+	ErrUnavailable = errors.New("API server unavailable")
+)
+
+var (
+	// ErrLate: an acquire was acknowledged after its validity had passed.
+	// Nothing may start on it. Stand by; take over as a new term.
+	ErrLate = errors.New("acquire acknowledged too late to start on")
+	// ErrEpochExhausted: the next fencing epoch would overflow an int64. No
+	// retry helps; the message names the source of the number to be lowered.
+	ErrEpochExhausted = errors.New("fencing epoch exhausted")
+	// ErrLost is what every [*LostError] is.
+	ErrLost = errors.New("term lost")
+)
+
+// FieldError is a refused setting.
+type FieldError struct {
+	Field string // name of the field
+	Value any    // what it was set to
+	Rule  string // the rule it breaks, with the other number in it
+}
+
+func (e *FieldError) Error() string {
+	if s, ok := e.Value.(string); ok {
+		return fmt.Sprintf("%s %q %s", e.Field, s, e.Rule)
+	}
+	return fmt.Sprintf("%s %v %s", e.Field, e.Value, e.Rule)
+}
+
+// RequestError is a failed request on the Lease. errors.Is finds its kind and
+// the client's error.
+type RequestError struct {
+	Verb string // API verb: list, watch, create or update
+	Kind error  // one of ErrConflict, ErrForbidden, ErrNoNamespace, ErrRejected, ErrUnavailable
+	Err  error  // what the client returned
+}
+
+func (e *RequestError) Error() string {
+	return fmt.Sprintf("%s lease: %v: %v", e.Verb, e.Kind, e.Err)
+}
+
+// Unwrap returns the kind and the client's error.
+func (e *RequestError) Unwrap() []error { return []error{e.Kind, e.Err} }
+
+// Loss says how a term was seen to be over.
+type Loss string
+
+// The definite losses: the record proves them, no deadline needs to pass.
+const (
+	LossTaken   Loss = "taken"   // the record names another holder or term
+	LossCleared Loss = "cleared" // the record names no holder
+	LossDeleted Loss = "deleted" // the Lease is gone, or another one has its name
+	LossFenced  Loss = "fenced"  // the record carries a higher epoch than ours
+)
+
+// LostError is the proof, seen in the Lease, that a term is over.
+// errors.Is(err, ErrLost) holds.
+type LostError struct {
+	Loss   Loss
+	Record Record // what was seen
+}
+
+func (e *LostError) Error() string {
+	switch e.Loss {
+	case LossTaken:
+		return fmt.Sprintf("term lost: taken by %q", e.Record.Holder())
+	case LossCleared:
+		return "term lost: holder cleared from the Lease"
+	case LossFenced:
+		return "term lost: Lease carries a higher fencing epoch"
+	default:
+		return "term lost: Lease deleted"
+	}
+}
+
+// Is reports whether target is ErrLost.
+func (e *LostError) Is(target error) bool { return target == ErrLost }
+
+// requestError classifies what the client returned; nil stays nil.
+func requestError(verb string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &RequestError{Verb: verb, Kind: kindOf(err), Err: err}
+}
+
+func kindOf(err error) error {
+	switch {
+	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
+		return ErrConflict
+	case apierrors.IsForbidden(err):
+		return ErrForbidden
+	case apierrors.IsNotFound(err):
+		if status := apierrors.APIStatus(nil); errors.As(err, &status) {
+			if d := status.Status().Details; d != nil && d.Kind == "namespaces" {
+				return ErrNoNamespace
+			}
+		}
+		return ErrConflict // the Lease we meant to update is gone
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsMethodNotSupported(err),
+		apierrors.ReasonForError(err) == metav1.StatusReasonUnsupportedMediaType:
+		return ErrRejected
+	default:
+		return ErrUnavailable
+	}
+}

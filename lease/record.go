@@ -1,0 +1,203 @@
+package lease
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	coordv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// Domain is the prefix of every annotation and label hotseat writes.
+const Domain = "hotseat-go.github.io/"
+
+// Annotations on the Lease. Acquiring writes the first three in the same
+// compare-and-swap as the holder; every renewal writes them again.
+const (
+	AnnotationEpoch  = Domain + "fencing-epoch"  // decimal int64, only ever grows
+	AnnotationTerm   = Domain + "fencing-term"   // 32 hex digits, one random value per term
+	AnnotationHolder = Domain + "fencing-holder" // spec.holderIdentity at the time of that write
+	// AnnotationReleased is set by a release, to the renewTime it wrote: the
+	// proof that the holder itself gave the Lease up. A holder cleared by hand
+	// leaves no such mark, and may still be at work.
+	AnnotationReleased = Domain + "fencing-released"
+)
+
+// Record is an immutable snapshot of a Lease, or of its absence (the zero
+// Record). Safe for concurrent use.
+type Record struct {
+	lease *coordv1.Lease // never modified
+}
+
+// NewRecord returns a snapshot of l; nil makes the zero Record.
+func NewRecord(l *coordv1.Lease) Record { return Record{l.DeepCopy()} }
+
+// Lease returns a copy of the object, nil for the zero Record.
+func (r Record) Lease() *coordv1.Lease { return r.lease.DeepCopy() }
+
+// Exists reports whether there is a Lease.
+func (r Record) Exists() bool { return r.lease != nil }
+
+// Scope is what tokens of this Lease are compared within: namespace/name.
+func (r Record) Scope() string {
+	if r.lease == nil {
+		return ""
+	}
+	return r.lease.Namespace + "/" + r.lease.Name
+}
+
+// UID of the object.
+func (r Record) UID() types.UID {
+	if r.lease == nil {
+		return ""
+	}
+	return r.lease.UID
+}
+
+// ResourceVersion of the object.
+func (r Record) ResourceVersion() string {
+	if r.lease == nil {
+		return ""
+	}
+	return r.lease.ResourceVersion
+}
+
+// Holder is spec.holderIdentity; empty when nobody holds the Lease.
+func (r Record) Holder() string {
+	if r.lease == nil || r.lease.Spec.HolderIdentity == nil {
+		return ""
+	}
+	return *r.lease.Spec.HolderIdentity
+}
+
+// Duration is the lease duration its last writer asked for, 0 if there is none.
+func (r Record) Duration() time.Duration {
+	if r.lease == nil || r.lease.Spec.LeaseDurationSeconds == nil {
+		return 0
+	}
+	return time.Duration(*r.lease.Spec.LeaseDurationSeconds) * time.Second
+}
+
+// Transitions is spec.leaseTransitions: a diagnostic count of holder changes,
+// never a fencing token.
+func (r Record) Transitions() int32 {
+	if r.lease == nil || r.lease.Spec.LeaseTransitions == nil {
+		return 0
+	}
+	return *r.lease.Spec.LeaseTransitions
+}
+
+// AcquireTime is when, by the holder's wall clock, the term began; for people.
+func (r Record) AcquireTime() time.Time {
+	if r.lease == nil {
+		return time.Time{}
+	}
+	return timeOf(r.lease.Spec.AcquireTime)
+}
+
+// RenewTime is when, by the holder's wall clock, it last renewed; for people.
+func (r Record) RenewTime() time.Time {
+	if r.lease == nil {
+		return time.Time{}
+	}
+	return timeOf(r.lease.Spec.RenewTime)
+}
+
+func timeOf(t *metav1.MicroTime) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.Time
+}
+
+// Epoch is the fencing epoch written on the Lease, whoever holds it now; 0 if
+// there is none. An annotation that is no epoch is reported and counts as none.
+func (r Record) Epoch() (int64, error) {
+	text := r.annotation(AnnotationEpoch)
+	if text == "" {
+		return 0, nil
+	}
+	epoch, err := parseEpoch(text)
+	if err != nil {
+		return 0, fmt.Errorf("annotation %s: %w", AnnotationEpoch, err)
+	}
+	return epoch, nil
+}
+
+// Term is the id of the last fenced term written on the Lease, maybe empty.
+func (r Record) Term() string { return r.annotation(AnnotationTerm) }
+
+// Token returns the current holder's fencing token. There is none while nobody
+// holds the Lease, or while the holder did not write the annotations (another
+// elector's), or when they were tampered with.
+func (r Record) Token() (fencing.Token, bool) {
+	epoch, err := r.Epoch()
+	if err != nil || epoch == 0 || r.Holder() == "" || r.annotation(AnnotationHolder) != r.Holder() {
+		return fencing.Token{}, false
+	}
+	token := fencing.Token{Scope: r.Scope(), Epoch: epoch, Term: r.Term()}
+	return token, token.Validate() == nil
+}
+
+// Released reports whether the last holder itself released the Lease, after
+// its work had returned.
+func (r Record) Released() bool {
+	return r.Exists() && r.Holder() == "" && r.lease.Spec.RenewTime != nil &&
+		r.annotation(AnnotationReleased) == releaseMark(r.RenewTime())
+}
+
+// untouched reports whether no elector ever wrote the Lease: it was shipped in
+// a manifest.
+func (r Record) untouched() bool {
+	return r.Exists() && r.Holder() == "" && r.lease.Spec.AcquireTime == nil && r.lease.Spec.RenewTime == nil &&
+		r.annotation(AnnotationEpoch) == "" && r.annotation(AnnotationTerm) == ""
+}
+
+// foreignRelease reports whether the record looks as client-go's elector leaves
+// it on release: no holder, one second, both times new and equal.
+func (r Record) foreignRelease() bool {
+	return r.Exists() && r.Holder() == "" && r.Duration() == time.Second &&
+		!r.RenewTime().IsZero() && r.RenewTime().Equal(r.AcquireTime())
+}
+
+// sameClaim reports whether both records make the same claim: holder, term,
+// times and duration. Labels and other annotations do not matter.
+func (r Record) sameClaim(o Record) bool {
+	return r.Exists() == o.Exists() && r.UID() == o.UID() && r.Holder() == o.Holder() && r.Term() == o.Term() &&
+		r.Duration() == o.Duration() && r.AcquireTime().Equal(o.AcquireTime()) && r.RenewTime().Equal(o.RenewTime())
+}
+
+func (r Record) annotation(key string) string {
+	if r.lease == nil {
+		return ""
+	}
+	return r.lease.Annotations[key]
+}
+
+func releaseMark(t time.Time) string { return t.UTC().Format(metav1.RFC3339Micro) }
+
+// parseEpoch accepts what hotseat writes and nothing else: 1..MaxInt64 in
+// decimal, no sign, no leading zero, no space.
+func parseEpoch(text string) (int64, error) {
+	if len(text) > len(strconv.Itoa(math.MaxInt64)) || text == "" || text[0] < '1' || text[0] > '9' {
+		return 0, fmt.Errorf("%.40q is not a decimal from 1 to %d", text, math.MaxInt64)
+	}
+	epoch, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%.40q is not a decimal from 1 to %d", text, math.MaxInt64)
+	}
+	return epoch, nil
+}
+
+// Newer reports whether resource version a is provably newer than b. Equal,
+// older and incomparable versions are not.
+func Newer(a, b string) bool {
+	order, err := resourceversion.CompareResourceVersion(a, b)
+	return err == nil && order > 0
+}

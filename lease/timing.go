@@ -1,0 +1,116 @@
+package lease
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Defaults of [Timing]. The first three are client-go's
+// (tools/leaderelection), so that operators meet the numbers they know.
+const (
+	DefaultLeaseDuration = 15 * time.Second
+	DefaultRenewDeadline = 10 * time.Second
+	DefaultRetryPeriod   = 2 * time.Second
+	DefaultMaxClockDrift = 0.05
+
+	// MinLeaseDuration is the shortest lease a Lease object can carry safely:
+	// its duration is in whole seconds, and at one second a standby cannot
+	// tell a renewal from none (measured on client-go: thefts from a live
+	// holder at 1 s, none at 2 s).
+	MinLeaseDuration = 2 * time.Second
+	maxLeaseDuration = math.MaxInt32 * time.Second // spec.leaseDurationSeconds is an int32
+)
+
+// Timing is the arithmetic of one Lease. The zero value of a field means its
+// default. A Timing is immutable once in use.
+//
+// With k = 1 + MaxClockDrift, work must return within the stop budget
+// S = LeaseDuration/k - RenewDeadline of its context's end. Then: the last
+// acknowledged write was sent at s and committed at c >= s; work has stopped by
+// s + RenewDeadline + S; a standby's wait began when it observed that write,
+// o >= c, and lasts LeaseDuration on its clock. On one clock the gap is at
+// least LeaseDuration/k - RenewDeadline - S = 0, for any delay of any answer.
+type Timing struct {
+	// LeaseDuration (L) is how long a standby waits after the last change it
+	// observed before it takes over, and is written to the Lease. Whole
+	// seconds, at least [MinLeaseDuration]. Default 15 s. Longer rides out
+	// longer API outages; a crash is noticed that much later.
+	LeaseDuration time.Duration
+	// RenewDeadline (R) is how long a term stays valid after the sending of
+	// its last acknowledged write. Less than LeaseDuration/k. Default 10 s.
+	RenewDeadline time.Duration
+	// RetryPeriod (P) is the time between renewals, and between polls where
+	// watching is forbidden. Less than RenewDeadline. Default 2 s.
+	RetryPeriod time.Duration
+	// MaxClockDrift bounds how much faster one machine's clock may run than
+	// another's, as a fraction: 0.05 is 5 %, far beyond the 500 ppm (0.0005) NTP
+	// will slew. At most 1. Default 0.05.
+	MaxClockDrift float64
+}
+
+// WithDefaults returns t with zero fields set to their defaults.
+func (t Timing) WithDefaults() Timing {
+	if t.LeaseDuration == 0 {
+		t.LeaseDuration = DefaultLeaseDuration
+	}
+	if t.RenewDeadline == 0 {
+		t.RenewDeadline = DefaultRenewDeadline
+	}
+	if t.RetryPeriod == 0 {
+		t.RetryPeriod = DefaultRetryPeriod
+	}
+	if t.MaxClockDrift == 0 {
+		t.MaxClockDrift = DefaultMaxClockDrift
+	}
+	return t
+}
+
+// StopBudget is how long work may take to return after its context ended, S in
+// the proof above. Call it on a valid Timing.
+func (t Timing) StopBudget() time.Duration { return t.usable() - t.RenewDeadline }
+
+// usable is L/k: the part of a lease that is over on every clock before a
+// standby's wait is.
+func (t Timing) usable() time.Duration {
+	return time.Duration(float64(t.LeaseDuration) / (1 + t.MaxClockDrift))
+}
+
+// RequestTimeout is the deadline of one request: a quarter of RenewDeadline, so
+// that several attempts fit into a term's validity.
+func (t Timing) RequestTimeout() time.Duration { return t.RenewDeadline / 4 }
+
+// Validate returns nil if the proof above holds and a Lease can carry the
+// values, else every violated rule, joined; each is a [*FieldError].
+// It judges the values as they are: call [Timing.WithDefaults] first.
+func (t Timing) Validate() error {
+	var errs []error
+	refuse := func(field string, value any, format string, args ...any) {
+		errs = append(errs, &FieldError{Field: field, Value: value, Rule: fmt.Sprintf(format, args...)})
+	}
+	switch {
+	case t.LeaseDuration < MinLeaseDuration:
+		refuse("LeaseDuration", t.LeaseDuration, "must be at least %v", MinLeaseDuration)
+	case t.LeaseDuration%time.Second != 0:
+		refuse("LeaseDuration", t.LeaseDuration, "must be whole seconds: a Lease carries no fraction")
+	case t.LeaseDuration > maxLeaseDuration:
+		refuse("LeaseDuration", t.LeaseDuration, "must be at most %v: a Lease carries an int32 of seconds", maxLeaseDuration)
+	}
+	if t.RetryPeriod <= 0 {
+		refuse("RetryPeriod", t.RetryPeriod, "must be positive")
+	}
+	if t.RenewDeadline <= 0 {
+		refuse("RenewDeadline", t.RenewDeadline, "must be positive")
+	}
+	if t.RetryPeriod >= t.RenewDeadline {
+		refuse("RetryPeriod", t.RetryPeriod, "must be less than RenewDeadline %v", t.RenewDeadline)
+	}
+	if !(t.MaxClockDrift >= 0 && t.MaxClockDrift <= 1) { // also refuses NaN
+		refuse("MaxClockDrift", t.MaxClockDrift, "must be between 0 and 1")
+	} else if t.RenewDeadline >= t.usable() {
+		refuse("RenewDeadline", t.RenewDeadline, "must be less than LeaseDuration/(1+MaxClockDrift) = %v/%v = %v",
+			t.LeaseDuration, 1+t.MaxClockDrift, t.usable())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,130 @@
+package lease
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	"github.com/hotseat-go/hotseat/internal/elapsed"
+)
+
+// Clock and Instant measure this machine's elapsed time, suspended time
+// included; the zero Clock is the machine's. See internal/elapsed.
+type (
+	Clock   = elapsed.Clock
+	Instant = elapsed.Instant
+)
+
+// Observation is one look at the Lease.
+type Observation struct {
+	Record Record
+	// Asked is when the look was sent, At when its answer had arrived. For a
+	// watch event both are its arrival.
+	Asked, At Instant
+	// ResourceVersion of the store at the look: the List's or the event's.
+	ResourceVersion string
+	// Listed says that it is a linearizable LIST's answer and not a watch
+	// event, which may be old.
+	Listed bool
+}
+
+// View is what one process knows of a Lease from everything it observed: the
+// last observation, and until when an earlier holder may still be at work. It
+// is an immutable value; the zero View knows nothing.
+type View struct {
+	known   bool
+	last    Observation
+	doubted bool // a List is needed before anything is done on last
+	since   Instant
+	owed    time.Duration // how long after since the claims seen so far may last
+	epoch   int64
+}
+
+// Known reports whether anything was observed yet.
+func (v View) Known() bool { return v.known }
+
+// Last is the last observation taken in; zero if there was none.
+func (v View) Last() Observation { return v.last }
+
+// Record is the last one observed.
+func (v View) Record() Record { return v.last.Record }
+
+// Epoch is the highest fencing epoch ever observed.
+func (v View) Epoch() int64 { return v.epoch }
+
+// FreeAt is when every claim observed so far has run out on this machine's
+// clock. It may be in the past.
+func (v View) FreeAt() Instant { return v.since.Add(v.owed) }
+
+// Doubt returns the view for which only a List will do: a compare-and-swap on
+// its record failed.
+func (v View) Doubt() View {
+	v.doubted = true
+	return v
+}
+
+// Observe returns the view after o. leaseDuration is our own, used where no
+// holder's is written.
+//
+// What is provably not newer than the last observation is dropped; an event of
+// which neither can be told casts doubt, for a List to settle.
+//
+// A changed record proves that its predecessor ended only if the holder itself
+// released it, or a later epoch took over by these same rules. Any other change
+// (an edit, a deletion, another elector) may have happened under a holder that
+// is cut off and still at work: whatever that one was owed counts again from
+// now, because its last renewal may be as young as the change.
+func (v View) Observe(o Observation, leaseDuration time.Duration) View {
+	if v.known {
+		order, err := resourceversion.CompareResourceVersion(o.ResourceVersion, v.last.ResourceVersion)
+		switch {
+		case o.Listed && o.Asked.After(v.last.At): // newer whatever its version: the store may have been restored
+		case err != nil && !o.Listed:
+			return v.Doubt()
+		case err == nil && (order < 0 || order == 0 && !o.Listed):
+			return v
+		}
+	}
+	next := v
+	next.known, next.last, next.doubted = true, o, false
+	if epoch, err := o.Record.Epoch(); err == nil {
+		next.epoch = max(v.epoch, epoch)
+	}
+	if v.known && o.Record.sameClaim(v.Record()) {
+		return next
+	}
+	next.since = o.At
+	next.owed = claimDuration(o.Record, leaseDuration)
+	if v.known && !v.endsByProtocol(o.Record) {
+		next.owed = max(next.owed, v.owed)
+	}
+	return next
+}
+
+// claimDuration is how long the claim made by r, on its own, may last.
+func claimDuration(r Record, leaseDuration time.Duration) time.Duration {
+	switch {
+	case r.Released(), r.untouched():
+		return 0
+	case r.Duration() > 0:
+		return r.Duration()
+	default: // missing, or held for a time it does not say
+		return leaseDuration
+	}
+}
+
+// endsByProtocol reports whether r proves that the claim in v is over.
+func (v View) endsByProtocol(r Record) bool {
+	if v.Record().Exists() && !Newer(r.ResourceVersion(), v.Record().ResourceVersion()) {
+		return false // the store went back in time
+	}
+	if r.Released() {
+		epoch, err := r.Epoch()
+		return err == nil && epoch >= v.epoch // else an old object was restored
+	}
+	if r.foreignRelease() {
+		return true
+	}
+	token, ok := r.Token()
+	return ok && token.Epoch > v.epoch
+}

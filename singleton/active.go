@@ -1,0 +1,131 @@
+package singleton
+
+import (
+	"context"
+	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+// term holds the Lease from its acquisition until work has returned and the
+// Lease is released, lost, or left to expire. done says that Run is over.
+func (r *run) term(claim lease.Claim) (done bool, err error) {
+	t := newTerm(context.WithoutCancel(r.ctx), &r.config, claim)
+	dog := guardTerm(t)
+	k := r.keep(t, claim)
+	worker := r.startWork(t)
+
+	r.setState(StateActive, t)
+	r.metrics.started(claim)
+	out := r.active(k, worker)
+	if out == nil {
+		r.setState(StateDraining, t)
+		out = r.draining(k, worker)
+	}
+	dog.stop()
+	k.stop()
+	return r.finish(k, out)
+}
+
+// active keeps the term until its context ends; then it returns nil. If work
+// returned before, it returns the outcome.
+func (r *run) active(k *keeper, w *worker) *outcome {
+	for {
+		select {
+		case <-k.term.ctx.Done():
+			return nil
+		case <-r.ctx.Done():
+			k.term.end(&EndError{Reason: ReasonShutdown})
+		case out := <-w.done:
+			return &out
+		case panicked := <-r.hooks.bad:
+			k.term.end(&EndError{Reason: ReasonPanicked, Err: panicked})
+		case seen := <-r.observer.seen:
+			k.observed(seen)
+		case <-k.due.C:
+			k.renew()
+		case a := <-k.answers:
+			k.answered(a)
+		case request := <-k.term.raises:
+			k.ask(request)
+		}
+	}
+}
+
+// draining waits for work to return. It keeps renewing while the term is ours:
+// the Lease must not be free before work has stopped.
+func (r *run) draining(k *keeper, w *worker) *outcome {
+	var overrun <-chan time.Time
+	lost := k.term.lost
+	for {
+		select {
+		case out := <-w.done:
+			return &out
+		case <-lost:
+			lost = nil
+			k.due.Stop()
+			k.cancel()
+			timer := time.NewTimer(max(0, min(0, k.term.left())+r.config.timing().StopBudget()))
+			defer timer.Stop()
+			overrun = timer.C
+		case <-overrun:
+			r.overran(k.term)
+		case seen := <-r.observer.seen:
+			k.observed(seen)
+		case <-k.due.C:
+			k.renew()
+		case a := <-k.answers:
+			k.answered(a)
+		case request := <-k.term.raises:
+			k.ask(request)
+		}
+	}
+}
+
+func (r *run) overran(t *Term) {
+	now := *r.status.Load()
+	now.overrun = true
+	r.status.Store(&now)
+	r.metrics.overran()
+	r.log.Error("work has not returned within its stop budget: another replica may be working too",
+		"token", t.Token().String(), "stop_budget", r.config.timing().StopBudget(), "cause", t.cause())
+	if hook := r.config.Hooks.OnOverrun; hook != nil {
+		r.hooks.overrun(func() { hook(t) })
+	}
+}
+
+// finish gives up what is left of a term whose work has returned.
+func (r *run) finish(k *keeper, out *outcome) (done bool, err error) {
+	t := k.term
+	if t.ctx.Err() == nil {
+		t.end(out.cause())
+	}
+	cause := t.cause()
+	valid := t.Valid()
+	t.over.Store(true) // from here on nothing may be written in its name
+	r.metrics.ended(cause.Reason)
+	r.log.Info("term over", "token", t.Token().String(), "cause", cause, "work_error", out.err)
+	if out.acquired && r.config.Hooks.OnLose != nil {
+		r.hooks.push(queuedHook{call: func() { r.config.Hooks.OnLose(t, cause) }})
+	}
+	switch {
+	case valid:
+		if err := r.release(k.claim); err != nil {
+			r.log.Warn("lease not released, it will expire", "error", err)
+		}
+	case cause.Reason == ReasonDeleted:
+		r.vanished = &k.claim
+	}
+	if !cause.lost() && cause.Reason != ReasonShutdown {
+		r.holdOff()
+	}
+	switch {
+	case isPanic(out.err):
+		return true, out.err
+	case cause.Reason == ReasonPanicked: // a hook
+		return true, cause.Err
+	case cause.Reason == ReasonReturned:
+		return true, out.err
+	}
+	return false, nil
+}

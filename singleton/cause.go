@@ -1,0 +1,137 @@
+package singleton
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+// Why a term's context ended, for errors.Is on context.Cause(ctx). Each also is
+// context.Canceled, because net/http and others return the cause.
+var (
+	// ErrLost: this replica is no longer known to be the active one. Stop at
+	// once; what is not fenced must not be written any more.
+	ErrLost = errors.New("lost")
+	// ErrResigned: Resign was called. The Lease is kept until work returns.
+	ErrResigned = errors.New("resigned")
+	// ErrShuttingDown: the context given to Run ended. The Lease is kept until
+	// work returns.
+	ErrShuttingDown = errors.New("shutting down")
+)
+
+// Errors of [Elector.Run] and [Term.Raise] besides those of package lease.
+var (
+	// ErrRunning: Run was called while an earlier call had not returned.
+	ErrRunning = errors.New("singleton: already running")
+	// ErrOver: the term ended before the call could be carried out.
+	ErrOver = errors.New("singleton: term is over")
+)
+
+// Reason is why a term ended; the label of hotseat_terms_total.
+type Reason string
+
+const (
+	ReasonExpired  Reason = "expired"  // not renewed in time
+	ReasonTaken    Reason = "taken"    // the Lease names another holder or term
+	ReasonCleared  Reason = "cleared"  // the holder was removed from the Lease
+	ReasonDeleted  Reason = "deleted"  // the Lease was deleted
+	ReasonFenced   Reason = "fenced"   // the Lease carries a higher epoch
+	ReasonRefused  Reason = "refused"  // a fence refused the token or was unavailable
+	ReasonResigned Reason = "resigned" // Resign
+	ReasonShutdown Reason = "shutdown" // Run's context ended
+	ReasonReturned Reason = "returned" // work returned by itself
+	ReasonPanicked Reason = "panicked" // work or a hook panicked
+)
+
+// reasons in the order they are reported in.
+func reasons() []Reason {
+	return []Reason{
+		ReasonExpired, ReasonTaken, ReasonCleared, ReasonDeleted, ReasonFenced, ReasonRefused,
+		ReasonResigned, ReasonShutdown, ReasonReturned, ReasonPanicked,
+	}
+}
+
+// EndError is the cause a term's context ends with. errors.Is finds
+// context.Canceled, one of ErrLost, ErrResigned and ErrShuttingDown where that
+// applies, and Err.
+type EndError struct {
+	Reason Reason
+	Holder string    // for ReasonTaken: by whom
+	Since  time.Time // for ReasonExpired: when the last acknowledged write was sent
+	Err    error     // what proved or caused it; may be nil
+}
+
+func (e *EndError) Error() string {
+	switch e.Reason {
+	case ReasonExpired:
+		return fmt.Sprintf("lost: not renewed since %s", e.Since.Format(time.RFC3339Nano))
+	case ReasonTaken:
+		return fmt.Sprintf("lost: taken by %q", e.Holder)
+	case ReasonCleared, ReasonDeleted, ReasonFenced:
+		return "lost: " + e.detail()
+	case ReasonResigned:
+		return "resigned"
+	case ReasonShutdown:
+		return "shutting down"
+	default:
+		return string(e.Reason) + ": " + e.detail()
+	}
+}
+
+func (e *EndError) detail() string {
+	if e.Err == nil {
+		return string(e.Reason)
+	}
+	return e.Err.Error()
+}
+
+// Is reports whether target is what the cause stands for.
+func (e *EndError) Is(target error) bool {
+	switch target {
+	case context.Canceled:
+		return true
+	case ErrLost:
+		return e.lost()
+	case ErrResigned:
+		return e.Reason == ReasonResigned
+	case ErrShuttingDown:
+		return e.Reason == ReasonShutdown
+	}
+	return false
+}
+
+// Unwrap returns Err.
+func (e *EndError) Unwrap() error { return e.Err }
+
+func (e *EndError) lost() bool {
+	switch e.Reason {
+	case ReasonExpired, ReasonTaken, ReasonCleared, ReasonDeleted, ReasonFenced:
+		return true
+	}
+	return false
+}
+
+// lossOf turns the proof seen in the Lease into a cause.
+func lossOf(err *lease.LostError) *EndError {
+	return &EndError{Reason: Reason(err.Loss), Holder: err.Record.Holder(), Err: err}
+}
+
+// PanicError is what Run panics with after work or a hook panicked: the term
+// was given up first.
+type PanicError struct {
+	Value any    // what it panicked with
+	Stack []byte // where
+}
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("singleton: work or hook panicked: %v\n%s", e.Value, e.Stack)
+}
+
+// Unwrap returns Value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}

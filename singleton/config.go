@@ -1,0 +1,160 @@
+package singleton
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+// Environment and file that name this Pod. The first two are what the downward
+// API is usually told to set; see README.
+const (
+	envPodName      = "POD_NAME"
+	envPodNamespace = "POD_NAMESPACE"
+	namespaceFile   = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+)
+
+// Config of an [Elector]. Only Name is required; the zero value of any other
+// field means its default, a negative value is an error.
+type Config struct {
+	// Name of the Lease: one per role, shared by all its replicas.
+	Name string
+	// Namespace of the Lease. Default: $POD_NAMESPACE, else the service
+	// account's namespace; never "default".
+	Namespace string
+	// Identity is what the Lease shows as its holder, followed by "_" and 64
+	// random bits, so that no two processes ever share one. Default: $POD_NAME,
+	// else the host's name.
+	Identity string
+
+	// LeaseDuration, RenewDeadline, RetryPeriod and MaxClockDrift are
+	// [lease.Timing]: defaults 15 s, 10 s, 2 s and 0.05. All replicas should
+	// agree on them; a standby waits for what the holder wrote.
+	LeaseDuration time.Duration
+	RenewDeadline time.Duration
+	RetryPeriod   time.Duration
+	MaxClockDrift float64
+	// HoldOff is how long this replica stands back after it resigned, its work
+	// failed or a fence stopped it, so that another one wins. Default: twice
+	// RetryPeriod, which is longer than the poll of a standby that may not
+	// watch.
+	HoldOff time.Duration
+
+	// Fences are told of each term's token before its work starts
+	// ([fencing.Guard.Advance]), each within RenewDeadline. If one is
+	// unavailable, the work does not start and the term is given up.
+	Fences []fencing.Guard
+	// Floor, if set, is asked before each acquire for a number the new epoch
+	// must lie above, for example SELECT max(epoch): it keeps tokens growing
+	// when the API server's own history went back. While it fails, this replica
+	// does not acquire. It must return within a quarter of RenewDeadline.
+	Floor func(ctx context.Context) (int64, error)
+	// MaxRaise bounds by how much [Term.Raise] may lift an epoch at once. It
+	// keeps one poisoned mark from using the numbers up. Default 0: a term does
+	// not raise its epoch, and ends if a fence holds a higher one.
+	MaxRaise int64
+
+	// WarmUp, if set, is called once per Run before the first candidacy: fill
+	// caches, open connections. Its error ends Run. The replica observes the
+	// Lease meanwhile.
+	WarmUp func(ctx context.Context) error
+	// Hooks are told what happens.
+	Hooks Hooks
+	// Logger; nil means slog.Default().
+	Logger *slog.Logger
+
+	clock lease.Clock // tests suspend it
+}
+
+// withDefaults fills what the environment gives and validates the rest.
+// Every violation is reported, as a [*lease.FieldError].
+func (c Config) withDefaults() (Config, error) {
+	var errs []error
+	refuse := func(field string, value any, rule string) {
+		errs = append(errs, &lease.FieldError{Field: field, Value: value, Rule: rule})
+	}
+	timing := c.timing().WithDefaults()
+	c.LeaseDuration, c.RenewDeadline = timing.LeaseDuration, timing.RenewDeadline
+	c.RetryPeriod, c.MaxClockDrift = timing.RetryPeriod, timing.MaxClockDrift
+	if err := timing.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if c.HoldOff < 0 {
+		refuse("HoldOff", c.HoldOff, "must not be negative")
+	}
+	c.HoldOff = cmp.Or(c.HoldOff, 2*c.RetryPeriod)
+	if c.MaxRaise < 0 {
+		refuse("MaxRaise", c.MaxRaise, "must not be negative")
+	}
+	for i, fence := range c.Fences {
+		if fence == nil {
+			refuse(fmt.Sprintf("Fences[%d]", i), fence, "must not be nil")
+		}
+	}
+
+	if problems := validation.IsDNS1123Subdomain(c.Name); len(problems) > 0 {
+		refuse("Name", c.Name, "must name a Lease: "+strings.Join(problems, "; "))
+	}
+	c.Namespace = cmp.Or(c.Namespace, os.Getenv(envPodNamespace), serviceAccountNamespace())
+	if c.Namespace == "" {
+		refuse("Namespace", "", fmt.Sprintf("must be set, or $%s (downward API: fieldPath metadata.namespace), or run with a service account (%s)", envPodNamespace, namespaceFile))
+	} else if problems := validation.IsDNS1123Label(c.Namespace); len(problems) > 0 {
+		refuse("Namespace", c.Namespace, "must name a namespace: "+strings.Join(problems, "; "))
+	}
+	host, err := os.Hostname()
+	c.Identity = cmp.Or(c.Identity, os.Getenv(envPodName), host)
+	if c.Identity == "" {
+		refuse("Identity", "", fmt.Sprintf("must be set, or $%s (downward API: fieldPath metadata.name): the host has no name: %v", envPodName, err))
+	}
+	c.Identity += "_" + incarnation()
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	c.Logger = c.Logger.With("namespace", c.Namespace, "lease", c.Name)
+	return c, errors.Join(errs...)
+}
+
+func (c Config) timing() lease.Timing {
+	return lease.Timing{
+		LeaseDuration: c.LeaseDuration, RenewDeadline: c.RenewDeadline,
+		RetryPeriod: c.RetryPeriod, MaxClockDrift: c.MaxClockDrift,
+	}
+}
+
+func serviceAccountNamespace() string {
+	text, err := os.ReadFile(namespaceFile)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// incarnation tells this process from an earlier one of the same name.
+func incarnation() string {
+	var id [8]byte
+	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(id[:])
+}
+
+// ConfigError is a refused [Config]; errors.As finds each [*lease.FieldError]
+// in it.
+type ConfigError struct{ Err error }
+
+func (e *ConfigError) Error() string {
+	return "singleton: config: " + strings.ReplaceAll(e.Err.Error(), "\n", "; ")
+}
+
+// Unwrap returns the joined field errors.
+func (e *ConfigError) Unwrap() error { return e.Err }

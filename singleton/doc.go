@@ -1,0 +1,70 @@
+// Package singleton keeps exactly one replica of a service active while the
+// others stand by, warm: an election on a coordination.k8s.io Lease that gives
+// every term of leadership a fencing token.
+//
+//	elector, err := singleton.New(client, singleton.Config{Name: "invoicer"})
+//	...
+//	err = elector.Run(ctx, func(ctx context.Context, term *singleton.Term) error {
+//		return invoices.Loop(ctx) // one replica at a time is here
+//	})
+//
+// # Guarantees
+//
+// G1, one at a time: if the clocks of two nodes run at rates within
+// MaxClockDrift of each other, processes are not frozen, and work returns
+// within its stop budget after its context ends, then no two replicas' work
+// overlaps: for any delay, loss or reordering of the API server's answers, any
+// outage of it, any edit or deletion of the Lease, any skew of wall clocks.
+//
+// G2, tokens only grow: each term's epoch is greater than every earlier term's.
+//
+// G3, stale writes are refused: also when the assumptions of G1 break, a guard
+// (package fencing) that knows token n refuses every token below n, and each
+// term's token is announced to Config.Fences before its work starts.
+//
+// G4, always one again: after faults end, a replica is active within
+// LeaseDuration + 0.5 s, and no process had to exit.
+//
+// Not guaranteed: effects that carry no token, from a process frozen in the
+// middle of a request. A Lease deleted and shipped anew, unheld, is taken at
+// once by a process that never saw it held: whoever does that asserts that
+// nobody is at work. A candidate with client-go's elector on the same Lease
+// keeps client-go's rules, not these.
+//
+// # States
+//
+//	                 released, expired, or missing for a full lease
+//	warming -> standby ------------------------------> acquiring
+//	             ^  ^                                   |   |
+//	             |  +--------- somebody was faster -----+   | acknowledged in time
+//	             |                                          v
+//	          draining <---- lost, resigned, shut down -- active
+//
+// While active and while draining the Lease is renewed each RetryPeriod.
+// Validity ends RenewDeadline after the sending of the last acknowledged write;
+// a timer ends the work's context then, whatever else hangs. The proof that
+// this keeps G1 is at [lease.Timing].
+//
+// # What ends a term
+//
+//	another holder, term or a higher epoch seen   at once
+//	Lease deleted, or its holder cleared          at once
+//	not renewed                                   RenewDeadline after the last good renewal was sent
+//	Resign, or Run's context ends                 at once; the Lease is kept until work returned
+//	a fence refuses the token                     before work starts
+//	work returns or panics                        then, and Run returns or panics too
+//
+// Failed and conflicting requests by themselves end nothing.
+//
+// # Cost
+//
+// The active writes once each RetryPeriod; every replica holds one watch.
+// Standbys ask nothing else while their watch delivers.
+//
+// # Sources
+//
+// Gray and Cheriton, Leases (1989), for the timing; Burrows, The Chubby lock
+// service (2006), for sequencers; the package comment of client-go's
+// tools/leaderelection, for what skew and drift mean; KEP-5504, for comparable
+// resource versions. Decisions are in internal/docs/adr.
+package singleton

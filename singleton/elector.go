@@ -1,0 +1,115 @@
+package singleton
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+// Work is what one replica at a time does. It should return soon after ctx
+// ends, within the stop budget (LeaseDuration/(1+MaxClockDrift) -
+// RenewDeadline, 4.2 s by default) when the term was lost. ctx carries the
+// fencing token ([fencing.FromContext]).
+type Work func(ctx context.Context, term *Term) error
+
+// Elector makes this process a candidate for one Lease. Its methods are safe
+// for concurrent use.
+type Elector struct {
+	config  Config
+	lock    *lease.Lock
+	metrics *metrics
+
+	running    atomic.Bool
+	ineligible atomic.Bool
+	eligible   chan struct{} // buffered; eligibility changed
+	holdUntil  atomic.Pointer[lease.Instant]
+	status     atomic.Pointer[status]
+}
+
+// New returns an elector for the Lease that config names, which it reaches
+// through client. Give it a client of its own ([InCluster] makes one): a rate
+// limiter shared with the application can starve renewals, and every request
+// must end when its context does. New makes no request. The error lists every
+// refused field.
+func New(client kubernetes.Interface, config Config) (*Elector, error) {
+	config, err := config.withDefaults()
+	if client == nil {
+		err = errors.Join(&lease.FieldError{Field: "client", Value: nil, Rule: "must not be nil"}, err)
+	}
+	if err != nil {
+		return nil, &ConfigError{Err: err}
+	}
+	e := &Elector{
+		config: config,
+		lock: lease.NewLock(client.CoordinationV1().Leases(config.Namespace), lease.Options{
+			Namespace: config.Namespace, Name: config.Name, Identity: config.Identity,
+			Timing: config.timing(), Clock: config.clock,
+		}),
+		metrics:  newMetrics(config.Namespace, config.Name),
+		eligible: make(chan struct{}, 1),
+	}
+	e.holdUntil.Store(&lease.Instant{})
+	e.status.Store(&status{state: StateStopped})
+	return e, nil
+}
+
+// Identity is what the Lease shows while this replica holds it.
+func (e *Elector) Identity() string { return e.config.Identity }
+
+// Run is a candidate, and while it holds the Lease calls work, until
+//   - ctx ends: nil, after work returned and the Lease was released;
+//   - work returns by itself: its error, after the Lease was released;
+//   - Config.WarmUp fails, a permission was never there, or the namespace does
+//     not exist: an error that names it.
+//
+// Losing the Lease is not an error: Run stands by again. If work panics, Run
+// gives the term up and then panics with a [*PanicError]. Run waits for work
+// and hooks, however long they take. It may be called again after it returned;
+// while it runs, another call returns [ErrRunning].
+func (e *Elector) Run(ctx context.Context, work Work) error {
+	if work == nil {
+		return &lease.FieldError{Field: "work", Value: nil, Rule: "must not be nil"}
+	}
+	if !e.running.CompareAndSwap(false, true) {
+		return ErrRunning
+	}
+	defer e.running.Store(false)
+	return newRun(e, ctx, work).run()
+}
+
+// Resign ends the current term, if this replica has one, as [Term.Resign] does.
+func (e *Elector) Resign() {
+	if term := e.status.Load().term; term != nil {
+		term.Resign()
+	}
+}
+
+// SetEligible says whether this replica may become active; it may at first.
+// A term that it has goes on: to hand it over, SetEligible(false), then Resign.
+func (e *Elector) SetEligible(eligible bool) {
+	e.ineligible.Store(!eligible)
+	select {
+	case e.eligible <- struct{}{}:
+	default:
+	}
+}
+
+// Runnable returns work under this elector in the shape of controller-runtime's
+// manager.Runnable, to be added to a manager: it elects by itself.
+func (e *Elector) Runnable(work Work) *Runnable { return &Runnable{e, work} }
+
+// Runnable is a manager.Runnable and LeaderElectionRunnable.
+type Runnable struct {
+	elector *Elector
+	work    Work
+}
+
+// Start is [Elector.Run].
+func (r *Runnable) Start(ctx context.Context) error { return r.elector.Run(ctx, r.work) }
+
+// NeedLeaderElection is false: the manager must not wait for its own.
+func (r *Runnable) NeedLeaderElection() bool { return false }

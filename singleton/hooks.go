@@ -1,0 +1,142 @@
+package singleton
+
+import (
+	"context"
+	"os"
+	"runtime/debug"
+	"sync"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// Hooks are optional functions that are told what happens. OnAcquire, OnLose
+// and OnHolder are called one at a time, in the order of events, on a goroutine
+// that does nothing else: a hook that blocks delays later hooks and the start
+// of later work, never a renewal or a deadline. Run waits for them before it
+// returns. A hook that panics ends Run like work that panics.
+type Hooks struct {
+	// OnAcquire is called at the start of a term, after its token was announced
+	// to every fence and before its work starts, which waits for it. ctx is the
+	// work's.
+	OnAcquire func(ctx context.Context, term *Term)
+	// OnLose is called exactly once for each OnAcquire, after the term's work
+	// has returned. cause is the context's.
+	OnLose func(term *Term, cause error)
+	// OnHolder is called when another holder, or none, is seen on the Lease.
+	// Holders that came and went while hooks were blocked may be left out.
+	OnHolder func(Holder)
+	// OnOverrun is called once for a term whose work has outstayed the stop
+	// budget: another replica may be working. It may run at the same time as
+	// other hooks. See [ExitOnOverrun].
+	OnOverrun func(*Term)
+}
+
+// Holder of the Lease as seen by this replica.
+type Holder struct {
+	Identity string        // empty: nobody
+	Token    fencing.Token // zero if the holder has none (another elector)
+	Self     bool          // it is this process
+}
+
+// ExitOnOverrun is a Hooks.OnOverrun that ends the process at once with status
+// 3, for work that cannot be relied on to return when its context ends: a dead
+// process works for nobody.
+func ExitOnOverrun(*Term) { os.Exit(3) }
+
+// hookRunner calls hooks in order on a goroutine of its own.
+type hookRunner struct {
+	mu     sync.Mutex
+	queue  []queuedHook
+	closed bool
+
+	wake chan struct{}    // buffered; there is something in queue, or closed
+	bad  chan *PanicError // buffered; a hook panicked
+	done sync.WaitGroup
+}
+
+type queuedHook struct {
+	call   func()
+	holder bool          // a later OnHolder may replace it
+	called chan struct{} // closed when it returned
+}
+
+func startHooks() *hookRunner {
+	h := &hookRunner{wake: make(chan struct{}, 1), bad: make(chan *PanicError, 1)}
+	h.done.Go(h.run)
+	return h
+}
+
+func (h *hookRunner) run() {
+	for range h.wake {
+		for {
+			next, ok := h.pop()
+			if !ok {
+				break
+			}
+			h.guarded(next.call)
+			close(next.called)
+		}
+		h.mu.Lock()
+		stop := h.closed && len(h.queue) == 0
+		h.mu.Unlock()
+		if stop {
+			return
+		}
+	}
+}
+
+// guarded calls f and passes a panic on to the loop.
+func (h *hookRunner) guarded(f func()) {
+	defer func() {
+		if value := recover(); value != nil {
+			select {
+			case h.bad <- &PanicError{Value: value, Stack: debug.Stack()}:
+			default: // one is enough to end Run
+			}
+		}
+	}()
+	f()
+}
+
+func (h *hookRunner) pop() (queuedHook, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.queue) == 0 {
+		return queuedHook{}, false
+	}
+	next := h.queue[0]
+	h.queue = h.queue[1:]
+	return next, true
+}
+
+func (h *hookRunner) push(q queuedHook) <-chan struct{} {
+	q.called = make(chan struct{})
+	h.mu.Lock()
+	if last := len(h.queue) - 1; q.holder && last >= 0 && h.queue[last].holder {
+		h.queue[last] = q
+	} else {
+		h.queue = append(h.queue, q)
+	}
+	h.mu.Unlock()
+	h.signal()
+	return q.called
+}
+
+func (h *hookRunner) signal() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// overrun calls f at once, beside the queue.
+func (h *hookRunner) overrun(f func()) { h.done.Go(func() { h.guarded(f) }) }
+
+// stop lets every queued hook run and waits for the last.
+func (h *hookRunner) stop() {
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
+	h.signal()
+	h.done.Wait()
+}

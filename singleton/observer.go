@@ -1,0 +1,114 @@
+package singleton
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+// observer keeps one watch on the Lease and delivers what it sees. When the
+// watch ends it lists and watches again; where watching is forbidden it polls.
+type observer struct {
+	lock *lease.Lock
+	log  *slog.Logger
+	seen chan lease.Observation
+	bad  chan error // buffered; a permission that was never there
+
+	listed    bool // a list was allowed before
+	pollsSaid bool
+	current   atomic.Pointer[context.CancelFunc] // of the watch
+}
+
+func newObserver(lock *lease.Lock, log *slog.Logger) *observer {
+	return &observer{lock: lock, log: log, seen: make(chan lease.Observation), bad: make(chan error, 1)}
+}
+
+// renew ends the current watch: a list showed that it is not delivering.
+func (o *observer) renew() {
+	if cancel := o.current.Load(); cancel != nil {
+		(*cancel)()
+	}
+}
+
+// run observes until ctx ends.
+func (o *observer) run(ctx context.Context) {
+	for failures := 0; ctx.Err() == nil; {
+		began := time.Now()
+		err := o.look(ctx)
+		switch {
+		case errors.Is(err, lease.ErrForbidden) && !o.listed:
+			o.bad <- err
+			return
+		case err == nil && time.Since(began) > retryMost, errors.Is(err, lease.ErrConflict):
+			failures = 0 // it served for a while, or says itself to list again
+		default:
+			failures++
+		}
+		if err != nil {
+			o.log.Debug("observing the lease again", "error", err)
+		}
+		pause(ctx, backoff(failures, retryMost))
+	}
+}
+
+// look lists, then watches until the watch ends.
+func (o *observer) look(ctx context.Context) error {
+	first, err := o.lock.List(ctx)
+	if err != nil {
+		return err
+	}
+	o.listed = true
+	o.deliver(ctx, first)
+	watchCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	o.current.Store(&cancel)
+	err = o.lock.Watch(watchCtx, first, func(seen lease.Observation) { o.deliver(ctx, seen) })
+	if watchCtx.Err() != nil {
+		return nil
+	}
+	if errors.Is(err, lease.ErrForbidden) {
+		if !o.pollsSaid {
+			o.pollsSaid = true
+			o.log.Warn("not allowed to watch the lease: polling it instead, handover will be slower", "verb", "watch", "every", o.lock.Timing.RetryPeriod, "error", err)
+		}
+		period := o.lock.Timing.RetryPeriod
+		pause(ctx, period+rand.N(period/5))
+		return nil
+	}
+	return err
+}
+
+func (o *observer) deliver(ctx context.Context, seen lease.Observation) {
+	select {
+	case o.seen <- seen:
+	case <-ctx.Done():
+	}
+}
+
+// Pauses between failed requests: short enough that a replica is back within
+// half a second of the API server, doubled so that a dead one is not hammered.
+const (
+	retryLeast = 25 * time.Millisecond
+	retryMost  = 400 * time.Millisecond
+)
+
+// backoff is the pause after that many failures in a row: doubling from
+// retryLeast, at most most, half of it random.
+func backoff(failures int, most time.Duration) time.Duration {
+	d := min(most, retryLeast<<min(failures, 10))
+	return d/2 + rand.N(d/2)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,177 @@
+package singleton
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+// run is one call of Elector.Run: the loop, and the only owner of its fields.
+// States are functions; the loop moves between them by their returning:
+//
+//	warm -> standby -> (acquire) -> active -> draining -> standby
+type run struct {
+	*Elector
+	ctx  context.Context
+	work Work
+	log  *slog.Logger
+
+	observer *observer
+	hooks    *hookRunner
+	helpers  sync.WaitGroup // observer, warm-up, work and requests
+
+	view       lease.View
+	fresh      bool // the view's last observation is a List made to decide on
+	retryAt    time.Time
+	failures   int       // attempts in a row
+	acquired   bool      // a write was allowed before
+	createAt   time.Time // creating was denied; not to be tried before
+	createSaid bool
+	vanished   *lease.Claim // our last term's Lease was deleted while we held it
+}
+
+func newRun(e *Elector, ctx context.Context, work Work) *run {
+	return &run{
+		Elector: e, ctx: ctx, work: work, log: e.config.Logger,
+		observer: newObserver(e.lock, e.config.Logger),
+		hooks:    startHooks(),
+	}
+}
+
+// run is the whole of Elector.Run. A *PanicError travels as an error until
+// everything is cleaned up.
+func (r *run) run() error {
+	err := r.loop()
+	r.setState(StateStopped, nil)
+	r.hooks.stop()
+	select {
+	case panicked := <-r.hooks.bad:
+		if !isPanic(err) {
+			err = panicked
+		}
+	default:
+	}
+	if isPanic(err) {
+		panic(err)
+	}
+	return err
+}
+
+func (r *run) loop() error {
+	ctx, stop := context.WithCancel(r.ctx)
+	defer r.helpers.Wait()
+	defer stop()
+	r.helpers.Go(func() { r.observer.run(ctx) })
+
+	if err := r.warm(); err != nil {
+		return err
+	}
+	for r.ctx.Err() == nil {
+		claim, err := r.standby()
+		if err != nil {
+			return err
+		}
+		if claim == nil {
+			break // ctx ended
+		}
+		if done, err := r.term(*claim); done {
+			return err
+		}
+	}
+	return nil
+}
+
+// warm runs Config.WarmUp while observations are taken in.
+func (r *run) warm() error {
+	if r.config.WarmUp == nil {
+		return nil
+	}
+	r.setState(StateWarming, nil)
+	warmed := make(chan error, 1)
+	r.helpers.Go(func() {
+		warmed <- protect(func() error { return wrap("warm up", r.config.WarmUp(r.ctx)) })
+	})
+	var bad error
+	for {
+		select {
+		case seen := <-r.observer.seen:
+			r.observe(seen)
+		case err := <-r.observer.bad:
+			bad = r.pointless(err)
+		case err := <-r.hooks.bad:
+			bad = err
+		case err := <-warmed:
+			if r.ctx.Err() != nil && !isPanic(err) {
+				err = nil
+			}
+			return cmp.Or(bad, err)
+		}
+	}
+}
+
+// observe takes in what was seen and tells the hook of a new holder.
+func (r *run) observe(o lease.Observation) {
+	before := r.view
+	r.view = r.view.Observe(o, r.config.LeaseDuration)
+	r.fresh = false
+	record := r.view.Record()
+	holder := Holder{Identity: record.Holder(), Self: record.Holder() == r.config.Identity}
+	holder.Token, _ = record.Token()
+	now := *r.status.Load()
+	if before.Known() && now.holder == holder {
+		return
+	}
+	now.holder = holder
+	r.status.Store(&now)
+	r.log.Info("holder seen", "holder", holder.Identity, "epoch", holder.Token.Epoch)
+	if hook := r.config.Hooks.OnHolder; hook != nil {
+		r.hooks.push(queuedHook{call: func() { hook(holder) }, holder: true})
+	}
+}
+
+// setState publishes a state and its term.
+func (r *run) setState(s State, t *Term) {
+	now := *r.status.Load()
+	if now.state == s && now.term == t {
+		return
+	}
+	now.state, now.term, now.since, now.overrun = s, t, time.Now(), false
+	r.status.Store(&now)
+}
+
+// holdOff keeps this replica from acquiring for a while.
+func (r *run) holdOff() {
+	until := r.config.clock.Now().Add(r.config.HoldOff)
+	r.holdUntil.Store(&until)
+}
+
+// isPanic tells a panic on its way to Run from an error that work returned and
+// that may wrap one.
+func isPanic(err error) bool {
+	_, is := err.(*PanicError) //nolint:errorlint // see above
+	return is
+}
+
+// protect calls f, a function of the user's, and returns its panic, or its
+// runtime.Goexit, as a *PanicError.
+func protect(f func() error) (err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		value := recover()
+		if value == nil { // Goexit, which leaves nothing to go on with either
+			value = "runtime.Goexit was called"
+		}
+		err = &PanicError{Value: value, Stack: debug.Stack()}
+	}()
+	err = f()
+	returned = true
+	return err
+}

@@ -1,0 +1,62 @@
+package singleton_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/hotseat-go/hotseat/internal/scenario"
+	"github.com/hotseat-go/hotseat/singleton"
+)
+
+// quiet is where electors under test log to; HOTSEAT_LOG=1 shows it.
+func quiet() *slog.Logger {
+	out := io.Writer(io.Discard)
+	if os.Getenv("HOTSEAT_LOG") != "" {
+		out = os.Stderr
+	}
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// hotseat plays a scenario's candidate.
+func hotseat(t *testing.T) scenario.StartFunc {
+	return func(ctx context.Context, s *scenario.Stage, c *scenario.Candidate) {
+		client, err := kubernetes.NewForConfig(s.Config(c))
+		require.NoError(t, err)
+		elector, err := singleton.New(client, singleton.Config{
+			Name: scenario.Lease, Namespace: scenario.Namespace, Identity: c.Identity, Logger: quiet().With("me", c.Name),
+		})
+		require.NoError(t, err)
+		err = elector.Run(ctx, func(ctx context.Context, term *singleton.Term) error {
+			return c.Work(ctx, term.Token().Epoch)
+		})
+		if c.Err != nil {
+			require.ErrorIs(t, err, c.Err)
+		} else {
+			require.NoError(t, err)
+		}
+	}
+}
+
+// onStage plays a script with hotseat's electors in a bubble, then checks what
+// must hold after every script: no two at work, tokens growing, nobody's record
+// overwritten by another's release.
+func onStage(t *testing.T, o scenario.Options, script func(t *testing.T, s *scenario.Stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := scenario.New(o, hotseat(t))
+		defer s.Close()
+		writes := recordWrites(s)
+		script(t, s)
+		s.Close()
+		require.Zero(t, s.Overlap(true), "two at work: %+v", s.Terms())
+		require.True(t, s.TokensGrow(), "tokens must grow: %+v", s.Terms())
+		writes.check(t)
+	})
+}

@@ -1,0 +1,74 @@
+package singleton
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// State of an elector.
+type State int
+
+const (
+	StateStopped   State = iota // Run is not running
+	StateWarming                // WarmUp runs
+	StateStandby                // ready to take over
+	StateAcquiring              // writing the Lease
+	StateActive                 // holding the Lease; work runs, or is about to
+	StateDraining               // the term's context ended, work has not returned
+)
+
+func (s State) String() string {
+	return [...]string{"stopped", "warming", "standby", "acquiring", "active", "draining"}[s]
+}
+
+// Status is a snapshot of an elector.
+type Status struct {
+	State    State
+	Since    time.Time     // when State was entered
+	Holder   Holder        // as last seen on the Lease
+	Token    fencing.Token // of the current term, zero without one
+	ValidFor time.Duration // how long that term stays valid unless renewed, 0 without one
+	Overrun  bool          // its work has outstayed the stop budget
+}
+
+// status is what the loop publishes; immutable.
+type status struct {
+	state   State
+	since   time.Time
+	holder  Holder
+	term    *Term
+	overrun bool
+}
+
+// Status returns a snapshot. It does no I/O and takes no lock.
+func (e *Elector) Status() Status {
+	s := e.status.Load()
+	out := Status{State: s.state, Since: s.since, Holder: s.holder, Overrun: s.overrun}
+	if s.term != nil {
+		out.Token = s.term.Token()
+		out.ValidFor = max(0, s.term.left())
+	}
+	return out
+}
+
+// Ready returns nil while this replica is able to take over or active, for a
+// readiness probe. A standby is ready: a Deployment whose standbys were not
+// could never finish a rollout.
+func (e *Elector) Ready() error {
+	if state := e.status.Load().state; state == StateStopped || state == StateWarming {
+		return fmt.Errorf("singleton: %v", state)
+	}
+	return nil
+}
+
+// Live returns an error while work has outstayed its stop budget, for a
+// liveness probe: only ending the process will stop it.
+func (e *Elector) Live() error {
+	if e.status.Load().overrun {
+		return errors.New("singleton: work has not returned although its term is over")
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package singleton
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+// Term is one uninterrupted stretch of being the active replica. Its methods
+// are safe for concurrent use and stay so after it ended.
+type Term struct {
+	config *Config
+	token  atomic.Pointer[fencing.Token]
+	until  atomic.Pointer[lease.Instant] // validity ends then
+	over   atomic.Bool                   // validity has ended, whatever until says
+	began  time.Time
+
+	ctx    context.Context // the work's
+	cancel context.CancelCauseFunc
+	lost   chan struct{} // closed when over is set
+	once   sync.Once     // closes lost
+
+	raises chan raiseRequest
+}
+
+type raiseRequest struct {
+	mark int64
+	done chan error // buffered
+}
+
+func newTerm(ctx context.Context, config *Config, claim lease.Claim) *Term {
+	t := &Term{config: config, began: time.Now(), lost: make(chan struct{}), raises: make(chan raiseRequest)}
+	t.extend(claim)
+	ctx, t.cancel = context.WithCancelCause(ctx)
+	t.ctx = fencing.NewSourceContext(ctx, t)
+	return t
+}
+
+// Token is the term's fencing token; hand it to every guard. It changes only
+// by Raise.
+func (t *Term) Token() fencing.Token { return *t.token.Load() }
+
+// Valid reports whether this replica is still the only active one, if the
+// assumptions of G1 hold (package documentation). It reads clocks only, takes
+// no lock, and is right even if no goroutine of the elector runs: false from
+// the deadline on, also right after a freeze or a suspend. While work drains
+// after a resignation or a shutdown it stays true, since the Lease is kept.
+func (t *Term) Valid() bool { return t.left() > 0 }
+
+// Deadline is when validity ends unless renewed: RenewDeadline after the last
+// acknowledged write was sent. It is in the past once the term is over.
+func (t *Term) Deadline() time.Time { return time.Now().Add(t.left()) }
+
+// left is how long the term stays valid unless renewed; not positive once it
+// is over.
+func (t *Term) left() time.Duration {
+	left := t.config.clock.Until(*t.until.Load())
+	if t.over.Load() {
+		left = min(left, 0)
+	}
+	return left
+}
+
+// Resign gives the term up: its context ends with ErrResigned, the Lease is
+// renewed until work returned and then released, and this replica stands back
+// for Config.HoldOff. It does not wait. It does nothing once the term ended.
+func (t *Term) Resign() { t.end(&EndError{Reason: ReasonResigned}) }
+
+// Raise lifts the term's epoch above mark, which a guard holds although the
+// Lease is still ours: the API server went back in time. The Lease is read
+// afresh first; if the term does not stand there, it ends. The new token is
+// announced to every fence before Raise returns.
+//
+// It fails if mark is more than Config.MaxRaise above the epoch
+// ([*lease.FieldError]), with ErrOver if the term ended, with ctx's error, or
+// with the error of the request or the fence. Retry while the term is valid.
+func (t *Term) Raise(ctx context.Context, mark int64) error {
+	if err := t.lift(ctx, mark); err != nil {
+		return err
+	}
+	return announce(ctx, t)
+}
+
+// lift raises the epoch on the Lease, through the loop that owns the claim.
+func (t *Term) lift(ctx context.Context, mark int64) error {
+	if epoch, most := t.Token().Epoch, t.config.MaxRaise; mark-epoch > most {
+		return fmt.Errorf("singleton: not raising epoch %d: %w", epoch,
+			&lease.FieldError{Field: "mark", Value: mark, Rule: fmt.Sprintf("must be at most Config.MaxRaise %d above it", most)})
+	}
+	request := raiseRequest{mark: mark, done: make(chan error, 1)}
+	select {
+	case t.raises <- request:
+	case <-t.lost:
+		return ErrOver
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-request.done:
+		return err
+	case <-t.lost:
+		return ErrOver
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// extend takes in an acknowledged write.
+func (t *Term) extend(claim lease.Claim) {
+	until := claim.ValidUntil(t.config.timing())
+	t.token.Store(&claim.Token)
+	t.until.Store(&until)
+}
+
+// end cancels the work's context; the first cause stays.
+func (t *Term) end(cause *EndError) { t.cancel(cause) }
+
+// lose ends validity and with it the work's context.
+func (t *Term) lose(cause *EndError) {
+	t.over.Store(true)
+	t.cancel(cause)
+	t.once.Do(func() { close(t.lost) })
+}
+
+// cause is why the work's context ended; nil while it has not.
+func (t *Term) cause() *EndError {
+	cause, _ := context.Cause(t.ctx).(*EndError)
+	return cause
+}
