@@ -100,11 +100,8 @@ func (e *LostError) Error() string {
 // Is reports whether target is ErrLost.
 func (e *LostError) Is(target error) bool { return target == ErrLost }
 
-// requestError classifies what the client returned; nil stays nil.
+// requestError classifies what the client returned.
 func requestError(verb string, err error) error {
-	if err == nil {
-		return nil
-	}
 	return &RequestError{Verb: verb, Kind: kindOf(err), Err: err}
 }
 

@@ -69,11 +69,11 @@ func (v View) Doubt() View {
 // What is provably not newer than the last observation is dropped; an event of
 // which neither can be told casts doubt, for a List to settle.
 //
-// A changed record proves that its predecessor ended only if the holder itself
-// released it, or a later epoch took over by these same rules. Any other change
-// (an edit, a deletion, another elector) may have happened under a holder that
-// is cut off and still at work: whatever that one was owed counts again from
-// now, because its last renewal may be as young as the change.
+// A changed record proves that earlier holders are out only if the last one
+// itself released it, or a greater epoch took over by these same rules. Any
+// other change (an edit, a deletion, another elector's write) may have happened
+// under a holder that is cut off and still at work, seen by us or not: a whole
+// lease counts from now, because its last renewal may be as young as the change.
 func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	if v.known {
 		order, err := resourceversion.CompareResourceVersion(o.ResourceVersion, v.last.ResourceVersion)
@@ -93,38 +93,27 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	if v.known && o.Record.sameClaim(v.Record()) {
 		return next
 	}
-	next.since = o.At
-	next.owed = claimDuration(o.Record, leaseDuration)
-	if v.known && !v.endsByProtocol(o.Record) {
-		next.owed = max(next.owed, v.owed)
-	}
+	next.since, next.owed = o.At, v.claimed(o.Record, leaseDuration)
 	return next
 }
 
-// claimDuration is how long the claim made by r, on its own, may last.
-func claimDuration(r Record, leaseDuration time.Duration) time.Duration {
+// claimed is how long after its first sight the claim that r makes, and those
+// it may hide, can last.
+func (v View) claimed(r Record, leaseDuration time.Duration) time.Duration {
+	restored := v.Record().Exists() && !Newer(r.ResourceVersion(), v.Record().ResourceVersion())
+	epoch, _ := r.Epoch()
+	token, fenced := r.Token()
 	switch {
-	case r.Released(), r.untouched():
+	case restored || epoch < v.epoch && epoch > 0:
+		// The store, or this Lease, went back in time: it proves nothing.
+	case r.Released(), r.untouched() && !v.known:
 		return 0
-	case r.Duration() > 0:
+	case r.foreignRelease():
 		return r.Duration()
-	default: // missing, or held for a time it does not say
-		return leaseDuration
+	case fenced && token.Epoch > v.epoch && r.Duration() > 0:
+		return r.Duration() // taken over, or seen for the first time
+	case fenced && token.Term == v.Record().Term() && r.Duration() > 0:
+		return max(r.Duration(), v.owed) // renewed; only an edit shortens a duration
 	}
-}
-
-// endsByProtocol reports whether r proves that the claim in v is over.
-func (v View) endsByProtocol(r Record) bool {
-	if v.Record().Exists() && !Newer(r.ResourceVersion(), v.Record().ResourceVersion()) {
-		return false // the store went back in time
-	}
-	if r.Released() {
-		epoch, err := r.Epoch()
-		return err == nil && epoch >= v.epoch // else an old object was restored
-	}
-	if r.foreignRelease() {
-		return true
-	}
-	token, ok := r.Token()
-	return ok && token.Epoch > v.epoch
+	return max(leaseDuration, r.Duration(), v.owed)
 }

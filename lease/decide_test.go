@@ -1,0 +1,157 @@
+package lease
+
+import (
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	coordv1 "k8s.io/api/coordination/v1"
+)
+
+const L = 15 * time.Second
+
+// Edits of a sample Lease.
+func holder(id string) func(*coordv1.Lease) {
+	return func(l *coordv1.Lease) { l.Spec.HolderIdentity = &id }
+}
+
+func renewed(n int) func(*coordv1.Lease) { return func(l *coordv1.Lease) { l.Spec.RenewTime = at(n) } }
+
+func duration(seconds int32) func(*coordv1.Lease) {
+	return func(l *coordv1.Lease) { l.Spec.LeaseDurationSeconds = &seconds }
+}
+
+func released(l *coordv1.Lease) {
+	holder("")(l)
+	duration(1)(l)
+	l.Spec.AcquireTime = l.Spec.RenewTime
+	l.Annotations[AnnotationReleased] = releaseMark(l.Spec.RenewTime.Time)
+}
+
+func releasedByClientGo(l *coordv1.Lease) {
+	holder("")(l)
+	duration(1)(l)
+	renewed(900)(l)
+	l.Spec.AcquireTime = l.Spec.RenewTime
+}
+
+func untouched(l *coordv1.Lease) {
+	l.UID, l.Annotations, l.Spec = "u2", nil, coordv1.LeaseSpec{}
+}
+
+// Each row: observations in order (each a second after the one before) and how
+// long after the last of them the Lease may be taken.
+func TestWhatAChangeProves(t *testing.T) {
+	held := fenced("a_1", termA, "50", "100")
+	for name, test := range map[string]struct {
+		seen   []Record
+		wait   time.Duration
+		action Action // then, confirmed
+	}{
+		"held":                                          {[]Record{held}, L, Acquire},
+		"renewed":                                       {[]Record{held, fenced("a_1", termA, "50", "101", renewed(3))}, L, Acquire},
+		"label edited":                                  {[]Record{held, fenced("a_1", termA, "50", "101")}, L - time.Second, Acquire},
+		"released":                                      {[]Record{held, fenced("a_1", termA, "50", "101", released)}, 0, Acquire},
+		"released, first thing seen":                    {[]Record{fenced("a_1", termA, "50", "101", released)}, 0, Acquire},
+		"never held, first thing seen":                  {[]Record{fenced("", "", "", "1", untouched)}, 0, Acquire},
+		"missing, first thing seen":                     {[]Record{{}}, L, Create},
+		"taken over with a greater epoch":               {[]Record{held, fenced("b_1", termB, "101", "101", renewed(9), duration(8))}, 8 * time.Second, Acquire},
+		"taken over with no greater epoch":              {[]Record{held, fenced("b_1", termB, "50", "101", renewed(9), duration(8))}, L, Acquire},
+		"foreign holder by hand":                        {[]Record{held, fenced("a_1", termA, "50", "101", holder("x"))}, L, Acquire},
+		"foreign holder, shorter lease":                 {[]Record{held, fenced("a_1", termA, "50", "101", holder("x"), duration(2))}, L, Acquire},
+		"foreign holder, longer lease":                  {[]Record{held, fenced("a_1", termA, "50", "101", holder("x"), duration(60))}, time.Minute, Acquire},
+		"duration shortened by hand":                    {[]Record{held, fenced("a_1", termA, "50", "101", duration(2))}, L, Acquire},
+		"holder cleared by hand":                        {[]Record{held, fenced("a_1", termA, "50", "101", holder(""))}, L, Acquire},
+		"cleared by hand, first thing seen":             {[]Record{fenced("a_1", termA, "50", "101", holder(""))}, L, Acquire},
+		"released by client-go":                         {[]Record{NewRecord(sample("cg")), fenced("cg", "", "", "101", releasedByClientGo)}, time.Second, Acquire},
+		"deleted":                                       {[]Record{held, {}}, L, Create},
+		"deleted under a longer lease":                  {[]Record{fenced("a_1", termA, "50", "100", duration(60)), {}}, time.Minute, Create},
+		"deleted, shipped anew":                         {[]Record{held, fenced("", "", "", "102", untouched)}, L, Acquire},
+		"deleted, seen missing, shipped anew":           {[]Record{held, {}, fenced("", "", "", "103", untouched)}, L, Acquire},
+		"released, then deleted":                        {[]Record{held, fenced("a_1", termA, "50", "101", released), {}}, L, Create},
+		"restored from before a release":                {[]Record{fenced("a_1", termA, "50", "90", released), fenced("b_1", termB, "100", "100"), fenced("a_1", termA, "50", "90", released)}, L, Acquire},
+		"restored, with a bumped revision":              {[]Record{fenced("b_1", termB, "100", "100"), fenced("a_1", termA, "50", "9000", released)}, L, Acquire},
+		"no duration written":                           {[]Record{fenced("x", "", "", "1", func(l *coordv1.Lease) { l.Spec.LeaseDurationSeconds = nil })}, L, Acquire},
+		"released, taken unseen, deleted, shipped anew": {[]Record{fenced("a_1", termA, "50", "101", released), fenced("", "", "", "104", untouched)}, L, Acquire},
+		"foreign holder, first thing seen":              {[]Record{fenced("a_1", termA, "50", "101", holder("x"), duration(2))}, L, Acquire},
+		"annotations removed":                           {[]Record{held, fenced("a_1", "", "", "101")}, L, Acquire},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var v View
+				for i, r := range test.seen {
+					if i > 0 {
+						time.Sleep(time.Second)
+					}
+					v = v.Observe(look(r, strconv.Itoa(1000+i)), L)
+				}
+				now := Clock{}.Now()
+				require.Equal(t, test.wait, v.FreeAt().Sub(now))
+				if test.wait > 0 {
+					d := Decide(v, "me_1", now.Add(test.wait-1), true)
+					require.Equal(t, Wait, d.Action, d.Why)
+					require.Equal(t, v.FreeAt(), d.At)
+				}
+				require.Equal(t, test.action, Decide(v, "me_1", now.Add(test.wait), true).Action)
+			})
+		})
+	}
+}
+
+// look is a fresh List.
+func look(r Record, version string) Observation {
+	now := Clock{}.Now()
+	return Observation{Record: r, Asked: now, At: now, ResourceVersion: version, Listed: true}
+}
+
+func TestDecideConfirmsWhatItOnlyHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := Clock{}.Now()
+		decide := func(r Record, self string, fresh bool) Action {
+			v := View{}.Observe(look(r, "1000"), L)
+			return Decide(v, self, now.Add(L), fresh).Action
+		}
+		require.Equal(t, Wait, Decide(View{}, "me", now, true).Action, "nothing observed")
+		held := fenced("a_1", termA, "50", "100")
+		require.Equal(t, Confirm, decide(held, "me", false))
+		require.Equal(t, Confirm, decide(Record{}, "me", false))
+		require.Equal(t, Confirm, decide(held, "a_1", false))
+		require.Equal(t, Acquire, decide(fenced("a_1", termA, "50", "100", released), "me", false), "straight from the event")
+		require.Equal(t, Acquire, decide(fenced("", "", "", "1", untouched), "me", false))
+
+		own := View{}.Observe(look(held, "1000"), L)
+		require.Equal(t, Acquire, Decide(own, "a_1", now, true).Action, "an earlier term of this process: no wait")
+
+		doubted := View{}.Observe(look(fenced("a_1", termA, "50", "100", released), "1000"), L).Doubt()
+		require.Equal(t, Confirm, Decide(doubted, "me", now, true).Action, "after a failed write only a List will do")
+		require.Equal(t, Acquire, Decide(doubted.Observe(look(fenced("a_1", termA, "50", "100", released), "1000"), L), "me", now, true).Action)
+	})
+	require.Equal(t, "wait confirm acquire create", Wait.String()+" "+Confirm.String()+" "+Acquire.String()+" "+Create.String())
+}
+
+func TestObserveDropsWhatIsOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		event := func(r Record, version string) Observation {
+			now := Clock{}.Now()
+			return Observation{Record: r, Asked: now, At: now, ResourceVersion: version}
+		}
+		held, free := fenced("a_1", termA, "50", "100"), fenced("a_1", termA, "50", "90", released)
+		v := View{}.Observe(look(held, "100"), L)
+		require.True(t, v.Known())
+		require.EqualValues(t, 50, v.Epoch())
+		require.Equal(t, v, v.Observe(event(free, "90"), L), "an event older than the List")
+		require.Equal(t, v, v.Observe(event(held, "100"), L), "the same again")
+		slow := look(free, "90")
+		time.Sleep(time.Second)
+		v = v.Observe(event(fenced("a_1", termA, "50", "110", renewed(5)), "110"), L)
+		require.Equal(t, v, v.Observe(slow, L), "a List asked before the last event came")
+		require.Equal(t, "110", v.Last().ResourceVersion)
+
+		odd := v.Observe(event(free, "x7"), L)
+		require.Equal(t, v.Doubt(), odd, "cannot be told: a List must settle it")
+		time.Sleep(time.Second)
+		require.Equal(t, "90", odd.Observe(look(free, "90"), L).Record().ResourceVersion(), "a fresh List of a restored store counts")
+	})
+}
