@@ -30,6 +30,10 @@ var (
 	// ErrLate: an acquire was acknowledged after its validity had passed.
 	// Nothing may start on it. Stand by; take over as a new term.
 	ErrLate = errors.New("acquire acknowledged too late to start on")
+	// ErrUnheard: writes of an acquire arrive, their answers do not. Stand back
+	// for longer than a lease: going on would renew, in everybody's eyes, a term
+	// that can never start.
+	ErrUnheard = errors.New("acquired, but answers to writes do not arrive")
 	// ErrEpochExhausted: the next fencing epoch would overflow an int64. No
 	// retry helps; the message names the source of the number to be lowered.
 	ErrEpochExhausted = errors.New("fencing epoch exhausted")

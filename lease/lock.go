@@ -110,7 +110,7 @@ func (l *Lock) selector() string {
 // When the write's answer is lost, a List tells whether it happened; if so the
 // term counts from a renewal, because only an acknowledgement proves a time.
 // Errors: a [*RequestError] (ErrConflict: somebody was faster), a [*LostError]
-// if it was lost again meanwhile, ErrLate, ErrEpochExhausted.
+// if it was lost again meanwhile, ErrUnheard, ErrLate, ErrEpochExhausted.
 func (l *Lock) Acquire(ctx context.Context, from Observation, in EpochInputs) (Claim, error) {
 	in.ResourceVersion = from.ResourceVersion
 	in.Annotation, _ = from.Record.Epoch() // garbled counts as none
@@ -146,6 +146,9 @@ func (l *Lock) adopt(ctx context.Context, claim Claim, lost error) (Claim, error
 		return Claim{}, lost
 	}
 	claim, err = l.Renew(ctx, claim.Rebase(o.Record))
+	if errors.Is(err, ErrUnavailable) {
+		return Claim{}, fmt.Errorf("%w: %w", ErrUnheard, err)
+	}
 	if err != nil {
 		return Claim{}, err
 	}
@@ -161,22 +164,41 @@ func (l *Lock) inTime(c Claim) (Claim, error) {
 
 // Renew writes the term again and returns it with the new time of sending and
 // record. On a conflict it lists: while the term still stands (somebody edited
-// a label) it writes again at once. Errors: a [*LostError] ends the term; a
-// [*RequestError] does not, the claim's validity does.
+// a label) it writes again at once, a few times. Errors: a [*LostError] ends the
+// term; a [*RequestError] does not, the claim's validity does.
 func (l *Lock) Renew(ctx context.Context, c Claim) (Claim, error) {
-	for {
+	err := l.insist(ctx, &c, func() error {
 		sent := l.Clock.Now()
 		stored, err := l.write(ctx, l.renewed(c))
-		if err == nil {
-			lost := c.Standing(stored) // admission may have rewritten it
-			c.Record, c.Sent = stored, sent
-			return c, lost
+		if err != nil {
+			return err
 		}
+		lost := c.Standing(stored) // admission may have rewritten it
+		c.Record, c.Sent = stored, sent
+		return lost
+	})
+	return c, err
+}
+
+// rewrites bounds how often one call writes again after a conflict; the caller
+// knows how to wait.
+const rewrites = 4
+
+// insist calls write, and again after a conflict that an edit explains while
+// the term in c still stands; c is rebased on what was read.
+func (l *Lock) insist(ctx context.Context, c *Claim, write func() error) error {
+	for again := 0; ; again++ {
+		err := write()
 		if !errors.Is(err, ErrConflict) {
-			return c, err
+			return err
 		}
-		if c, err = l.reread(ctx, c); err != nil {
-			return c, err
+		before := c.Record.ResourceVersion()
+		var unread error
+		if *c, unread = l.reread(ctx, *c); unread != nil {
+			return unread
+		}
+		if again == rewrites || c.Record.ResourceVersion() == before {
+			return err
 		}
 	}
 }
@@ -204,15 +226,10 @@ func (l *Lock) Raise(ctx context.Context, c Claim, mark int64) (Claim, error) {
 // nothing unless the record is still this term's: then the error is a
 // [*LostError], and there is nothing to give up.
 func (l *Lock) Release(ctx context.Context, c Claim) error {
-	for {
+	return l.insist(ctx, &c, func() error {
 		_, err := l.write(ctx, l.released(c))
-		if !errors.Is(err, ErrConflict) {
-			return err
-		}
-		if c, err = l.reread(ctx, c); err != nil {
-			return err
-		}
-	}
+		return err
+	})
 }
 
 func (l *Lock) reread(ctx context.Context, c Claim) (Claim, error) {

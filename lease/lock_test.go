@@ -386,3 +386,18 @@ func TestEveryRequestHasADeadline(t *testing.T) {
 		}
 	})
 }
+
+// A conflict that nobody's write explains (a broken proxy or webhook) must not
+// be retried as fast as the network allows.
+func TestUnexplainedConflictIsNotInsistedOn(t *testing.T) {
+	inBed(t, singletontest.Options{}, func(b *bed) {
+		b.ship()
+		claim := b.acquire(b.a)
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Status: http.StatusConflict})
+		b.c.ForgetRequests()
+		_, err := b.a.Renew(b.Context(), claim)
+		require.ErrorIs(b, err, lease.ErrConflict)
+		require.ErrorIs(b, b.a.Release(b.Context(), claim), lease.ErrConflict)
+		require.LessOrEqual(b, b.c.CountRequests("a"), 4)
+	})
+}

@@ -162,7 +162,8 @@ func (r *run) release(claim lease.Claim) error {
 	defer cancel()
 	for failures := 1; ; failures++ {
 		err := r.lock.Release(ctx, claim)
-		if !errors.Is(err, lease.ErrUnavailable) || ctx.Err() != nil {
+		retry := errors.Is(err, lease.ErrUnavailable) || errors.Is(err, lease.ErrConflict)
+		if !retry || ctx.Err() != nil {
 			return err
 		}
 		pause(ctx, backoff(failures, retryMost))

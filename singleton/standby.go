@@ -181,6 +181,9 @@ func (r *run) settle(err error) error {
 	case errors.Is(err, lease.ErrConflict):
 		// Somebody was faster, and the watch is about to say who.
 		r.retryAt = time.Now().Add(rand.N(2 * retryLeast))
+	case errors.Is(err, lease.ErrUnheard):
+		r.log.Warn("standing back for a lease", "error", err)
+		r.retryAt = time.Now().Add(r.config.LeaseDuration + r.config.RetryPeriod)
 	case errors.Is(err, lease.ErrEpochExhausted):
 		r.log.Error("cannot acquire the lease: lower the number by hand", "error", err)
 		r.retryAt = time.Now().Add(r.config.RetryPeriod)

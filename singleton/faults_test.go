@@ -1,0 +1,347 @@
+package singleton_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	coordv1 "k8s.io/api/coordination/v1"
+
+	"github.com/hotseat-go/hotseat/internal/scenario"
+	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/singleton/singletontest"
+)
+
+// Fault scripts for G1, G2 and G4. onStage checks after each that no two were
+// at work, that tokens grew, and that nobody wrote over another's record.
+
+// bound is G4's: a lease and half a second.
+const bound = 15500 * time.Millisecond
+
+// trio starts three replicas of which a is active.
+func trio(t *testing.T, s *scenario.Stage) {
+	s.StartNamed("a")
+	require.True(t, s.WaitTerms("a", 1, time.Second))
+	s.StartNamed("b")
+	s.StartNamed("c")
+	time.Sleep(5 * time.Second)
+}
+
+// working reports who is at work now.
+func working(s *scenario.Stage) (names []string) {
+	for _, term := range s.Terms() {
+		if term.Ended.IsZero() {
+			names = append(names, term.Name)
+		}
+	}
+	return names
+}
+
+// activeWithin requires that somebody is at work within d.
+func activeWithin(t *testing.T, s *scenario.Stage, d time.Duration) {
+	t.Helper()
+	require.True(t, s.Until(d, func() bool { return len(working(s)) == 1 }), "nobody at work %v after the faults: %+v", d, s.Terms())
+}
+
+// undisturbed requires that a's first term is the only one and still runs.
+func undisturbed(t *testing.T, s *scenario.Stage) {
+	t.Helper()
+	require.Len(t, s.Terms(), 1)
+	require.Equal(t, []string{"a"}, working(s))
+}
+
+func TestPartitionOfTheActive(t *testing.T) {
+	for name, part := range map[string]func(*singletontest.Link){
+		"cut": (*singletontest.Link).Cut, "black hole": (*singletontest.Link).BlackHole, "freeze": (*singletontest.Link).Freeze,
+	} {
+		for _, heals := range []time.Duration{5, 9, 11, 14, 16, 40} {
+			t.Run(fmt.Sprintf("%s/%ds", name, heals), func(t *testing.T) {
+				onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+					trio(t, s)
+					part(s.Link("a"))
+					time.Sleep(heals * time.Second)
+					s.Link("a").Heal()
+					activeWithin(t, s, bound)
+					time.Sleep(time.Minute)
+					require.Len(t, working(s), 1)
+					if heals <= 5 {
+						undisturbed(t, s)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestPartitionOfEverybody(t *testing.T) {
+	for name, part := range map[string]func(*singletontest.Link){"cut": (*singletontest.Link).Cut, "freeze": (*singletontest.Link).Freeze} {
+		for _, lasts := range []time.Duration{7, 12, 60} {
+			t.Run(fmt.Sprintf("%s/%ds", name, lasts), func(t *testing.T) {
+				onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+					trio(t, s)
+					for _, n := range []string{"a", "b", "c"} {
+						part(s.Link(n))
+					}
+					time.Sleep(lasts * time.Second)
+					for _, n := range []string{"a", "b", "c"} {
+						s.Link(n).Heal()
+					}
+					activeWithin(t, s, bound)
+					if lasts < 8 {
+						undisturbed(t, s)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestFaultyRequestsShorterThanTheDeadlineDisturbNothing(t *testing.T) {
+	const d = 6 * time.Second
+	for name, fault := range map[string]singletontest.Fault{
+		"renewals black-holed":   {Verbs: []string{"update"}, HangRequest: true},
+		"renewals unanswered":    {Verbs: []string{"update"}, HangAnswer: true},
+		"renewals' answers lost": {Verbs: []string{"update"}, LoseAnswer: true},
+		"renewals late":          {Verbs: []string{"update"}, DelayBefore: 2 * time.Second},
+		"answers late":           {Verbs: []string{"update"}, DelayAfter: 2 * time.Second},
+		"answers very late":      {Verbs: []string{"update"}, DelayAfter: 4 * time.Second},
+		"everything late":        {DelayBefore: 500 * time.Millisecond, DelayAfter: 500 * time.Millisecond},
+		"409":                    {Verbs: []string{"update"}, Status: http.StatusConflict},
+		"429":                    {Status: http.StatusTooManyRequests},
+		"429, retry after 1 s":   {Status: http.StatusTooManyRequests, RetryAfter: time.Second},
+		"429, retry after 1 min": {Status: http.StatusTooManyRequests, RetryAfter: time.Minute},
+		"500":                    {Status: http.StatusInternalServerError},
+		"503":                    {Status: http.StatusServiceUnavailable},
+		"403":                    {Status: http.StatusForbidden},
+		"401":                    {Status: http.StatusUnauthorized},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+				trio(t, s)
+				remove := s.Link("a").Inject(fault)
+				time.Sleep(d)
+				remove()
+				time.Sleep(30 * time.Second)
+				undisturbed(t, s)
+			})
+		})
+		t.Run(name+", for ever", func(t *testing.T) {
+			onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+				trio(t, s)
+				s.Link("a").Inject(fault)
+				time.Sleep(40 * time.Second)
+				activeWithin(t, s, bound)
+			})
+		})
+	}
+}
+
+func TestLostAnswersOfAcquire(t *testing.T) {
+	for name, fault := range map[string]singletontest.Fault{
+		"lost":         {Verbs: []string{"update"}, Count: 1, LoseAnswer: true},
+		"hangs":        {Verbs: []string{"update"}, Count: 1, HangAnswer: true},
+		"500":          {Verbs: []string{"update"}, Count: 1, Status: 500},
+		"and the list": {Verbs: []string{"update", "list"}, Skip: 1, Count: 3, HangAnswer: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+				s.Link("a").Inject(fault)
+				s.StartNamed("a")
+				activeWithin(t, s, bound)
+				require.Len(t, s.Terms(), 1)
+				require.Equal(t, s.Terms()[0].Token, epochOf(t, s), "the token on the Lease is the one at work")
+			})
+		})
+	}
+}
+
+func epochOf(t *testing.T, s *scenario.Stage) int64 {
+	token, ok := lease.NewRecord(s.Lease(scenario.Namespace, scenario.Lease)).Token()
+	require.True(t, ok)
+	return token.Epoch
+}
+
+func TestLabelStorm(t *testing.T) {
+	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+		trio(t, s)
+		for i := range 3000 {
+			scenario.Edit(s, func(l *coordv1.Lease) { l.Labels = map[string]string{"i": fmt.Sprint(i)} })
+			time.Sleep(10 * time.Millisecond)
+		}
+		undisturbed(t, s)
+		require.Equal(t, "2999", s.Lease(scenario.Namespace, scenario.Lease).Labels["i"], "labels survive renewals")
+	})
+}
+
+// A label is edited between every read and write of the active's.
+func TestConflictOnEveryRenewal(t *testing.T) {
+	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+		trio(t, s)
+		n := 0
+		remove := s.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, DelayBefore: 20 * time.Millisecond})
+		stop := time.Now().Add(7 * time.Second)
+		for time.Now().Before(stop) {
+			n++
+			scenario.Edit(s, func(l *coordv1.Lease) { l.Labels = map[string]string{"n": fmt.Sprint(n)} })
+			time.Sleep(5 * time.Millisecond)
+		}
+		remove()
+		time.Sleep(20 * time.Second)
+		undisturbed(t, s)
+	})
+}
+
+func TestWatchesEnding(t *testing.T) {
+	for name, end := range map[string]func(*singletontest.Link){
+		"end": (*singletontest.Link).EndWatches, "410": (*singletontest.Link).ExpireWatches,
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+				trio(t, s)
+				for range 100 {
+					for _, n := range []string{"a", "b", "c"} {
+						end(s.Link(n))
+					}
+					time.Sleep(200 * time.Millisecond)
+				}
+				undisturbed(t, s)
+				s.ForgetRequests()
+				time.Sleep(20 * time.Second)
+				require.Zero(t, s.CountRequests("b"), "watching again, it asks nothing")
+			})
+		})
+	}
+}
+
+// A standby whose watch went silent is brought back by its own confirmation.
+func TestSilentWatchIsReplaced(t *testing.T) {
+	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+		a := s.StartNamed("a")
+		require.True(t, s.WaitTerms("a", 1, time.Second))
+		s.StartNamed("b")
+		time.Sleep(5 * time.Second)
+		s.Link("b").BlackHole()
+		time.Sleep(3 * time.Second)
+		s.Link("b").Heal() // new requests work; the open watch says nothing any more
+		time.Sleep(30 * time.Second)
+		a.Stop()
+		require.True(t, s.WaitTerms("b", 1, 100*time.Millisecond), "its new watch told it")
+	})
+}
+
+func TestLeaseDeletedLeaderCutOff(t *testing.T) {
+	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+		trio(t, s)
+		s.Link("a").BlackHole()
+		s.DeleteLease(scenario.Namespace, scenario.Lease)
+		activeWithin(t, s, time.Millisecond) // a does not know yet
+		require.True(t, s.Until(20*time.Second, func() bool { return len(working(s)) == 0 }))
+		require.True(t, s.Until(bound, func() bool { return len(working(s)) == 1 }))
+		require.NotEqual(t, []string{"a"}, working(s))
+	})
+}
+
+// Deleted and at once shipped anew, unheld, while the active is cut off.
+func TestLeaseShippedAnewLeaderCutOff(t *testing.T) {
+	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+		trio(t, s)
+		s.Link("a").BlackHole()
+		s.DeleteLease(scenario.Namespace, scenario.Lease)
+		fresh := &coordv1.Lease{}
+		fresh.Namespace, fresh.Name = scenario.Namespace, scenario.Lease
+		_, err := s.CreateLease(fresh)
+		require.NoError(t, err)
+		time.Sleep(bound)
+		activeWithin(t, s, time.Second)
+	})
+}
+
+func TestLeaseDeletedAgainAndAgain(t *testing.T) {
+	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+		trio(t, s)
+		for range 20 {
+			s.DeleteLease(scenario.Namespace, scenario.Lease)
+			time.Sleep(700 * time.Millisecond)
+		}
+		activeWithin(t, s, bound)
+		require.Greater(t, len(s.Terms()), 10)
+	})
+}
+
+func TestHandEditsWhileTheActiveIsCutOff(t *testing.T) {
+	second := int32(1)
+	for name, edit := range map[string]func(*coordv1.Lease){
+		"holder cleared":           func(l *coordv1.Lease) { nobody := ""; l.Spec.HolderIdentity = &nobody },
+		"holder removed":           func(l *coordv1.Lease) { l.Spec.HolderIdentity = nil },
+		"foreign, one second":      func(l *coordv1.Lease) { x := "x"; l.Spec.HolderIdentity, l.Spec.LeaseDurationSeconds = &x, &second },
+		"duration shortened":       func(l *coordv1.Lease) { l.Spec.LeaseDurationSeconds = &second },
+		"spec emptied":             func(l *coordv1.Lease) { l.Spec = coordv1.LeaseSpec{} },
+		"everything emptied":       func(l *coordv1.Lease) { l.Spec = coordv1.LeaseSpec{}; l.Annotations = nil },
+		"annotations removed":      func(l *coordv1.Lease) { l.Annotations = nil },
+		"epoch raised":             func(l *coordv1.Lease) { l.Annotations[lease.AnnotationEpoch] = "100000" },
+		"renew time in the past":   func(l *coordv1.Lease) { l.Spec.RenewTime.Time = l.Spec.RenewTime.Add(-time.Hour) },
+		"renew time in the future": func(l *coordv1.Lease) { l.Spec.RenewTime.Time = l.Spec.RenewTime.Add(time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+				trio(t, s)
+				s.Link("a").BlackHole()
+				scenario.Edit(s, edit)
+				time.Sleep(bound)
+				activeWithin(t, s, time.Second)
+			})
+			onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+				trio(t, s) // the same, with the active connected
+				scenario.Edit(s, edit)
+				activeWithin(t, s, bound)
+				time.Sleep(time.Minute)
+				require.Len(t, working(s), 1)
+			})
+		})
+	}
+}
+
+func TestAnnotationsRemovedAreWrittenAgain(t *testing.T) {
+	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+		trio(t, s)
+		scenario.Edit(s, func(l *coordv1.Lease) { l.Annotations = nil })
+		time.Sleep(3 * time.Second)
+		undisturbed(t, s)
+		require.Equal(t, s.Terms()[0].Token, epochOf(t, s))
+	})
+}
+
+func TestEpochRaisedByHandFencesTheTerm(t *testing.T) {
+	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+		trio(t, s)
+		raised := time.Now()
+		scenario.Edit(s, func(l *coordv1.Lease) { l.Annotations[lease.AnnotationEpoch] = "1000000" })
+		require.True(t, s.Until(bound, func() bool { return len(s.Terms()) == 2 }))
+		require.Less(t, s.Terms()[0].Ended.Sub(raised), 100*time.Millisecond)
+		require.EqualValues(t, 1000001, s.Terms()[1].Token)
+	})
+}
+
+func TestStoreRestored(t *testing.T) {
+	for _, bump := range []bool{true, false} {
+		for _, cutOff := range []bool{true, false} {
+			t.Run(fmt.Sprintf("bump=%v/active cut off=%v", bump, cutOff), func(t *testing.T) {
+				tokensMayRepeat := !bump
+				onRestoredStage(t, tokensMayRepeat, func(t *testing.T, s *scenario.Stage) {
+					backup := s.Snapshot() // unheld
+					trio(t, s)
+					time.Sleep(30 * time.Second)
+					if cutOff {
+						s.Link("a").BlackHole()
+					}
+					s.Restore(backup, bump)
+					activeWithin(t, s, bound+bound)
+					time.Sleep(time.Minute)
+					require.Len(t, working(s), 1)
+				})
+			})
+		}
+	}
+}
