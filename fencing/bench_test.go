@@ -2,19 +2,18 @@ package fencing_test
 
 import (
 	"context"
-	"fmt"
 	"testing"
 
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
 func BenchmarkFromContext(b *testing.B) {
-	for depth := 1; depth <= 16; depth *= 4 {
-		ctx := fencing.NewSourceContext(b.Context(), &liveTerm{now: token(42)})
-		for range depth {
-			ctx = context.WithValue(ctx, new(int), depth)
-		}
-		b.Run(fmt.Sprintf("behind=%d", depth), func(b *testing.B) {
+	near := fencing.NewSourceContext(b.Context(), &liveTerm{now: token(42)})
+	type k1 struct{}
+	type k2 struct{}
+	far := context.WithValue(context.WithValue(near, k1{}, 1), k2{}, 2)
+	for name, ctx := range map[string]context.Context{"near": near, "behind two values": far} {
+		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, ok := fencing.FromContext(ctx); !ok {

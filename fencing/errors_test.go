@@ -12,22 +12,23 @@ import (
 )
 
 func TestTypedErrors(t *testing.T) {
-	all := []error{
-		fencing.ErrStale, fencing.ErrConflict, fencing.ErrMissing,
-		fencing.ErrUnavailable, fencing.ErrMalformed, fencing.ErrScope, context.Canceled,
+	all := map[string]error{
+		"ErrStale": fencing.ErrStale, "ErrConflict": fencing.ErrConflict, "ErrMissing": fencing.ErrMissing,
+		"ErrUnavailable": fencing.ErrUnavailable, "ErrMalformed": fencing.ErrMalformed, "ErrScope": fencing.ErrScope,
+		"context.Canceled": context.Canceled,
 	}
 	other := token(9)
 	other.Term = termB
 	for _, tt := range []struct {
 		err  error
-		only error
+		only string
 	}{
-		{&fencing.StaleError{Presented: token(8), HighWater: token(9)}, fencing.ErrStale},
-		{&fencing.ConflictError{Presented: token(9), HighWater: other}, fencing.ErrConflict},
+		{&fencing.StaleError{Presented: token(8), HighWater: token(9)}, "ErrStale"},
+		{&fencing.ConflictError{Presented: token(9), HighWater: other}, "ErrConflict"},
 	} {
 		wrapped := fmt.Errorf("append: %w", tt.err)
-		for _, sentinel := range all {
-			require.Equal(t, sentinel == tt.only, errors.Is(wrapped, sentinel), "%v is %v", wrapped, sentinel)
+		for name, sentinel := range all {
+			require.Equal(t, name == tt.only, errors.Is(wrapped, sentinel), name)
 		}
 		require.ErrorContains(t, wrapped, "shop/invoicer@9."+termA)
 	}

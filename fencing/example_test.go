@@ -51,8 +51,7 @@ func Example() {
 
 	second := begin(fencing.Token{Scope: "shop/invoicer", Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"})
 	err = book.append(first, "invoice 1, once more")
-	var stale *fencing.StaleError
-	if errors.As(err, &stale) {
+	if stale, ok := errors.AsType[*fencing.StaleError](err); ok {
 		fmt.Println("first: refused, the mark is", stale.HighWater.Epoch)
 	}
 	fmt.Println("second:", book.append(second, "invoice 2"))

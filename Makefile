@@ -1,0 +1,51 @@
+# Everything a change must pass is a target here; CI runs the same ones. `make` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --warn-undefined-variables --no-builtin-rules --no-print-directory
+
+GO       ?= go
+FUZZTIME ?= 30s
+COVER_MIN ?= 90
+
+# Pinned, and rebuilt when the pin or the Go version changes: a linter built by an older Go refuses newer code.
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := $(CURDIR)/.cache/tools/golangci-lint-$(GOLANGCI_VERSION)-$(shell $(GO) env GOVERSION)/golangci-lint
+
+export GO GOLANGCI FUZZTIME COVER_MIN
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: check
+check: $(GOLANGCI) ## Format, vet, lint and go.mod tidiness, in every module.
+	internal/ci/check.sh
+
+.PHONY: test
+test: ## All tests with the race detector, the coverage floor, and the quickstart's proof.
+	internal/ci/test.sh
+	internal/ci/cover.sh
+	if [ -d examples/quickstart ]; then $(GO) run ./examples/quickstart -fast -json; fi
+
+.PHONY: cover
+cover: ## What the tests of the last `make test` did not reach, and an HTML report.
+	$(GO) tool cover -func .cache/cover.out | awk '$$NF != "100.0%"'
+	$(GO) tool cover -html .cache/cover.out -o .cache/cover.html
+	@echo "report: .cache/cover.html"
+
+.PHONY: fuzz
+fuzz: ## Each fuzz target for FUZZTIME (default 30s).
+	internal/ci/fuzz.sh
+
+.PHONY: bench
+bench: ## Benchmarks, and the side-by-side runs of internal/bench.
+	internal/ci/bench.sh
+
+.PHONY: clean
+clean: ## Remove what these targets built.
+	rm -rf .cache
+
+$(GOLANGCI):
+	GOBIN="$(@D)" $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
