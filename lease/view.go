@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"math"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/resourceversion"
@@ -87,7 +88,8 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	}
 	next := v
 	next.known, next.last, next.doubted = true, o, false
-	if epoch, err := o.Record.Epoch(); err == nil {
+	// The last number is not remembered: written by hand, it can be taken back.
+	if epoch, err := o.Record.Epoch(); err == nil && epoch < math.MaxInt64 {
 		next.epoch = max(v.epoch, epoch)
 	}
 	if v.known && o.Record.sameClaim(v.Record()) {

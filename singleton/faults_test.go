@@ -231,6 +231,22 @@ func TestSilentWatchIsReplaced(t *testing.T) {
 	})
 }
 
+func TestSilentWatchOfTheActiveIsReplaced(t *testing.T) {
+	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+		trio(t, s)
+		s.Link("a").BlackHole()
+		time.Sleep(5 * time.Second)
+		s.Link("a").Heal()
+		time.Sleep(10 * time.Second)
+		undisturbed(t, s)
+		time.Sleep(300 * time.Millisecond)
+		taken := time.Now()
+		scenario.SetHolder(s, "x")
+		require.True(t, s.Until(bound+bound, func() bool { return !s.Terms()[0].Ended.IsZero() }))
+		require.Less(t, s.Terms()[0].Ended.Sub(taken), 100*time.Millisecond)
+	})
+}
+
 func TestLeaseDeletedLeaderCutOff(t *testing.T) {
 	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
 		trio(t, s)

@@ -3,7 +3,6 @@ package singleton
 import (
 	"context"
 	"os"
-	"runtime/debug"
 	"sync"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -67,35 +66,45 @@ func startHooks() *hookRunner {
 }
 
 func (h *hookRunner) run() {
+	finished := false
+	defer func() {
+		if !finished { // a hook called runtime.Goexit: the queue goes on
+			h.signal()
+			h.done.Go(h.run)
+		}
+	}()
 	for range h.wake {
 		for {
 			next, ok := h.pop()
 			if !ok {
 				break
 			}
-			h.guarded(next.call)
-			close(next.called)
+			h.guarded(next)
 		}
-		h.mu.Lock()
-		stop := h.closed && len(h.queue) == 0
-		h.mu.Unlock()
-		if stop {
-			return
+		if h.drained() {
+			break
 		}
 	}
+	finished = true
 }
 
-// guarded calls f and passes a panic on to the loop.
-func (h *hookRunner) guarded(f func()) {
-	defer func() {
-		if value := recover(); value != nil {
+// guarded calls a hook and passes its panic on to the loop.
+func (h *hookRunner) guarded(q queuedHook) {
+	protect(func() error { q.call(); return nil }, func(err error) {
+		if panicked, ok := err.(*PanicError); ok { //nolint:errorlint // exactly what protect made
 			select {
-			case h.bad <- &PanicError{Value: value, Stack: debug.Stack()}:
+			case h.bad <- panicked:
 			default: // one is enough to end Run
 			}
 		}
-	}()
-	f()
+		close(q.called)
+	})
+}
+
+func (h *hookRunner) drained() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.closed && len(h.queue) == 0
 }
 
 func (h *hookRunner) pop() (queuedHook, bool) {
@@ -130,7 +139,9 @@ func (h *hookRunner) signal() {
 }
 
 // overrun calls f at once, beside the queue.
-func (h *hookRunner) overrun(f func()) { h.done.Go(func() { h.guarded(f) }) }
+func (h *hookRunner) overrun(f func()) {
+	h.done.Go(func() { h.guarded(queuedHook{call: f, called: make(chan struct{})}) })
+}
 
 // stop lets every queued hook run and waits for the last.
 func (h *hookRunner) stop() {

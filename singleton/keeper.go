@@ -3,6 +3,7 @@ package singleton
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/hotseat-go/hotseat/lease"
@@ -24,7 +25,12 @@ type keeper struct {
 	answers  chan answer // from it
 	raise    *raiseRequest
 	failures int
+	silent   int // acknowledged renewals since the watch last said anything
 }
+
+// silentMost is after how many renewals of which the watch did not tell it is
+// taken for dead. Connections die without a word.
+const silentMost = 3
 
 type answer struct {
 	claim lease.Claim
@@ -82,12 +88,17 @@ func (k *keeper) ask(request raiseRequest) {
 // answered takes a request's outcome in. A definite loss ends the term.
 func (k *keeper) answered(a answer) {
 	k.busy = false
-	if a.raise != nil {
-		a.raise.done <- a.err
-	}
 	var lost *lease.LostError
+	isLost := errors.As(a.err, &lost)
+	if a.raise != nil {
+		err := a.err
+		if isLost {
+			err = fmt.Errorf("%w: %w", ErrOver, lost)
+		}
+		a.raise.done <- err
+	}
 	switch {
-	case errors.As(a.err, &lost):
+	case isLost:
 		k.r.metrics.renewalFailed("lost")
 		k.term.lose(lossOf(lost))
 		return
@@ -102,6 +113,10 @@ func (k *keeper) answered(a answer) {
 		k.term.extend(a.claim)
 		k.r.metrics.renewed(a.took)
 		k.r.see(a.claim.Record)
+		if k.silent++; k.silent >= silentMost {
+			k.silent = 0
+			k.r.observer.renew()
+		}
 		k.due.Reset(k.nextRenewal())
 	}
 	if k.raise != nil {
@@ -112,6 +127,7 @@ func (k *keeper) answered(a answer) {
 // observed judges what the watch or a List showed. What is not provably newer
 // than our own last write is left to the next renewal, which will meet it.
 func (k *keeper) observed(o lease.Observation) {
+	k.silent = 0
 	k.r.observe(o)
 	if !lease.Newer(o.ResourceVersion, k.claim.Record.ResourceVersion()) {
 		if k.incomparable(o) {

@@ -94,7 +94,7 @@ func (r *run) warm() error {
 	r.setState(StateWarming, nil)
 	warmed := make(chan error, 1)
 	r.helpers.Go(func() {
-		warmed <- protect(func() error { return wrap("warm up", r.config.WarmUp(r.ctx)) })
+		protect(func() error { return wrap("warm up", r.config.WarmUp(r.ctx)) }, func(err error) { warmed <- err })
 	})
 	var bad error
 	for {
@@ -157,21 +157,22 @@ func isPanic(err error) bool {
 	return is
 }
 
-// protect calls f, a function of the user's, and returns its panic, or its
-// runtime.Goexit, as a *PanicError.
-func protect(f func() error) (err error) {
+// protect calls f, a function of the user's, and then done with its error. A
+// panic, or a runtime.Goexit (which nothing on that goroutine survives), is
+// passed to done as a *PanicError.
+func protect(f func() error, done func(error)) {
+	err := error(nil)
 	returned := false
 	defer func() {
-		if returned {
-			return
+		if !returned {
+			value := recover()
+			if value == nil {
+				value = "runtime.Goexit was called"
+			}
+			err = &PanicError{Value: value, Stack: debug.Stack()}
 		}
-		value := recover()
-		if value == nil { // Goexit, which leaves nothing to go on with either
-			value = "runtime.Goexit was called"
-		}
-		err = &PanicError{Value: value, Stack: debug.Stack()}
+		done(err)
 	}()
 	err = f()
 	returned = true
-	return err
 }

@@ -36,7 +36,7 @@ func (r *run) startWork(t *Term) *worker {
 	w := &worker{done: make(chan outcome, 1)}
 	r.helpers.Go(func() {
 		var out outcome
-		out.err = protect(func() error {
+		protect(func() error {
 			if err := announce(t.ctx, t); err != nil {
 				return err
 			}
@@ -52,8 +52,10 @@ func (r *run) startWork(t *Term) *worker {
 			}
 			out.started = true
 			return r.work(t.ctx, t)
+		}, func(err error) {
+			out.err = err
+			w.done <- out
 		})
-		w.done <- out
 	})
 	return w
 }
@@ -65,7 +67,7 @@ func (r *run) onAcquire(t *Term) (err error) {
 		return nil
 	}
 	<-r.hooks.push(queuedHook{call: func() {
-		err = protect(func() error { hook(t.ctx, t); return nil })
+		protect(func() error { hook(t.ctx, t); return nil }, func(e error) { err = e })
 	}})
 	return err
 }

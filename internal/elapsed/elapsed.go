@@ -21,7 +21,10 @@
 // is covered by fencing only.
 package elapsed
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Clock makes Instants. The zero Clock is the machine's. A Clock is immutable
 // and safe for concurrent use.
@@ -59,8 +62,17 @@ func (c Clock) Since(i Instant) time.Duration { return c.Now().Sub(i) }
 func (c Clock) Until(i Instant) time.Duration { return -c.Now().Sub(i) }
 
 // Sub returns the time that passed from j to i. When i is the later reading it
-// counts time suspended in between.
+// counts time suspended in between. From the zero Instant to any other it is
+// the longest Duration.
 func (i Instant) Sub(j Instant) time.Duration {
+	switch {
+	case i.IsZero() && j.IsZero():
+		return 0
+	case i.IsZero():
+		return math.MinInt64 + 1
+	case j.IsZero():
+		return math.MaxInt64
+	}
 	return i.mono.Sub(j.mono) + max(0, i.low-j.high) - max(0, j.low-i.high)
 }
 

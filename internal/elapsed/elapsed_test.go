@@ -54,7 +54,14 @@ func TestSystemSuspendedBounds(t *testing.T) {
 func TestZero(t *testing.T) {
 	require.True(t, Instant{}.IsZero())
 	require.False(t, Clock{}.Now().IsZero())
-	require.True(t, Clock{}.Now().After(Instant{}))
+	for _, slept := range []time.Duration{0, time.Hour} {
+		c := WithSuspend(func() (low, high time.Duration) { return slept, slept })
+		require.True(t, c.Now().After(Instant{}))
+		require.False(t, Instant{}.After(c.Now()), "also after the machine slept")
+		require.Negative(t, c.Until(Instant{}))
+		require.Positive(t, c.Since(Instant{}))
+	}
+	require.Zero(t, Instant{}.Sub(Instant{}))
 }
 
 func BenchmarkNow(b *testing.B) {

@@ -188,15 +188,22 @@ func (s *Stage) WaitTerms(name string, n int, timeout time.Duration) bool {
 	return s.Until(timeout, func() bool { return len(s.TermsOf(name)) >= n })
 }
 
-// Until waits for a condition, looking every millisecond of the bubble.
+// Until waits for a condition, looking every millisecond of the bubble and,
+// after the first hundred, every ten.
 func (s *Stage) Until(timeout time.Duration, condition func() bool) bool {
-	for end := time.Now().Add(timeout); ; time.Sleep(time.Millisecond) {
+	began := time.Now()
+	for end := began.Add(timeout); ; {
 		synctest.Wait()
 		if condition() {
 			return true
 		}
 		if !time.Now().Before(end) {
 			return false
+		}
+		if time.Since(began) < 100*time.Millisecond {
+			time.Sleep(time.Millisecond)
+		} else {
+			time.Sleep(10 * time.Millisecond)
 		}
 	}
 }

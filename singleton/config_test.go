@@ -1,0 +1,214 @@
+package singleton_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/singleton"
+	"github.com/hotseat-go/hotseat/singleton/singletontest"
+)
+
+func TestConfigErrorsNameFieldValueAndRule(t *testing.T) {
+	t.Setenv("POD_NAMESPACE", "")
+	c := singletontest.New(singletontest.Options{})
+	defer c.Close()
+	for name, test := range map[string]struct {
+		config singleton.Config
+		says   []string
+	}{
+		"no name":           {singleton.Config{Namespace: "shop"}, []string{`Name "" must name a Lease`}},
+		"bad name":          {singleton.Config{Name: "In_Voicer", Namespace: "shop"}, []string{`Name "In_Voicer" must name a Lease: a lowercase RFC 1123 subdomain`}},
+		"no namespace":      {singleton.Config{Name: "x"}, []string{`Namespace "" must be set, or $POD_NAMESPACE`}},
+		"bad namespace":     {singleton.Config{Name: "x", Namespace: "a.b"}, []string{`Namespace "a.b" must name a namespace`}},
+		"one second":        {singleton.Config{Name: "x", Namespace: "shop", LeaseDuration: time.Second}, []string{"LeaseDuration 1s must be at least 2s", "RenewDeadline 10s must be less than LeaseDuration/(1+MaxClockDrift)"}},
+		"fraction":          {singleton.Config{Name: "x", Namespace: "shop", LeaseDuration: 15500 * time.Millisecond}, []string{"LeaseDuration 15.5s must be whole seconds"}},
+		"negative":          {singleton.Config{Name: "x", Namespace: "shop", LeaseDuration: -1, RenewDeadline: -1, RetryPeriod: -1, MaxClockDrift: -1, HoldOff: -1, MaxRaise: -1}, []string{"LeaseDuration -1ns", "RenewDeadline -1ns", "RetryPeriod -1ns", "MaxClockDrift -1", "HoldOff -1ns must not be negative", "MaxRaise -1 must not be negative"}},
+		"deadline too late": {singleton.Config{Name: "x", Namespace: "shop", RenewDeadline: 14286 * time.Millisecond}, []string{"RenewDeadline 14.286s must be less than LeaseDuration/(1+MaxClockDrift) = 15s/1.05 = 14.285714285s"}},
+		"retry too slow":    {singleton.Config{Name: "x", Namespace: "shop", RetryPeriod: 10 * time.Second}, []string{"RetryPeriod 10s must be less than RenewDeadline 10s"}},
+		"drift":             {singleton.Config{Name: "x", Namespace: "shop", MaxClockDrift: math.NaN()}, []string{"MaxClockDrift NaN must be between 0 and 1"}},
+		"nil fence":         {singleton.Config{Name: "x", Namespace: "shop", Fences: []fencing.Guard{nil}}, []string{"Fences[0] <nil> must not be nil"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := singleton.New(c.Client("a"), test.config)
+			var config *singleton.ConfigError
+			require.ErrorAs(t, err, &config)
+			var field *lease.FieldError
+			require.ErrorAs(t, err, &field)
+			require.True(t, strings.HasPrefix(err.Error(), "singleton: config: "))
+			require.NotContains(t, err.Error(), "\n")
+			for _, says := range test.says {
+				require.ErrorContains(t, err, says)
+			}
+		})
+	}
+	_, err := singleton.New(nil, singleton.Config{})
+	for _, says := range []string{"client <nil> must not be nil", "Name", "Namespace"} {
+		require.ErrorContains(t, err, says, "all violations at once")
+	}
+}
+
+func TestNamespaceAndIdentityFromTheEnvironment(t *testing.T) {
+	t.Setenv("POD_NAMESPACE", "shop")
+	t.Setenv("POD_NAME", "invoicer-7d9f-x2x")
+	c := singletontest.New(singletontest.Options{})
+	defer c.Close()
+	seen := map[string]bool{}
+	for range 100 {
+		e, err := singleton.New(c.Client("a"), singleton.Config{Name: "invoicer"})
+		require.NoError(t, err)
+		require.Regexp(t, `^invoicer-7d9f-x2x_[0-9a-f]{16}$`, e.Identity())
+		require.False(t, seen[e.Identity()])
+		seen[e.Identity()] = true
+	}
+	t.Setenv("POD_NAME", "")
+	e, err := singleton.New(c.Client("a"), singleton.Config{Name: "invoicer"})
+	require.NoError(t, err)
+	host, err := os.Hostname()
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(e.Identity(), host+"_"))
+	e, err = singleton.New(c.Client("a"), singleton.Config{Name: "invoicer", Namespace: "other", Identity: "me", Logger: quiet()})
+	require.NoError(t, err)
+	shipped := newLease()
+	shipped.Namespace = "other"
+	_, err = c.CreateLease(shipped)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	require.NoError(t, e.Run(ctx, func(context.Context, *singleton.Term) error { cancel(); return nil }))
+	require.Nil(t, c.Lease("shop", "invoicer"))
+}
+
+func TestPermissionsThatNeverWereEndRun(t *testing.T) {
+	for _, verb := range []string{"list", "update"} {
+		t.Run(verb, func(t *testing.T) {
+			inLab(t, func(l lab) {
+				l.Forbid("a", verb)
+				err := l.run(l.elector("a"), idle).wait(l)
+				require.ErrorIs(l, err, lease.ErrForbidden)
+				require.ErrorContains(l, err, "singleton: lease shop/invoicer: "+verb+" lease: forbidden")
+			})
+		})
+	}
+}
+
+func TestWithoutWatchItPolls(t *testing.T) {
+	inLab(t, func(l lab) {
+		log := &lines{}
+		l.Forbid("b", "watch")
+		a := l.elector("a")
+		b := l.elector("b", func(c *singleton.Config) { c.Logger = log.logger() })
+		l.run(a, idle)
+		l.run(b, idle)
+		time.Sleep(2 * time.Minute)
+		require.InDelta(l, 55, l.CountRequests("b", "list"), 6, "each RetryPeriod, with jitter")
+		require.Equal(l, 1, log.count("not allowed to watch"), "said once")
+		a.Resign()
+		time.Sleep(2400 * time.Millisecond)
+		require.Equal(l, singleton.StateActive, b.Status().State)
+	})
+}
+
+func TestWithoutCreateItWaitsForTheLease(t *testing.T) {
+	inLab(t, func(l lab) {
+		log := &lines{}
+		l.DeleteLease("shop", "invoicer")
+		l.Forbid("a", "create")
+		e := l.elector("a", func(c *singleton.Config) { c.Logger = log.logger() })
+		l.run(e, idle)
+		time.Sleep(10 * time.Minute)
+		require.Equal(l, singleton.StateStandby, e.Status().State)
+		require.Equal(l, 1, log.count("creating it is not allowed"), "said once")
+		require.LessOrEqual(l, l.CountRequests("a"), 100, "and not asked for all the time")
+		_, err := l.CreateLease(newLease())
+		require.NoError(l, err)
+		time.Sleep(15 * second) // it may have been held, unseen, before it was shipped anew
+		synctest.Wait()
+		require.Equal(l, singleton.StateActive, e.Status().State)
+	})
+}
+
+func TestMissingLeaseIsCreatedAfterALease(t *testing.T) {
+	inLab(t, func(l lab) {
+		l.DeleteLease("shop", "invoicer")
+		e := l.elector("a")
+		l.run(e, idle)
+		time.Sleep(14999 * time.Millisecond)
+		require.Nil(l, l.Lease("shop", "invoicer"))
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		require.Equal(l, singleton.StateActive, e.Status().State)
+	})
+}
+
+func TestUnknownNamespace(t *testing.T) {
+	inLab(t, func(l lab) {
+		l.AddNamespace("shop")
+		e := l.elector("a", func(c *singleton.Config) { c.Namespace = "shoop" })
+		err := l.run(e, idle).wait(l)
+		require.ErrorIs(l, err, lease.ErrNoNamespace)
+		require.ErrorContains(l, err, `lease shoop/invoicer`)
+		require.ErrorContains(l, err, `namespaces "shoop" not found`)
+	})
+}
+
+// What worked before and is forbidden now is an outage, not a configuration.
+func TestPermissionsTakenAwayAreWaitedFor(t *testing.T) {
+	inLab(t, func(l lab) {
+		e := l.elector("a")
+		r := l.run(e, idle)
+		l.Forbid("a", "list", "watch", "update")
+		l.Link("a").EndWatches()
+		time.Sleep(time.Minute)
+		require.Equal(l, singleton.StateStandby, e.Status().State)
+		require.Positive(l, metric(l, e, "hotseat_renew_failures_total", "reason", "forbidden"))
+		l.Allow("a", "list", "watch", "update")
+		time.Sleep(second)
+		require.Equal(l, singleton.StateActive, e.Status().State)
+		r.stop()
+		require.NoError(l, r.wait(l))
+	})
+}
+
+func TestInCluster(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	t.Setenv("KUBECONFIG", "")
+	_, err := singleton.InCluster()
+	require.ErrorContains(t, err, "singleton: neither in a cluster nor a usable $KUBECONFIG")
+
+	c := singletontest.New(singletontest.Options{})
+	defer c.Close()
+	config, err := c.LoopbackConfig("a")
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "config")
+	require.NoError(t, os.WriteFile(file, []byte(`apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "`+config.Host+`"}}]
+users: [{name: a, user: {token: a}}]
+contexts: [{name: x, context: {cluster: c, user: a}}]
+current-context: x
+`), 0o600))
+	t.Setenv("KUBECONFIG", file)
+	client, err := singleton.InCluster()
+	require.NoError(t, err)
+	e, err := singleton.New(client, singleton.Config{Name: "invoicer", Namespace: "shop", Logger: quiet()})
+	require.NoError(t, err)
+	_, err = c.CreateLease(newLease())
+	require.NoError(t, err)
+	done := errors.New("done")
+	require.ErrorIs(t, e.Run(t.Context(), func(context.Context, *singleton.Term) error { return done }), done)
+	require.Positive(t, c.CountRequests("", "update"))
+
+	t.Setenv("KUBECONFIG", file+"-missing")
+	_, err = singleton.InCluster()
+	require.Error(t, err)
+}

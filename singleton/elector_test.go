@@ -1,0 +1,329 @@
+package singleton_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	coordv1 "k8s.io/api/coordination/v1"
+
+	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/singleton"
+)
+
+func TestRunWorksUntilItsContextEnds(t *testing.T) {
+	inLab(t, func(l lab) {
+		e := l.elector("a")
+		require.Equal(l, singleton.StateStopped, e.Status().State)
+		require.Error(l, e.Ready())
+		var cause error
+		var fromContext fencing.Token
+		var held *singleton.Term
+		r := l.run(e, func(ctx context.Context, term *singleton.Term) error {
+			held = term
+			fromContext, _ = fencing.FromContext(ctx)
+			<-ctx.Done()
+			cause = context.Cause(ctx)
+			require.True(l, term.Valid(), "while work drains the Lease is kept")
+			return errors.New("could not say goodbye")
+		})
+		s := e.Status()
+		require.Equal(l, singleton.StateActive, s.State)
+		require.Equal(l, held.Token(), s.Token)
+		require.Equal(l, held.Token(), fromContext)
+		require.Equal(l, singleton.Holder{Identity: e.Identity(), Token: s.Token, Self: true}, s.Holder)
+		require.Equal(l, 10*second, s.ValidFor)
+		require.True(l, held.Valid())
+		require.Equal(l, 10*second, time.Until(held.Deadline()))
+		require.NoError(l, e.Ready())
+		require.NoError(l, e.Live())
+		require.ErrorIs(l, e.Run(context.Background(), idle), singleton.ErrRunning)
+		time.Sleep(time.Minute)
+		require.InDelta(l, 10*second, time.Until(held.Deadline()), float64(2*second))
+
+		r.stop()
+		require.NoError(l, r.wait(l), "ctx ended: nil")
+		require.ErrorIs(l, cause, singleton.ErrShuttingDown)
+		require.ErrorIs(l, cause, context.Canceled, "net/http returns the cause")
+		require.NotErrorIs(l, cause, singleton.ErrLost)
+		require.EqualError(l, cause, "shutting down")
+		require.True(l, l.record().Released())
+		require.False(l, held.Valid())
+		require.LessOrEqual(l, time.Until(held.Deadline()), time.Duration(0))
+		require.Equal(l, singleton.StateStopped, e.Status().State)
+		require.Zero(l, e.Status().ValidFor)
+		require.Zero(l, e.Status().Token)
+	})
+}
+
+func TestWorkThatReturnsEndsRun(t *testing.T) {
+	failure := errors.New("disk full")
+	for _, want := range []error{nil, failure, &singleton.PanicError{Value: "an error, not a panic of ours"}} {
+		if _, odd := want.(*singleton.PanicError); odd {
+			continue // told apart from a panic only by not being wrapped
+		}
+		inLab(t, func(l lab) {
+			e := l.elector("a")
+			r := l.run(e, func(context.Context, *singleton.Term) error { return want })
+			require.Equal(l, want, r.wait(l))
+			require.True(l, l.record().Released())
+			require.EqualValues(l, 1, metric(l, e, "hotseat_terms_total", "reason", "returned"))
+
+			again := l.run(e, idle) // stands back first
+			require.Equal(l, singleton.StateStandby, e.Status().State)
+			time.Sleep(4 * second)
+			synctest.Wait()
+			require.Equal(l, singleton.StateActive, e.Status().State)
+			again.stop()
+			require.NoError(l, again.wait(l))
+		})
+	}
+}
+
+func TestWorkThatPanics(t *testing.T) {
+	for name, test := range map[string]struct {
+		work singleton.Work
+		says string
+	}{
+		"panic":  {func(context.Context, *singleton.Term) error { panic(io.ErrUnexpectedEOF) }, "work or hook panicked: unexpected EOF"},
+		"nil":    {func(context.Context, *singleton.Term) error { panic(nil) }, "panicked"},
+		"Goexit": {func(context.Context, *singleton.Term) error { runtime.Goexit(); return nil }, "runtime.Goexit was called"},
+		"draining": {func(ctx context.Context, term *singleton.Term) error {
+			term.Resign()
+			<-ctx.Done()
+			panic("too late")
+		}, "too late"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, func(l lab) {
+				r := l.run(l.elector("a"), test.work)
+				<-r.done
+				panicked, ok := r.panicked.(*singleton.PanicError)
+				require.True(l, ok, "%v", r.panicked)
+				require.ErrorContains(l, panicked, test.says)
+				require.NotEmpty(l, panicked.Stack)
+				require.True(l, l.record().Released(), "the term was given up first")
+				if name == "panic" {
+					require.ErrorIs(l, panicked, io.ErrUnexpectedEOF)
+				}
+			})
+		})
+	}
+}
+
+func TestResignHandsOverAndStandsBack(t *testing.T) {
+	inLab(t, func(l lab) {
+		a, b := l.elector("a"), l.elector("b")
+		var causes []error
+		l.run(a, func(ctx context.Context, _ *singleton.Term) error {
+			<-ctx.Done()
+			causes = append(causes, context.Cause(ctx))
+			return nil // work that ends because its context did has not "returned by itself"
+		})
+		a.Resign()
+		synctest.Wait()
+		require.Equal(l, singleton.StateStandby, a.Status().State)
+		require.Len(l, causes, 1)
+		require.ErrorIs(l, causes[0], singleton.ErrResigned)
+		time.Sleep(3999 * time.Millisecond)
+		require.Equal(l, singleton.StateStandby, a.Status().State, "stands back for HoldOff even with nobody else")
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		require.Equal(l, singleton.StateActive, a.Status().State)
+
+		l.run(b, idle)
+		b.Resign() // not active: nothing
+		a.Resign()
+		synctest.Wait()
+		require.Equal(l, singleton.StateActive, b.Status().State)
+		require.EqualValues(l, 2, metric(l, a, "hotseat_terms_total", "reason", "resigned"))
+		time.Sleep(time.Minute)
+		require.Equal(l, singleton.StateActive, b.Status().State)
+	})
+}
+
+func TestIneligibleNeverAcquires(t *testing.T) {
+	inLab(t, func(l lab) {
+		e := l.elector("a")
+		e.SetEligible(false)
+		l.run(e, idle)
+		time.Sleep(time.Hour)
+		require.Equal(l, singleton.StateStandby, e.Status().State)
+		e.SetEligible(true)
+		synctest.Wait()
+		require.Equal(l, singleton.StateActive, e.Status().State)
+		e.SetEligible(false)
+		time.Sleep(time.Hour)
+		require.Equal(l, singleton.StateActive, e.Status().State, "its term goes on")
+		e.Resign()
+		time.Sleep(time.Hour)
+		require.Equal(l, singleton.StateStandby, e.Status().State)
+	})
+}
+
+func TestWarmUpComesFirst(t *testing.T) {
+	inLab(t, func(l lab) {
+		warm := 0
+		e := l.elector("a", func(c *singleton.Config) {
+			c.WarmUp = func(context.Context) error { time.Sleep(time.Minute); warm++; return nil }
+		})
+		l.run(e, func(ctx context.Context, _ *singleton.Term) error { warm++; <-ctx.Done(); return nil })
+		require.Equal(l, singleton.StateWarming, e.Status().State)
+		require.Error(l, e.Ready(), "not able to take over yet")
+		time.Sleep(59 * second)
+		require.Empty(l, l.record().Holder())
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Equal(l, singleton.StateActive, e.Status().State)
+		require.Equal(l, 2, warm)
+	})
+	failure := errors.New("no cache")
+	inLab(t, func(l lab) {
+		e := l.elector("a", func(c *singleton.Config) { c.WarmUp = func(context.Context) error { return failure } })
+		err := l.run(e, idle).wait(l)
+		require.ErrorIs(l, err, failure)
+		require.EqualError(l, err, "singleton: warm up: no cache")
+	})
+	inLab(t, func(l lab) { // shut down meanwhile
+		e := l.elector("a", func(c *singleton.Config) {
+			c.WarmUp = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		})
+		r := l.run(e, idle)
+		r.stop()
+		require.NoError(l, r.wait(l))
+	})
+	inLab(t, func(l lab) {
+		e := l.elector("a", func(c *singleton.Config) { c.WarmUp = func(context.Context) error { panic("cold") } })
+		r := l.run(e, idle)
+		<-r.done
+		require.ErrorContains(l, r.panicked.(error), "cold")
+	})
+}
+
+// A standby that warms up for long counts the holder's time from when it saw
+// the change, not from when it was warm.
+func TestObservesWhileWarming(t *testing.T) {
+	inLab(t, func(l lab) {
+		l.edit(func(x *coordv1.Lease) {
+			holder, seconds := "gone", int32(15)
+			x.Spec.HolderIdentity, x.Spec.LeaseDurationSeconds = &holder, &seconds
+		})
+		e := l.elector("a", func(c *singleton.Config) {
+			c.WarmUp = func(context.Context) error { time.Sleep(14 * second); return nil }
+		})
+		l.run(e, idle)
+		time.Sleep(15 * second)
+		synctest.Wait()
+		require.Equal(l, singleton.StateActive, e.Status().State)
+	})
+}
+
+func TestOverrunIsReported(t *testing.T) {
+	inLab(t, func(l lab) {
+		var overran []*singleton.Term
+		var lost int
+		e := l.elector("a", func(c *singleton.Config) {
+			c.Hooks.OnOverrun = func(t *singleton.Term) { overran = append(overran, t) }
+			c.Hooks.OnLose = func(*singleton.Term, error) { lost++ }
+		})
+		release := make(chan struct{})
+		l.run(e, func(_ context.Context, term *singleton.Term) error { <-release; return nil })
+		l.Link("a").BlackHole()
+		time.Sleep(10 * second)
+		synctest.Wait()
+		require.Equal(l, singleton.StateDraining, e.Status().State)
+		require.Zero(l, e.Status().ValidFor)
+		time.Sleep(4285 * time.Millisecond)
+		synctest.Wait()
+		require.Empty(l, overran, "within its stop budget of 4.2857 s")
+		require.NoError(l, e.Live())
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		require.Len(l, overran, 1)
+		require.Error(l, e.Live())
+		require.True(l, e.Status().Overrun)
+		require.EqualValues(l, 1, metric(l, e, "hotseat_overruns_total"))
+		require.EqualValues(l, 1, metric(l, e, "hotseat_overrun"))
+		require.Zero(l, lost, "not before work has returned")
+		close(release)
+		synctest.Wait()
+		require.Equal(l, 1, lost)
+		require.NoError(l, e.Live())
+		require.Equal(l, singleton.StateStandby, e.Status().State)
+	})
+}
+
+// A graceful drain of any length is no overrun: the Lease is kept meanwhile.
+func TestLongDrainKeepsTheLease(t *testing.T) {
+	inLab(t, func(l lab) {
+		e, b := l.elector("a"), l.elector("b")
+		r := l.run(e, func(ctx context.Context, _ *singleton.Term) error {
+			<-ctx.Done()
+			time.Sleep(time.Minute)
+			return nil
+		})
+		l.run(b, idle)
+		r.stop()
+		time.Sleep(59 * second)
+		require.Equal(l, e.Identity(), l.record().Holder())
+		require.Equal(l, singleton.StateDraining, e.Status().State)
+		require.Positive(l, e.Status().ValidFor)
+		require.Zero(l, metric(l, e, "hotseat_overruns_total"))
+		time.Sleep(second)
+		synctest.Wait()
+		require.Equal(l, singleton.StateActive, b.Status().State)
+	})
+}
+
+// Lost while draining: nothing is released over the successor.
+func TestLostWhileDraining(t *testing.T) {
+	inLab(t, func(l lab) {
+		e := l.elector("a")
+		r := l.run(e, func(ctx context.Context, term *singleton.Term) error {
+			<-ctx.Done()
+			time.Sleep(6 * second)
+			require.False(l, term.Valid())
+			return nil
+		})
+		r.stop()
+		time.Sleep(second)
+		l.edit(func(x *coordv1.Lease) { other := "intruder"; x.Spec.HolderIdentity = &other })
+		require.NoError(l, r.wait(l))
+		require.Equal(l, "intruder", l.record().Holder())
+		require.EqualValues(l, 1, metric(l, e, "hotseat_terms_total", "reason", "shutdown"))
+	})
+}
+
+func TestRunnableHasTheShapeOfAManagersRunnable(t *testing.T) {
+	inLab(t, func(l lab) {
+		e := l.elector("a")
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		var runnable interface {
+			Start(context.Context) error
+			NeedLeaderElection() bool
+		} = e.Runnable(idle)
+		require.False(l, runnable.NeedLeaderElection())
+		require.NoError(l, runnable.Start(ctx))
+		require.EqualValues(l, 1, metric(l, e, "hotseat_terms_total", "reason", "shutdown"))
+	})
+}
+
+func TestNilWork(t *testing.T) {
+	inLab(t, func(l lab) {
+		require.ErrorContains(l, l.elector("a").Run(context.Background(), nil), "work <nil> must not be nil")
+	})
+}
+
+func TestStatesHaveNames(t *testing.T) {
+	names := ""
+	for s := singleton.StateStopped; s <= singleton.StateDraining; s++ {
+		names += s.String() + " "
+	}
+	require.Equal(t, "stopped warming standby acquiring active draining ", names)
+}

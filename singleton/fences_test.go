@@ -1,0 +1,312 @@
+package singleton_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	coordv1 "k8s.io/api/coordination/v1"
+
+	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/singleton"
+)
+
+func memory(t require.TestingT) *fencing.Memory {
+	m, err := fencing.NewMemory(fencing.MemoryConfig{})
+	require.NoError(t, err)
+	return m
+}
+
+// guardFunc is a fence whose Advance is scripted.
+type guardFunc struct {
+	fencing.Guard
+	advance func(ctx context.Context, t fencing.Token) error
+}
+
+func (g guardFunc) Advance(ctx context.Context, t fencing.Token) error { return g.advance(ctx, t) }
+
+func fenced(more func(*singleton.Config), guards ...fencing.Guard) func(*singleton.Config) {
+	return func(c *singleton.Config) {
+		c.Fences = guards
+		if more != nil {
+			more(c)
+		}
+	}
+}
+
+func TestFencesAreToldBeforeWorkStarts(t *testing.T) {
+	inLab(t, func(l lab) {
+		one, two := memory(l), memory(l)
+		e := l.elector("a", fenced(nil, one, two))
+		checked := 0
+		l.run(e, func(ctx context.Context, term *singleton.Term) error {
+			for _, fence := range []fencing.Guard{one, two} {
+				mark, err := fence.HighWater(ctx, "shop/invoicer")
+				require.NoError(l, err)
+				require.Equal(l, term.Token(), mark)
+				checked++
+			}
+			<-ctx.Done()
+			return nil
+		})
+		require.Equal(l, 2, checked)
+	})
+}
+
+// The stale write of a replica that lost its term without noticing.
+func TestStaleWritesAreRefused(t *testing.T) {
+	inLab(t, func(l lab) {
+		ledger := memory(l)
+		a, b := l.elector("a", fenced(nil, ledger)), l.elector("b", fenced(nil, ledger))
+		var old fencing.Token
+		l.run(a, func(ctx context.Context, term *singleton.Term) error {
+			old = term.Token()
+			require.NoError(l, ledger.Check(ctx, old))
+			time.Sleep(time.Hour) // ignores its context
+			return nil
+		})
+		l.run(b, idle)
+		l.Link("a").BlackHole()
+		time.Sleep(16 * second)
+		require.Equal(l, singleton.StateActive, b.Status().State)
+		err := ledger.Check(context.Background(), old)
+		require.ErrorIs(l, err, fencing.ErrStale)
+		var stale *fencing.StaleError
+		require.ErrorAs(l, err, &stale)
+		require.Equal(l, b.Status().Token, stale.HighWater)
+		l.Link("a").Heal()
+	})
+}
+
+func TestUnavailableFenceStartsNoWork(t *testing.T) {
+	inLab(t, func(l lab) {
+		down := true
+		asked := 0
+		fence := guardFunc{memory(l), func(ctx context.Context, t fencing.Token) error {
+			asked++
+			if down {
+				return fencing.ErrUnavailable
+			}
+			return nil
+		}}
+		a := l.elector("a", fenced(nil, fence))
+		worked := 0
+		r := l.run(a, func(ctx context.Context, _ *singleton.Term) error { worked++; <-ctx.Done(); return nil })
+		require.Equal(l, singleton.StateStandby, a.Status().State)
+		require.True(l, l.record().Released(), "given up")
+		require.Zero(l, worked)
+		time.Sleep(3999 * time.Millisecond)
+		require.Equal(l, 1, asked, "stands back")
+		b := l.elector("b")
+		l.run(b, idle)
+		require.Equal(l, singleton.StateActive, b.Status().State, "another replica may be luckier")
+		time.Sleep(time.Minute)
+		down = false
+		b.Resign()
+		synctest.Wait()
+		require.Equal(l, singleton.StateActive, a.Status().State)
+		require.Equal(l, 1, worked)
+		require.EqualValues(l, 1, metric(l, a, "hotseat_terms_total", "reason", "refused"))
+		r.stop()
+		require.NoError(l, r.wait(l))
+	})
+}
+
+// Announcing may take time: the Lease is renewed meanwhile, and a term lost
+// meanwhile starts no work.
+func TestSlowFence(t *testing.T) {
+	inLab(t, func(l lab) {
+		takes := 8 * second
+		fence := guardFunc{memory(l), func(ctx context.Context, _ fencing.Token) error {
+			select {
+			case <-time.After(takes):
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}}
+		a := l.elector("a", fenced(nil, fence))
+		worked := 0
+		l.run(a, func(ctx context.Context, _ *singleton.Term) error { worked++; <-ctx.Done(); return nil })
+		time.Sleep(7 * second)
+		require.Zero(l, worked)
+		require.Greater(l, a.Status().ValidFor, 8*second, "renewed")
+		time.Sleep(2 * second)
+		require.Equal(l, 1, worked)
+
+		takes = time.Hour
+		a.Resign()
+		time.Sleep(5 * second)
+		require.Equal(l, singleton.StateActive, a.Status().State, "announcing again")
+		l.edit(func(x *coordv1.Lease) { other := "x"; x.Spec.HolderIdentity = &other })
+		require.Equal(l, singleton.StateStandby, a.Status().State)
+		time.Sleep(40 * second)
+		require.Equal(l, 1, worked, "each announcement is bounded by RenewDeadline")
+	})
+}
+
+// The API server went back in time: a fence holds a higher mark, or ours with
+// another term, although the Lease is still ours.
+func TestRaiseHealsAnAPIServerThatWentBack(t *testing.T) {
+	other := fencing.Token{Scope: "shop/invoicer", Epoch: 500, Term: "0123456789abcdef0123456789abcdef"}
+	raise := func(c *singleton.Config) { c.MaxRaise = 10_000 }
+	t.Run("stale", func(t *testing.T) {
+		inLab(t, func(l lab) {
+			one, two := memory(l), memory(l)
+			require.NoError(l, one.Advance(context.Background(), other))
+			higher := other
+			higher.Epoch = 900
+			require.NoError(l, two.Advance(context.Background(), higher))
+			a := l.elector("a", fenced(raise, one, two))
+			l.run(a, idle)
+			require.Equal(l, singleton.StateActive, a.Status().State)
+			require.EqualValues(l, 901, a.Status().Token.Epoch)
+			token, ok := l.record().Token()
+			require.True(l, ok)
+			require.Equal(l, a.Status().Token, token)
+			for _, fence := range []fencing.Guard{one, two} {
+				mark, err := fence.HighWater(context.Background(), "shop/invoicer")
+				require.NoError(l, err)
+				require.Equal(l, token, mark)
+			}
+			time.Sleep(time.Minute)
+			require.EqualValues(l, 901, a.Status().Token.Epoch, "one term all the while")
+			require.Zero(l, metric(l, a, "hotseat_terms_total", "reason", "refused"))
+		})
+	})
+	t.Run("conflict", func(t *testing.T) {
+		inLab(t, func(l lab) {
+			fence := memory(l)
+			a := l.elector("a", fenced(raise, guardFunc{fence, func(ctx context.Context, t fencing.Token) error {
+				same := t
+				same.Term = other.Term
+				if mark, _ := fence.HighWater(ctx, t.Scope); mark.IsZero() {
+					_ = fence.Advance(ctx, same)
+				}
+				return fence.Advance(ctx, t)
+			}}))
+			l.run(a, idle)
+			require.Equal(l, singleton.StateActive, a.Status().State)
+		})
+	})
+	for name, test := range map[string]struct {
+		most int64
+		mark int64
+	}{"off by default": {0, 500}, "too far": {100, 500}, "at the end": {math.MaxInt64, math.MaxInt64}} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, func(l lab) {
+				fence := memory(l)
+				poisoned := other
+				poisoned.Epoch = test.mark
+				require.NoError(l, fence.Advance(context.Background(), poisoned))
+				a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = test.most }, fence))
+				l.run(a, func(context.Context, *singleton.Term) error { panic("must not start") })
+				require.Equal(l, singleton.StateStandby, a.Status().State)
+				require.EqualValues(l, 1, metric(l, a, "hotseat_terms_total", "reason", "refused"))
+				epoch, err := l.record().Epoch()
+				require.NoError(l, err)
+				require.Less(l, epoch, int64(100), "the mark did not poison the Lease")
+			})
+		})
+	}
+}
+
+func TestRaiseByTheWork(t *testing.T) {
+	inLab(t, func(l lab) {
+		fence := memory(l)
+		a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 1000 }, fence))
+		var term *singleton.Term
+		l.run(a, func(ctx context.Context, t *singleton.Term) error {
+			term = t
+			before := t.Token()
+			require.NoError(l, t.Raise(ctx, 700))
+			after, ok := fencing.FromContext(ctx)
+			require.True(l, ok)
+			require.Equal(l, t.Token(), after)
+			require.EqualValues(l, 701, after.Epoch)
+			require.ErrorIs(l, fence.Check(ctx, before), fencing.ErrStale, "announced")
+			require.NoError(l, fence.Check(ctx, after))
+
+			var field *lease.FieldError
+			require.ErrorAs(l, t.Raise(ctx, 701+1001), &field)
+			require.ErrorContains(l, field, "must be at most Config.MaxRaise 1000 above it")
+			require.ErrorContains(l, t.Raise(ctx, 5), "must not be below the term's epoch 701")
+
+			l.Link("a").BlackHole()
+			short, cancel := context.WithTimeout(ctx, second)
+			defer cancel()
+			require.ErrorIs(l, t.Raise(short, 800), context.DeadlineExceeded)
+			require.Error(l, t.Raise(ctx, 900), "one at a time, and not without an answer")
+			l.Link("a").Heal()
+			<-ctx.Done()
+			return nil
+		})
+		time.Sleep(30 * second)
+		require.EqualValues(l, 701, term.Token().Epoch)
+		l.edit(func(x *coordv1.Lease) { other := "x"; x.Spec.HolderIdentity = &other })
+		require.ErrorIs(l, term.Raise(context.Background(), 800), singleton.ErrOver)
+	})
+}
+
+func TestRaiseNeverWithoutTheLease(t *testing.T) {
+	inLab(t, func(l lab) {
+		a := l.elector("a", func(c *singleton.Config) { c.MaxRaise = 1000 })
+		l.run(a, func(ctx context.Context, t *singleton.Term) error {
+			l.Link("a").Freeze() // its watch does not tell it
+			require.NoError(l, l.EditLease("shop", "invoicer", func(x *coordv1.Lease) { other := "x"; x.Spec.HolderIdentity = &other }))
+			time.AfterFunc(second, l.Link("a").Heal)
+			require.Error(l, t.Raise(context.Background(), 800))
+			require.False(l, t.Valid())
+			return nil
+		})
+		time.Sleep(2 * second)
+		require.Equal(l, "x", l.record().Holder())
+		require.EqualValues(l, 1, metric(l, a, "hotseat_terms_total", "reason", "taken"))
+	})
+}
+
+func TestFloorBoundsTheEpoch(t *testing.T) {
+	inLab(t, func(l lab) {
+		failing := true
+		a := l.elector("a", func(c *singleton.Config) {
+			c.Floor = func(ctx context.Context) (int64, error) {
+				deadline, ok := ctx.Deadline()
+				require.True(l, ok)
+				require.Equal(l, 2500*time.Millisecond, time.Until(deadline))
+				if failing {
+					return 0, errors.New("database down")
+				}
+				return 123_456, nil
+			}
+		})
+		l.run(a, idle)
+		time.Sleep(10 * second)
+		require.NotEqual(l, singleton.StateActive, a.Status().State, "while it fails, it does not acquire")
+		failing = false
+		time.Sleep(second)
+		require.EqualValues(l, 123_457, a.Status().Token.Epoch)
+	})
+}
+
+func TestEpochExhaustedIsWaitedOut(t *testing.T) {
+	inLab(t, func(l lab) {
+		log := &lines{}
+		a := l.elector("a", func(c *singleton.Config) { c.Logger = log.logger() })
+		l.edit(func(x *coordv1.Lease) {
+			x.Annotations = map[string]string{lease.AnnotationEpoch: "9223372036854775807"}
+		})
+		l.run(a, idle)
+		time.Sleep(30 * second)
+		require.Equal(l, singleton.StateStandby, a.Status().State)
+		require.Positive(l, log.count("lower the number by hand"))
+		l.edit(func(x *coordv1.Lease) { x.Annotations[lease.AnnotationEpoch] = "77" })
+		time.Sleep(20 * second)
+		require.Equal(l, singleton.StateActive, a.Status().State)
+		require.EqualValues(l, 78, a.Status().Token.Epoch)
+	})
+}

@@ -1,0 +1,23 @@
+// Package singletontest runs a Kubernetes API server for Leases inside the
+// process, with a network that breaks when told to.
+//
+// It is for tests and examples of services that use hotseat, and for hotseat's
+// own: start a [Cluster], give each replica a client of its own from
+// [Cluster.Client], then script what happens to each replica's [Link] and to the
+// Lease itself.
+//
+//	c := singletontest.New(singletontest.Options{})
+//	defer c.Close()
+//	a, b := c.Client("a"), c.Client("b")
+//	...
+//	c.Link("a").BlackHole() // a is partitioned; b takes over
+//
+// The server answers as kube-apiserver 1.37 does: compare-and-swap on
+// resourceVersion and UID, validation, error bodies, watches with bookmarks and
+// 410 Gone, protobuf and JSON. It keeps no managedFields, cuts no pages, and has
+// no server-side apply (415) and no DELETE of collections (405).
+//
+// Everything works inside a [testing/synctest] bubble, where faults that last
+// minutes take no time; and over loopback sockets, for replicas that are
+// processes of their own, with [Cluster.Listen].
+package singletontest

@@ -1,0 +1,142 @@
+package singleton
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	coordv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/elapsed"
+	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/singleton/singletontest"
+)
+
+func testTerm(t testing.TB) (*Term, *Config) {
+	config, err := Config{Name: "invoicer", Namespace: "shop"}.withDefaults()
+	require.NoError(t, err)
+	claim := lease.Claim{
+		Token: fencing.Token{Scope: "shop/invoicer", Epoch: 42, Term: "0123456789abcdef0123456789abcdef"},
+		Sent:  config.clock.Now(),
+	}
+	return newTerm(context.Background(), &config, claim), &config
+}
+
+// Valid is right with no goroutine of the elector running.
+func TestValidEndsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		term, _ := testTerm(t)
+		require.True(t, term.Valid())
+		time.Sleep(10*time.Second - 1)
+		require.True(t, term.Valid())
+		time.Sleep(1)
+		require.False(t, term.Valid())
+		require.NoError(t, term.ctx.Err(), "nobody was there to end it")
+	})
+}
+
+func TestValidAllocatesNothing(t *testing.T) {
+	term, _ := testTerm(t)
+	require.Zero(t, testing.AllocsPerRun(100, func() { term.Valid() }))
+	require.Zero(t, testing.AllocsPerRun(100, func() { fencing.FromContext(term.ctx) }))
+}
+
+func TestCauses(t *testing.T) {
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, test := range []struct {
+		cause *EndError
+		text  string
+		is    error
+	}{
+		{&EndError{Reason: ReasonExpired, Since: since}, "lost: not renewed since 2026-01-02T03:04:05Z", ErrLost},
+		{&EndError{Reason: ReasonTaken, Holder: "b_1"}, `lost: taken by "b_1"`, ErrLost},
+		{lossOf(&lease.LostError{Loss: lease.LossDeleted}), "lost: term lost: Lease deleted", ErrLost},
+		{lossOf(&lease.LostError{Loss: lease.LossCleared}), "lost: term lost: holder cleared from the Lease", ErrLost},
+		{&EndError{Reason: ReasonFenced}, "lost: fenced", ErrLost},
+		{&EndError{Reason: ReasonResigned}, "resigned", ErrResigned},
+		{&EndError{Reason: ReasonShutdown}, "shutting down", ErrShuttingDown},
+		{&EndError{Reason: ReasonReturned, Err: io.EOF}, "returned: EOF", io.EOF},
+		{&EndError{Reason: ReasonRefused, Err: fencing.ErrUnavailable}, "refused: fencing: guard unavailable", fencing.ErrUnavailable},
+		{&EndError{Reason: ReasonPanicked, Err: &PanicError{Value: "x"}}, "panicked: singleton: work or hook panicked: x\n", nil},
+	} {
+		require.EqualError(t, test.cause, test.text)
+		require.ErrorIs(t, test.cause, context.Canceled)
+		for _, sentinel := range []error{ErrLost, ErrResigned, ErrShuttingDown} {
+			require.Equal(t, sentinel == test.is, errors.Is(test.cause, sentinel), "%v %v", test.cause, sentinel)
+		}
+		if test.is != nil {
+			require.ErrorIs(t, test.cause, test.is)
+		}
+	}
+	for _, loss := range []lease.Loss{lease.LossTaken, lease.LossCleared, lease.LossDeleted, lease.LossFenced} {
+		require.Contains(t, reasons(), Reason(loss), "every loss is a reason")
+	}
+}
+
+// A machine that slept: the monotonic clock, and every timer, stood still.
+func TestSuspendEndsTheTerm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := singletontest.New(singletontest.Options{})
+		defer c.Close()
+		_, err := c.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "invoicer"}})
+		require.NoError(t, err)
+		var slept atomic.Int64
+		e, err := New(c.Client("a"), Config{
+			Name: "invoicer", Namespace: "shop", Logger: slog.New(slog.DiscardHandler),
+			clock: elapsed.WithSuspend(func() (low, high time.Duration) {
+				d := time.Duration(slept.Load())
+				return d, d
+			}),
+		})
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan time.Time, 10)
+		done := make(chan error, 1)
+		terms := make(chan *Term, 10)
+		go func() {
+			done <- e.Run(ctx, func(ctx context.Context, term *Term) error {
+				terms <- term
+				<-ctx.Done()
+				ended <- time.Now()
+				return nil
+			})
+		}()
+		term := <-terms
+		time.Sleep(5 * time.Second)
+		c.Link("a").BlackHole() // the network is not back as soon as the machine
+		require.True(t, term.Valid())
+		woke := time.Now()
+		slept.Add(int64(20 * time.Second))
+		require.False(t, term.Valid(), "at once")
+		require.LessOrEqual(t, (<-ended).Sub(woke), 500*time.Millisecond, "the context, without waiting for a timer that slept too")
+		c.Link("a").Heal()
+		second := <-terms
+		require.Greater(t, second.Token().Epoch, term.Token().Epoch)
+		cancel()
+		require.NoError(t, <-done)
+	})
+}
+
+func BenchmarkTermValid(b *testing.B) {
+	term, _ := testTerm(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		term.Valid()
+	}
+}
+
+func BenchmarkTokenFromContext(b *testing.B) {
+	term, _ := testTerm(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		fencing.FromContext(term.ctx)
+	}
+}
