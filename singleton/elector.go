@@ -32,8 +32,9 @@ type Elector struct {
 
 // New returns an elector for the Lease that config names, which it reaches
 // through client. Give it a client of its own ([InCluster] makes one): a rate
-// limiter shared with the application can starve renewals, and every request
-// must end when its context does. New makes no request. The error lists every
+// limiter shared with the application can starve renewals, every request must
+// end when its context does, and a rest.Config.Timeout would end the watch each
+// time it passes. New makes no request. The error lists every
 // refused field.
 func New(client kubernetes.Interface, config Config) (*Elector, error) {
 	config, err := config.withDefaults()

@@ -69,8 +69,13 @@ func onRestoredStage(t *testing.T, tokensMayRepeat bool, script func(t *testing.
 
 func play(t *testing.T, o scenario.Options, script func(t *testing.T, s *scenario.Stage)) {
 	t.Helper()
+	playWith(t, o, hotseat, script)
+}
+
+func playWith(t *testing.T, o scenario.Options, fleet func(*testing.T) scenario.StartFunc, script func(t *testing.T, s *scenario.Stage)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := scenario.New(o, hotseat(t))
+		s := scenario.New(o, fleet(t))
 		defer s.Close()
 		writes := recordWrites(s)
 		script(t, s)

@@ -64,6 +64,24 @@ func TestZero(t *testing.T) {
 	require.Zero(t, Instant{}.Sub(Instant{}))
 }
 
+func TestSystemSuspendedAtLeastIsALowerBound(t *testing.T) {
+	for range 10_000 {
+		low := systemSuspendedAtLeast()
+		_, high := systemSuspended()
+		require.LessOrEqual(t, low, high)
+		start := Clock{}.Now()
+		require.InDelta(t, 0, Clock{}.Since(start).Seconds(), 1, "not suspended")
+	}
+}
+
+func BenchmarkSince(b *testing.B) {
+	var c Clock
+	start := c.Now()
+	for b.Loop() {
+		c.Since(start)
+	}
+}
+
 func BenchmarkNow(b *testing.B) {
 	var c Clock
 	for b.Loop() {

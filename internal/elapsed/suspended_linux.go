@@ -20,6 +20,16 @@ func systemSuspended() (low, high time.Duration) {
 	return boot - after, boot - before
 }
 
+// systemSuspendedAtLeast is the lower bound alone.
+func systemSuspendedAtLeast() time.Duration {
+	boot, err1 := gettime(unix.CLOCK_BOOTTIME)
+	mono, err2 := gettime(unix.CLOCK_MONOTONIC)
+	if err1 != nil || err2 != nil {
+		return 0
+	}
+	return boot - mono
+}
+
 func gettime(clock int32) (time.Duration, error) {
 	var ts unix.Timespec
 	err := unix.ClockGettime(clock, &ts)

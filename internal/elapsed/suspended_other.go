@@ -5,3 +5,5 @@ package elapsed
 import "time"
 
 func systemSuspended() (low, high time.Duration) { return 0, 0 }
+
+func systemSuspendedAtLeast() time.Duration { return 0 }

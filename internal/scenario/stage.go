@@ -46,6 +46,7 @@ type Stage struct {
 	wg    sync.WaitGroup
 
 	mu         sync.Mutex
+	closed     bool
 	candidates []*Candidate
 	terms      []*Term
 }
@@ -67,6 +68,7 @@ func New(o Options, start StartFunc) *Stage {
 // does nothing.
 func (s *Stage) Close() {
 	s.mu.Lock()
+	s.closed = true
 	all := s.candidates
 	s.mu.Unlock()
 	for _, c := range all {
@@ -102,6 +104,10 @@ func (s *Stage) Start(c *Candidate) *Candidate {
 	ctx, cancel := context.WithCancel(context.Background())
 	c.stage, c.cancel, c.done = s, cancel, make(chan struct{})
 	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		panic("scenario: Start after Close")
+	}
 	s.candidates = append(s.candidates, c)
 	s.mu.Unlock()
 	s.wg.Go(func() {

@@ -1,0 +1,76 @@
+// Worker is the smallest service that uses hotseat in a cluster: every replica
+// runs it, one at a time works.
+package main
+
+import (
+	"context"
+	"log"
+	"net/http"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/singleton"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// README example
+func run(ctx context.Context) error {
+	client, err := singleton.InCluster() // or $KUBECONFIG outside a cluster
+	if err != nil {
+		return err
+	}
+	elector, err := singleton.New(client, singleton.Config{Name: "invoicer"})
+	if err != nil {
+		return err
+	}
+	prometheus.MustRegister(elector)
+	serve(elector)
+	return elector.Run(ctx, func(ctx context.Context, term *singleton.Term) error {
+		// One replica at a time is here. ctx ends when it no longer may be.
+		for ctx.Err() == nil {
+			token, _ := fencing.FromContext(ctx)
+			log.Printf("working; token %v, valid: %v", token, term.Valid())
+			wait(ctx, time.Second)
+		}
+		return nil
+	})
+}
+
+// end of README example
+
+// serve answers the probes and the scrape. A standby is ready: it is able to
+// take over.
+func serve(elector *singleton.Elector) {
+	probe := func(check func() error) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			if err := check(); err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			}
+		}
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", promhttp.Handler())
+	mux.Handle("/readyz", probe(elector.Ready))
+	mux.Handle("/livez", probe(elector.Live))
+	server := &http.Server{Addr: ":8080", Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() { log.Print(server.ListenAndServe()) }()
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,120 @@
+package singletontest_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	coordv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/hotseat-go/hotseat/singleton"
+	"github.com/hotseat-go/hotseat/singleton/singletontest"
+)
+
+// Invoicer stands for a service of yours that must run once.
+type Invoicer struct {
+	Name    string
+	Working bool
+	Ended   error // why the last term ended
+}
+
+// Run is what its main calls with a client from singleton.InCluster.
+func (i *Invoicer) Run(ctx context.Context, elector *singleton.Elector) error {
+	return elector.Run(ctx, func(ctx context.Context, _ *singleton.Term) error {
+		i.Working = true
+		<-ctx.Done()
+		i.Working, i.Ended = false, context.Cause(ctx)
+		return nil
+	})
+}
+
+// start runs two replicas on one cluster, a first.
+func start(t *testing.T) (c *singletontest.Cluster, a, b *Invoicer) {
+	c = singletontest.New(singletontest.Options{})
+	t.Cleanup(c.Close)
+	_, err := c.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "invoicer"}})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	replica := func(name string) *Invoicer {
+		elector, err := singleton.New(c.Client(name), singleton.Config{Name: "invoicer", Namespace: "shop", Identity: name})
+		require.NoError(t, err)
+		i, done := &Invoicer{Name: name}, make(chan struct{})
+		go func() { defer close(done); _ = i.Run(ctx, elector) }()
+		t.Cleanup(func() { cancel(); <-done })
+		synctest.Wait() // until it is active, or stands by
+		return i
+	}
+	return c, replica("a"), replica("b")
+}
+
+// Inside a bubble time is virtual: this test takes milliseconds.
+func TestPartitionOfMyService(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, a, b := start(t)
+		require.True(t, a.Working)
+		require.False(t, b.Working)
+
+		c.Link("a").BlackHole() // a is partitioned
+		time.Sleep(11 * time.Second)
+		require.False(t, a.Working)
+		require.ErrorIs(t, a.Ended, singleton.ErrLost)
+		time.Sleep(5 * time.Second)
+		require.True(t, b.Working)
+
+		c.Link("a").Heal()
+		time.Sleep(time.Minute)
+		require.False(t, a.Working, "it stands by again")
+		require.True(t, b.Working)
+	})
+}
+
+func TestMyServiceLosesTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, a, _ := start(t)
+		require.NoError(t, c.EditLease("shop", "invoicer", func(l *coordv1.Lease) {
+			intruder := "somebody else"
+			l.Spec.HolderIdentity = &intruder
+		}))
+		synctest.Wait()
+		require.False(t, a.Working)
+		require.ErrorContains(t, a.Ended, `taken by "somebody else"`)
+	})
+}
+
+func TestMyServiceThroughAnAPIOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, a, b := start(t)
+		for _, name := range []string{"a", "b"} {
+			remove := c.Link(name).Inject(singletontest.Fault{Status: 503})
+			time.AfterFunc(8*time.Second, remove)
+		}
+		time.Sleep(time.Minute)
+		require.True(t, a.Working, "shorter than RenewDeadline: nobody noticed")
+		require.False(t, b.Working)
+	})
+}
+
+// Outside of a bubble, as in a main function, it works in real time.
+func Example() {
+	c := singletontest.New(singletontest.Options{})
+	defer c.Close()
+	if _, err := c.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "invoicer"}}); err != nil {
+		panic(err)
+	}
+	elector, err := singleton.New(c.Client("a"), singleton.Config{Name: "invoicer", Namespace: "shop"})
+	if err != nil {
+		panic(err)
+	}
+	err = elector.Run(context.Background(), func(ctx context.Context, term *singleton.Term) error {
+		fmt.Println("active:", term.Valid(), ctx.Err())
+		return nil // ends the term
+	})
+	fmt.Println("released:", *c.Lease("shop", "invoicer").Spec.HolderIdentity == "", err)
+	// Output:
+	// active: true <nil>
+	// released: true <nil>
+}
