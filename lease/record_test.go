@@ -105,13 +105,13 @@ func TestTokenIsTheHoldersOrNone(t *testing.T) {
 
 func TestReleasedIsProvenByItsMark(t *testing.T) {
 	nobody := ""
-	clear := func(l *coordv1.Lease) { l.Spec.HolderIdentity = &nobody }
+	unhold := func(l *coordv1.Lease) { l.Spec.HolderIdentity = &nobody }
 	mark := func(l *coordv1.Lease) { l.Annotations[AnnotationReleased] = releaseMark(l.Spec.RenewTime.Time) }
-	require.True(t, fenced("a", termA, "1", "1", clear, mark).Released())
-	require.False(t, fenced("a", termA, "1", "1", clear).Released(), "cleared by hand")
+	require.True(t, fenced("a", termA, "1", "1", unhold, mark).Released())
+	require.False(t, fenced("a", termA, "1", "1", unhold).Released(), "cleared by hand")
 	require.False(t, fenced("a", termA, "1", "1", mark).Released(), "held")
-	require.False(t, fenced("a", termA, "1", "1", clear, mark, func(l *coordv1.Lease) { l.Spec.RenewTime = at(3) }).Released(), "written by somebody else since")
-	require.False(t, fenced("a", termA, "1", "1", clear, mark, func(l *coordv1.Lease) { l.Spec.RenewTime = nil }).Released())
+	require.False(t, fenced("a", termA, "1", "1", unhold, mark, func(l *coordv1.Lease) { l.Spec.RenewTime = at(3) }).Released(), "written by somebody else since")
+	require.False(t, fenced("a", termA, "1", "1", unhold, mark, func(l *coordv1.Lease) { l.Spec.RenewTime = nil }).Released())
 }
 
 func TestNewer(t *testing.T) {

@@ -74,8 +74,7 @@ func fields(err error) (names []string) {
 		return nil
 	}
 	for _, err := range err.(interface{ Unwrap() []error }).Unwrap() {
-		var field *lease.FieldError
-		if errors.As(err, &field) {
+		if field, ok := errors.AsType[*lease.FieldError](err); ok {
 			names = append(names, field.Field)
 		}
 	}

@@ -79,7 +79,7 @@ func (e *Elector) Run(ctx context.Context, work Work) error {
 		return ErrRunning
 	}
 	defer e.running.Store(false)
-	return newRun(e, ctx, work).run()
+	return newRun(ctx, e, work).run()
 }
 
 // Resign ends the current term, if this replica has one, as [Term.Resign] does.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,7 +73,7 @@ func TestStaleWritesAreRefused(t *testing.T) {
 		})
 		l.run(b, idle)
 		l.Link("a").BlackHole()
-		time.Sleep(16 * second)
+		sleep(16 * second)
 		require.Equal(l, singleton.StateActive, b.Status().State)
 		err := ledger.Check(context.Background(), old)
 		require.ErrorIs(l, err, fencing.ErrStale)
@@ -85,32 +86,32 @@ func TestStaleWritesAreRefused(t *testing.T) {
 
 func TestUnavailableFenceStartsNoWork(t *testing.T) {
 	inLab(t, func(l lab) {
-		down := true
-		asked := 0
+		var down atomic.Bool
+		down.Store(true)
+		var asked, worked atomic.Int32
 		fence := guardFunc{memory(l), func(ctx context.Context, t fencing.Token) error {
-			asked++
-			if down {
+			asked.Add(1)
+			if down.Load() {
 				return fencing.ErrUnavailable
 			}
 			return nil
 		}}
 		a := l.elector("a", fenced(nil, fence))
-		worked := 0
-		r := l.run(a, func(ctx context.Context, _ *singleton.Term) error { worked++; <-ctx.Done(); return nil })
+		r := l.run(a, func(ctx context.Context, _ *singleton.Term) error { worked.Add(1); <-ctx.Done(); return nil })
 		require.Equal(l, singleton.StateStandby, a.Status().State)
 		require.True(l, l.record().Released(), "given up")
-		require.Zero(l, worked)
-		time.Sleep(3999 * time.Millisecond)
-		require.Equal(l, 1, asked, "stands back")
+		require.Zero(l, worked.Load())
+		sleep(3999 * time.Millisecond)
+		require.EqualValues(l, 1, asked.Load(), "stands back")
 		b := l.elector("b")
 		l.run(b, idle)
 		require.Equal(l, singleton.StateActive, b.Status().State, "another replica may be luckier")
-		time.Sleep(time.Minute)
-		down = false
+		sleep(time.Minute)
+		down.Store(false)
 		b.Resign()
 		synctest.Wait()
 		require.Equal(l, singleton.StateActive, a.Status().State)
-		require.Equal(l, 1, worked)
+		require.EqualValues(l, 1, worked.Load())
 		require.EqualValues(l, 1, metric(l, a, "hotseat_terms_total", "reason", "refused"))
 		r.stop()
 		require.NoError(l, r.wait(l))
@@ -121,32 +122,33 @@ func TestUnavailableFenceStartsNoWork(t *testing.T) {
 // meanwhile starts no work.
 func TestSlowFence(t *testing.T) {
 	inLab(t, func(l lab) {
-		takes := 8 * second
+		var takes atomic.Int64
+		takes.Store(int64(8 * second))
 		fence := guardFunc{memory(l), func(ctx context.Context, _ fencing.Token) error {
 			select {
-			case <-time.After(takes):
+			case <-time.After(time.Duration(takes.Load())):
 				return nil
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
 		}}
 		a := l.elector("a", fenced(nil, fence))
-		worked := 0
-		l.run(a, func(ctx context.Context, _ *singleton.Term) error { worked++; <-ctx.Done(); return nil })
-		time.Sleep(7 * second)
-		require.Zero(l, worked)
+		var worked atomic.Int32
+		l.run(a, func(ctx context.Context, _ *singleton.Term) error { worked.Add(1); <-ctx.Done(); return nil })
+		sleep(7 * second)
+		require.Zero(l, worked.Load())
 		require.Greater(l, a.Status().ValidFor, 8*second, "renewed")
-		time.Sleep(2 * second)
-		require.Equal(l, 1, worked)
+		sleep(2 * second)
+		require.EqualValues(l, 1, worked.Load())
 
-		takes = time.Hour
+		takes.Store(int64(time.Hour))
 		a.Resign()
-		time.Sleep(5 * second)
+		sleep(5 * second)
 		require.Equal(l, singleton.StateActive, a.Status().State, "announcing again")
 		l.edit(func(x *coordv1.Lease) { other := "x"; x.Spec.HolderIdentity = &other })
 		require.Equal(l, singleton.StateStandby, a.Status().State)
-		time.Sleep(40 * second)
-		require.Equal(l, 1, worked, "each announcement is bounded by RenewDeadline")
+		sleep(40 * second)
+		require.EqualValues(l, 1, worked.Load(), "each announcement is bounded by RenewDeadline")
 	})
 }
 
@@ -174,7 +176,7 @@ func TestRaiseHealsAnAPIServerThatWentBack(t *testing.T) {
 				require.NoError(l, err)
 				require.Equal(l, token, mark)
 			}
-			time.Sleep(time.Minute)
+			sleep(time.Minute)
 			require.EqualValues(l, 901, a.Status().Token.Epoch, "one term all the while")
 			require.Zero(l, metric(l, a, "hotseat_terms_total", "reason", "refused"))
 		})
@@ -246,7 +248,7 @@ func TestRaiseByTheWork(t *testing.T) {
 			<-ctx.Done()
 			return nil
 		})
-		time.Sleep(30 * second)
+		sleep(30 * second)
 		require.EqualValues(l, 701, term.Token().Epoch)
 		l.edit(func(x *coordv1.Lease) { other := "x"; x.Spec.HolderIdentity = &other })
 		require.ErrorIs(l, term.Raise(context.Background(), 800), singleton.ErrOver)
@@ -264,7 +266,7 @@ func TestRaiseNeverWithoutTheLease(t *testing.T) {
 			require.False(l, t.Valid())
 			return nil
 		})
-		time.Sleep(2 * second)
+		sleep(2 * second)
 		require.Equal(l, "x", l.record().Holder())
 		require.EqualValues(l, 1, metric(l, a, "hotseat_terms_total", "reason", "taken"))
 	})
@@ -272,23 +274,24 @@ func TestRaiseNeverWithoutTheLease(t *testing.T) {
 
 func TestFloorBoundsTheEpoch(t *testing.T) {
 	inLab(t, func(l lab) {
-		failing := true
+		var failing atomic.Bool
+		failing.Store(true)
 		a := l.elector("a", func(c *singleton.Config) {
 			c.Floor = func(ctx context.Context) (int64, error) {
 				deadline, ok := ctx.Deadline()
 				require.True(l, ok)
 				require.Equal(l, 2500*time.Millisecond, time.Until(deadline))
-				if failing {
+				if failing.Load() {
 					return 0, errors.New("database down")
 				}
 				return 123_456, nil
 			}
 		})
 		l.run(a, idle)
-		time.Sleep(10 * second)
+		sleep(10 * second)
 		require.NotEqual(l, singleton.StateActive, a.Status().State, "while it fails, it does not acquire")
-		failing = false
-		time.Sleep(second)
+		failing.Store(false)
+		sleep(second)
 		require.EqualValues(l, 123_457, a.Status().Token.Epoch)
 	})
 }
@@ -301,11 +304,11 @@ func TestEpochExhaustedIsWaitedOut(t *testing.T) {
 			x.Annotations = map[string]string{lease.AnnotationEpoch: "9223372036854775807"}
 		})
 		l.run(a, idle)
-		time.Sleep(30 * second)
+		sleep(30 * second)
 		require.Equal(l, singleton.StateStandby, a.Status().State)
 		require.Positive(l, log.count("lower the number by hand"))
 		l.edit(func(x *coordv1.Lease) { x.Annotations[lease.AnnotationEpoch] = "77" })
-		time.Sleep(20 * second)
+		sleep(20 * second)
 		require.Equal(l, singleton.StateActive, a.Status().State)
 		require.EqualValues(l, 78, a.Status().Token.Epoch)
 	})

@@ -2,6 +2,7 @@ package singleton_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,7 +30,7 @@ func mixed(t *testing.T) scenario.StartFunc {
 		}
 		client := kubernetes.NewForConfigOrDie(s.Config(c))
 		done := make(chan struct{})
-		started := false
+		var started atomic.Bool
 		elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 			Lock: &resourcelock.LeaseLock{
 				LeaseMeta:  metav1.ObjectMeta{Namespace: scenario.Namespace, Name: scenario.Lease},
@@ -44,12 +45,12 @@ func mixed(t *testing.T) scenario.StartFunc {
 					_ = c.Work(ctx, 0)
 				},
 				OnStoppedLeading: func() {},
-				OnNewLeader:      func(id string) { started = started || id == c.Identity },
+				OnNewLeader:      func(id string) { started.CompareAndSwap(false, id == c.Identity) },
 			},
 		})
 		require.NoError(t, err)
 		elector.Run(ctx)
-		if started {
+		if started.Load() {
 			<-done
 		}
 	}

@@ -22,6 +22,7 @@ type keeper struct {
 
 	due      *time.Timer // the next renewal
 	busy     bool        // a request is in flight
+	raising  bool        // it is a raise
 	answers  chan answer // from it
 	raise    *raiseRequest
 	failures int
@@ -59,7 +60,7 @@ func (k *keeper) renew() {
 	}
 	k.busy = true
 	claim, raise := k.claim, k.raise
-	k.raise = nil
+	k.raise, k.raising = nil, raise != nil
 	k.r.helpers.Go(func() {
 		ctx, cancel := context.WithTimeout(k.ctx, k.term.left())
 		defer cancel()
@@ -87,9 +88,8 @@ func (k *keeper) ask(request raiseRequest) {
 
 // answered takes a request's outcome in. A definite loss ends the term.
 func (k *keeper) answered(a answer) {
-	k.busy = false
-	var lost *lease.LostError
-	isLost := errors.As(a.err, &lost)
+	k.busy, k.raising = false, false
+	lost, isLost := errors.AsType[*lease.LostError](a.err)
 	if a.raise != nil {
 		err := a.err
 		if isLost {
@@ -135,8 +135,10 @@ func (k *keeper) observed(o lease.Observation) {
 		}
 		return
 	}
-	var lost *lease.LostError
-	if errors.As(k.claim.Standing(o.Record), &lost) {
+	if lost, ok := errors.AsType[*lease.LostError](k.claim.Standing(o.Record)); ok {
+		if k.raising && lost.Loss == lease.LossFenced && o.Record.Term() == k.claim.Token.Term {
+			return // our own raise, seen before its answer, which will tell
+		}
 		k.term.lose(lossOf(lost))
 		return
 	}

@@ -154,3 +154,10 @@ func (l *lines) count(part string) int {
 	defer l.mu.Unlock()
 	return strings.Count(l.text.String(), part)
 }
+
+// sleep lets time pass in a bubble and everything due happen. Unlike
+// time.Sleep alone it also orders what happened before what the test reads.
+func sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}

@@ -18,7 +18,7 @@ func TestMetrics(t *testing.T) {
 		require.EqualValues(l, 1, metric(l, a, "hotseat_state", "state", "stopped"))
 		r := l.run(a, idle)
 		l.run(b, idle)
-		time.Sleep(5 * second)
+		sleep(5 * second)
 		require.EqualValues(l, 1, metric(l, a, "hotseat_active"))
 		require.EqualValues(l, 1, metric(l, a, "hotseat_state", "state", "active"))
 		require.Zero(l, metric(l, a, "hotseat_state", "state", "standby"))
@@ -31,7 +31,7 @@ func TestMetrics(t *testing.T) {
 		require.EqualValues(l, 1, metric(l, b, "hotseat_state", "state", "standby"))
 
 		l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Count: 2, Status: 500})
-		time.Sleep(3 * second)
+		sleep(3 * second)
 		require.EqualValues(l, 2, metric(l, a, "hotseat_renew_failures_total", "reason", "unavailable"))
 
 		r.stop()
@@ -68,9 +68,9 @@ func TestActiveGaugeFallsAtTheDeadline(t *testing.T) {
 		a := l.elector("a")
 		l.run(a, idle)
 		l.Link("a").BlackHole()
-		time.Sleep(9999 * time.Millisecond)
+		sleep(9999 * time.Millisecond)
 		require.EqualValues(l, 1, metric(l, a, "hotseat_active"))
-		time.Sleep(time.Millisecond)
+		sleep(time.Millisecond)
 		require.Zero(l, metric(l, a, "hotseat_active"))
 	})
 }

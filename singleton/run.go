@@ -35,7 +35,7 @@ type run struct {
 	vanished   *lease.Claim // our last term's Lease was deleted while we held it
 }
 
-func newRun(e *Elector, ctx context.Context, work Work) *run {
+func newRun(ctx context.Context, e *Elector, work Work) *run {
 	return &run{
 		Elector: e, ctx: ctx, work: work, log: e.config.Logger,
 		observer: newObserver(e.lock, e.config.Logger),

@@ -2,7 +2,6 @@ package singleton_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"testing"
@@ -17,11 +16,10 @@ import (
 
 // quiet is where electors under test log to; HOTSEAT_LOG=1 shows it.
 func quiet() *slog.Logger {
-	out := io.Writer(io.Discard)
-	if os.Getenv("HOTSEAT_LOG") != "" {
-		out = os.Stderr
+	if os.Getenv("HOTSEAT_LOG") == "" {
+		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // hotseat plays a scenario's candidate.

@@ -166,8 +166,7 @@ func (r *run) settle(err error) error {
 	}
 	r.fresh = false
 	r.view = r.view.Doubt()
-	var request *lease.RequestError
-	errors.As(err, &request)
+	request, _ := errors.AsType[*lease.RequestError](err)
 	denied := errors.Is(err, lease.ErrForbidden)
 	switch {
 	case denied && request.Verb == "create":

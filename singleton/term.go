@@ -2,6 +2,7 @@ package singleton
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -129,6 +130,6 @@ func (t *Term) lose(cause *EndError) {
 
 // cause is why the work's context ended; nil while it has not.
 func (t *Term) cause() *EndError {
-	cause, _ := context.Cause(t.ctx).(*EndError)
+	cause, _ := errors.AsType[*EndError](context.Cause(t.ctx))
 	return cause
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/singleton"
@@ -50,8 +49,8 @@ func run(ctx context.Context) error {
 
 // end of README example
 
-// serve answers the probes and the scrape. A standby is ready: it is able to
-// take over.
+// serve answers the probes; serve the metrics with promhttp as you do already. A
+// standby is ready: it is able to take over.
 func serve(elector *singleton.Elector) {
 	probe := func(check func() error) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -61,7 +60,6 @@ func serve(elector *singleton.Elector) {
 		}
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", promhttp.Handler())
 	mux.Handle("/readyz", probe(elector.Ready))
 	mux.Handle("/livez", probe(elector.Live))
 	server := &http.Server{Addr: ":8080", Handler: mux, ReadHeaderTimeout: 5 * time.Second}

@@ -114,7 +114,7 @@ func (c *Cluster) Link(name string) *Link {
 	defer c.mu.Unlock()
 	l, ok := c.links[name]
 	if !ok {
-		l = newLink(c, name)
+		l = newLink(c)
 		c.links[name] = l
 	}
 	return l

@@ -51,6 +51,12 @@ func start(t *testing.T) (c *singletontest.Cluster, a, b *Invoicer) {
 	return c, replica("a"), replica("b")
 }
 
+// wait lets virtual time pass and everything due in it happen.
+func wait(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 // Inside a bubble time is virtual: this test takes milliseconds.
 func TestPartitionOfMyService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -59,14 +65,14 @@ func TestPartitionOfMyService(t *testing.T) {
 		require.False(t, b.Working)
 
 		c.Link("a").BlackHole() // a is partitioned
-		time.Sleep(11 * time.Second)
+		wait(11 * time.Second)
 		require.False(t, a.Working)
 		require.ErrorIs(t, a.Ended, singleton.ErrLost)
-		time.Sleep(5 * time.Second)
+		wait(5 * time.Second)
 		require.True(t, b.Working)
 
 		c.Link("a").Heal()
-		time.Sleep(time.Minute)
+		wait(time.Minute)
 		require.False(t, a.Working, "it stands by again")
 		require.True(t, b.Working)
 	})
@@ -92,7 +98,7 @@ func TestMyServiceThroughAnAPIOutage(t *testing.T) {
 			remove := c.Link(name).Inject(singletontest.Fault{Status: 503})
 			time.AfterFunc(8*time.Second, remove)
 		}
-		time.Sleep(time.Minute)
+		wait(time.Minute)
 		require.True(t, a.Working, "shorter than RenewDeadline: nobody noticed")
 		require.False(t, b.Working)
 	})

@@ -32,8 +32,7 @@ const (
 // What is sent into a link that only delays it arrives in the end, even if its
 // client has given up meanwhile: networks do deliver a write late.
 type Link struct {
-	c    *Cluster
-	user string
+	c *Cluster
 
 	mu       sync.Mutex
 	state    condition
@@ -44,8 +43,8 @@ type Link struct {
 	faults   []*injected
 }
 
-func newLink(c *Cluster, user string) *Link {
-	return &Link{c: c, user: user, changed: make(chan struct{}), active: map[*exchange]bool{}}
+func newLink(c *Cluster) *Link {
+	return &Link{c: c, changed: make(chan struct{}), active: map[*exchange]bool{}}
 }
 
 // Cut breaks every connection: requests under way and open watches end with a

@@ -34,7 +34,6 @@ type change struct {
 	rev      int64
 	key      key
 	old, new object
-	write    Write
 }
 
 // writer says who writes, for observers, and whether it is only a dry run.
@@ -213,7 +212,7 @@ func (s *store) commit(k key, w writer, cur, next entry) (out object, done chan 
 	if next.obj != nil {
 		write.New = next.obj
 	}
-	s.log = append(s.log, change{rev: rev, key: k, old: cur.obj, new: next.obj, write: write})
+	s.log = append(s.log, change{rev: rev, key: k, old: cur.obj, new: next.obj})
 	if len(s.log) > 2*maxLog {
 		s.trimmed = s.log[maxLog-1].rev
 		s.compacted = max(s.compacted, s.trimmed)
