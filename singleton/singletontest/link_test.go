@@ -228,7 +228,7 @@ func TestBodyEndsWithItsContext(t *testing.T) {
 	bubble(t, singletontest.Options{}, func(w *world) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cfg := w.RESTConfig("a")
-		r, err := http.NewRequestWithContext(ctx, "GET", cfg.Host+"/apis/coordination.k8s.io/v1/leases?watch=true", nil)
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, cfg.Host+"/apis/coordination.k8s.io/v1/leases?watch=true", nil)
 		require.NoError(w, err)
 		answer, err := cfg.Transport.RoundTrip(r)
 		require.NoError(w, err)

@@ -3,6 +3,7 @@ package singletontest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -50,6 +51,11 @@ func (t memory) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, r.Context().Err()
 	}
 }
+
+// CancelRequest does nothing: a request ends with its context. client-go asks
+// for the method, and warns where it is missing, when an http.Client has a
+// Timeout.
+func (memory) CancelRequest(*http.Request) {}
 
 // memoryAnswer is both ends of an answer: the server writes it as an
 // [http.ResponseWriter], the client reads it as the response body. Its buffer
@@ -104,7 +110,7 @@ func (a *memoryAnswer) end(err error) {
 	if a.err != nil {
 		return
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		a.start(http.StatusOK)
 	}
 	a.err = err
