@@ -20,6 +20,9 @@ const (
 	// tell a renewal from none (measured on client-go: thefts from a live
 	// holder at 1 s, none at 2 s).
 	MinLeaseDuration = 2 * time.Second
+	// MinRetryPeriod keeps a slip of the pen (2 for 2*time.Second) from
+	// writing to the API server without a pause.
+	MinRetryPeriod = 100 * time.Millisecond
 	maxLeaseDuration = math.MaxInt32 * time.Second // spec.leaseDurationSeconds is an int32
 )
 
@@ -42,7 +45,8 @@ type Timing struct {
 	// its last acknowledged write. Less than LeaseDuration/k. Default 10 s.
 	RenewDeadline time.Duration
 	// RetryPeriod (P) is the time between renewals, and between polls where
-	// watching is forbidden. Less than RenewDeadline. Default 2 s.
+	// watching is forbidden. At least [MinRetryPeriod], less than
+	// RenewDeadline. Default 2 s.
 	RetryPeriod time.Duration
 	// MaxClockDrift bounds how much faster one machine's clock may run than
 	// another's, as a fraction: 0.05 is 5 %, far beyond the 500 ppm (0.0005) NTP
@@ -81,8 +85,8 @@ func (t Timing) usable() time.Duration {
 // that several attempts fit into a term's validity.
 func (t Timing) RequestTimeout() time.Duration { return t.RenewDeadline / 4 }
 
-// Validate returns nil if the proof above holds and a Lease can carry the
-// values, else every violated rule, joined; each is a [*FieldError].
+// Validate returns nil if the proof above holds and a Lease and its server can
+// carry the values, else every violated rule, joined; each is a [*FieldError].
 // It judges the values as they are: call [Timing.WithDefaults] first.
 func (t Timing) Validate() error {
 	var errs []error
@@ -97,8 +101,8 @@ func (t Timing) Validate() error {
 	case t.LeaseDuration > maxLeaseDuration:
 		refuse("LeaseDuration", t.LeaseDuration, "must be at most %v: a Lease carries an int32 of seconds", maxLeaseDuration)
 	}
-	if t.RetryPeriod <= 0 {
-		refuse("RetryPeriod", t.RetryPeriod, "must be positive")
+	if t.RetryPeriod < MinRetryPeriod {
+		refuse("RetryPeriod", t.RetryPeriod, "must be at least %v", MinRetryPeriod)
 	}
 	if t.RenewDeadline <= 0 {
 		refuse("RenewDeadline", t.RenewDeadline, "must be positive")
