@@ -97,7 +97,11 @@ func (r *run) overran(t *Term) {
 // finish gives up what is left of a term whose work has returned.
 func (r *run) finish(k *keeper, out *outcome) (done bool, err error) {
 	t := k.term
-	if t.ctx.Err() == nil {
+	switch {
+	case t.ctx.Err() != nil:
+	case !t.Valid() && !isPanic(out.err): // work looked before the watchdog did
+		t.end(t.expired(*t.until.Load()))
+	default:
 		t.end(out.cause())
 	}
 	cause := t.cause()

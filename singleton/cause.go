@@ -70,22 +70,21 @@ func (e *EndError) Error() string {
 		return fmt.Sprintf("lost: not renewed since %s", e.Since.Format(time.RFC3339Nano))
 	case ReasonTaken:
 		return fmt.Sprintf("lost: taken by %q", e.Holder)
-	case ReasonCleared, ReasonDeleted, ReasonFenced:
-		return "lost: " + e.detail()
+	case ReasonCleared:
+		return "lost: holder cleared from the Lease"
+	case ReasonDeleted:
+		return "lost: Lease deleted"
+	case ReasonFenced:
+		return "lost: a higher fencing epoch is on the Lease"
 	case ReasonResigned:
 		return "resigned"
 	case ReasonShutdown:
 		return "shutting down"
-	default:
-		return string(e.Reason) + ": " + e.detail()
 	}
-}
-
-func (e *EndError) detail() string {
 	if e.Err == nil {
 		return string(e.Reason)
 	}
-	return e.Err.Error()
+	return string(e.Reason) + ": " + e.Err.Error()
 }
 
 // Is reports whether target is what the cause stands for.

@@ -128,6 +128,11 @@ func (t *Term) lose(cause *EndError) {
 	t.once.Do(func() { close(t.lost) })
 }
 
+// expired is the cause of a term that was valid until then.
+func (t *Term) expired(until lease.Instant) *EndError {
+	return &EndError{Reason: ReasonExpired, Since: until.Add(-t.config.RenewDeadline).Wall()}
+}
+
 // cause is why the work's context ended; nil while it has not.
 func (t *Term) cause() *EndError {
 	cause, _ := errors.AsType[*EndError](context.Cause(t.ctx))

@@ -58,9 +58,10 @@ func TestCauses(t *testing.T) {
 	}{
 		{&EndError{Reason: ReasonExpired, Since: since}, "lost: not renewed since 2026-01-02T03:04:05Z", ErrLost},
 		{&EndError{Reason: ReasonTaken, Holder: "b_1"}, `lost: taken by "b_1"`, ErrLost},
-		{lossOf(&lease.LostError{Loss: lease.LossDeleted}), "lost: term lost: Lease deleted", ErrLost},
-		{lossOf(&lease.LostError{Loss: lease.LossCleared}), "lost: term lost: holder cleared from the Lease", ErrLost},
-		{&EndError{Reason: ReasonFenced}, "lost: fenced", ErrLost},
+		{lossOf(&lease.LostError{Loss: lease.LossDeleted}), "lost: Lease deleted", ErrLost},
+		{lossOf(&lease.LostError{Loss: lease.LossCleared}), "lost: holder cleared from the Lease", ErrLost},
+		{&EndError{Reason: ReasonFenced}, "lost: a higher fencing epoch is on the Lease", ErrLost},
+		{&EndError{Reason: ReasonReturned}, "returned", nil},
 		{&EndError{Reason: ReasonResigned}, "resigned", ErrResigned},
 		{&EndError{Reason: ReasonShutdown}, "shutting down", ErrShuttingDown},
 		{&EndError{Reason: ReasonReturned, Err: io.EOF}, "returned: EOF", io.EOF},
@@ -81,47 +82,79 @@ func TestCauses(t *testing.T) {
 	}
 }
 
-// A machine that slept: the monotonic clock, and every timer, stood still.
+// sleeper is a machine that can be suspended: its monotonic clock, and every
+// timer, stand still meanwhile. start runs an elector on it.
+type sleeper struct {
+	slept atomic.Int64
+	*singletontest.Cluster
+}
+
+func (m *sleeper) suspend(d time.Duration) { m.slept.Add(int64(d)) }
+
+func (m *sleeper) start(t *testing.T, work Work) (stop func() error) {
+	m.Cluster = singletontest.New(singletontest.Options{})
+	t.Cleanup(m.Close)
+	_, err := m.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "invoicer"}})
+	require.NoError(t, err)
+	e, err := New(m.Client("a"), Config{
+		Name: "invoicer", Namespace: "shop", Logger: slog.New(slog.DiscardHandler),
+		clock: elapsed.WithSuspend(func() (low, high time.Duration) {
+			d := time.Duration(m.slept.Load())
+			return d, d
+		}),
+	})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- e.Run(ctx, work) }()
+	return func() error { cancel(); return <-done }
+}
+
 func TestSuspendEndsTheTerm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := singletontest.New(singletontest.Options{})
-		defer c.Close()
-		_, err := c.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "invoicer"}})
-		require.NoError(t, err)
-		var slept atomic.Int64
-		e, err := New(c.Client("a"), Config{
-			Name: "invoicer", Namespace: "shop", Logger: slog.New(slog.DiscardHandler),
-			clock: elapsed.WithSuspend(func() (low, high time.Duration) {
-				d := time.Duration(slept.Load())
-				return d, d
-			}),
-		})
-		require.NoError(t, err)
-		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan time.Time, 10)
-		done := make(chan error, 1)
 		terms := make(chan *Term, 10)
-		go func() {
-			done <- e.Run(ctx, func(ctx context.Context, term *Term) error {
-				terms <- term
-				<-ctx.Done()
-				ended <- time.Now()
-				return nil
-			})
-		}()
+		machine := &sleeper{}
+		stop := machine.start(t, func(ctx context.Context, term *Term) error {
+			terms <- term
+			<-ctx.Done()
+			ended <- time.Now()
+			return nil
+		})
 		term := <-terms
 		time.Sleep(5 * time.Second)
-		c.Link("a").BlackHole() // the network is not back as soon as the machine
+		machine.Link("a").BlackHole() // the network is not back as soon as the machine
 		require.True(t, term.Valid())
 		woke := time.Now()
-		slept.Add(int64(20 * time.Second))
+		machine.suspend(20 * time.Second)
 		require.False(t, term.Valid(), "at once")
 		require.LessOrEqual(t, (<-ended).Sub(woke), 500*time.Millisecond, "the context, without waiting for a timer that slept too")
-		c.Link("a").Heal()
+		machine.Link("a").Heal()
 		second := <-terms
 		require.Greater(t, second.Token().Epoch, term.Token().Epoch)
-		cancel()
-		require.NoError(t, <-done)
+		require.NoError(t, stop())
+	})
+}
+
+// Work that asks Valid itself may notice a lost term before anybody else, and
+// return. That is a loss, not the end of the work.
+func TestWorkThatNoticesFirstStandsByAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		terms := make(chan *Term, 10)
+		machine := &sleeper{}
+		stop := machine.start(t, func(_ context.Context, term *Term) error {
+			terms <- term
+			for term.Valid() {
+				time.Sleep(time.Millisecond)
+			}
+			return errors.New("not active any more")
+		})
+		<-terms
+		time.Sleep(5*time.Second + 100*time.Millisecond) // between two looks of the watchdog
+		machine.suspend(20 * time.Second)
+		<-terms
+		machine.suspend(time.Minute)
+		require.NoError(t, stop())
 	})
 }
 

@@ -32,10 +32,8 @@ func (w *watchdog) next() time.Duration {
 }
 
 func (w *watchdog) check() {
-	until := *w.term.until.Load()
-	if w.term.config.clock.Until(until) <= 0 {
-		sent := until.Add(-w.term.config.RenewDeadline)
-		w.term.lose(&EndError{Reason: ReasonExpired, Since: sent.Wall()})
+	if until := *w.term.until.Load(); w.term.config.clock.Until(until) <= 0 {
+		w.term.lose(w.term.expired(until))
 		return
 	}
 	w.mu.Lock()
