@@ -25,6 +25,9 @@ type MemoryConfig struct {
 // admitted until the current term is announced again. Where that matters, call Advance with a mark kept elsewhere
 // before serving, or use a guard whose store is the resource itself.
 //
+// Each scope has a mark of its own, and any scope is taken: a server in front of one resource checks the scope of what
+// it is shown itself, or a token of another Lease is as good as the first.
+//
 // Scopes are never forgotten while the process lives, about 1 KiB each at most. Let only authenticated callers present
 // tokens: whoever presents a high epoch locks the others out.
 type Memory struct {

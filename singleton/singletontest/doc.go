@@ -19,5 +19,6 @@
 //
 // Everything works inside a [testing/synctest] bubble, where faults that last
 // minutes take no time; and over loopback sockets, for replicas that are
-// processes of their own, with [Cluster.Listen].
+// processes of their own, with [Cluster.Listen]. A client made from a kubeconfig
+// file is anonymous there: client-go sends a file's credentials over TLS only.
 package singletontest
