@@ -27,7 +27,7 @@ check: $(GOLANGCI) ## Format, vet, lint and go.mod tidiness, in every module.
 test: ## All tests with the race detector, the coverage floor, and the quickstart's proof.
 	internal/ci/test.sh
 	internal/ci/cover.sh
-	if [ -d examples/quickstart ]; then $(GO) run ./examples/quickstart -fast -json; fi
+	if [ -d examples/quickstart ]; then $(GO) run ./examples/quickstart -fast; fi
 
 .PHONY: cover
 cover: ## What the tests of the last `make test` did not reach, and an HTML report.

@@ -22,7 +22,7 @@ const (
 	MinLeaseDuration = 2 * time.Second
 	// MinRetryPeriod keeps a slip of the pen (2 for 2*time.Second) from
 	// writing to the API server without a pause.
-	MinRetryPeriod = 100 * time.Millisecond
+	MinRetryPeriod   = 100 * time.Millisecond
 	maxLeaseDuration = math.MaxInt32 * time.Second // spec.leaseDurationSeconds is an int32
 )
 
