@@ -18,7 +18,8 @@ import "context"
 // or resets a mark, also not when the stored one is damaged.
 type Guard interface {
 	// Advance announces a token before the work of its term starts: from the moment the mark is raised every older
-	// token is refused. It is idempotent. The elector calls it at the start of each term, and again after [ErrUnavailable].
+	// token is refused. It is idempotent. The elector calls it at the start of each term; after [ErrUnavailable] it gives that
+	// term up and comes back with the token of a later one.
 	// It blocks until the guard has decided, at most until ctx ends.
 	Advance(ctx context.Context, t Token) error
 

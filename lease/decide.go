@@ -10,7 +10,7 @@ const (
 	Confirm
 	// Acquire by compare-and-swap on the viewed record.
 	Acquire
-	// Create the missing Lease, held.
+	// Create the missing Lease, vacant.
 	Create
 )
 
@@ -25,35 +25,33 @@ type Decision struct {
 	Why    string  // for logs
 }
 
-// Decide says what a standby with identity self does at now, knowing v. fresh
-// means that v's last observation is a List made for this decision. It does no
-// I/O and reads no clock.
-func Decide(v View, self string, now Instant, fresh bool) Decision {
+// Decide says what a standby does at now, knowing v. fresh means that v's last
+// observation is a List made for this decision. It does no I/O and reads no
+// clock.
+//
+// It does not ask whose the claim is. One of this process's own earlier terms is
+// waited out like any other: the identity in a record proves nothing after a
+// restore or an edit.
+func Decide(v View, now Instant, fresh bool) Decision {
 	r := v.Record()
-	listed := func(a Action, why string) Decision {
-		if !fresh || v.doubted {
-			a = Confirm
-		}
-		return Decision{Action: a, Why: why}
-	}
 	switch {
 	case !v.known:
 		return Decision{Action: Wait, Why: "nothing observed yet"}
 	case v.doubted:
 		return Decision{Action: Confirm, Why: "the last look may be out of date"}
-	case r.Exists() && r.Holder() == self:
-		// This process is standing by, so no work of that term is running: its
-		// acquire came too late, or it was lost and has drained.
-		return listed(Acquire, "held by an earlier term of this process")
+	case !r.Exists():
+		// Two looks at nothing do not prove that nothing was there in between. A
+		// vacant Lease has a UID and a version, so waiting on it does.
+		return Decision{Action: Create, Why: "missing"}
 	case now.Sub(v.FreeAt()) < 0:
 		return Decision{Action: Wait, At: v.FreeAt(), Why: "held, or not proven to be free"}
-	case !r.Exists():
-		return listed(Create, "missing for a full lease")
 	case r.Released():
 		return Decision{Action: Acquire, Why: "released"}
 	case r.untouched():
 		return Decision{Action: Acquire, Why: "never held"}
+	case !fresh:
+		return Decision{Action: Confirm, Why: "unchanged for a lease"}
 	default:
-		return listed(Acquire, "unchanged for the holder's lease")
+		return Decision{Action: Acquire, Why: "unchanged for a lease"}
 	}
 }

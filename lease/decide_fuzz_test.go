@@ -8,16 +8,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // world is the truth a standby cannot see: who may still be at work.
 type world struct {
 	version, clock int
-	stored         Record
+	stored, backup Record
 	// until is when the last holder that did not release is out: its last
 	// committed write plus the duration it wrote.
 	until Instant
 	term  int
+	term0 string // of the last holder
 }
 
 func (w *world) commit(r *coordv1.Lease) {
@@ -38,7 +40,10 @@ func (w *world) step(op byte) {
 	l := w.stored.Lease()
 	holding := l != nil && w.stored.Holder() != "" && w.stored.Holder() != "hand"
 	lives := w.until.After(now)
-	switch op % 8 {
+	if lives && w.stored.Term() != w.term0 {
+		holding = false // restored or written over: the one at work is cut off
+	}
+	switch op % 10 {
 	case 0: // the holder renews
 		if holding && lives {
 			renewed(w.tick())(l)
@@ -58,6 +63,7 @@ func (w *world) step(op byte) {
 		}
 		if l == nil {
 			l = sample("")
+			l.UID = types.UID("u" + strconv.Itoa(w.version))
 		}
 		w.term++
 		id := "n" + strconv.Itoa(w.term)
@@ -68,7 +74,8 @@ func (w *world) step(op byte) {
 		duration(seconds)(l)
 		renewed(w.tick())(l)
 		l.Spec.AcquireTime = l.Spec.RenewTime
-		l.Annotations = map[string]string{AnnotationEpoch: strconv.FormatInt(epoch, 10), AnnotationTerm: newTerm(), AnnotationHolder: id}
+		w.term0 = newTerm()
+		l.Annotations = map[string]string{AnnotationEpoch: strconv.FormatInt(epoch, 10), AnnotationTerm: w.term0, AnnotationHolder: id}
 		w.until = now.Add(time.Duration(seconds) * time.Second)
 		w.commit(l)
 	case 3: // somebody writes a holder in, maybe with another duration
@@ -90,9 +97,16 @@ func (w *world) step(op byte) {
 		if l == nil {
 			l = sample("")
 			untouched(l)
-			l.UID = "u"
+			l.UID = types.UID("u" + strconv.Itoa(w.version))
 			l.Name, l.Namespace = "invoicer", "shop"
 			w.commit(l)
+		}
+	case 8:
+		w.backup = w.stored
+	case 9: // restored with a bumped revision: the object keeps its own
+		if w.backup.Exists() {
+			w.version += 1000
+			w.stored = w.backup
 		}
 	case 7: // somebody removes the annotations
 		if l != nil {
@@ -109,6 +123,7 @@ func FuzzDecide(f *testing.F) {
 	f.Add([]byte{2, 8, 0, 9, 0, 8, 5, 9, 6, 8, 200, 8})
 	f.Add([]byte{2, 8, 3, 8, 250, 8, 4, 8, 250, 8})
 	f.Add([]byte{2, 0, 8, 1, 9, 2, 8, 5, 8, 5, 6, 8, 250, 250, 8})
+	f.Add([]byte("\x05\x64\xfa\x3a\x05\x9d")) // missing, a whole term unseen, missing
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		synctest.Test(t, func(t *testing.T) {
 			w := &world{version: 100}
@@ -131,14 +146,23 @@ func FuzzDecide(f *testing.F) {
 					time.Sleep(time.Duration(op-127) * 100 * time.Millisecond)
 				}
 				now := Clock{}.Now()
-				switch d := Decide(v, "me", now, false); d.Action {
+				switch d := Decide(v, now, false); d.Action {
 				case Wait:
 					require.True(t, d.At.After(now), d.Why)
 				case Confirm:
 					v = v.Observe(look(w.stored, strconv.Itoa(w.version)), L)
-					d = Decide(v, "me", now, true)
+					d = Decide(v, now, true)
 					require.NotEqual(t, Confirm, d.Action, "a fresh List leaves no doubt: %s", d.Why)
-					w.refuseEarly(t, v, d, now)
+					if d.Action == Acquire {
+						w.refuseEarly(t, v, d, now)
+					}
+				case Create:
+					if !w.stored.Exists() {
+						w.commit(vacant(w.version + 1).Lease())
+						v = v.Observe(look(w.stored, strconv.Itoa(w.version)), L)
+					} else {
+						v = v.Doubt()
+					}
 				default:
 					w.refuseEarly(t, v, d, now)
 				}

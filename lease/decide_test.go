@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 const L = 15 * time.Second
@@ -57,7 +58,7 @@ func TestWhatAChangeProves(t *testing.T) {
 		"released, first thing seen":                    {[]Record{fenced("a_1", termA, "50", "101", released)}, 0, Acquire},
 		"never held, first thing seen":                  {[]Record{fenced("", "", "", "1", untouched)}, 0, Acquire},
 		"missing, first thing seen":                     {[]Record{{}}, L, Create},
-		"taken over with a greater epoch":               {[]Record{held, fenced("b_1", termB, "101", "101", renewed(9), duration(8))}, 8 * time.Second, Acquire},
+		"taken over with a greater epoch":               {[]Record{fenced("a_1", termA, "50", "100", duration(60)), fenced("b_1", termB, "101", "1001", renewed(9), duration(20))}, 20 * time.Second, Acquire},
 		"taken over with no greater epoch":              {[]Record{held, fenced("b_1", termB, "50", "101", renewed(9), duration(8))}, L, Acquire},
 		"foreign holder by hand":                        {[]Record{held, fenced("a_1", termA, "50", "101", holder("x"))}, L, Acquire},
 		"foreign holder, shorter lease":                 {[]Record{held, fenced("a_1", termA, "50", "101", holder("x"), duration(2))}, L, Acquire},
@@ -76,28 +77,51 @@ func TestWhatAChangeProves(t *testing.T) {
 		"no duration written":                           {[]Record{fenced("x", "", "", "1", func(l *coordv1.Lease) { l.Spec.LeaseDurationSeconds = nil })}, L, Acquire},
 		"released, taken unseen, deleted, shipped anew": {[]Record{fenced("a_1", termA, "50", "101", released), fenced("", "", "", "104", untouched)}, L, Acquire},
 		"foreign holder, first thing seen":              {[]Record{fenced("a_1", termA, "50", "101", holder("x"), duration(2))}, L, Acquire},
+		"own identity restored":                         {[]Record{fenced("me_1", termA, "50", "100"), fenced("b_1", termB, "101", "110", renewed(9)), fenced("me_1", termA, "50", "100")}, L, Acquire},
+		"taken over, duration shortened, first sight":   {[]Record{fenced("a_1", termA, "50", "100", duration(1))}, L, Acquire},
+		"lengthened by hand, renewed":                   {[]Record{held, fenced("a_1", termA, "50", "101", duration(86400)), fenced("a_1", termA, "50", "102", renewed(9))}, L, Acquire},
+		"lengthened by hand, set right":                 {[]Record{held, fenced("a_1", termA, "50", "101", duration(86400)), fenced("a_1", termA, "50", "102")}, L, Acquire},
+		"lengthened by hand, deleted":                   {[]Record{held, fenced("a_1", termA, "50", "101", duration(86400)), {}}, L, Create},
+		"vacant, first thing seen":                      {[]Record{vacant(7)}, L, Acquire},
 		"annotations removed":                           {[]Record{held, fenced("a_1", "", "", "101")}, L, Acquire},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var v View
+				version := 0
 				for i, r := range test.seen {
 					if i > 0 {
 						time.Sleep(time.Second)
 					}
-					v = v.Observe(look(r, strconv.Itoa(1000+i)), L)
+					version++
+					if r.Exists() {
+						version, _ = strconv.Atoi(r.ResourceVersion())
+					}
+					v = v.Observe(look(r, strconv.Itoa(version)), L)
 				}
 				now := Clock{}.Now()
+				if test.action == Create {
+					require.Equal(t, Create, Decide(v, now, false).Action, "vacant, and waited on then")
+					version++
+					v = v.Observe(look(vacant(version), strconv.Itoa(version)), L)
+				}
 				require.Equal(t, test.wait, v.FreeAt().Sub(now))
 				if test.wait > 0 {
-					d := Decide(v, "me_1", now.Add(test.wait-1), true)
+					d := Decide(v, now.Add(test.wait-1), true)
 					require.Equal(t, Wait, d.Action, d.Why)
 					require.Equal(t, v.FreeAt(), d.At)
 				}
-				require.Equal(t, test.action, Decide(v, "me_1", now.Add(test.wait), true).Action)
+				require.Equal(t, Acquire, Decide(v, now.Add(test.wait), true).Action)
 			})
 		})
 	}
+}
+
+// vacant is what a standby creates where a Lease is missing.
+func vacant(version int) Record {
+	l := (&Lock{Options: Options{Namespace: "shop", Name: "invoicer", Identity: "b_1"}}).vacant()
+	l.UID, l.ResourceVersion = types.UID("u"+strconv.Itoa(version)), strconv.Itoa(version)
+	return Record{l}
 }
 
 // look is a fresh List.
@@ -109,24 +133,20 @@ func look(r Record, version string) Observation {
 func TestDecideConfirmsWhatItOnlyHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := Clock{}.Now()
-		decide := func(r Record, self string, fresh bool) Action {
+		decide := func(r Record, fresh bool) Action {
 			v := View{}.Observe(look(r, "1000"), L)
-			return Decide(v, self, now.Add(L), fresh).Action
+			return Decide(v, now.Add(L), fresh).Action
 		}
-		require.Equal(t, Wait, Decide(View{}, "me", now, true).Action, "nothing observed")
+		require.Equal(t, Wait, Decide(View{}, now, true).Action, "nothing observed")
 		held := fenced("a_1", termA, "50", "100")
-		require.Equal(t, Confirm, decide(held, "me", false))
-		require.Equal(t, Confirm, decide(Record{}, "me", false))
-		require.Equal(t, Confirm, decide(held, "a_1", false))
-		require.Equal(t, Acquire, decide(fenced("a_1", termA, "50", "100", released), "me", false), "straight from the event")
-		require.Equal(t, Acquire, decide(fenced("", "", "", "1", untouched), "me", false))
-
-		own := View{}.Observe(look(held, "1000"), L)
-		require.Equal(t, Acquire, Decide(own, "a_1", now, true).Action, "an earlier term of this process: no wait")
+		require.Equal(t, Confirm, decide(held, false))
+		require.Equal(t, Confirm, decide(vacant(100), false))
+		require.Equal(t, Acquire, decide(fenced("a_1", termA, "50", "100", released), false), "straight from the event")
+		require.Equal(t, Acquire, decide(fenced("", "", "", "1", untouched), false))
 
 		doubted := View{}.Observe(look(fenced("a_1", termA, "50", "100", released), "1000"), L).Doubt()
-		require.Equal(t, Confirm, Decide(doubted, "me", now, true).Action, "after a failed write only a List will do")
-		require.Equal(t, Acquire, Decide(doubted.Observe(look(fenced("a_1", termA, "50", "100", released), "1000"), L), "me", now, true).Action)
+		require.Equal(t, Confirm, Decide(doubted, now, true).Action, "after a failed write only a List will do")
+		require.Equal(t, Acquire, Decide(doubted.Observe(look(fenced("a_1", termA, "50", "100", released), "1000"), L), now, true).Action)
 	})
 	require.Equal(t, "wait confirm acquire create", Wait.String()+" "+Confirm.String()+" "+Acquire.String()+" "+Create.String())
 }

@@ -3,6 +3,7 @@ package lease
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,6 +18,9 @@ var (
 	// ErrForbidden: RBAC or admission denied the verb. The write did not
 	// happen. Retry only if the verb was allowed before.
 	ErrForbidden = errors.New("forbidden")
+	// ErrUnauthorized: the server refused the client's credentials. The write
+	// did not happen. Retry: tokens are renewed.
+	ErrUnauthorized = errors.New("credentials refused")
 	// ErrNoNamespace: the Lease's namespace does not exist. Not worth a retry.
 	ErrNoNamespace = errors.New("namespace does not exist")
 	// ErrRejected: the server found the request invalid. Not worth a retry.
@@ -30,9 +34,8 @@ var (
 	// ErrLate: an acquire was acknowledged after its validity had passed.
 	// Nothing may start on it. Stand by; take over as a new term.
 	ErrLate = errors.New("acquire acknowledged too late to start on")
-	// ErrUnheard: writes of an acquire arrive, their answers do not. Stand back
-	// for longer than a lease: going on would renew, in everybody's eyes, a term
-	// that can never start.
+	// ErrUnheard: writes of an acquire arrive, their answers do not. Let others
+	// go first: a term that can never start would be renewed in everybody's eyes.
 	ErrUnheard = errors.New("acquired, but answers to writes do not arrive")
 	// ErrEpochExhausted: the next fencing epoch would overflow an int64. No
 	// retry helps; the message names the source of the number to be lowered.
@@ -43,23 +46,28 @@ var (
 
 // FieldError is a refused setting.
 type FieldError struct {
-	Field string // name of the field
-	Value any    // what it was set to
-	Rule  string // the rule it breaks, with the other number in it
+	Field   string // name of the field
+	Value   any    // what it was set to
+	Rule    string // the rule it breaks, with the other number in it
+	Default bool   // Value was not set, it is the default
 }
 
 func (e *FieldError) Error() string {
+	value := fmt.Sprint(e.Value)
 	if s, ok := e.Value.(string); ok {
-		return fmt.Sprintf("%s %q %s", e.Field, s, e.Rule)
+		value = strconv.Quote(s)
 	}
-	return fmt.Sprintf("%s %v %s", e.Field, e.Value, e.Rule)
+	if e.Default {
+		value += " (the default)"
+	}
+	return e.Field + " " + value + " " + e.Rule
 }
 
 // RequestError is a failed request on the Lease. errors.Is finds its kind and
 // the client's error.
 type RequestError struct {
 	Verb string // API verb: list, watch, create or update
-	Kind error  // one of ErrConflict, ErrForbidden, ErrNoNamespace, ErrRejected, ErrUnavailable
+	Kind error  // one of ErrConflict, ErrForbidden, ErrUnauthorized, ErrNoNamespace, ErrRejected, ErrUnavailable
 	Err  error  // what the client returned
 }
 
@@ -106,20 +114,25 @@ func (e *LostError) Is(target error) bool { return target == ErrLost }
 
 // requestError classifies what the client returned.
 func requestError(verb string, err error) error {
-	return &RequestError{Verb: verb, Kind: kindOf(err), Err: err}
+	return &RequestError{Verb: verb, Kind: kindOf(verb, err), Err: err}
 }
 
-func kindOf(err error) error {
+func kindOf(verb string, err error) error {
 	switch {
 	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
 		return ErrConflict
 	case apierrors.IsForbidden(err):
 		return ErrForbidden
+	case apierrors.IsUnauthorized(err):
+		return ErrUnauthorized
 	case apierrors.IsNotFound(err):
 		if status := apierrors.APIStatus(nil); errors.As(err, &status) {
 			if d := status.Status().Details; d != nil && d.Kind == "namespaces" {
 				return ErrNoNamespace
 			}
+		}
+		if verb != "update" {
+			return ErrUnavailable // no such API: a wrong or half-started server
 		}
 		return ErrConflict // the Lease we meant to update is gone
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsMethodNotSupported(err),

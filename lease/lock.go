@@ -8,6 +8,7 @@ import (
 	"time"
 
 	coordv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
@@ -102,16 +103,25 @@ func (l *Lock) selector() string {
 	return fields.OneTermEqualSelector(metav1.ObjectNameField, l.Name).String()
 }
 
+// Create creates the missing Lease, vacant: nobody holds it, and a full lease has
+// to pass before anybody may. The error is a [*RequestError]; ErrConflict means
+// that there is one. It is harmless whenever it arrives.
+func (l *Lock) Create(ctx context.Context) (Record, error) {
+	return l.write(ctx, l.vacant())
+}
+
 // Acquire takes the Lease over from what was observed, as a new term: it
-// updates the record of from, or creates the Lease if from has none. The caller
-// has decided that it may ([Decide]). in.Annotation and in.ResourceVersion are
-// filled in here.
+// updates the record of from, which must exist. The caller has decided that it
+// may ([Decide]). in.Annotation and in.ResourceVersion are filled in here.
 //
 // When the write's answer is lost, a List tells whether it happened; if so the
 // term counts from a renewal, because only an acknowledgement proves a time.
 // Errors: a [*RequestError] (ErrConflict: somebody was faster), a [*LostError]
 // if it was lost again meanwhile, ErrUnheard, ErrLate, ErrEpochExhausted.
 func (l *Lock) Acquire(ctx context.Context, from Observation, in EpochInputs) (Claim, error) {
+	if !from.Record.Exists() {
+		return Claim{}, requestError("update", apierrors.NewConflict(coordv1.Resource("leases"), l.Name, errors.New("there is none")))
+	}
 	in.ResourceVersion = from.ResourceVersion
 	in.Annotation, _ = from.Record.Epoch() // garbled counts as none
 	epoch, source, err := NextEpoch(in)
@@ -204,7 +214,8 @@ func (l *Lock) insist(ctx context.Context, c *Claim, write func() error) error {
 }
 
 // Raise lifts the term's epoch above mark, by a renewal: the term is first
-// read afresh and must still stand. The new claim carries the new token.
+// read afresh and must still stand. The returned claim carries the new token as
+// soon as it may be on the Lease, also when the answer was lost: go on with it.
 func (l *Lock) Raise(ctx context.Context, c Claim, mark int64) (Claim, error) {
 	if mark < c.Token.Epoch {
 		return c, &FieldError{Field: "mark", Value: mark, Rule: fmt.Sprintf("must not be below the term's epoch %d", c.Token.Epoch)}
@@ -216,9 +227,10 @@ func (l *Lock) Raise(ctx context.Context, c Claim, mark int64) (Claim, error) {
 	if err != nil {
 		return c, err
 	}
-	raised := c
-	raised.Token.Epoch = mark + 1
-	return l.Renew(ctx, raised)
+	// From here on the term may carry the new epoch on the Lease, whatever the
+	// answer: no later renewal may write the old one.
+	c.Token.Epoch = mark + 1
+	return l.Renew(ctx, c)
 }
 
 // Release gives the Lease up. Call it only after the term's work has returned,
@@ -226,10 +238,14 @@ func (l *Lock) Raise(ctx context.Context, c Claim, mark int64) (Claim, error) {
 // nothing unless the record is still this term's: then the error is a
 // [*LostError], and there is nothing to give up.
 func (l *Lock) Release(ctx context.Context, c Claim) error {
-	return l.insist(ctx, &c, func() error {
+	err := l.insist(ctx, &c, func() error {
 		_, err := l.write(ctx, l.released(c))
 		return err
 	})
+	if lost, ok := errors.AsType[*LostError](err); ok && lost.Record.Released() && lost.Record.Term() == c.Token.Term {
+		return nil // an earlier write of ours landed, its answer did not
+	}
+	return err
 }
 
 func (l *Lock) reread(ctx context.Context, c Claim) (Claim, error) {

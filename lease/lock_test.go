@@ -106,19 +106,27 @@ func TestAcquireRenewRelease(t *testing.T) {
 	})
 }
 
-func TestAcquireCreatesAMissingLease(t *testing.T) {
+func TestCreateIsVacant(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
+		_, err := b.a.Acquire(b.Context(), b.list(b.a), lease.EpochInputs{})
+		require.ErrorIs(b, err, lease.ErrConflict, "there is nothing to take over")
+		made, err := b.a.Create(b.Context())
+		require.NoError(b, err)
+		require.True(b, made.Vacant())
+		require.Empty(b, made.Holder())
+		require.False(b, made.Released())
+		_, err = b.b.Create(b.Context())
+		require.ErrorIs(b, err, lease.ErrConflict, "somebody was faster")
+
 		first := b.acquire(b.a)
 		require.Positive(b, first.Token.Epoch)
-		require.Zero(b, b.stored().Transitions())
+		require.NotContains(b, b.stored().Lease().Annotations, lease.AnnotationVacant)
 		b.c.DeleteLease(ns, name)
-		seen := b.list(b.b)
-		require.False(b, seen.Record.Exists())
+		require.False(b, b.list(b.b).Record.Exists())
+		_, err = b.b.Create(b.Context())
+		require.NoError(b, err)
 		second := b.acquire(b.b)
 		require.Greater(b, second.Token.Epoch, first.Token.Epoch, "the store's version outlives the Lease")
-
-		_, err := b.a.Acquire(b.Context(), seen, lease.EpochInputs{})
-		require.ErrorIs(b, err, lease.ErrConflict, "somebody was faster")
 	})
 }
 
@@ -165,32 +173,63 @@ func TestAcquireWhoseAnswerIsLost(t *testing.T) {
 		"503":           {singletontest.Fault{Status: http.StatusServiceUnavailable}, false},
 		"429":           {singletontest.Fault{Status: http.StatusTooManyRequests}, false},
 	} {
-		for _, verb := range []string{"update", "create"} {
-			t.Run(name+"/"+verb, func(t *testing.T) {
-				inBed(t, singletontest.Options{}, func(b *bed) {
-					if verb == "update" {
-						b.ship()
-					}
-					test.fault.Verbs, test.fault.Count = []string{verb}, 1
-					b.c.Link("a").Inject(test.fault)
-					began := b.a.Clock.Now()
-					claim, err := b.a.Acquire(b.Context(), b.list(b.a), lease.EpochInputs{})
-					if !test.happens {
-						require.ErrorIs(b, err, lease.ErrUnavailable)
-						require.Empty(b, b.stored().Holder())
-						return
-					}
-					require.NoError(b, err)
-					require.NoError(b, claim.Standing(b.stored()))
-					updates := map[string]int{"update": 2, "create": 1}[verb]
-					require.Equal(b, updates, b.c.CountRequests("a", "update"), "one renewal followed")
-					if test.fault.HangAnswer {
-						require.Equal(b, b.a.Timing.RequestTimeout(), claim.Sent.Sub(began), "validity counts from the renewal")
-					}
-				})
+		t.Run(name, func(t *testing.T) {
+			inBed(t, singletontest.Options{}, func(b *bed) {
+				b.ship()
+				test.fault.Verbs, test.fault.Count = []string{"update"}, 1
+				b.c.Link("a").Inject(test.fault)
+				began := b.a.Clock.Now()
+				claim, err := b.a.Acquire(b.Context(), b.list(b.a), lease.EpochInputs{})
+				if !test.happens {
+					require.ErrorIs(b, err, lease.ErrUnavailable)
+					require.Empty(b, b.stored().Holder())
+					return
+				}
+				require.NoError(b, err)
+				require.NoError(b, claim.Standing(b.stored()))
+				require.Equal(b, 2, b.c.CountRequests("a", "update"), "one renewal followed")
+				if test.fault.HangAnswer {
+					require.Equal(b, b.a.Timing.RequestTimeout(), claim.Sent.Sub(began), "validity counts from the renewal")
+				}
 			})
-		}
+		})
 	}
+}
+
+// Writes arrive, answers do not: the term is known not to start.
+func TestAcquireUnheard(t *testing.T) {
+	inBed(t, singletontest.Options{}, func(b *bed) {
+		b.ship()
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, LoseAnswer: true})
+		_, err := b.a.Acquire(b.Context(), b.list(b.a), lease.EpochInputs{})
+		require.ErrorIs(b, err, lease.ErrUnheard)
+	})
+}
+
+func TestReleaseWhoseAnswerIsLost(t *testing.T) {
+	inBed(t, singletontest.Options{}, func(b *bed) {
+		b.ship()
+		claim := b.acquire(b.a)
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Count: 1, LoseAnswer: true})
+		require.ErrorIs(b, b.a.Release(b.Context(), claim), lease.ErrUnavailable)
+		require.NoError(b, b.a.Release(b.Context(), claim), "it had landed")
+		require.True(b, b.stored().Released())
+	})
+}
+
+func TestRaiseWhoseAnswerIsLost(t *testing.T) {
+	inBed(t, singletontest.Options{}, func(b *bed) {
+		b.ship()
+		claim := b.acquire(b.a)
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Count: 1, LoseAnswer: true})
+		claim, err := b.a.Raise(b.Context(), claim, 800)
+		require.ErrorIs(b, err, lease.ErrUnavailable)
+		claim, err = b.a.Renew(b.Context(), claim)
+		require.NoError(b, err, "not fenced by its own raise")
+		token, _ := b.stored().Token()
+		require.EqualValues(b, 801, token.Epoch, "and the epoch did not go back")
+		require.Equal(b, claim.Token, token)
+	})
 }
 
 func TestAcquireAcknowledgedTooLate(t *testing.T) {
@@ -339,13 +378,13 @@ func TestRaise(t *testing.T) {
 
 func TestForbiddenNamesTheVerb(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
+		b.ship()
 		claim := b.acquire(b.a)
-		missing := lease.Observation{ResourceVersion: "1"}
 		for verb, request := range map[string]func() error{
 			"list":   func() error { _, err := b.a.List(b.Context()); return err },
 			"watch":  func() error { return b.a.Watch(b.Context(), b.list(b.b), nil) },
 			"update": func() error { _, err := b.a.Renew(b.Context(), claim); return err },
-			"create": func() error { _, err := b.a.Acquire(b.Context(), missing, lease.EpochInputs{}); return err },
+			"create": func() error { _, err := b.a.Create(b.Context()); return err },
 		} {
 			b.c.Forbid("a", verb)
 			err := request()
@@ -358,20 +397,21 @@ func TestForbiddenNamesTheVerb(t *testing.T) {
 
 func TestOtherRefusals(t *testing.T) {
 	inBed(t, singletontest.Options{Namespaces: []string{"elsewhere"}}, func(b *bed) {
-		_, err := b.a.Acquire(b.Context(), b.list(b.a), lease.EpochInputs{})
+		_, err := b.a.Create(b.Context())
 		require.ErrorIs(b, err, lease.ErrNoNamespace)
 	})
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		bad := lease.NewLock(b.c.Client("a").CoordinationV1().Leases(ns), lease.Options{
 			Namespace: ns, Name: "No_Name", Identity: "a", Timing: lease.Timing{}.WithDefaults(),
 		})
-		_, err := bad.Acquire(b.Context(), lease.Observation{ResourceVersion: "1"}, lease.EpochInputs{})
+		_, err := bad.Create(b.Context())
 		require.ErrorIs(b, err, lease.ErrRejected)
 	})
 }
 
 func TestEveryRequestHasADeadline(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
+		b.ship()
 		claim := b.acquire(b.a)
 		seen := b.list(b.a)
 		b.c.Link("a").BlackHole()

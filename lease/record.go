@@ -27,6 +27,10 @@ const (
 	// proof that the holder itself gave the Lease up. A holder cleared by hand
 	// leaves no such mark, and may still be at work.
 	AnnotationReleased = Domain + "fencing-released"
+	// AnnotationVacant is on a Lease that a standby created, unheld, where one
+	// was missing: it tells that Lease from one shipped in a manifest. Whoever
+	// takes it removes the mark.
+	AnnotationVacant = Domain + "vacant"
 )
 
 // Record is an immutable snapshot of a Lease, or of its absence (the zero
@@ -152,9 +156,19 @@ func (r Record) Released() bool {
 		r.annotation(AnnotationReleased) == releaseMark(r.RenewTime())
 }
 
+// Vacant reports whether a standby created the Lease where one was missing, and
+// nobody has held it since.
+func (r Record) Vacant() bool {
+	return r.unwritten() && r.annotation(AnnotationVacant) != ""
+}
+
 // untouched reports whether no elector ever wrote the Lease: it was shipped in
 // a manifest.
 func (r Record) untouched() bool {
+	return r.unwritten() && r.annotation(AnnotationVacant) == ""
+}
+
+func (r Record) unwritten() bool {
 	return r.Exists() && r.Holder() == "" && r.lease.Spec.AcquireTime == nil && r.lease.Spec.RenewTime == nil &&
 		r.annotation(AnnotationEpoch) == "" && r.annotation(AnnotationTerm) == ""
 }

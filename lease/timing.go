@@ -94,6 +94,8 @@ func (t Timing) Validate() error {
 		errs = append(errs, &FieldError{Field: field, Value: value, Rule: fmt.Sprintf(format, args...)})
 	}
 	switch {
+	case t.LeaseDuration > 0 && t.LeaseDuration < time.Microsecond:
+		refuse("LeaseDuration", t.LeaseDuration, "must be at least %v (a plain %d means %v)", MinLeaseDuration, t.LeaseDuration, t.LeaseDuration)
 	case t.LeaseDuration < MinLeaseDuration:
 		refuse("LeaseDuration", t.LeaseDuration, "must be at least %v", MinLeaseDuration)
 	case t.LeaseDuration%time.Second != 0:

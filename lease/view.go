@@ -38,6 +38,7 @@ type View struct {
 	doubted bool // a List is needed before anything is done on last
 	since   Instant
 	owed    time.Duration // how long after since the claims seen so far may last
+	written time.Duration // the longest an elector wrote for one of them
 	epoch   int64
 }
 
@@ -75,6 +76,7 @@ func (v View) Doubt() View {
 // other change (an edit, a deletion, another elector's write) may have happened
 // under a holder that is cut off and still at work, seen by us or not: a whole
 // lease counts from now, because its last renewal may be as young as the change.
+// A duration shorter than our own is not believed either: it may be an edit.
 func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	if v.known {
 		order, err := resourceversion.CompareResourceVersion(o.ResourceVersion, v.last.ResourceVersion)
@@ -95,27 +97,35 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	if v.known && o.Record.sameClaim(v.Record()) {
 		return next
 	}
-	next.since, next.owed = o.At, v.claimed(o.Record, leaseDuration)
+	next.since = o.At
+	next.owed, next.written = v.claimed(o, leaseDuration)
 	return next
 }
 
-// claimed is how long after its first sight the claim that r makes, and those
-// it may hide, can last.
-func (v View) claimed(r Record, leaseDuration time.Duration) time.Duration {
-	restored := v.Record().Exists() && !Newer(r.ResourceVersion(), v.Record().ResourceVersion())
+// claimed is how long after its first sight the claim that o shows, and those
+// it may hide, can last; and the longest duration that an elector wrote for one
+// of them.
+func (v View) claimed(o Observation, leaseDuration time.Duration) (owed, written time.Duration) {
+	r := o.Record
+	before := v.Record()
+	order, err := resourceversion.CompareResourceVersion(r.ResourceVersion(), v.last.ResourceVersion)
 	epoch, _ := r.Epoch()
+	restored := v.known && r.Exists() && err == nil && order <= 0 || epoch < v.epoch && epoch > 0
 	token, fenced := r.Token()
+	moved := !r.RenewTime().Equal(before.RenewTime()) // edits by hand leave it alone
 	switch {
-	case restored || epoch < v.epoch && epoch > 0:
-		// The store, or this Lease, went back in time: it proves nothing.
+	case restored: // the store, or this Lease, went back in time: it proves nothing
 	case r.Released(), r.untouched() && !v.known:
-		return 0
+		return 0, 0
 	case r.foreignRelease():
-		return r.Duration()
-	case fenced && token.Epoch > v.epoch && r.Duration() > 0:
-		return r.Duration() // taken over, or seen for the first time
-	case fenced && token.Term == v.Record().Term() && r.Duration() > 0:
-		return max(r.Duration(), v.owed) // renewed; only an edit shortens a duration
+		return r.Duration(), 0
+	case fenced && token.Epoch > v.epoch, // taken over, or seen for the first time
+		moved && r.Holder() != "" && r.Holder() == before.Holder() && r.UID() == before.UID(): // renewed
+		return max(leaseDuration, r.Duration()), r.Duration()
 	}
-	return max(leaseDuration, r.Duration(), v.owed)
+	written = v.written
+	if moved {
+		written = max(written, r.Duration())
+	}
+	return max(leaseDuration, r.Duration(), written), written
 }

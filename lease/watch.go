@@ -3,13 +3,14 @@ package lease
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	coordv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/hotseat-go/hotseat/internal/chance"
 )
 
 // Servers end watches after 5 to 10 minutes, as client-go's reflectors ask
@@ -22,7 +23,7 @@ const minWatch, maxWatch = 5 * time.Minute, 10 * time.Minute
 // list and watch again. The error is a [*RequestError]; its kind is ErrConflict
 // when from is too old to watch from (410).
 func (l *Lock) Watch(ctx context.Context, from Observation, deliver func(Observation)) error {
-	timeout := minWatch + rand.N(maxWatch-minWatch)
+	timeout := minWatch + chance.N(ctx, maxWatch-minWatch)
 	seconds := int64(timeout / time.Second)
 	ctx, cancel := context.WithTimeout(ctx, timeout+l.Timing.RequestTimeout()) // the server is to end it sooner
 	defer cancel()

@@ -11,20 +11,22 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// The three bodies this package ever writes. Each starts from a copy of the
-// record it replaces, so that what is not ours (labels, foreign annotations,
+// The bodies this package ever writes. Each but the first starts from a copy of
+// the record it replaces, so that what is not ours (labels, foreign annotations,
 // strategy, preferredHolder) survives.
+
+func (l *Lock) vacant() *coordv1.Lease {
+	return &coordv1.Lease{ObjectMeta: metav1.ObjectMeta{
+		Namespace: l.Namespace, Name: l.Name,
+		Annotations: map[string]string{AnnotationVacant: "created by " + l.Identity},
+	}}
+}
 
 func (l *Lock) taken(from Record, token fencing.Token) *coordv1.Lease {
 	next := from.Lease()
-	transitions := int32(0)
-	if next == nil {
-		next = &coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: l.Namespace, Name: l.Name}}
-	} else {
-		transitions = from.Transitions()
-		if transitions < math.MaxInt32 { // at the end it stays: it is not the token
-			transitions++
-		}
+	transitions := from.Transitions()
+	if transitions < math.MaxInt32 { // at the end it stays: it is not the token
+		transitions++
 	}
 	next.Spec.AcquireTime = now()
 	next.Spec.LeaseTransitions = &transitions
@@ -50,6 +52,7 @@ func (l *Lock) stamp(next *coordv1.Lease, token fencing.Token, renewTime metav1.
 	next.Annotations[AnnotationTerm] = token.Term
 	next.Annotations[AnnotationHolder] = l.Identity
 	delete(next.Annotations, AnnotationReleased)
+	delete(next.Annotations, AnnotationVacant)
 }
 
 // released keeps the epoch for the next holder to count on from. The duration

@@ -2,6 +2,8 @@ package singleton
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/hotseat-go/hotseat/lease"
@@ -13,10 +15,9 @@ func (r *run) term(claim lease.Claim) (done bool, err error) {
 	t := newTerm(context.WithoutCancel(r.ctx), &r.config, claim)
 	dog := guardTerm(t)
 	k := r.keep(t, claim)
-	worker := r.startWork(t)
-
-	r.setState(StateActive, t)
+	r.setState(StateActive, t) // before work, which may resign at once
 	r.metrics.started(claim)
+	worker := r.startWork(t)
 	out := r.active(k, worker)
 	if out == nil {
 		r.setState(StateDraining, t)
@@ -106,9 +107,9 @@ func (r *run) finish(k *keeper, out *outcome) (done bool, err error) {
 	}
 	cause := t.cause()
 	valid := t.Valid()
-	t.over.Store(true) // from here on nothing may be written in its name
+	t.finish() // from here on nothing may be written in its name
 	r.metrics.ended(cause.Reason)
-	r.log.Info("term over", "token", t.Token().String(), "cause", cause, "work_error", out.err)
+	r.logEnd(t, cause, out.err)
 	if out.acquired && r.config.Hooks.OnLose != nil {
 		r.hooks.push(queuedHook{call: func() { r.config.Hooks.OnLose(t, cause) }})
 	}
@@ -120,7 +121,10 @@ func (r *run) finish(k *keeper, out *outcome) (done bool, err error) {
 	case cause.Reason == ReasonDeleted:
 		r.vanished = &k.claim
 	}
-	if !cause.lost() && cause.Reason != ReasonShutdown {
+	switch {
+	case cause.Reason == ReasonFenced: // somebody wants this replica out
+		r.courteous = true
+	case !cause.lost() && cause.Reason != ReasonShutdown:
 		r.holdOff()
 	}
 	switch {
@@ -132,4 +136,20 @@ func (r *run) finish(k *keeper, out *outcome) (done bool, err error) {
 		return true, out.err
 	}
 	return false, nil
+}
+
+// logEnd says why a term is over, and what work returned if nobody else will be
+// told.
+func (r *run) logEnd(t *Term, cause *EndError, workErr error) {
+	level := slog.LevelWarn
+	switch cause.Reason {
+	case ReasonResigned, ReasonShutdown, ReasonReturned:
+		level = slog.LevelInfo
+	}
+	args := []any{"token", t.Token().String(), "cause", cause.Error()}
+	if workErr != nil && !errors.Is(workErr, context.Canceled) && cause.Reason != ReasonRefused {
+		level = slog.LevelWarn
+		args = append(args, "work_error", workErr)
+	}
+	r.log.Log(r.ctx, level, "term over", args...)
 }

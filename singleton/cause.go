@@ -76,6 +76,10 @@ func (e *EndError) Error() string {
 		return "lost: Lease deleted"
 	case ReasonFenced:
 		return "lost: a higher fencing epoch is on the Lease"
+	case ReasonPanicked:
+		if panicked, ok := errors.AsType[*PanicError](e.Err); ok { // the stack is Run's to show
+			return fmt.Sprintf("panicked: %v", panicked.Value)
+		}
 	case ReasonResigned:
 		return "resigned"
 	case ReasonShutdown:

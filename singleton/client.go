@@ -11,18 +11,22 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
+const envKubeconfig = clientcmd.RecommendedConfigPathEnvVar
+
 // InCluster returns a client for an elector's use alone: from the Pod's
-// service account, or outside a cluster from the file $KUBECONFIG names. It has
+// service account, or outside a cluster from the files $KUBECONFIG lists. It has
 // no rate limiter, since the protocol paces its own requests, and no overall
-// timeout, since every request brings its own.
+// timeout, since every request brings its own. The error says what is missing.
 func InCluster() (kubernetes.Interface, error) {
 	config, err := rest.InClusterConfig()
-	if errors.Is(err, rest.ErrNotInCluster) {
-		config, err = clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-			&clientcmd.ClientConfigLoadingRules{Precedence: kubeconfigFiles()}, nil).ClientConfig()
+	switch {
+	case errors.Is(err, rest.ErrNotInCluster):
+		config, err = fromKubeconfig()
+	case err != nil:
+		err = fmt.Errorf("in a cluster, but without a usable service account (automountServiceAccountToken?): %w", err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("singleton: neither in a cluster nor a usable $%s: %w", clientcmd.RecommendedConfigPathEnvVar, err)
+		return nil, fmt.Errorf("singleton: %w", err)
 	}
 	config.QPS = -1
 	config.Timeout = 0
@@ -30,8 +34,22 @@ func InCluster() (kubernetes.Interface, error) {
 	return kubernetes.NewForConfig(config)
 }
 
-// kubeconfigFiles are those $KUBECONFIG lists, and not the user's default one:
-// a service should not follow whatever cluster a developer last looked at.
-func kubeconfigFiles() []string {
-	return filepath.SplitList(os.Getenv(clientcmd.RecommendedConfigPathEnvVar))
+// fromKubeconfig reads the files $KUBECONFIG lists, and not the user's default
+// one: a service should not follow whatever cluster a developer last looked at.
+func fromKubeconfig() (*rest.Config, error) {
+	files := filepath.SplitList(os.Getenv(envKubeconfig))
+	if len(files) == 0 {
+		return nil, fmt.Errorf("not in a cluster ($KUBERNETES_SERVICE_HOST is not set), and $%s is not set: ~/.kube/config is read only if $%s names it", envKubeconfig, envKubeconfig)
+	}
+	for _, file := range files {
+		if _, err := os.Stat(file); err != nil {
+			return nil, fmt.Errorf("$%s: %w", envKubeconfig, err)
+		}
+	}
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+		&clientcmd.ClientConfigLoadingRules{Precedence: files}, nil).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("$%s: %w", envKubeconfig, err)
+	}
+	return config, nil
 }

@@ -32,7 +32,7 @@ type Config struct {
 	// Name of the Lease: one per role, shared by all its replicas.
 	Name string
 	// Namespace of the Lease. Default: $POD_NAMESPACE, else the service
-	// account's namespace; never "default".
+	// account's namespace; never "default", and not the kubeconfig context's.
 	Namespace string
 	// Identity is what the Lease shows as its holder, followed by "_" and 64
 	// random bits, so that no two processes ever share one. Default: $POD_NAME,
@@ -61,8 +61,8 @@ type Config struct {
 	// when the API server's own history went back. While it fails, this replica
 	// does not acquire. It must return within a quarter of RenewDeadline.
 	Floor func(ctx context.Context) (int64, error)
-	// MaxRaise bounds by how much [Term.Raise] may lift an epoch at once. It
-	// keeps one poisoned mark from using the numbers up. Default 0: a term does
+	// MaxRaise bounds by how much [Term.Raise] may lift an epoch at once, to one
+	// above a mark. It keeps one poisoned mark from using the numbers up. Default 0: a term does
 	// not raise its epoch, and ends if a fence holds a higher one.
 	MaxRaise int64
 
@@ -85,11 +85,11 @@ func (c Config) withDefaults() (Config, error) {
 	refuse := func(field string, value any, rule string) {
 		errs = append(errs, &lease.FieldError{Field: field, Value: value, Rule: rule})
 	}
-	timing := c.timing().WithDefaults()
+	asked, timing := c.timing(), c.timing().WithDefaults()
 	c.LeaseDuration, c.RenewDeadline = timing.LeaseDuration, timing.RenewDeadline
 	c.RetryPeriod, c.MaxClockDrift = timing.RetryPeriod, timing.MaxClockDrift
 	if err := timing.Validate(); err != nil {
-		errs = append(errs, err)
+		errs = append(errs, markDefaults(err, asked))
 	}
 	if c.HoldOff < 0 {
 		refuse("HoldOff", c.HoldOff, "must not be negative")
@@ -104,19 +104,21 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 
-	if problems := validation.IsDNS1123Subdomain(c.Name); len(problems) > 0 {
+	if c.Name == "" {
+		refuse("Name", c.Name, "must not be empty: it names the Lease all replicas share")
+	} else if problems := validation.IsDNS1123Subdomain(c.Name); len(problems) > 0 {
 		refuse("Name", c.Name, "must name a Lease: "+strings.Join(problems, "; "))
 	}
 	c.Namespace = cmp.Or(c.Namespace, os.Getenv(envPodNamespace), serviceAccountNamespace())
 	if c.Namespace == "" {
-		refuse("Namespace", "", fmt.Sprintf("must be set, or $%s (downward API: fieldPath metadata.namespace), or run with a service account (%s)", envPodNamespace, namespaceFile))
+		refuse("Namespace", "", fmt.Sprintf("must be set here or in $%s (downward API: fieldPath metadata.namespace), unless %s names it", envPodNamespace, namespaceFile))
 	} else if problems := validation.IsDNS1123Label(c.Namespace); len(problems) > 0 {
 		refuse("Namespace", c.Namespace, "must name a namespace: "+strings.Join(problems, "; "))
 	}
 	host, err := os.Hostname()
 	c.Identity = cmp.Or(c.Identity, os.Getenv(envPodName), host)
 	if c.Identity == "" {
-		refuse("Identity", "", fmt.Sprintf("must be set, or $%s (downward API: fieldPath metadata.name): the host has no name: %v", envPodName, err))
+		refuse("Identity", "", fmt.Sprintf("must be set here or in $%s (downward API: fieldPath metadata.name): the host has no name: %v", envPodName, err))
 	}
 	c.Identity += "_" + incarnation()
 	if c.Logger == nil {
@@ -124,6 +126,25 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Logger = c.Logger.With("namespace", c.Namespace, "lease", c.Name)
 	return c, errors.Join(errs...)
+}
+
+// markDefaults says of each refused field that was left out that its value is
+// the default.
+func markDefaults(err error, asked lease.Timing) error {
+	unset := map[string]bool{
+		"LeaseDuration": asked.LeaseDuration == 0, "RenewDeadline": asked.RenewDeadline == 0,
+		"RetryPeriod": asked.RetryPeriod == 0, "MaxClockDrift": asked.MaxClockDrift == 0,
+	}
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // what errors.Join made
+	if !ok {
+		return err
+	}
+	for _, one := range joined.Unwrap() {
+		if field, ok := errors.AsType[*lease.FieldError](one); ok && unset[field.Field] {
+			field.Default = true
+		}
+	}
+	return err
 }
 
 func (c Config) timing() lease.Timing {

@@ -27,11 +27,12 @@ func TestConfigErrorsNameFieldValueAndRule(t *testing.T) {
 		config singleton.Config
 		says   []string
 	}{
-		"no name":           {singleton.Config{Namespace: "shop"}, []string{`Name "" must name a Lease`}},
+		"no name":           {singleton.Config{Namespace: "shop"}, []string{`Name "" must not be empty`}},
 		"bad name":          {singleton.Config{Name: "In_Voicer", Namespace: "shop"}, []string{`Name "In_Voicer" must name a Lease: a lowercase RFC 1123 subdomain`}},
-		"no namespace":      {singleton.Config{Name: "x"}, []string{`Namespace "" must be set, or $POD_NAMESPACE`}},
+		"no namespace":      {singleton.Config{Name: "x"}, []string{`Namespace "" must be set here or in $POD_NAMESPACE`}},
 		"bad namespace":     {singleton.Config{Name: "x", Namespace: "a.b"}, []string{`Namespace "a.b" must name a namespace`}},
-		"one second":        {singleton.Config{Name: "x", Namespace: "shop", LeaseDuration: time.Second}, []string{"LeaseDuration 1s must be at least 2s", "RenewDeadline 10s must be less than LeaseDuration/(1+MaxClockDrift)"}},
+		"one second":        {singleton.Config{Name: "x", Namespace: "shop", LeaseDuration: time.Second}, []string{"LeaseDuration 1s must be at least 2s", "RenewDeadline 10s (the default) must be less than LeaseDuration/(1+MaxClockDrift)"}},
+		"forgot the unit":   {singleton.Config{Name: "x", Namespace: "shop", LeaseDuration: 15}, []string{"LeaseDuration 15ns must be at least 2s (a plain 15 means 15ns)"}},
 		"fraction":          {singleton.Config{Name: "x", Namespace: "shop", LeaseDuration: 15500 * time.Millisecond}, []string{"LeaseDuration 15.5s must be whole seconds"}},
 		"negative":          {singleton.Config{Name: "x", Namespace: "shop", LeaseDuration: -1, RenewDeadline: -1, RetryPeriod: -1, MaxClockDrift: -1, HoldOff: -1, MaxRaise: -1}, []string{"LeaseDuration -1ns", "RenewDeadline -1ns", "RetryPeriod -1ns", "MaxClockDrift -1", "HoldOff -1ns must not be negative", "MaxRaise -1 must not be negative"}},
 		"deadline too late": {singleton.Config{Name: "x", Namespace: "shop", RenewDeadline: 14286 * time.Millisecond}, []string{"RenewDeadline 14.286s must be less than LeaseDuration/(1+MaxClockDrift) = 15s/1.05 = 14.285714285s"}},
@@ -137,15 +138,16 @@ func TestWithoutCreateItWaitsForTheLease(t *testing.T) {
 	})
 }
 
-func TestMissingLeaseIsCreatedAfterALease(t *testing.T) {
+func TestMissingLeaseIsCreatedVacantAndTakenAfterALease(t *testing.T) {
 	inLab(t, func(l lab) {
 		l.DeleteLease("shop", "invoicer")
 		e := l.elector("a")
 		l.run(e, idle)
-		sleep(14999 * time.Millisecond)
-		require.Nil(l, l.Lease("shop", "invoicer"))
-		sleep(time.Millisecond)
-		synctest.Wait()
+		sleep(100 * time.Millisecond)
+		require.True(l, l.record().Vacant())
+		sleep(14800 * time.Millisecond)
+		require.True(l, l.record().Vacant(), "somebody may be at work under the Lease that was there")
+		sleep(300 * time.Millisecond)
 		require.Equal(l, singleton.StateActive, e.Status().State)
 	})
 }
@@ -172,7 +174,7 @@ func TestPermissionsTakenAwayAreWaitedFor(t *testing.T) {
 		require.Equal(l, singleton.StateStandby, e.Status().State)
 		require.Positive(l, metric(l, e, "hotseat_renew_failures_total", "reason", "forbidden"))
 		l.Allow("a", "list", "watch", "update")
-		sleep(second)
+		sleep(3 * second)
 		require.Equal(l, singleton.StateActive, e.Status().State)
 		r.stop()
 		require.NoError(l, r.wait(l))
@@ -183,7 +185,12 @@ func TestInCluster(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	t.Setenv("KUBECONFIG", "")
 	_, err := singleton.InCluster()
-	require.ErrorContains(t, err, "singleton: neither in a cluster nor a usable $KUBECONFIG")
+	require.ErrorContains(t, err, "singleton: not in a cluster ($KUBERNETES_SERVICE_HOST is not set), and $KUBECONFIG is not set")
+	t.Setenv("KUBERNETES_SERVICE_HOST", "192.0.2.1")
+	t.Setenv("KUBERNETES_SERVICE_PORT", "443")
+	_, err = singleton.InCluster()
+	require.ErrorContains(t, err, "singleton: in a cluster, but without a usable service account")
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 
 	c := singletontest.New(singletontest.Options{})
 	defer c.Close()
@@ -210,5 +217,9 @@ current-context: x
 
 	t.Setenv("KUBECONFIG", file+"-missing")
 	_, err = singleton.InCluster()
-	require.Error(t, err)
+	require.ErrorContains(t, err, "config-missing: no such file")
+	require.NoError(t, os.WriteFile(file, []byte("apiVersion: v1\nkind: Config\n"), 0o600))
+	t.Setenv("KUBECONFIG", file)
+	_, err = singleton.InCluster()
+	require.ErrorContains(t, err, "singleton: $KUBECONFIG: ")
 }

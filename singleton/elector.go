@@ -25,6 +25,8 @@ type Elector struct {
 
 	running    atomic.Bool
 	ineligible atomic.Bool
+	resigning  atomic.Bool   // Resign was called while acquiring
+	view       lease.View    // what the last Run knew; owned by Run
 	eligible   chan struct{} // buffered; eligibility changed
 	holdUntil  atomic.Pointer[lease.Instant]
 	status     atomic.Pointer[status]
@@ -64,11 +66,14 @@ func (e *Elector) Identity() string { return e.config.Identity }
 // Run is a candidate, and while it holds the Lease calls work, until
 //   - ctx ends: nil, after work returned and the Lease was released;
 //   - work returns by itself: its error, after the Lease was released;
-//   - Config.WarmUp fails, a permission was never there, or the namespace does
-//     not exist: an error that names it.
+//   - Config.WarmUp fails: its error;
+//   - reading or writing the Lease is refused (RBAC, a missing namespace, an
+//     invalid request) from the start and for a whole LeaseDuration: an error
+//     that names the verb. It is logged at once. Later refusals are waited out.
 //
-// Losing the Lease is not an error: Run stands by again. If work panics, Run
-// gives the term up and then panics with a [*PanicError]. Run waits for work
+// Losing the Lease is not an error: Run stands by again, and calls work anew for
+// the next term. What work returns after its context ended is only logged. If
+// work panics, Run gives the term up and then panics with a [*PanicError]. Run waits for work
 // and hooks, however long they take. It may be called again after it returned;
 // while it runs, another call returns [ErrRunning].
 func (e *Elector) Run(ctx context.Context, work Work) error {
@@ -82,8 +87,10 @@ func (e *Elector) Run(ctx context.Context, work Work) error {
 	return newRun(ctx, e, work).run()
 }
 
-// Resign ends the current term, if this replica has one, as [Term.Resign] does.
+// Resign ends the current term as [Term.Resign] does, or the one that is about
+// to begin. A standby goes on standing by.
 func (e *Elector) Resign() {
+	e.resigning.Store(true) // looked at only when an acquire comes back
 	if term := e.status.Load().term; term != nil {
 		term.Resign()
 	}

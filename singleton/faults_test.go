@@ -149,7 +149,7 @@ func TestLostAnswersOfAcquire(t *testing.T) {
 			onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
 				s.Link("a").Inject(fault)
 				s.StartNamed("a")
-				activeWithin(t, s, bound)
+				activeWithin(t, s, 5*time.Second+bound) // the faults last 5 s at most
 				require.Len(t, s.Terms(), 1)
 				require.Equal(t, s.Terms()[0].Token, epochOf(t, s), "the token on the Lease is the one at work")
 			})
@@ -207,6 +207,7 @@ func TestWatchesEnding(t *testing.T) {
 					time.Sleep(200 * time.Millisecond)
 				}
 				undisturbed(t, s)
+				time.Sleep(3 * time.Second) // watches that ended so often are not opened again at once
 				s.ForgetRequests()
 				time.Sleep(20 * time.Second)
 				require.Zero(t, s.CountRequests("b"), "watching again, it asks nothing")

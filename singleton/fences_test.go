@@ -235,8 +235,8 @@ func TestRaiseByTheWork(t *testing.T) {
 			require.NoError(l, fence.Check(ctx, after))
 
 			var field *lease.FieldError
-			require.ErrorAs(l, t.Raise(ctx, 701+1001), &field)
-			require.ErrorContains(l, field, "must be at most Config.MaxRaise 1000 above it")
+			require.ErrorAs(l, t.Raise(ctx, 701+1000), &field)
+			require.ErrorContains(l, field, "must be less than Config.MaxRaise 1000 above it")
 			require.ErrorContains(l, t.Raise(ctx, 5), "must not be below the term's epoch 701")
 
 			l.Link("a").BlackHole()

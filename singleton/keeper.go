@@ -103,10 +103,11 @@ func (k *keeper) answered(a answer) {
 		k.term.lose(lossOf(lost))
 		return
 	case a.err != nil:
+		k.claim.Token = a.claim.Token // a raise may have landed
 		k.failures++
 		k.r.metrics.renewalFailed(failureOf(a.err))
 		k.r.log.Warn("renewal failed", "error", a.err, "valid_for", k.term.left())
-		k.due.Reset(backoff(k.failures, k.r.config.RetryPeriod/2))
+		k.due.Reset(backoff(k.ctx, k.failures, k.r.config.RetryPeriod/2))
 	default:
 		k.failures = 0
 		k.claim = a.claim
@@ -162,7 +163,7 @@ func (k *keeper) stop() {
 
 func failureOf(err error) string {
 	for kind, name := range map[error]string{
-		lease.ErrConflict: "conflict", lease.ErrForbidden: "forbidden",
+		lease.ErrConflict: "conflict", lease.ErrForbidden: "forbidden", lease.ErrUnauthorized: "unauthorized",
 		lease.ErrRejected: "rejected", lease.ErrUnavailable: "unavailable",
 	} {
 		if errors.Is(err, kind) {
@@ -184,6 +185,6 @@ func (r *run) release(claim lease.Claim) error {
 		if !retry || ctx.Err() != nil {
 			return err
 		}
-		pause(ctx, backoff(failures, retryMost))
+		pause(ctx, backoff(ctx, failures, retryMost))
 	}
 }

@@ -49,7 +49,7 @@ func newMetrics(namespace, name string) *metrics {
 	for _, reason := range reasons() {
 		m.terms.WithLabelValues(string(reason))
 	}
-	for _, reason := range []string{"conflict", "forbidden", "rejected", "unavailable", "lost", "other"} {
+	for _, reason := range []string{"conflict", "forbidden", "unauthorized", "rejected", "unavailable", "lost", "other"} {
 		m.failures.WithLabelValues(reason)
 	}
 	for _, source := range []lease.Source{lease.SourceStore, lease.SourceCounter} {

@@ -2,6 +2,7 @@ package singleton_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,6 +41,7 @@ func TestMetrics(t *testing.T) {
 		require.Zero(l, metric(l, a, "hotseat_epoch"))
 		require.EqualValues(l, 1, metric(l, a, "hotseat_state", "state", "stopped"))
 		require.EqualValues(l, 1, metric(l, a, "hotseat_terms_total", "reason", "shutdown"))
+		synctest.Wait()
 		require.EqualValues(l, 1, metric(l, b, "hotseat_active"))
 	})
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
+	"github.com/hotseat-go/hotseat/internal/chance"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -19,13 +19,20 @@ type observer struct {
 	seen chan lease.Observation
 	bad  chan error // buffered; a permission that was never there
 
-	listed    bool // a list was allowed before
+	listed    bool      // a list was allowed before
+	reached   bool      // by the current look
+	refused   time.Time // since when listing is forbidden
 	pollsSaid bool
+	listing   outage
+	watching  outage
 	current   atomic.Pointer[context.CancelFunc] // of the watch
 }
 
 func newObserver(lock *lease.Lock, log *slog.Logger) *observer {
-	return &observer{lock: lock, log: log, seen: make(chan lease.Observation), bad: make(chan error, 1)}
+	return &observer{
+		lock: lock, log: log, seen: make(chan lease.Observation), bad: make(chan error, 1),
+		listing: outage{log: log, what: "listing"}, watching: outage{log: log, what: "watching"},
+	}
 }
 
 // renew ends the current watch: a list showed that it is not delivering.
@@ -39,21 +46,44 @@ func (o *observer) renew() {
 func (o *observer) run(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {
 		began := time.Now()
+		o.reached = false
 		err := o.look(ctx)
-		switch {
-		case errors.Is(err, lease.ErrForbidden) && !o.listed:
+		if o.pointless(err) {
 			o.bad <- err
 			return
-		case err == nil && time.Since(began) > retryMost, errors.Is(err, lease.ErrConflict):
-			failures = 0 // it served for a while, or says itself to list again
-		default:
+		}
+		if time.Since(began) > retryMost && (err == nil || o.reached) {
+			failures = 0 // it served for a while
+			o.watching.over()
+		} else {
 			failures++
 		}
-		if err != nil {
-			o.log.Debug("observing the lease again", "error", err)
+		most := retryMost
+		if o.reached { // only the watch fails, and a standby needs it less
+			most = max(most, o.lock.Timing.RetryPeriod)
 		}
-		pause(ctx, backoff(failures, retryMost))
+		switch {
+		case err == nil || ctx.Err() != nil || errors.Is(err, lease.ErrConflict):
+		case o.reached:
+			o.watching.failed(err)
+		default:
+			o.listing.failed(err)
+		}
+		pause(ctx, backoff(ctx, failures, most))
 	}
+}
+
+// pointless reports whether listing was never allowed, for a whole lease.
+func (o *observer) pointless(err error) bool {
+	if !errors.Is(err, lease.ErrForbidden) || o.listed {
+		o.refused = time.Time{}
+		return false
+	}
+	if o.refused.IsZero() {
+		o.refused = time.Now()
+		o.log.Error("cannot read the lease", "error", err)
+	}
+	return time.Since(o.refused) >= o.lock.Timing.LeaseDuration
 }
 
 // look lists, then watches until the watch ends.
@@ -62,7 +92,9 @@ func (o *observer) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	o.reached = true
 	o.listed = true
+	o.listing.over()
 	o.deliver(ctx, first)
 	watchCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -77,7 +109,7 @@ func (o *observer) look(ctx context.Context) error {
 			o.log.Warn("not allowed to watch the lease: polling it instead, handover will be slower", "verb", "watch", "every", o.lock.Timing.RetryPeriod, "error", err)
 		}
 		period := o.lock.Timing.RetryPeriod
-		pause(ctx, period+rand.N(period/5))
+		pause(ctx, period+chance.N(ctx, period/5))
 		return nil
 	}
 	return err
@@ -99,9 +131,9 @@ const (
 
 // backoff is the pause after that many failures in a row: doubling from
 // retryLeast, at most most, half of it random.
-func backoff(failures int, most time.Duration) time.Duration {
+func backoff(ctx context.Context, failures int, most time.Duration) time.Duration {
 	d := min(most, retryLeast<<min(failures, 10))
-	return d/2 + rand.N(d/2)
+	return d/2 + chance.N(ctx, d/2)
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -8,8 +8,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hotseat-go/hotseat/internal/chance"
 	"github.com/hotseat-go/hotseat/lease"
 )
+
+// createSpread keeps the standbys that see a Lease vanish from all creating it.
+const createSpread = 100 * time.Millisecond
 
 // run is one call of Elector.Run: the loop, and the only owner of its fields.
 // States are functions; the loop moves between them by their returning:
@@ -28,11 +32,16 @@ type run struct {
 	view       lease.View
 	fresh      bool // the view's last observation is a List made to decide on
 	retryAt    time.Time
-	failures   int       // attempts in a row
+	failures   int // attempts in a row
+	began      time.Time
 	acquired   bool      // a write was allowed before
-	createAt   time.Time // creating was denied; not to be tried before
+	refused    time.Time // since when writes are refused; zero: they are not
+	createAt   time.Time // the missing Lease is not to be created before
+	courteous  bool      // others are to go first when the Lease comes free
 	createSaid bool
+	outage     outage
 	vanished   *lease.Claim // our last term's Lease was deleted while we held it
+	told       *Holder      // the one OnHolder was last told of
 }
 
 func newRun(ctx context.Context, e *Elector, work Work) *run {
@@ -40,6 +49,9 @@ func newRun(ctx context.Context, e *Elector, work Work) *run {
 		Elector: e, ctx: ctx, work: work, log: e.config.Logger,
 		observer: newObserver(e.lock, e.config.Logger),
 		hooks:    startHooks(),
+		outage:   outage{log: e.config.Logger, what: "standing by"},
+		view:     e.view, // of an earlier Run
+		began:    time.Now(),
 	}
 }
 
@@ -47,6 +59,7 @@ func newRun(ctx context.Context, e *Elector, work Work) *run {
 // everything is cleaned up.
 func (r *run) run() error {
 	err := r.loop()
+	r.Elector.view = r.view
 	r.setState(StateStopped, nil)
 	r.hooks.stop()
 	select {
@@ -119,16 +132,33 @@ func (r *run) observe(o lease.Observation) {
 	before := r.view
 	r.view = r.view.Observe(o, r.config.LeaseDuration)
 	r.fresh = false
+	if before.FreeAt() != r.view.FreeAt() { // a change: what failed before may not now
+		r.failures = 0
+	}
+	if !r.view.Record().Exists() && (before.Record().Exists() || !before.Known()) {
+		r.createAt = time.Now().Add(chance.N(r.ctx, createSpread))
+	}
 	record := r.view.Record()
 	holder := Holder{Identity: record.Holder(), Self: record.Holder() == r.config.Identity}
 	holder.Token, _ = record.Token()
 	now := *r.status.Load()
-	if before.Known() && now.holder == holder {
+	if now.observed && now.holder == holder && before.Record().Exists() == record.Exists() {
 		return
 	}
-	now.holder = holder
+	now.holder, now.observed = holder, true
 	r.status.Store(&now)
-	r.log.Info("holder seen", "holder", holder.Identity, "epoch", holder.Token.Epoch)
+	switch {
+	case !record.Exists():
+		r.log.Info("the lease does not exist: it will be created, and may be taken after a lease", "lease_duration", r.config.LeaseDuration)
+	case holder.Identity == "":
+		r.log.Info("nobody holds the lease")
+	default:
+		r.log.Info("holder seen", "holder", holder.Identity, "epoch", holder.Token.Epoch)
+	}
+	if r.told != nil && *r.told == holder {
+		return
+	}
+	r.told = &holder
 	if hook := r.config.Hooks.OnHolder; hook != nil {
 		r.hooks.push(queuedHook{call: func() { hook(holder) }, holder: true})
 	}
@@ -141,6 +171,7 @@ func (r *run) setState(s State, t *Term) {
 		return
 	}
 	now.state, now.term, now.since, now.overrun = s, t, time.Now(), false
+	now.observed = now.observed && s != StateStopped
 	r.status.Store(&now)
 }
 

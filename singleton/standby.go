@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/hotseat-go/hotseat/lease"
@@ -40,6 +39,7 @@ func (r *run) await(at lease.Instant) error {
 	case seen := <-r.observer.seen:
 		r.observe(seen)
 	case <-r.eligible:
+		r.fresh = false
 	case <-due:
 		r.fresh = false
 	case err := <-r.observer.bad:
@@ -53,22 +53,23 @@ func (r *run) await(at lease.Instant) error {
 // next is the protocol's decision, put off while this replica may not act.
 func (r *run) next() lease.Decision {
 	now := r.config.clock.Now()
-	d := lease.Decide(r.view, r.config.Identity, now, r.fresh)
-	if r.vanished != nil {
-		d = r.recreate(d, now)
-	}
+	d := lease.Decide(r.view, now, r.fresh)
+	d = r.reseat(d, now)
 	if d.Action == lease.Wait {
 		return d
 	}
 	notBefore := *r.holdUntil.Load()
-	later := func(t time.Time) {
-		if at := now.Add(time.Until(t)); at.After(notBefore) {
+	later := func(at lease.Instant) {
+		if at.After(notBefore) {
 			notBefore = at
 		}
 	}
-	later(r.retryAt)
-	if !r.view.Record().Exists() {
-		later(r.createAt)
+	later(now.Add(time.Until(r.retryAt)))
+	switch {
+	case d.Action == lease.Create && r.vanished == nil:
+		later(now.Add(time.Until(r.createAt)))
+	case r.courteous && r.vanished == nil:
+		later(r.view.FreeAt().Add(courtesy))
 	}
 	switch {
 	case r.ineligible.Load():
@@ -79,38 +80,55 @@ func (r *run) next() lease.Decision {
 	return d
 }
 
-// recreate lets the holder whose Lease vanished create it at once: its work has
-// returned, and until its old term would have run out nobody else can have
+// courtesy is how much later than others a replica tries that has reason to let
+// them go first.
+const courtesy = 200 * time.Millisecond
+
+// reseat lets the holder whose Lease vanished take it at once, vacant: its work
+// has returned, and until its old term would have run out nobody else can have
 // started.
-func (r *run) recreate(d lease.Decision, now lease.Instant) lease.Decision {
-	const why = "our own lease was deleted"
-	switch {
-	case !r.vanished.ValidUntil(r.config.timing()).After(now):
-		r.vanished = nil
+func (r *run) reseat(d lease.Decision, now lease.Instant) lease.Decision {
+	if r.vanished == nil {
 		return d
-	case !r.fresh:
-		return lease.Decision{Action: lease.Confirm, Why: why}
-	case r.view.Record().Exists():
-		r.vanished = nil
-		return d
-	default:
-		return lease.Decision{Action: lease.Create, Why: why}
 	}
+	record := r.view.Record()
+	switch {
+	case !r.vanished.ValidUntil(r.config.timing()).After(now), // too late
+		record.Exists() && !record.Vacant() && (r.fresh || record.UID() != r.vanished.Record.UID()): // there is another
+		r.vanished = nil
+	case d.Action == lease.Confirm:
+	case record.UID() == r.vanished.Record.UID(): // we have heard of the loss, the view has not
+		d = lease.Decision{Action: lease.Confirm, Why: reseated}
+	case record.Vacant():
+		d = lease.Decision{Action: lease.Acquire, Why: reseated}
+	}
+	return d
 }
+
+const reseated = "our own lease was deleted"
 
 // attempt carries a decision out. It returns nothing if standing by goes on.
 func (r *run) attempt(d lease.Decision) (*lease.Claim, error) {
-	if d.Action == lease.Confirm {
+	switch d.Action {
+	case lease.Confirm:
 		return nil, r.settle(r.confirm())
+	case lease.Create:
+		return nil, r.settle(r.create())
 	}
+	r.resigning.Store(false)
 	r.setState(StateAcquiring, nil)
 	claim, err := r.acquire()
 	if err != nil {
 		return nil, r.settle(err)
 	}
-	r.acquired, r.vanished = true, nil
+	r.acquired, r.vanished, r.courteous = true, nil, false
+	r.failures, r.refused = 0, time.Time{}
+	r.outage.over()
 	r.see(claim.Record)
-	if r.ctx.Err() != nil { // shut down meanwhile
+	if resigned := r.resigning.Swap(false); resigned || r.ineligible.Load() || r.ctx.Err() != nil { // meanwhile
+		if resigned {
+			r.holdOff()
+		}
 		if err := r.release(claim); err != nil {
 			r.log.Warn("lease not released, it will expire", "error", err)
 		}
@@ -135,6 +153,14 @@ func (r *run) confirm() error {
 	return nil
 }
 
+func (r *run) create() error {
+	record, err := r.lock.Create(r.ctx)
+	if err == nil {
+		r.see(record)
+	}
+	return err
+}
+
 // see takes in a record that an acknowledgement carried.
 func (r *run) see(record lease.Record) {
 	now := r.config.clock.Now()
@@ -147,8 +173,12 @@ func (r *run) acquire() (lease.Claim, error) {
 		ctx, cancel := context.WithTimeout(r.ctx, r.config.timing().RequestTimeout())
 		defer cancel()
 		var err error
-		if in.Floor, err = r.config.Floor(ctx); err != nil {
-			return lease.Claim{}, fmt.Errorf("asking Config.Floor: %w", err)
+		protect(func() error {
+			in.Floor, err = r.config.Floor(ctx)
+			return wrap("asking Config.Floor", err)
+		}, func(e error) { err = e })
+		if err != nil {
+			return lease.Claim{}, err
 		}
 	}
 	// Shutting down does not cut the write: its outcome has to be known.
@@ -158,14 +188,18 @@ func (r *run) acquire() (lease.Claim, error) {
 // settle decides what an attempt's outcome means: nil to go on standing by.
 func (r *run) settle(err error) error {
 	if err == nil {
-		r.failures, r.retryAt = 0, time.Time{}
 		return nil
+	}
+	if isPanic(err) {
+		return err
 	}
 	if r.ctx.Err() != nil {
 		return nil
 	}
 	r.fresh = false
 	r.view = r.view.Doubt()
+	r.failures++
+	r.retryAt = time.Now().Add(backoff(r.ctx, r.failures, r.config.RetryPeriod))
 	request, _ := errors.AsType[*lease.RequestError](err)
 	denied := errors.Is(err, lease.ErrForbidden)
 	switch {
@@ -174,23 +208,35 @@ func (r *run) settle(err error) error {
 			r.createSaid = true
 			r.log.Warn("the lease does not exist and creating it is not allowed: waiting for it", "verb", request.Verb, "error", err)
 		}
-		r.createAt = time.Now().Add(r.config.LeaseDuration)
-	case !r.acquired && (denied && request.Verb == "update" || errors.Is(err, lease.ErrNoNamespace) || errors.Is(err, lease.ErrRejected)):
-		return r.pointless(err)
-	case errors.Is(err, lease.ErrConflict):
-		// Somebody was faster, and the watch is about to say who.
-		r.retryAt = time.Now().Add(rand.N(2 * retryLeast))
+		r.retryAt, r.createAt = time.Time{}, time.Now().Add(r.config.LeaseDuration)
+	case denied && request.Verb == "update", errors.Is(err, lease.ErrNoNamespace), errors.Is(err, lease.ErrRejected):
+		return r.refusal(err)
+	case errors.Is(err, lease.ErrConflict): // somebody was faster; the watch is about to say who
 	case errors.Is(err, lease.ErrUnheard):
-		r.log.Warn("standing back for a lease", "error", err)
-		r.retryAt = time.Now().Add(r.config.LeaseDuration + r.config.RetryPeriod)
+		r.courteous = true
+		r.outage.failed(err)
 	case errors.Is(err, lease.ErrEpochExhausted):
 		r.log.Error("cannot acquire the lease: lower the number by hand", "error", err)
 		r.retryAt = time.Now().Add(r.config.RetryPeriod)
 	default:
-		r.failures++
-		r.retryAt = time.Now().Add(backoff(r.failures, retryMost))
-		r.log.Warn("cannot reach the lease, trying again", "error", err)
+		r.outage.failed(err)
 	}
+	return nil
+}
+
+// refusal of a write that only somebody's hand can mend ends Run if it was there
+// when Run began and stays for a lease. Otherwise it is an outage like others:
+// permissions flicker while API servers restart.
+func (r *run) refusal(err error) error {
+	if r.refused.IsZero() {
+		r.refused = time.Now()
+		r.log.Error("cannot acquire the lease", "error", err)
+	}
+	fromTheStart := !r.acquired && r.refused.Sub(r.began) < r.config.LeaseDuration
+	if fromTheStart && time.Since(r.refused) >= r.config.LeaseDuration {
+		return r.pointless(err)
+	}
+	r.outage.failed(err)
 	return nil
 }
 

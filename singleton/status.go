@@ -41,6 +41,8 @@ type status struct {
 	holder  Holder
 	term    *Term
 	overrun bool
+
+	observed bool // the Lease was seen since Run was called
 }
 
 // Status returns a snapshot. It does no I/O and takes no lock.
@@ -54,12 +56,17 @@ func (e *Elector) Status() Status {
 	return out
 }
 
-// Ready returns nil while this replica is able to take over or active, for a
-// readiness probe. A standby is ready: a Deployment whose standbys were not
-// could never finish a rollout.
+// Ready returns nil once this replica is able to take over, for a readiness
+// probe: Run is running, warm, and has read the Lease. A standby is ready, since
+// a Deployment whose standbys were not could never finish a rollout; and an API
+// outage later makes nobody unready. It cannot know whether an update will be
+// allowed: that shows when the Lease comes free.
 func (e *Elector) Ready() error {
-	if state := e.status.Load().state; state == StateStopped || state == StateWarming {
-		return fmt.Errorf("singleton: %v", state)
+	switch s := e.status.Load(); {
+	case s.state == StateStopped || s.state == StateWarming:
+		return fmt.Errorf("singleton: %v", s.state)
+	case !s.observed:
+		return errors.New("singleton: the Lease has not been read yet")
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func (t *Term) Resign() { t.end(&EndError{Reason: ReasonResigned}) }
 // afresh first; if the term does not stand there, it ends. The new token is
 // announced to every fence before Raise returns.
 //
-// It fails if mark is more than Config.MaxRaise above the epoch
+// It fails if mark is Config.MaxRaise or more above the epoch
 // ([*lease.FieldError]), with ErrOver if the term ended, with ctx's error, or
 // with the error of the request or the fence. Retry while the term is valid.
 func (t *Term) Raise(ctx context.Context, mark int64) error {
@@ -89,9 +89,9 @@ func (t *Term) Raise(ctx context.Context, mark int64) error {
 
 // lift raises the epoch on the Lease, through the loop that owns the claim.
 func (t *Term) lift(ctx context.Context, mark int64) error {
-	if epoch, most := t.Token().Epoch, t.config.MaxRaise; mark-epoch > most {
+	if epoch, most := t.Token().Epoch, t.config.MaxRaise; mark-epoch >= most {
 		return fmt.Errorf("singleton: not raising epoch %d: %w", epoch,
-			&lease.FieldError{Field: "mark", Value: mark, Rule: fmt.Sprintf("must be at most Config.MaxRaise %d above it", most)})
+			&lease.FieldError{Field: "mark", Value: mark, Rule: fmt.Sprintf("must be less than Config.MaxRaise %d above it", most)})
 	}
 	request := raiseRequest{mark: mark, done: make(chan error, 1)}
 	select {
@@ -125,6 +125,12 @@ func (t *Term) end(cause *EndError) { t.cancel(cause) }
 func (t *Term) lose(cause *EndError) {
 	t.over.Store(true)
 	t.cancel(cause)
+	t.finish()
+}
+
+// finish ends validity.
+func (t *Term) finish() {
+	t.over.Store(true)
 	t.once.Do(func() { close(t.lost) })
 }
 

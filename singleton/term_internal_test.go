@@ -66,7 +66,7 @@ func TestCauses(t *testing.T) {
 		{&EndError{Reason: ReasonShutdown}, "shutting down", ErrShuttingDown},
 		{&EndError{Reason: ReasonReturned, Err: io.EOF}, "returned: EOF", io.EOF},
 		{&EndError{Reason: ReasonRefused, Err: fencing.ErrUnavailable}, "refused: fencing: guard unavailable", fencing.ErrUnavailable},
-		{&EndError{Reason: ReasonPanicked, Err: &PanicError{Value: "x"}}, "panicked: singleton: work or hook panicked: x\n", nil},
+		{&EndError{Reason: ReasonPanicked, Err: &PanicError{Value: "x"}}, "panicked: x", nil},
 	} {
 		require.EqualError(t, test.cause, test.text)
 		require.ErrorIs(t, test.cause, context.Canceled)

@@ -1,0 +1,52 @@
+package singleton_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hotseat-go/hotseat/singleton"
+	"github.com/hotseat-go/hotseat/singleton/singletontest"
+)
+
+// An API server that cannot be reached is said at once and now and then, not
+// for every request; and so is its coming back.
+func TestOutageIsSaidOnceInAWhile(t *testing.T) {
+	for name, fault := range map[string]singletontest.Fault{"503": {Status: 503}, "401": {Status: 401}, "cut": {LoseRequest: true}} {
+		t.Run(name+" from the start", func(t *testing.T) {
+			inLab(t, func(l lab) {
+				log := &lines{}
+				e := l.elector("a", func(c *singleton.Config) { c.Logger = log.logger() })
+				heal := l.Link("a").Inject(fault)
+				l.run(e, idle)
+				sleep(2600 * time.Millisecond) // client-go tries a broken connection again until our deadline
+				require.Equal(l, 1, log.count("cannot reach the lease"), "at once")
+				if name == "401" {
+					require.Positive(l, log.count("credentials refused"))
+				}
+				require.ErrorContains(l, e.Ready(), "has not been read yet")
+				sleep(10 * time.Minute)
+				require.InDelta(l, 7, log.count("cannot reach the lease"), 2)
+				heal()
+				sleep(second)
+				require.NoError(l, e.Ready())
+				require.Equal(l, 1, log.count("reached the lease again"))
+			})
+		})
+		t.Run(name+" later", func(t *testing.T) {
+			inLab(t, func(l lab) {
+				log := &lines{}
+				e := l.elector("a", func(c *singleton.Config) { c.Logger = log.logger() })
+				l.run(e, idle)
+				sleep(5 * second)
+				l.Link("a").Inject(fault)
+				l.Link("a").EndWatches()
+				sleep(10 * time.Minute)
+				require.LessOrEqual(l, log.count("cannot reach the lease"), 20)
+				require.LessOrEqual(l, log.count("level=WARN"), 40)
+				require.NoError(l, e.Ready(), "an outage later makes nobody unready")
+			})
+		})
+	}
+}
