@@ -23,17 +23,21 @@
 // term's token is announced to Config.Fences before its work starts.
 //
 // G4, always one again: after faults end, a replica is active within
-// LeaseDuration + 0.5 s, and no process had to exit.
+// LeaseDuration + 0.5 s, and no process had to exit. A request that a fault
+// swallowed counts as part of it until it times out, after RenewDeadline/4.
 //
 // Not guaranteed: effects that carry no token, from a process frozen in the
-// middle of a request. A Lease deleted and shipped anew, unheld, is taken at
-// once by a process that never saw it held: whoever does that asserts that
-// nobody is at work. A candidate with client-go's elector on the same Lease
-// keeps client-go's rules, not these.
+// middle of a request. To a process that has never seen the Lease held, a Lease
+// shipped anew, or restored from a backup in which it was released, says that
+// nobody is at work: whoever does that asserts it. Replicas configured with
+// different LeaseDurations trust the one written. An epoch raised above the
+// store's revision is forgotten if the Lease, or the annotation, is removed while
+// no process that saw it runs (Config.Floor remembers). A candidate with
+// client-go's elector on the same Lease keeps client-go's rules, not these.
 //
 // # States
 //
-//	                 released, expired, or missing for a full lease
+//	                 released, or unchanged for a full lease
 //	warming -> standby ------------------------------> acquiring
 //	             ^  ^                                   |   |
 //	             |  +--------- somebody was faster -----+   | acknowledged in time
@@ -54,6 +58,8 @@
 //	a fence refuses the token                     before work starts
 //	work returns or panics                        then, and Run returns or panics too
 //
+// Work that returns because its context ended, or because Valid turned false,
+// has not returned by itself: Run stands by and calls it anew for the next term.
 // Failed and conflicting requests by themselves end nothing.
 //
 // # Cost

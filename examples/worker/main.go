@@ -35,7 +35,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	prometheus.MustRegister(elector)
-	serve(elector)
+	go serve(elector)
 	return elector.Run(ctx, func(ctx context.Context, term *singleton.Term) error {
 		// One replica at a time is here. ctx ends when it no longer may be.
 		for ctx.Err() == nil {
@@ -63,7 +63,7 @@ func serve(elector *singleton.Elector) {
 	mux.Handle("/readyz", probe(elector.Ready))
 	mux.Handle("/livez", probe(elector.Live))
 	server := &http.Server{Addr: ":8080", Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	go func() { log.Print(server.ListenAndServe()) }()
+	log.Fatal(server.ListenAndServe()) // without probes nobody would notice it is stuck
 }
 
 func wait(ctx context.Context, d time.Duration) {
