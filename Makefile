@@ -43,6 +43,18 @@ fuzz: ## Each fuzz target for FUZZTIME (default 30s).
 bench: ## Benchmarks, and the side-by-side runs of internal/bench.
 	internal/ci/bench.sh
 
+.PHONY: sim
+sim: ## 20000 simulated fault schedules, and client-go beside us in one table (SIM_SEEDS=, SIM_FROM=).
+	internal/ci/sim.sh
+
+.PHONY: mutants
+mutants: ## Deliberate bugs in lease and singleton: each must be caught (MUTANTS= names, MUTANTS_BY=suite|sim|both).
+	internal/ci/mutants.sh
+
+.PHONY: model
+model: ## The exhaustive model of the protocol: every state within its bounds.
+	$(GO) run ./internal/model
+
 .PHONY: clean
 clean: ## Remove what these targets built.
 	rm -rf .cache

@@ -135,7 +135,7 @@ func markDefaults(err error, asked lease.Timing) error {
 		"LeaseDuration": asked.LeaseDuration == 0, "RenewDeadline": asked.RenewDeadline == 0,
 		"RetryPeriod": asked.RetryPeriod == 0, "MaxClockDrift": asked.MaxClockDrift == 0,
 	}
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // what errors.Join made
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return err
 	}

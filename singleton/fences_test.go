@@ -291,7 +291,7 @@ func TestFloorBoundsTheEpoch(t *testing.T) {
 		sleep(10 * second)
 		require.NotEqual(l, singleton.StateActive, a.Status().State, "while it fails, it does not acquire")
 		failing.Store(false)
-		sleep(second)
+		sleep(3 * second) // failed attempts are up to RetryPeriod apart
 		require.EqualValues(l, 123_457, a.Status().Token.Epoch)
 	})
 }
