@@ -74,9 +74,12 @@ func main() {
 	flag.StringVar(&o.namespace, "namespace", "", "with -kubeconfig: where to put the Lease (default: the context's namespace)")
 	flag.StringVar(&o.dir, "dir", "", "keep ledger.jsonl and events.jsonl in this `folder`")
 	flag.Parse()
-	if flag.NArg() > 0 || o.namespace != "" && o.kubeconfig == "" {
-		fmt.Fprintln(flag.CommandLine.Output(), "quickstart: takes flags only, and -namespace only with -kubeconfig")
-		flag.Usage()
+	switch out := flag.CommandLine.Output(); {
+	case flag.NArg() > 0:
+		fmt.Fprintf(out, "quickstart: unexpected argument %q: it takes flags only\n", flag.Arg(0))
+		os.Exit(exitUsage)
+	case o.namespace != "" && o.kubeconfig == "":
+		fmt.Fprintln(out, "quickstart: -namespace needs -kubeconfig")
 		os.Exit(exitUsage)
 	}
 	os.Exit(tell(o))

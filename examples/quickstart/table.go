@@ -166,7 +166,7 @@ func describe(e event) string {
 	case kindThaw:
 		return "!  thaw"
 	case kindStop:
-		return "!  the story is over, every replica is stopped"
+		return "!  stopping every replica"
 	default:
 		return ""
 	}
