@@ -117,7 +117,7 @@ func (v View) claimed(o Observation, leaseDuration time.Duration) (owed, written
 	case restored: // the store, or this Lease, went back in time: it proves nothing
 	case r.Released(), r.untouched() && !v.known:
 		return 0, 0
-	case r.foreignRelease():
+	case r.foreignRelease() && v.known && moved: // edits can give it that shape too
 		return r.Duration(), 0
 	case fenced && token.Epoch > v.epoch, // taken over, or seen for the first time
 		moved && r.Holder() != "" && r.Holder() == before.Holder() && r.UID() == before.UID(): // renewed

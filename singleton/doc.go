@@ -24,7 +24,9 @@
 //
 // G4, always one again: after faults end, a replica is active within
 // LeaseDuration + 0.5 s, and no process had to exit. A request that a fault
-// swallowed counts as part of it until it times out, after RenewDeadline/4.
+// swallowed counts as part of it until it times out, after RenewDeadline/4, and
+// so does a watch that died without a word: a standby looks again when the last
+// claim it knows has run out, and waits from then for one made meanwhile.
 //
 // Not guaranteed: effects that carry no token, from a process frozen in the
 // middle of a request. To a process that has never seen the Lease held, a Lease

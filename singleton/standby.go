@@ -94,7 +94,8 @@ func (r *run) reseat(d lease.Decision, now lease.Instant) lease.Decision {
 	record := r.view.Record()
 	switch {
 	case !r.vanished.ValidUntil(r.config.timing()).After(now), // too late
-		record.Exists() && !record.Vacant() && (r.fresh || record.UID() != r.vanished.Record.UID()): // there is another
+		record.Exists() && !record.Vacant() && record.UID() != r.vanished.Record.UID(), // there is another
+		r.fresh && record.UID() == r.vanished.Record.UID():                             // a restore brought it back
 		r.vanished = nil
 	case d.Action == lease.Confirm:
 	case record.UID() == r.vanished.Record.UID(): // we have heard of the loss, the view has not

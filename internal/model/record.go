@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	coordv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+// record is a Lease in small numbers. The zero record is a missing Lease.
+type record struct {
+	uid, version   uint8 // version is the object's resource version
+	holder         uint8 // 0: nobody; see identity
+	duration       uint8 // ticks
+	acquire, renew uint8 // tick + 1 of the holder's wall clock; 0: none
+	epoch, term    uint8 // 0: no annotation
+	epochHolder    uint8
+	released       uint8 // renew's value at a release, 0: no mark
+	vacant         bool  // created by a standby where there was none
+}
+
+func (r record) exists() bool { return r.uid != 0 }
+
+func identity(holder uint8) string {
+	if holder == 0 {
+		return ""
+	}
+	return string(rune('a'+(holder-1)/8)) + "_" + strconv.Itoa(int(holder-1)%8)
+}
+
+const scope = "shop/invoicer"
+
+func termID(term uint8) string {
+	if term == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%032x", term)
+}
+
+func token(epoch, term uint8) fencing.Token {
+	return fencing.Token{Scope: scope, Epoch: int64(epoch), Term: termID(term)}
+}
+
+// instant is a tick on a machine's clock; all machines' run alike.
+func instant(tick uint8) lease.Instant {
+	return lease.Instant{}.Add(time.Duration(tick+1) * time.Second)
+}
+
+func wall(tick uint8) *metav1.MicroTime {
+	if tick == 0 {
+		return nil
+	}
+	t := metav1.NewMicroTime(time.Unix(int64(tick), 0).UTC())
+	return &t
+}
+
+// lease is the record as package lease knows it.
+func (r record) lease() lease.Record {
+	if !r.exists() {
+		return lease.Record{}
+	}
+	l := &coordv1.Lease{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "shop", Name: "invoicer", UID: types.UID(strconv.Itoa(int(r.uid))),
+		ResourceVersion: strconv.Itoa(int(r.version)), Annotations: map[string]string{},
+	}}
+	holder := identity(r.holder)
+	l.Spec.HolderIdentity = &holder
+	if r.duration != 0 {
+		seconds := int32(r.duration)
+		l.Spec.LeaseDurationSeconds = &seconds
+	}
+	l.Spec.AcquireTime, l.Spec.RenewTime = wall(r.acquire), wall(r.renew)
+	set := func(key, value string) {
+		if value != "" {
+			l.Annotations[key] = value
+		}
+	}
+	if r.epoch != 0 {
+		set(lease.AnnotationEpoch, strconv.Itoa(int(r.epoch)))
+	}
+	set(lease.AnnotationTerm, termID(r.term))
+	set(lease.AnnotationHolder, identity(r.epochHolder))
+	if r.released != 0 {
+		set(lease.AnnotationReleased, wall(r.released).Format(metav1.RFC3339Micro))
+	}
+	if r.vacant {
+		set(lease.AnnotationVacant, "created by somebody")
+	}
+	return lease.NewRecord(l)
+}
+
+func (r record) String() string {
+	switch {
+	case !r.exists():
+		return "no Lease"
+	case r.holder == 0 && r.released != 0 && r.released == r.renew:
+		return fmt.Sprintf("released, epoch %d (version %d)", r.epoch, r.version)
+	case r.vacant:
+		return fmt.Sprintf("vacant (version %d)", r.version)
+	case r.holder == 0:
+		return fmt.Sprintf("held by nobody (version %d)", r.version)
+	}
+	return fmt.Sprintf("held by %s, term %d, epoch %d (version %d)", identity(r.holder), r.term, r.epoch, r.version)
+}
+
+// The bodies of lease/write.go.
+
+func (m *model) stamp(r record, holder uint8, c claim, tick uint8) record {
+	r.holder, r.epochHolder, r.epoch, r.term = holder, holder, c.epoch, c.term
+	r.duration, r.renew, r.released, r.vacant = m.L, tick+1, 0, false
+	return r
+}
+
+func (m *model) taken(from record, holder uint8, c claim, tick uint8) record {
+	r := m.stamp(from, holder, c, tick)
+	r.acquire = r.renew
+	return r
+}
+
+func (m *model) released(r record, holder uint8, c claim, tick uint8) record {
+	r = m.stamp(r, holder, c, tick)
+	r.holder, r.duration, r.acquire = 0, 1, r.renew
+	r.released = r.renew
+	return r
+}

@@ -1,0 +1,24 @@
+package main
+
+import "slices"
+
+// catalogue is every mutant, in the order of the files.
+func catalogue() []mutant {
+	return slices.Concat(ofTime(), ofWrites(), ofStanding(), ofEpoch(), ofView(), ofTerm(), ofLoop(), ofStandby())
+}
+
+// Names of files, so that they are written once.
+const (
+	fileLock     = "lease/lock.go"
+	fileWrite    = "lease/write.go"
+	fileEpoch    = "lease/epoch.go"
+	fileDecide   = "lease/decide.go"
+	fileView     = "lease/view.go"
+	fileRecord   = "lease/record.go"
+	fileActive   = "singleton/active.go"
+	fileKeeper   = "singleton/keeper.go"
+	fileStandby  = "singleton/standby.go"
+	fileTerm     = "singleton/term.go"
+	fileWatchdog = "singleton/watchdog.go"
+	fileWork     = "singleton/work.go"
+)

@@ -1,0 +1,195 @@
+package main
+
+// ofTerm are bugs in the life of a term.
+func ofTerm() []mutant {
+	return []mutant{
+		{
+			name: "renewal-extends-from-receipt", file: fileTerm, pkg: pkgGaps, run: "TestGapTermExtends", seeds: 300,
+			old: "until := claim.ValidUntil(t.config.timing())", new: "until := t.config.clock.Now().Add(t.config.RenewDeadline)",
+			why: "a late answer keeps work alive beside its successor",
+		},
+		{
+			name: "valid-at-the-deadline", file: fileTerm, pkg: pkgSingleton, run: "TestValidEndsByItself",
+			old: "return t.left() > 0 }", new: "return t.left() >= 0 }",
+			why: "valid at the instant at which it is not any more",
+		},
+		{
+			name: "loss-does-not-cancel", file: fileTerm, pkg: pkgSingleton, run: "TestAnotherHolderSeenInTheRecord|TestLeaseDeletedUnder", seeds: 300,
+			old: "\tt.over.Store(true)\n\tt.cancel(cause)\n", new: "\tt.over.Store(true)\n",
+			why: "work goes on after its term was lost",
+		},
+		{
+			name: "raise-without-limit", file: fileTerm, pkg: pkgSingleton, run: "TestRaise",
+			old: "mark-epoch >= most {", new: "mark-epoch >= most && most < 0 {",
+			why: "one poisoned mark uses the numbers up",
+		},
+		{
+			name: "watchdog-never", file: fileWatchdog, pkg: pkgSingleton, run: "TestPartitionRightAfter", seeds: 300,
+			old: "w.timer = time.AfterFunc(w.next(), w.check)", new: "w.timer = time.AfterFunc(w.next(), func() {})",
+			why: "cut off, work never ends",
+		},
+		{
+			name: "watchdog-not-armed-again", file: fileWatchdog, pkg: pkgSingleton, run: "TestPartitionRightAfter", seeds: 300,
+			old: "if !w.stopped {", new: "if w.stopped {",
+			why: "the deadline is watched once",
+		},
+		{
+			name: "watchdog-asleep-with-the-machine", file: fileWatchdog, pkg: pkgSingleton, run: "TestSuspendEndsTheTerm",
+			old: "return min(w.step, max(0, w.term.config.clock.Until(*w.term.until.Load())))", new: "return max(0, w.term.config.clock.Until(*w.term.until.Load()))",
+			why: "after a suspend the context lives on until a timer that slept too",
+		},
+		{
+			name: "watchdog-off-by-one", file: fileWatchdog, pkg: pkgSingleton, run: "TestPartitionRightAfter",
+			old: "w.term.config.clock.Until(until) <= 0 {", new: "w.term.config.clock.Until(until) < 0 {",
+			why: "at the deadline it waits for the deadline, for ever",
+		},
+		{
+			name: "announced-after-work", file: fileWork, pkg: pkgSingleton, run: "TestFencesAreTold|TestSlowFence", seeds: 300,
+			old: "if err := announce(t.ctx, t); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n", new: "defer announce(t.ctx, t) //nolint:errcheck // a mutant\n",
+			why: "an old term's writes land beside the new one's",
+		},
+		{
+			name: "refusal-ignored", file: fileWork, pkg: pkgSingleton, run: "TestUnavailableFence", seeds: 300,
+			old: "if err := announce(t.ctx, t); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n", new: "_ = announce(t.ctx, t)\n",
+			why: "work starts with a token no fence knows",
+		},
+		{
+			name: "not-looked-again-before-hook", file: fileWork, pkg: pkgSingleton, run: "TestSlowFence|TestLost",
+			old: "if !t.Valid() || t.ctx.Err() != nil { // announcing took its time", new: "if false {",
+			why: "OnAcquire is called for a term that is over",
+		},
+		{
+			name: "not-looked-again-before-work", file: fileWork, pkg: pkgSingleton, run: "TestBlockedHooks|TestOneOnLose|TestLost",
+			old: "if err := r.onAcquire(t); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n\t\t\tif !t.Valid() || t.ctx.Err() != nil {",
+			new: "if err := r.onAcquire(t); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n\t\t\tif false {",
+			why: "work starts after its term is over",
+		},
+		{
+			name: "fence-without-deadline", file: fileWork, pkg: pkgSingleton, run: "TestSlowFence",
+			old: "ctx, cancel := context.WithTimeout(ctx, t.config.RenewDeadline)", new: "ctx, cancel := context.WithCancel(ctx)",
+			why: "a fence that hangs keeps the Lease from everybody",
+		},
+	}
+}
+
+// ofLoop are bugs in keeping and giving up the Lease.
+func ofLoop() []mutant {
+	return []mutant{
+		{
+			name: "release-before-drain", file: fileActive, pkg: pkgSingleton, run: "TestReleasedAfterTheWorkReturned", seeds: 300,
+			old: "r.setState(StateDraining, t)\n", new: "r.setState(StateDraining, t)\n\t\t_ = r.release(k.claim)\n",
+			why: "the successor starts while the old work drains",
+		},
+		{
+			name: "drain-without-renewing", file: fileActive, pkg: pkgSingleton, run: "TestLongDrain", seeds: 300,
+			old: "lost := k.term.lost\n", new: "lost := k.term.lost\n\tk.due.Stop()\n",
+			why: "the Lease runs out while work drains",
+		},
+		{
+			name: "draining-deaf", file: fileActive, pkg: pkgSingleton, run: "TestOverrunIsReported",
+			old: "\t\tcase <-overrun:\n\t\t\tr.overran(k.term)\n", new: "\t\tcase <-overrun:\n",
+			why: "work that outstays its budget goes unnoticed",
+		},
+		{
+			name: "valid-while-releasing", file: fileActive, pkg: pkgSingleton, run: "TestOneOnLosePerOnAcquire|TestHooksPairUp",
+			old: "\tt.finish() // from here on nothing may be written in its name\n", new: "",
+			why: "the term is valid while it is given away",
+		},
+		{
+			name: "hold-off-dropped", file: fileActive, pkg: pkgSingleton, run: "TestResignHandsOver|TestUnavailableFence",
+			old: "case !cause.lost() && cause.Reason != ReasonShutdown:\n", new: "case false:\n",
+			why: "who resigned takes the Lease again at once",
+		},
+		{
+			name: "on-lose-twice", file: fileActive, pkg: pkgSingleton, run: "TestOneOnLosePerOnAcquire", seeds: 300,
+			old: "if out.acquired && r.config.Hooks.OnLose != nil {\n", new: "if out.acquired && r.config.Hooks.OnLose != nil {\n\t\tr.hooks.push(queuedHook{call: func() { r.config.Hooks.OnLose(t, cause) }})\n",
+			why: "hooks do not pair up",
+		},
+		{
+			name: "on-lose-never", file: fileActive, pkg: pkgSingleton, run: "TestOneOnLosePerOnAcquire", seeds: 300,
+			old: "if out.acquired && r.config.Hooks.OnLose != nil {\n", new: "if !out.acquired && r.config.Hooks.OnLose != nil {\n",
+			why: "hooks do not pair up",
+		},
+		{
+			name: "on-lose-only-after-work", file: fileActive, pkg: pkgSingleton, run: "TestBlockedHooks|TestOneOnLose|TestLost",
+			old: "if out.acquired && r.config.Hooks.OnLose != nil {\n", new: "if out.started && r.config.Hooks.OnLose != nil {\n",
+			why: "a term that ends inside OnAcquire has no OnLose",
+		},
+		{
+			name: "loss-shrugged-off", file: fileKeeper, pkg: pkgSingleton, run: "TestRaiseNeverWithoutTheLease|TestHealingPartition", seeds: 300,
+			old: "case isLost:\n", new: "case isLost && a.raise != nil && a.raise.mark < 0:\n",
+			why: "a renewal that meets another holder is tried again",
+		},
+		{
+			name: "event-of-loss-ignored", file: fileKeeper, pkg: pkgSingleton, run: "TestAnotherHolderSeenInTheRecord", seeds: 300,
+			old: "\t\tk.term.lose(lossOf(lost))\n\t\treturn\n\t}\n\tk.claim = k.claim.Rebase(o.Record)", new: "\t\treturn\n\t}\n\tk.claim = k.claim.Rebase(o.Record)",
+			why: "work goes on until the next renewal",
+		},
+		{
+			name: "stale-event-ends-the-term", file: fileKeeper, pkg: pkgSingleton, run: "TestFaultyRequests|TestWatchesEnding|TestSlow|TestPartition", seeds: 300,
+			old: "if !lease.Newer(o.ResourceVersion, k.claim.Record.ResourceVersion()) {", new: "if o.ResourceVersion == k.claim.Record.ResourceVersion() {",
+			why: "an event from before the term is taken for its loss",
+		},
+		{
+			name: "own-raise-taken-for-a-fence", file: fileKeeper, pkg: pkgSingleton, run: "TestRaise",
+			old: "if k.raising && lost.Loss == lease.LossFenced", new: "if !k.raising && lost.Loss == lease.LossFenced",
+			why: "a term ends over its own raise",
+		},
+		{
+			name: "silent-watch-trusted", file: fileKeeper, pkg: pkgSingleton, run: "TestSilentWatchOfTheActive",
+			old: "if k.silent++; k.silent >= silentMost {", new: "if k.silent++; k.silent < 0 {",
+			why: "a dead connection hides a loss until the next renewal",
+		},
+	}
+}
+
+// ofStandby are bugs in taking over.
+func ofStandby() []mutant {
+	return []mutant{
+		{
+			name: "memory-not-handed-on", file: fileStandby, pkg: pkgSingleton, run: "TestStoreRestored|TestRemember|TestEpoch",
+			old: "lease.EpochInputs{Remembered: r.view.Epoch()}", new: "lease.EpochInputs{}",
+			why: "a number raised by hand is used again after a deletion",
+		},
+		{
+			name: "floor-failure-ignored", file: fileStandby, pkg: pkgSingleton, run: "TestFloorBounds",
+			old: "return wrap(\"asking Config.Floor\", err)", new: "return nil",
+			why: "it acquires below the floor it was told to ask for",
+		},
+		{
+			name: "own-deletion-for-ever", file: fileStandby, pkg: pkgSingleton, run: "TestLeaseDeleted|TestVanished",
+			old: "case !r.vanished.ValidUntil(r.config.timing()).After(now), // too late\n", new: "case r.vanished == nil,\n",
+			why: "the right to create the deleted Lease at once outlives the term",
+		},
+		{
+			name: "own-deletion-unnoticed", file: fileStandby, pkg: pkgSingleton, run: "TestLeaseDeletedUnder",
+			old: "if r.vanished == nil {\n\t\treturn d", new: "if r.vanished == nil || r.acquired {\n\t\treturn d",
+			why: "a deletion costs a lease although the holder is at hand",
+		},
+		{
+			name: "eligible-on-an-old-look", file: fileStandby, pkg: pkgSingleton, run: "TestIneligible|TestEligible",
+			old: "case <-r.eligible:\n\t\tr.fresh = false\n", new: "case <-r.eligible:\n",
+			why: "it acquires on a List of hours ago",
+		},
+		{
+			name: "unheard-goes-on", file: fileStandby, pkg: pkgSingleton, run: "TestFaultyRequests",
+			old: "r.courteous = true\n\t\tr.outage.failed(err)", new: "r.outage.failed(err)",
+			why: "one that hears no answers keeps the Lease from everybody",
+		},
+		{
+			name: "ineligible-acquires", file: fileStandby, pkg: pkgSingleton, run: "TestIneligible",
+			old: "case r.ineligible.Load():", new: "case false:",
+			why: "a replica that may not lead leads",
+		},
+		{
+			name: "standby-trusts-its-watch", file: fileStandby, pkg: pkgSingleton, run: "TestSilentWatchIsReplaced",
+			old: "if before.Known() && before.FreeAt() != r.view.FreeAt() {", new: "if !before.Known() {",
+			why: "a dead watch delays the next handover by a lease",
+		},
+		{
+			name: "acquired-while-stopping", file: fileStandby, pkg: pkgSingleton, run: "TestRun|TestResign|TestShut|TestIneligible|TestAcquir",
+			old: "resigned || r.ineligible.Load() || r.ctx.Err() != nil { // meanwhile", new: "resigned { // meanwhile",
+			why: "a process that is gone holds the Lease",
+		},
+	}
+}

@@ -1,0 +1,82 @@
+package sim
+
+import (
+	"context"
+	"strconv"
+
+	coordv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
+
+	"github.com/hotseat-go/hotseat/singleton/singletontest"
+)
+
+// cluster is singletontest's server as a [server]: the driver asks it through
+// client-go, one request at a time and without faults, which the bus adds.
+type cluster struct {
+	*singletontest.Cluster
+	leases    coordclient.LeaseInterface
+	log       []change
+	compacted int64
+}
+
+func newCluster(committed func(change)) *cluster {
+	c := &cluster{Cluster: singletontest.New(singletontest.Options{}), compacted: 1}
+	c.leases = c.Client("driver").CoordinationV1().Leases(namespace)
+	c.OnWrite(func(w singletontest.Write) {
+		old, stored := w.Leases()
+		ch := change{w.Revision, old, stored}
+		c.log = append(c.log, ch)
+		committed(ch)
+	})
+	return c
+}
+
+func (c *cluster) get() (*coordv1.Lease, error) {
+	return c.leases.Get(context.Background(), leaseName, metav1.GetOptions{})
+}
+
+func (c *cluster) list() (*coordv1.LeaseList, error) {
+	return c.leases.List(context.Background(), metav1.ListOptions{FieldSelector: "metadata.name=" + leaseName})
+}
+
+func (c *cluster) create(l *coordv1.Lease) (*coordv1.Lease, error) {
+	return c.leases.Create(context.Background(), l, metav1.CreateOptions{})
+}
+
+func (c *cluster) update(l *coordv1.Lease) (*coordv1.Lease, error) {
+	return c.leases.Update(context.Background(), l, metav1.UpdateOptions{})
+}
+
+func (c *cluster) since(revision int64) ([]change, error) {
+	if revision < c.compacted {
+		return nil, expired(revision)
+	}
+	var out []change
+	for _, ch := range c.log {
+		if ch.revision > revision {
+			out = append(out, ch)
+		}
+	}
+	return out, nil
+}
+
+func (c *cluster) revision() int64 {
+	n, _ := strconv.ParseInt(c.Revision(), 10, 64) // its own
+	return n
+}
+
+func (c *cluster) edit(change func(*coordv1.Lease)) error {
+	return c.EditLease(namespace, leaseName, change)
+}
+
+func (c *cluster) remove()     { c.DeleteLease(namespace, leaseName) }
+func (c *cluster) backup() any { return c.Snapshot() }
+func (c *cluster) close()      { c.Close() }
+
+func (c *cluster) restore(b any, bump bool) {
+	c.Restore(b.(*singletontest.Snapshot), bump)
+	c.compact()
+}
+
+func (c *cluster) compact() { c.compacted, c.log = c.revision(), nil }

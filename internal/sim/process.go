@@ -1,0 +1,173 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/chance"
+	"github.com/hotseat-go/hotseat/singleton"
+)
+
+// node is a candidate's machine and what it runs now.
+type node struct {
+	Node
+	index   int
+	process *process // nil while none runs
+	started int
+
+	// Under the world's mutex.
+	hooksUntil, overrunUntil time.Time
+}
+
+// process is one incarnation of a candidate.
+type process struct {
+	world   *world
+	node    *node
+	number  int // of the node's processes
+	name    string
+	cancel  context.CancelFunc // graceful stop
+	drain   time.Duration      // of a graceful stop
+	dead    bool               // crashed: what it still does counts for nothing
+	killed  chan struct{}      // closed then
+	elector *singleton.Elector
+
+	// The driver's:
+	acknowledged time.Time // when its last acknowledged write was sent
+	sighted      time.Time // when it first learned what is on the Lease
+}
+
+// start starts a process on a node, under the node's name or a new one.
+func (w *world) start(n *node, renamed bool) {
+	if n.process != nil {
+		return
+	}
+	n.started++
+	p := &process{world: w, node: n, number: n.started, name: name(n.index), killed: make(chan struct{})}
+	if renamed {
+		p.name = fmt.Sprintf("%s-%d", p.name, p.number)
+	}
+	n.process = p
+	ctx, cancel := context.WithCancel(chance.With(context.Background(), p.draw))
+	p.cancel = cancel
+	w.mu.Lock()
+	w.live++
+	w.mu.Unlock()
+	run := p.hotseat
+	if n.Elector != Hotseat {
+		run = p.peer
+	}
+	w.wg.Go(func() {
+		err := run(ctx)
+		cancel()
+		w.check.returned(p, err)
+		w.mu.Lock()
+		w.live--
+		w.mu.Unlock()
+		w.rouse()
+	})
+}
+
+// crash ends a process without a word: nothing of it reaches anything any more.
+func (w *world) crash(n *node) {
+	p := n.process
+	if p == nil {
+		return
+	}
+	n.process, p.dead = nil, true
+	w.check.crashed(p)
+	close(p.killed)
+	p.cancel()
+}
+
+// stop asks a process to stop; it is replaced once it was to be back.
+func (w *world) stop(n *node, drain time.Duration) {
+	if p := n.process; p != nil {
+		n.process, p.drain = nil, drain
+		p.cancel()
+	}
+}
+
+// draw is the process's share of the seed: a function of the instant, so that
+// which of its goroutines asks first does not matter.
+func (p *process) draw(d time.Duration) time.Duration {
+	h := fnv.New64a()
+	fmt.Fprint(h, p.world.plan.Seed, p.node.index, p.number, int64(p.world.now()), int64(d))
+	return time.Duration(h.Sum64() % uint64(d))
+}
+
+// hotseat is a candidate with package singleton.
+func (p *process) hotseat(ctx context.Context) error {
+	t := p.world.plan.timing(p.node.Node)
+	api, err := p.client()
+	if err != nil {
+		return err
+	}
+	elector, err := singleton.New(api, singleton.Config{
+		Name: leaseName, Namespace: namespace, Identity: p.name,
+		LeaseDuration: t.LeaseDuration, RenewDeadline: t.RenewDeadline, RetryPeriod: t.RetryPeriod, MaxClockDrift: t.MaxClockDrift,
+		Fences: []fencing.Guard{fence{process: p}}, MaxRaise: 1 << 40,
+		Hooks: singleton.Hooks{
+			OnAcquire: func(context.Context, *singleton.Term) { p.hook() },
+			OnLose:    func(*singleton.Term, error) { p.hook() },
+			OnHolder:  func(singleton.Holder) { p.hook() },
+		},
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return err
+	}
+	p.world.mu.Lock()
+	p.elector = elector
+	p.world.mu.Unlock()
+	return elector.Run(ctx, func(ctx context.Context, term *singleton.Term) error {
+		p.work(&job{process: p, ctx: ctx, valid: term.Valid, token: term.Token, began: time.Now()})
+		return nil
+	})
+}
+
+// client of the API server: straight to the bus, or through client-go.
+func (p *process) client() (kubernetes.Interface, error) {
+	if p.world.plan.REST {
+		return wire{process: p}.client()
+	}
+	return client{process: p}, nil
+}
+
+// hook blocks while a fault says so.
+func (p *process) hook() {
+	p.world.mu.Lock()
+	until := p.node.hooksUntil
+	p.world.mu.Unlock()
+	p.pause(time.Until(until))
+}
+
+// pause waits, unless the process is killed.
+func (p *process) pause(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-p.killed:
+	}
+}
+
+// fence is the guard as a process reaches it.
+type fence struct {
+	fencing.Guard
+	process *process
+}
+
+// Advance is part of [fencing.Guard].
+func (f fence) Advance(ctx context.Context, t fencing.Token) error {
+	_, err := f.process.call(ctx, &message{verb: verbAnnounce, token: t})
+	return err
+}

@@ -1,0 +1,9 @@
+//go:build !race
+
+package sim_test
+
+// How much is played.
+const (
+	fewSeeds                = 300
+	replaySeeds, replayRuns = 20, 10
+)

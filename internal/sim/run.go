@@ -1,0 +1,101 @@
+package sim
+
+import (
+	"time"
+)
+
+// Result of a run.
+type Result struct {
+	Plan       Plan
+	Violations []Violation
+	Story      []string // if it was asked for
+
+	Terms    int
+	Steps    int
+	AtWork   time.Duration // the longest that two were at work
+	Contexts time.Duration // the longest that two had a live context
+	Backward bool          // a term's token was not above those before
+	Writes   Writes
+}
+
+// Run plays a plan; call it inside a testing/synctest bubble. With story, the
+// result tells what happened.
+func Run(p Plan, story bool) (Result, error) {
+	w, err := newWorld(p)
+	if err != nil {
+		return Result{}, err
+	}
+	w.check.record = story
+	for i, n := range p.Nodes {
+		w.nodes = append(w.nodes, &node{Node: n, index: i})
+	}
+	for _, n := range w.nodes {
+		// Not all at the same instant, except sometimes.
+		w.in(time.Duration(w.rng.IntN(3))*time.Second, -1, "", func() { w.start(n, false) })
+	}
+	defer w.store.close()
+	w.schedule()
+	w.drive(w.began.Add(p.Length))
+	w.finish()
+	return w.result(), nil
+}
+
+// patience is how long everything may take to be over at the end.
+const patience = 3 * time.Minute
+
+// finish stops all processes and waits for them.
+func (w *world) finish() {
+	w.closing = true
+	for _, n := range w.nodes {
+		w.stop(n, 0)
+	}
+	w.drive(time.Now().Add(patience))
+	if !w.idle() {
+		panic("sim: processes do not end: " + w.plan.Replay())
+	}
+	w.wg.Wait()
+	for _, x := range w.watchers {
+		x.close()
+	}
+}
+
+func (w *world) result() Result {
+	c := w.check
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	c.checkTraffic()
+	out := Result{Plan: w.plan, Violations: c.found, Terms: len(c.jobs), Steps: w.steps, Writes: c.writes}
+	for _, l := range c.told() {
+		out.Story = append(out.Story, l.String())
+	}
+	highest := int64(-1)
+	for i, a := range c.jobs {
+		if a.process.node.Elector == w.plan.Nodes[0].Elector {
+			epoch := a.token().Epoch
+			out.Backward = out.Backward || epoch <= highest && !c.rewound
+			highest = max(highest, epoch)
+		}
+		for _, b := range c.jobs[i+1:] {
+			if !c.comparable(a, b) {
+				continue
+			}
+			out.AtWork = max(out.AtWork, overlap(b.began, a.returned, b.returned))
+			out.Contexts = max(out.Contexts, overlap(b.began, a.contextEnd(), b.contextEnd()))
+		}
+	}
+	return out
+}
+
+func overlap(began, a, b time.Time) time.Duration {
+	if b.Before(a) {
+		a = b
+	}
+	return a.Sub(began)
+}
+
+func (j *job) contextEnd() time.Time {
+	if j.ended.IsZero() {
+		return j.returned
+	}
+	return j.ended
+}

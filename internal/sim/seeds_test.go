@@ -1,0 +1,79 @@
+package sim_test
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hotseat-go/hotseat/internal/sim"
+)
+
+// TestSeeds plays schedules nobody has seen: SIM_SEEDS of them from SIM_FROM on,
+// which is drawn anew each time.
+func TestSeeds(t *testing.T) {
+	seeds := number(t, "SIM_SEEDS", fewSeeds)
+	from := number(t, "SIM_FROM", rand.Uint64N(1<<40))
+	t.Logf("seeds %d to %d: SIM_FROM=%d SIM_SEEDS=%d", from, from+seeds-1, from, seeds)
+	terms := 0
+	for seed := from; seed < from+seeds; seed++ {
+		r := play(t, sim.Draw(seed, sim.Hotseat), false)
+		terms += r.Terms
+		if len(r.Violations) > 0 {
+			explain(t, r)
+			return
+		}
+	}
+	require.Greater(t, terms, int(seeds), "hardly anybody led: the schedules say nothing")
+}
+
+// TestASeedIsOneRun: a seed replays exactly, whatever the scheduler does.
+func TestASeedIsOneRun(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for seed := range uint64(replaySeeds) {
+		p := sim.Draw(1_000_000+seed, sim.Hotseat)
+		for i := range p.Nodes {
+			p.Nodes[i].Elector = sim.Hotseat // client-go draws its jitter from the global generator
+		}
+		first := play(t, p, true).Story
+		for _, procs := range []int{1, 2} {
+			runtime.GOMAXPROCS(procs)
+			for range replayRuns {
+				sameStory(t, p.Seed, first, play(t, p, true).Story)
+			}
+		}
+	}
+}
+
+func sameStory(t *testing.T, seed uint64, want, got []string) {
+	t.Helper()
+	around := func(story []string, i int) string {
+		return strings.Join(story[max(0, i-5):min(len(story), i+5)], "\n")
+	}
+	for i := range want {
+		if i >= len(got) || want[i] != got[i] {
+			t.Fatalf("seed %d went another way:\n%s\ninstead of:\n%s", seed, around(got, i), around(want, i))
+		}
+	}
+	require.Len(t, got, len(want))
+}
+
+// TestFound replays what the simulator found in hotseat; see track-record.md.
+func TestFound(t *testing.T) {
+	for _, found := range []struct {
+		name, faults string
+		seed         uint64
+	}{
+		{"a restored Lease names this process, whose term it is not", "foreign:-1:2m14.1s:0s:0 restore-bump:-1:2m50s:0s:55492", 91},
+		{"a deleted Lease restored, and listed without a pause", "delete:-1:33.4s:0s:0 restore:-1:34s:0s:25989", 106988},
+		{"the same after an outage", "refuse:-1:1m27.9s:37.44s:429 restore-bump:-1:2m8.44s:0s:9734", 235},
+	} {
+		p := sim.Draw(found.seed, sim.Hotseat)
+		faults, err := sim.ParseFaults(found.faults)
+		require.NoError(t, err)
+		p.Faults = faults
+		require.Empty(t, play(t, p, false).Violations, found.name)
+	}
+}

@@ -1,0 +1,146 @@
+package sim
+
+import (
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	coordv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+// dated is a backup and when it was taken.
+type dated struct {
+	at     time.Duration
+	backup any
+}
+
+// schedule puts the plan's faults, and the backups that some of them need, on
+// the calendar.
+func (w *world) schedule() {
+	for _, f := range w.plan.Faults {
+		w.in(f.At, -1, "", func() { w.strike(f) })
+		if f.Kind == Restore || f.Kind == Bumped {
+			w.in(f.backupAt(), -1, "", func() { w.backups = append(w.backups, dated{f.backupAt(), w.store.backup()}) })
+		}
+	}
+}
+
+func (f Fault) backupAt() time.Duration { return max(0, f.At-time.Duration(f.N)*time.Millisecond) }
+
+// strike has a fault happen, and end when its time is over.
+func (w *world) strike(f Fault) {
+	w.check.tell(f.Node, "FAULT "+f.String())
+	if f.For > 0 {
+		w.active = append(w.active, f)
+		w.in(f.For, -1, "", func() { w.relent(f) })
+	}
+	switch f.Kind {
+	case Cut:
+		w.endWatches(f.Node, syscall.ECONNRESET)
+	case Restart:
+		w.endWatches(-1, syscall.ECONNRESET)
+	case EndWatches:
+		w.endWatches(f.Node, nil)
+	case ExpireWatches:
+		w.endWatches(f.Node, expired(w.store.revision()))
+	case Compact:
+		w.store.compact()
+	case Restore, Bumped:
+		w.restore(f)
+	case Crash:
+		w.crash(w.nodes[f.Node])
+	case Stop:
+		w.stop(w.nodes[f.Node], time.Duration(f.N)*time.Millisecond)
+	case Resign:
+		if p := w.nodes[f.Node].process; p != nil && p.elector != nil {
+			p.elector.Resign()
+		}
+	case Overrun, Hooks:
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		until := time.Now().Add(f.For)
+		if f.Kind == Hooks {
+			w.nodes[f.Node].hooksUntil = until
+		} else {
+			w.nodes[f.Node].overrunUntil = until
+		}
+	default:
+		w.edit(f)
+	}
+}
+
+func (w *world) relent(f Fault) {
+	w.active = slices.DeleteFunc(w.active, func(other Fault) bool { return other == f })
+	w.check.tell(f.Node, "over  "+string(f.Kind))
+	switch f.Kind {
+	case Freeze:
+		w.thaw()
+	case Crash:
+		w.start(w.nodes[f.Node], f.N == 1)
+	case Stop:
+		w.start(w.nodes[f.Node], false)
+	}
+}
+
+func (w *world) restore(f Fault) {
+	for _, b := range w.backups {
+		if b.at == f.backupAt() {
+			w.store.restore(b.backup, f.Kind == Bumped)
+			w.endWatches(-1, syscall.ECONNRESET)
+			w.mu.Lock()
+			w.check.restored = time.Now()
+			w.check.rewound = w.check.rewound || f.Kind == Restore
+			w.mu.Unlock()
+			return
+		}
+	}
+}
+
+// edit is what somebody else does to the Lease; a missing one cannot be edited.
+func (w *world) edit(f Fault) {
+	if f.Kind == Delete {
+		w.store.remove()
+		return
+	}
+	_ = w.store.edit(func(l *coordv1.Lease) {
+		if l.Annotations == nil {
+			l.Annotations = map[string]string{}
+		}
+		now := metav1.NewMicroTime(time.Now().Truncate(time.Microsecond))
+		epoch, _ := lease.NewRecord(l).Epoch()
+		switch f.Kind {
+		case Label:
+			l.Labels = map[string]string{"touched": strconv.FormatInt(int64(w.now()), 10)}
+		case Foreign:
+			l.Spec.HolderIdentity, l.Spec.RenewTime = new("intruder"), &now
+		case Clear:
+			l.Spec.HolderIdentity = new("")
+		case Tamper:
+			tamper(l, f.N)
+		case Fence:
+			l.Annotations[lease.AnnotationEpoch] = strconv.FormatInt(epoch+f.N, 10)
+		case Lower:
+			l.Annotations[lease.AnnotationEpoch] = "1"
+		case Shorten:
+			l.Spec.LeaseDurationSeconds = new(int32(f.N))
+		}
+	})
+}
+
+// tamper removes an annotation, garbles the epoch, or removes them all.
+func tamper(l *coordv1.Lease, how int64) {
+	switch how {
+	case 0:
+		delete(l.Annotations, lease.AnnotationTerm)
+	case 1:
+		l.Annotations[lease.AnnotationEpoch] = "a lot"
+	case 2:
+		delete(l.Annotations, lease.AnnotationHolder)
+	default:
+		l.Annotations = nil
+	}
+}

@@ -1,0 +1,143 @@
+package sim_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hotseat-go/hotseat/internal/sim"
+)
+
+// row is what one kind of candidate did with a range of seeds.
+type row struct {
+	Elector          sim.Elector
+	Schedules        int
+	Contexts, AtWork int // schedules with two at once
+	Worst            time.Duration
+	Backward         int // schedules
+	Writes           sim.Writes
+	Took             time.Duration
+	Failed           []uint64 // seeds, for hotseat
+}
+
+func (r *row) add(seed uint64, x sim.Result) {
+	r.Schedules++
+	r.Worst = max(r.Worst, x.AtWork)
+	if x.Contexts > 0 {
+		r.Contexts++
+	}
+	if x.AtWork > 0 {
+		r.AtWork++
+	}
+	if x.Backward {
+		r.Backward++
+	}
+	r.Writes.Stale += x.Writes.Stale
+	r.Writes.Refused += x.Writes.Refused
+	r.Writes.Accepted += x.Writes.Accepted
+	if r.Elector == sim.Hotseat && len(x.Violations) > 0 {
+		r.Failed = append(r.Failed, seed)
+	}
+}
+
+func (r *row) merge(o row) {
+	r.Schedules += o.Schedules
+	r.Contexts += o.Contexts
+	r.AtWork += o.AtWork
+	r.Worst = max(r.Worst, o.Worst)
+	r.Backward += o.Backward
+	r.Writes.Stale += o.Writes.Stale
+	r.Writes.Refused += o.Writes.Refused
+	r.Writes.Accepted += o.Writes.Accepted
+	r.Took = max(r.Took, o.Took)
+	r.Failed = append(r.Failed, o.Failed...)
+}
+
+// TestTable is `make sim`: the same schedules for hotseat and for client-go's
+// elector, over one process per core, because one P runs a bubble fastest.
+func TestTable(t *testing.T) {
+	if os.Getenv("SIM_TABLE") == "" {
+		t.Skip("SIM_TABLE=1 runs thousands of schedules; see make sim")
+	}
+	seeds, from := number(t, "SIM_SEEDS", 20_000), number(t, "SIM_FROM", 1)
+	shards := runtime.NumCPU()
+	out := t.TempDir()
+	commands := make([]*exec.Cmd, shards)
+	for i := range commands {
+		c := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestShard$", "-test.timeout", "0") //nolint:gosec // ourselves
+		c.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=400", fmt.Sprintf("SIM_SHARD=%d/%d", i, shards),
+			fmt.Sprintf("SIM_SEEDS=%d", seeds), fmt.Sprintf("SIM_FROM=%d", from), "SIM_OUT="+filepath.Join(out, fmt.Sprint(i)))
+		c.Stdout, c.Stderr = os.Stdout, os.Stderr
+		require.NoError(t, c.Start())
+		commands[i] = c
+	}
+	began := time.Now()
+	rows := make([]row, 3)
+	for i, c := range commands {
+		waited := c.Wait()
+		data, err := os.ReadFile(filepath.Join(out, fmt.Sprint(i)))
+		require.NoError(t, err, "shard %d: %v", i, waited)
+		var part []row
+		require.NoError(t, json.Unmarshal(data, &part))
+		for j, r := range part {
+			rows[j].Elector = r.Elector
+			rows[j].merge(r)
+		}
+	}
+	fmt.Printf("\nseeds from %d on, five minutes each, %v in all\n\n%s\n", from, time.Since(began).Round(time.Second), table(rows))
+	require.Empty(t, rows[0].Failed, "seeds in which hotseat did what it must not")
+}
+
+func table(rows []row) string {
+	var b strings.Builder
+	fmt.Fprintln(&b, "| candidates | schedules | two contexts alive | two at work | worst overlap | tokens went back | stale writes | refused | accepted | schedules/s |")
+	fmt.Fprintln(&b, "|---|---|---|---|---|---|---|---|---|---|")
+	for _, r := range rows {
+		fmt.Fprintf(&b, "| %v | %d | %d | %d | %v | %d | %d | %d | %d | %.0f |\n", r.Elector, r.Schedules, r.Contexts, r.AtWork,
+			r.Worst.Round(10*time.Millisecond), r.Backward, r.Writes.Stale, r.Writes.Refused, r.Writes.Accepted, float64(r.Schedules)/r.Took.Seconds())
+	}
+	return b.String()
+}
+
+// peerShare is one in how many seeds client-go's elector plays too.
+const peerShare = 10
+
+// TestShard is one process of TestTable.
+func TestShard(t *testing.T) {
+	shard := os.Getenv("SIM_SHARD")
+	if shard == "" {
+		t.Skip("for TestTable")
+	}
+	var i, n uint64
+	_, err := fmt.Sscanf(shard, "%d/%d", &i, &n)
+	require.NoError(t, err)
+	seeds, from := number(t, "SIM_SEEDS", 0), number(t, "SIM_FROM", 0)
+	rows := []row{{Elector: sim.Hotseat}, {Elector: sim.ClientGo}, {Elector: sim.ClientGoRelease}}
+	told := false
+	for j := range rows {
+		r, began := &rows[j], time.Now()
+		for seed := from + i; seed < from+seeds; seed += n {
+			if r.Elector != sim.Hotseat && seed/n%peerShare != 0 {
+				continue
+			}
+			x := play(t, sim.Draw(seed, r.Elector), false)
+			r.add(seed, x)
+			if len(r.Failed) > 0 && !told {
+				told = true
+				explain(t, x)
+			}
+		}
+		r.Took = time.Since(began)
+	}
+	data, err := json.Marshal(rows)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(os.Getenv("SIM_OUT"), data, 0o600))
+}
