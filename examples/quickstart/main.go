@@ -77,6 +77,7 @@ func main() {
 	switch out := flag.CommandLine.Output(); {
 	case flag.NArg() > 0:
 		fmt.Fprintf(out, "quickstart: unexpected argument %q: it takes flags only\n", flag.Arg(0))
+		flag.Usage()
 		os.Exit(exitUsage)
 	case o.namespace != "" && o.kubeconfig == "":
 		fmt.Fprintln(out, "quickstart: -namespace needs -kubeconfig")
