@@ -95,7 +95,7 @@ func (k *keeper) answered(a answer) {
 		if isLost {
 			err = fmt.Errorf("%w: %w", ErrOver, lost)
 		}
-		a.raise.done <- err
+		defer func() { a.raise.done <- err }() // once the term shows the new token
 	}
 	switch {
 	case isLost:
