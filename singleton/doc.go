@@ -25,8 +25,9 @@
 // G4, always one again: after faults end, a replica is active within
 // LeaseDuration + 0.5 s, and no process had to exit. A request that a fault
 // swallowed counts as part of it until it times out, after RenewDeadline/4, and
-// so does a watch that died without a word: a standby looks again when the last
-// claim it knows has run out, and waits from then for one made meanwhile.
+// so does a watch that died without a word: a standby that hears nothing for two
+// to three RetryPeriods looks again, and waits from then for a claim made
+// meanwhile.
 //
 // Not guaranteed: effects that carry no token, from a process frozen in the
 // middle of a request. To a process that has never seen the Lease held, a Lease
@@ -67,7 +68,8 @@
 // # Cost
 //
 // The active writes once each RetryPeriod; every replica holds one watch.
-// Standbys ask nothing else while their watch delivers.
+// Standbys ask nothing else while their watch delivers; while no holder renews,
+// they list each two to three RetryPeriods.
 //
 // # Sources
 //

@@ -232,6 +232,28 @@ func TestSilentWatchIsReplaced(t *testing.T) {
 	})
 }
 
+// A watch that died without a word costs a standby a few renewals' time, not a
+// lease: the holder goes on for seconds after it, unseen, and then crashes.
+func TestSilentWatchIsNoticedBeforeTheLeaseRunsOut(t *testing.T) {
+	for _, unseen := range []time.Duration{time.Second, 3 * time.Second, 7 * time.Second, 9 * time.Second, 14 * time.Second} {
+		onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+			s.StartNamed("a")
+			require.True(t, s.WaitTerms("a", 1, time.Second))
+			s.StartNamed("b")
+			time.Sleep(5 * time.Second)
+			s.Link("b").BlackHole()
+			time.Sleep(3 * time.Second)
+			s.Link("b").Heal() // new requests work; the open watch says nothing any more
+			time.Sleep(unseen)
+			s.Link("a").Cut()
+			crashed := time.Now()
+			require.True(t, s.WaitTerms("b", 1, 2*bound))
+			const retryPeriod = 2 * time.Second
+			require.LessOrEqual(t, time.Since(crashed), bound+3*retryPeriod, "%v unseen", unseen)
+		})
+	}
+}
+
 func TestSilentWatchOfTheActiveIsReplaced(t *testing.T) {
 	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
 		trio(t, s)

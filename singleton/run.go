@@ -33,6 +33,7 @@ type run struct {
 	fresh      bool // the view's last observation is a List made to decide on
 	retryAt    time.Time
 	failures   int // attempts in a row
+	silence    time.Duration // after which the watch is not relied on
 	began      time.Time
 	acquired   bool      // a write was allowed before
 	refused    time.Time // since when writes are refused; zero: they are not
@@ -45,12 +46,14 @@ type run struct {
 }
 
 func newRun(ctx context.Context, e *Elector, work Work) *run {
+	period := e.config.RetryPeriod
 	return &run{
 		Elector: e, ctx: ctx, work: work, log: e.config.Logger,
 		observer: newObserver(e.lock, e.config.Logger),
 		hooks:    startHooks(),
 		outage:   outage{log: e.config.Logger, what: "standing by"},
 		view:     e.view, // of an earlier Run
+		silence:  silenceLeast*period + chance.N(ctx, period),
 		began:    time.Now(),
 	}
 }

@@ -54,7 +54,7 @@ func (r *run) await(at lease.Instant) error {
 func (r *run) next() lease.Decision {
 	now := r.config.clock.Now()
 	d := lease.Decide(r.view, now, r.fresh)
-	d = r.reseat(d, now)
+	d = r.listen(r.reseat(d, now), now)
 	if d.Action == lease.Wait {
 		return d
 	}
@@ -107,6 +107,26 @@ func (r *run) reseat(d lease.Decision, now lease.Instant) lease.Decision {
 }
 
 const reseated = "our own lease was deleted"
+
+// listen has a standby that waits for a claim to run out look again when it has
+// heard nothing for longer than a live holder is silent: connections die without
+// a word, and a wait counts from what was last seen.
+func (r *run) listen(d lease.Decision, now lease.Instant) lease.Decision {
+	if d.Action != lease.Wait || d.At.IsZero() {
+		return d
+	}
+	switch at := r.view.Last().At.Add(r.silence); {
+	case !at.After(now):
+		return lease.Decision{Action: lease.Confirm, Why: "nothing heard for a while"}
+	case d.At.After(at):
+		d.At = at
+	}
+	return d
+}
+
+// silenceLeast is for how many RetryPeriods nothing may be heard of a holder;
+// up to one more is random, so that standbys do not all look at once.
+const silenceLeast = 2
 
 // attempt carries a decision out. It returns nothing if standing by goes on.
 func (r *run) attempt(d lease.Decision) (*lease.Claim, error) {

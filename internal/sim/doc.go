@@ -43,6 +43,6 @@
 // Repeated epochs and overwritten records after a restore without a revision
 // bump: resource versions come again there. A process that first sees the Lease
 // after a restore from a backup in which nobody held it. And a standby that lost
-// watch events without notice needs up to a lease more to take over: it looks
-// again when the claim it knows has run out.
+// watch events without notice needs some RetryPeriods more to take over: it
+// looks again when it has heard nothing for that long.
 package sim

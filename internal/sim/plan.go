@@ -101,6 +101,9 @@ func (p Plan) pure() bool {
 // some of them twice where two standbys meet.
 const roundTrips = 8
 
+// silentPeriods: three until a standby looks again, one between its attempts.
+const silentPeriods = 4
+
 // patience is how long it may take after the last fault until one is active: a
 // lease and half a second, and what some faults leave behind.
 func (p Plan) patience() time.Duration {
@@ -111,14 +114,14 @@ func (p Plan) patience() time.Duration {
 		case Shorten: // the holder's written duration counts
 			written = max(written, time.Duration(f.N)*time.Second)
 		case BlackHole, HangAnswer, SlowEvents, DelayAnswer, DelayRequest:
-			// A standby whose watch fell silent looks again only when the claim
-			// it knows has run out, and what it then finds may be a new one.
+			// A standby whose watch fell silent looks again after a few
+			// RetryPeriods, and waits from what it then finds.
 			silenced = silenced || p.settled()-f.over() < 2*p.Timing.LeaseDuration
 		}
 	}
 	limit += written
 	if silenced {
-		limit += p.Timing.LeaseDuration + p.Timing.RequestTimeout()
+		limit += silentPeriods*p.Timing.RetryPeriod + p.Timing.RequestTimeout()
 	}
 	if !p.pure() {
 		limit += p.Timing.LeaseDuration // its standbys poll, and its crashed holder has no term
