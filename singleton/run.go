@@ -32,7 +32,7 @@ type run struct {
 	view       lease.View
 	fresh      bool // the view's last observation is a List made to decide on
 	retryAt    time.Time
-	failures   int // attempts in a row
+	failures   int           // attempts in a row
 	silence    time.Duration // after which the watch is not relied on
 	began      time.Time
 	acquired   bool      // a write was allowed before
