@@ -107,9 +107,6 @@ func table(rows []row) string {
 	return b.String()
 }
 
-// peerShare is one in how many seeds client-go's elector plays too.
-const peerShare = 10
-
 // TestShard is one process of TestTable.
 func TestShard(t *testing.T) {
 	shard := os.Getenv("SIM_SHARD")
@@ -125,9 +122,6 @@ func TestShard(t *testing.T) {
 	for j := range rows {
 		r, began := &rows[j], time.Now()
 		for seed := from + i; seed < from+seeds; seed += n {
-			if r.Elector != sim.Hotseat && seed/n%peerShare != 0 {
-				continue
-			}
 			x := play(t, sim.Draw(seed, r.Elector), false)
 			r.add(seed, x)
 			if len(r.Failed) > 0 && !told {
