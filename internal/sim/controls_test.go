@@ -71,7 +71,7 @@ func TestControlGuardRemoved(t *testing.T) {
 		for i := range p.Faults {
 			p.Faults[i].Kind = sim.Freeze
 		}
-		p.NoGuard = true
+		p.Guard = sim.GuardAbsent
 	})
 }
 

@@ -37,12 +37,12 @@ const (
 	ExpireWatches Kind = "expire-watches" // 410
 	Duplicate     Kind = "duplicate"      // N % of the events come twice
 	Stale         Kind = "stale"          // N % of the events are followed by an old one
-	Reorder       Kind = "reorder"        // N % of the events overtake the one before
+	Reorder       Kind = "reorder"        // N % of the events are overtaken by later ones
 	SlowEvents    Kind = "slow-events"    // by N ms
 
 	// On the API server and the Lease.
 	Restart Kind = "api-restart"   // every connection breaks, nobody is served meanwhile
-	Compact Kind = "compact"       // new watches from old versions get 410
+	Compact Kind = "compact"       // what was listed is too old to watch from: 410
 	Restore Kind = "restore"       // of the backup taken N ms before, without a bump
 	Bumped  Kind = "restore-bump"  // the same with --bump-revision
 	Delete  Kind = "delete"        // the Lease
@@ -62,6 +62,7 @@ const (
 	Overrun   Kind = "overrun"    // work outstays its context
 	Hooks     Kind = "hooks"      // block
 	GuardDown Kind = "guard-down" // the guard cannot be reached
+	SlowGuard Kind = "slow-guard" // calls of the guard take up to N ms each way, and effects too
 )
 
 func (f Fault) String() string {
@@ -80,6 +81,10 @@ func (f Fault) over() time.Duration {
 	switch late := time.Duration(f.N) * time.Millisecond; f.Kind {
 	case Stop: // its work drains
 		return f.At + max(f.For, late)
+	case SlowGuard: // there, the effect, and back
+		return f.At + f.For + 3*late
+	case Reorder:
+		return f.At + f.For + overtaken
 	case DelayRequest, DelayAnswer, SlowEvents: // what was sent last is under way
 		return f.At + f.For + late
 	}
@@ -142,7 +147,7 @@ func shapes() []shape {
 		{EndWatches, 3, false, true, true, nil}, {ExpireWatches, 3, false, true, true, nil},
 		{Duplicate, 3, true, true, true, percent}, {Stale, 4, true, true, true, percent},
 		{Reorder, 4, true, true, true, percent}, {SlowEvents, 4, true, true, true, between(50, 30_000)},
-		{Restart, 3, true, false, false, nil}, {Compact, 2, false, false, false, nil},
+		{Restart, 3, true, false, false, nil}, {Compact, 3, true, false, false, nil},
 		{Restore, 2, false, false, false, between(100, 60_000)}, {Bumped, 3, false, false, false, between(100, 60_000)},
 		{Delete, 4, false, false, false, nil}, {Label, 4, false, false, false, nil},
 		{Foreign, 3, false, false, false, nil}, {Clear, 3, false, false, false, nil},
@@ -151,7 +156,7 @@ func shapes() []shape {
 		{Freeze, 6, true, false, true, nil}, {Crash, 8, true, false, true, oneOf(0, 1)},
 		{Stop, 6, true, false, true, between(0, 20_000)}, {Resign, 3, false, false, true, nil},
 		{Overrun, 2, true, false, true, nil}, {Hooks, 3, true, false, true, nil},
-		{GuardDown, 2, true, true, true, nil},
+		{GuardDown, 2, true, true, true, nil}, {SlowGuard, 4, true, true, true, between(50, 9000)},
 	}
 }
 

@@ -37,9 +37,10 @@ type process struct {
 	killed  chan struct{}      // closed then
 	elector *singleton.Elector
 
-	// The driver's:
+	// Under the world's mutex, set by the driver:
 	acknowledged time.Time // when its last acknowledged write was sent
 	sighted      time.Time // when it first learned what is on the Lease
+	era          int       // in which it last acquired
 }
 
 // start starts a process on a node, under the node's name or a new one.
@@ -80,6 +81,7 @@ func (w *world) crash(n *node) {
 		return
 	}
 	n.process, p.dead = nil, true
+	w.hit(Crash)
 	w.check.crashed(p)
 	close(p.killed)
 	p.cancel()
@@ -89,6 +91,9 @@ func (w *world) crash(n *node) {
 func (w *world) stop(n *node, drain time.Duration) {
 	if p := n.process; p != nil {
 		n.process, p.drain = nil, drain
+		if !w.closing {
+			w.hit(Stop)
+		}
 		p.cancel()
 	}
 }
@@ -143,6 +148,9 @@ func (p *process) client() (kubernetes.Interface, error) {
 func (p *process) hook() {
 	p.world.mu.Lock()
 	until := p.node.hooksUntil
+	if time.Until(until) > 0 {
+		p.world.check.felt[Hooks]++
+	}
 	p.world.mu.Unlock()
 	p.pause(time.Until(until))
 }

@@ -18,12 +18,13 @@ type job struct {
 
 	// The checker's, under the world's mutex.
 	number   int
-	ended    time.Time // when its context was first seen to have ended
+	ended    time.Time // when its context did
 	returned time.Time
-	frozen   bool // at least once: it may outlive its term
+	frozen   bool // at least once
+	stuck    bool // after its context had ended: it cannot return
 	overran  bool // a fault made it outstay its budget
 	killed   bool
-	misled   bool // began on a restored Lease, by a process that had never seen it before
+	misled   time.Time // a restore before its process knew the Lease: it cannot know who held it
 	// Reported already:
 	overdue, double, overlapped bool
 }
@@ -87,7 +88,13 @@ func (p *process) finishUp(j *job) {
 	p.world.mu.Lock()
 	drain := p.drain
 	overrun := time.Until(p.node.overrunUntil)
-	j.overran = j.overran || overrun > 0
+	if overrun > 0 {
+		j.overran = true
+		p.world.check.felt[Overrun]++
+	}
+	if drain > 0 && j.valid() {
+		p.world.check.felt["drain"]++
+	}
 	p.world.mu.Unlock()
 
 	if end := time.Now().Add(drain); j.valid() {
