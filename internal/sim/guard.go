@@ -15,8 +15,8 @@ type Guard int
 const (
 	GuardSound     Guard = iota // fencing.Memory
 	GuardAbsent                 // every write is admitted
-	GuardForgetful              // it restarts every 20 s, and its mark is gone
-	GuardLowering               // an announcement of a lower token lowers its mark
+	GuardForgetful              // it restarts every few seconds, and its mark is gone
+	GuardLowering               // it takes any token for the mark, also a lower one
 )
 
 // resource is the guard as its server uses it.
@@ -33,23 +33,37 @@ func newGuard(kind Guard) (resource, error) {
 	return guard, err
 }
 
-// lowering is a guard that believes the last announcement.
+// lowering is a guard that believes whoever came last.
 type lowering struct{ *fencing.Memory }
 
 // Advance is part of [fencing.Guard].
 func (l *lowering) Advance(ctx context.Context, t fencing.Token) error {
-	if mark, err := l.HighWater(ctx, t.Scope); err != nil || t.Epoch >= mark.Epoch {
-		return l.Memory.Advance(ctx, t)
+	err := l.Memory.Advance(ctx, t)
+	if err == nil {
+		return nil
 	}
+	return l.replace(func() error { return l.Memory.Advance(ctx, t) })
+}
+
+// Enter is part of [resource].
+func (l *lowering) Enter(ctx context.Context, t fencing.Token) (entered context.Context, leave func(), err error) {
+	if entered, leave, err = l.Memory.Enter(ctx, t); err == nil {
+		return entered, leave, nil
+	}
+	err = l.replace(func() error { entered, leave, err = l.Memory.Enter(ctx, t); return err })
+	return entered, leave, err
+}
+
+func (l *lowering) replace(again func() error) error {
 	fresh, err := fencing.NewMemory(fencing.MemoryConfig{})
 	if err != nil {
 		return err
 	}
 	l.Memory = fresh
-	return l.Memory.Advance(ctx, t)
+	return again()
 }
 
-const forgets = 20 * time.Second
+const forgets = 2 * time.Second
 
 // forget restarts a guard that keeps nothing.
 func (w *world) forget() {
@@ -73,6 +87,7 @@ func (w *world) callGuard(m *message) {
 // sluggish is what a slow guard adds: calls overlap, and overtake each other.
 func (w *world) sluggish(node int) time.Duration {
 	if f := w.affliction(node, SlowGuard); f != nil {
+		w.hit(SlowGuard)
 		return upTo(w.rng, time.Duration(f.N)*time.Millisecond)
 	}
 	return 0

@@ -23,6 +23,9 @@ type GuardCall struct {
 
 // invoked takes in that a client calls the guard.
 func (c *checker) invoked(m *message) {
+	if m.from.node.Elector != Hotseat {
+		return // its writes are not checked
+	}
 	c.ticks++
 	m.call = len(c.calls)
 	c.calls = append(c.calls, GuardCall{Node: m.from.node.index, Announce: m.job == nil, Token: m.token, Call: c.ticks})
@@ -30,6 +33,9 @@ func (c *checker) invoked(m *message) {
 
 // responded takes in that a client hears the guard's answer.
 func (c *checker) responded(m *message, err error) {
+	if m.from.node.Elector != Hotseat {
+		return
+	}
 	c.ticks++
 	c.calls[m.call].Return, c.calls[m.call].Err = c.ticks, err
 }
@@ -62,7 +68,7 @@ func (c *checker) decided(m *message, err error) {
 		right = conflict == nil && order < 0
 	case errors.Is(err, fencing.ErrUnavailable):
 		right = older
-		c.w.hit("drain timed out")
+		c.w.hit(DrainTimeout)
 	}
 	if !right {
 		c.violate("guard", "%v against mark %v, older effects in flight: %v: %v", m.token, c.mark, older, err)
@@ -98,6 +104,9 @@ func (c *checker) affected(m *message) {
 
 // stale counts a write that arrived, or had its effect, after a later term began.
 func (c *checker) stale(m *message, outcome *int) {
+	if m.outbox {
+		return // late on purpose
+	}
 	c.writes.Stale++
 	*outcome++
 	if m.job.frozen {

@@ -40,8 +40,9 @@ type message struct {
 	gone     atomic.Bool // nobody waits for the answer any more
 
 	// Of calls of the guard:
-	call    int // its number, the driver's
-	arrived int // in which step
+	outbox  bool // sent later than its work wanted it
+	call    int  // its number, the driver's
+	arrived int  // in which step
 	// Of the guard's decision:
 	of    *message
 	leave func() // when the effect is over
@@ -127,7 +128,7 @@ func (w *world) serve(m *message) {
 		return // it went down with the server
 	}
 	if f := w.affliction(n, Refuse); f != nil {
-		w.hit(Kind(fmt.Sprintf("%s-%d", Refuse, f.N)))
+		w.hit(refused(f.N))
 		w.reply(m, answer{err: refusal(int(f.N))}, fmt.Sprintf("%s -> %d", m.verb, f.N))
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -36,6 +37,7 @@ type process struct {
 	dead    bool               // crashed: what it still does counts for nothing
 	killed  chan struct{}      // closed then
 	elector *singleton.Elector
+	outbox  sync.WaitGroup
 
 	// Under the world's mutex, set by the driver:
 	acknowledged time.Time // when its last acknowledged write was sent
@@ -66,6 +68,7 @@ func (w *world) start(n *node, renamed bool) {
 	w.wg.Go(func() {
 		err := run(ctx)
 		cancel()
+		p.outbox.Wait()
 		w.check.returned(p, err)
 		w.mu.Lock()
 		w.live--

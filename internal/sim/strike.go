@@ -57,23 +57,34 @@ func (w *world) strike(f Fault) {
 	case Stop:
 		w.stop(w.nodes[f.Node], time.Duration(f.N)*time.Millisecond)
 	case Resign:
-		if p := w.nodes[f.Node].process; p != nil && p.elector != nil {
-			if p.elector.Status().State == singleton.StateActive {
-				w.hit(Resign)
-			}
-			p.elector.Resign()
+		w.resign(w.nodes[f.Node])
+	case Overrun:
+		w.setUntil(&w.nodes[f.Node].overrunUntil, f.For)
+		switch f.N {
+		case 1:
+			w.resign(w.nodes[f.Node])
+		case 2:
+			w.edit(Fault{Kind: Foreign, Node: -1})
 		}
-	case Overrun, Hooks:
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		until := time.Now().Add(f.For)
-		if f.Kind == Hooks {
-			w.nodes[f.Node].hooksUntil = until
-		} else {
-			w.nodes[f.Node].overrunUntil = until
-		}
+	case Hooks:
+		w.setUntil(&w.nodes[f.Node].hooksUntil, f.For)
 	default:
 		w.edit(f)
+	}
+}
+
+func (w *world) setUntil(t *time.Time, d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	*t = time.Now().Add(d)
+}
+
+func (w *world) resign(n *node) {
+	if p := n.process; p != nil && p.elector != nil {
+		if p.elector.Status().State == singleton.StateActive {
+			w.hit(Resign)
+		}
+		p.elector.Resign()
 	}
 }
 
