@@ -27,11 +27,13 @@ type checker struct {
 	admitted fencing.Token // the highest that a call was answered with
 	inFlight map[*message]struct{}
 
-	latest     int       // number of the last job that a later write makes stale
-	highest    int64     // epoch that ever started work, in this era
-	era        int       // restores without a bump so far: each begins a history in which epochs may repeat
-	rewound    time.Time // the last of them
-	freed      time.Time // the last restore, of either kind, of a Lease that nobody held
+	latest     int           // number of the last job that a later write makes stale
+	highest    int64         // epoch that ever started work, in this era
+	era        int           // restores without a bump so far: each begins a history in which epochs may repeat
+	rewound    time.Time     // the last of them
+	patience   time.Duration // the plan's
+	settled    time.Time     // when the plan's last fault is over
+	freed      time.Time     // the last restore, of either kind, of a Lease that nobody held
 	writes     Writes
 	felt       map[Kind]int // faults that processes met
 	lastActive time.Time
@@ -53,7 +55,7 @@ func (v Violation) String() string { return fmt.Sprintf("%v %s: %s", v.At, v.Rul
 type Writes struct{ Stale, Refused, Accepted, Frozen int }
 
 func newChecker(w *world) *checker {
-	return &checker{w: w, inFlight: map[*message]struct{}{}, felt: map[Kind]int{}}
+	return &checker{w: w, patience: w.plan.patience(), settled: w.began.Add(w.plan.settled()), inFlight: map[*message]struct{}{}, felt: map[Kind]int{}}
 }
 
 // violate notes a violation; the mutex is held.
@@ -77,9 +79,6 @@ func (c *checker) begin(j *job) {
 	context.AfterFunc(j.ctx, func() { c.contextEnded(j) })
 	c.w.rouse()
 	epoch := j.token().Epoch
-	if !c.freed.IsZero() && !p.sighted.Before(c.freed) {
-		j.misled = c.freed
-	}
 	c.note(p.node.index, false, fmt.Sprintf("work begins, epoch %d", epoch))
 	if c.w.plan.Nodes[0].Elector == p.node.Elector {
 		c.latest = j.number

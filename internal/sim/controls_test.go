@@ -74,6 +74,7 @@ func TestControlGuardRemoved(t *testing.T) {
 
 // TestControlsAreQuietWithoutTheirBreach: what the controls find is the breach.
 func TestControlsAreQuietWithoutTheirBreach(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(20) {
 		p := sim.Draw(seed, sim.Hotseat)
 		holes(&p)

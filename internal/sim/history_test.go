@@ -81,6 +81,7 @@ func judge(r *sim.Result) {
 // TestHistoriesOverlap: there is something to search. A history of calls one
 // after the other would be explained by its own order.
 func TestHistoriesOverlap(t *testing.T) {
+	t.Parallel()
 	overlaps, unknown, refused, waited, timeouts := 0, 0, 0, 0, 0
 	for seed := range uint64(historySeeds) {
 		p := sim.Draw(seed, sim.Hotseat)

@@ -177,6 +177,14 @@ func (w *world) reply(m *message, a answer, what string) {
 		default:
 			if a.err == nil {
 				w.check.acknowledged(m)
+				switch o := a.object.(type) {
+				case *coordv1.Lease:
+					w.check.show(m.from, o)
+				case *coordv1.LeaseList:
+					for i := range o.Items {
+						w.check.show(m.from, &o.Items[i])
+					}
+				}
 			}
 			m.answers <- a
 		}

@@ -40,9 +40,9 @@ type process struct {
 	outbox  sync.WaitGroup
 
 	// Under the world's mutex, set by the driver:
-	acknowledged time.Time // when its last acknowledged write was sent
-	sighted      time.Time // when it first learned what is on the Lease
-	era          int       // in which it last acquired
+	acknowledged time.Time       // when its last acknowledged write was sent
+	shown        map[string]bool // terms it has been shown on the Lease
+	era          int             // in which it last acquired
 }
 
 // start starts a process on a node, under the node's name or a new one.
@@ -51,7 +51,7 @@ func (w *world) start(n *node, renamed bool) {
 		return
 	}
 	n.started++
-	p := &process{world: w, node: n, number: n.started, name: name(n.index), killed: make(chan struct{})}
+	p := &process{world: w, node: n, number: n.started, name: name(n.index), killed: make(chan struct{}), shown: map[string]bool{}}
 	if renamed {
 		p.name = fmt.Sprintf("%s-%d", p.name, p.number)
 	}

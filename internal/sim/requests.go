@@ -1,18 +1,28 @@
 package sim
 
-import "time"
+import (
+	coordv1 "k8s.io/api/coordination/v1"
+
+	"github.com/hotseat-go/hotseat/lease"
+)
 
 // acknowledged takes in that a process learned of its write's success.
 func (c *checker) acknowledged(m *message) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
-	if m.from.sighted.IsZero() && m.verb == "list" {
-		m.from.sighted = time.Now()
-	}
 	if m.verb == "create" || m.verb == "update" {
 		if m.lease.Spec.HolderIdentity != nil && *m.lease.Spec.HolderIdentity != "" {
 			m.from.acknowledged = m.sent
 		}
+	}
+}
+
+// show takes in that a process is shown the Lease.
+func (c *checker) show(p *process, l *coordv1.Lease) {
+	if term := l.Annotations[lease.AnnotationTerm]; !p.shown[term] {
+		c.w.mu.Lock()
+		defer c.w.mu.Unlock()
+		p.shown[term] = true
 	}
 }
 

@@ -49,28 +49,27 @@ func (c *checker) checkPair(a, b *job, now time.Time) {
 // comparable reports whether two jobs, the earlier one first, must not overlap.
 // Another elector among ours is outside the assumptions.
 //
-// So is, and this is a limit of the protocol, a process that knows the Lease only
-// since it was restored from a backup in which nobody held it: nothing it can
-// read tells it of one who held it before the restore, and whose term is over a
-// lease later at the latest.
+// So is, and this is a limit of the protocol, a term that a restore from a backup
+// in which nobody held the Lease wiped out, for a process that had not been shown
+// it: nothing that it can read tells it of that term, which is over a lease later
+// at the latest.
 func (c *checker) comparable(a, b *job, now time.Time) bool {
 	if c.w.plan.Nodes[0].Elector == Hotseat && (a.process.node.Elector != Hotseat || b.process.node.Elector != Hotseat) {
 		return false
 	}
-	misled := !b.misled.IsZero() && a.began.Before(b.misled) && now.Sub(b.misled) < c.w.plan.Timing.LeaseDuration
-	return !misled
+	wiped := !c.freed.IsZero() && a.began.Before(c.freed) && now.Sub(c.freed) < c.w.plan.Timing.LeaseDuration
+	return !wiped || b.process.shown[a.token().Term]
 }
 
 // checkLiveness: after the last fault somebody is active within a lease.
 func (c *checker) checkLiveness(now time.Time) {
-	plan := c.w.plan
-	since := c.w.began.Add(plan.settled())
+	since := c.settled
 	if c.lastActive.After(since) {
 		since = c.lastActive
 	}
-	if limit := plan.patience(); !c.late && !c.w.closing && now.Sub(since) > limit {
+	if !c.late && !c.w.closing && now.Sub(since) > c.patience {
 		c.late = true
-		c.violate("always one again", "nobody is active %v after %v, the bound is %v", now.Sub(since), since.Sub(c.w.began), limit)
+		c.violate("always one again", "nobody is active %v after %v, the bound is %v", now.Sub(since), since.Sub(c.w.began), c.patience)
 	}
 }
 

@@ -32,7 +32,7 @@ func newScene(t *testing.T) *scene {
 	for i, p := range []**process{&s.a, &s.b} {
 		n := &node{index: i}
 		w.nodes = append(w.nodes, n)
-		*p = &process{world: w, node: n, number: 1, name: name(i), killed: make(chan struct{}), acknowledged: time.Now()}
+		*p = &process{world: w, node: n, number: 1, name: name(i), shown: map[string]bool{}, killed: make(chan struct{}), acknowledged: time.Now()}
 		(*p).elector, err = singleton.New(client{}, singleton.Config{Name: leaseName, Namespace: namespace, Identity: name(i)})
 		require.NoError(t, err)
 	}
@@ -118,21 +118,28 @@ func TestEachRuleFires(t *testing.T) {
 			s.work(s.a, 2)
 			s.tick(second)
 		}},
-		"misled by a restore": {"", func(s *scene) {
+		"wiped out by a restore, but shown before": {"one at a time", func(s *scene) {
 			_, lose, _ := s.work(s.a, 1)
 			s.tick(second)
+			s.b.shown[s.a.name] = true
 			s.rewind(true, true)
 			lose()
-			s.b.sighted = time.Now()
 			s.work(s.b, 2)
 			s.tick(second)
 		}},
-		"misled for longer than a lease": {"one at a time", func(s *scene) {
+		"wiped out by a restore": {"", func(s *scene) {
 			_, lose, _ := s.work(s.a, 1)
 			s.tick(second)
 			s.rewind(true, true)
 			lose()
-			s.b.sighted = time.Now()
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
+		"wiped out for longer than a lease": {"one at a time", func(s *scene) {
+			_, lose, _ := s.work(s.a, 1)
+			s.tick(second)
+			s.rewind(true, true)
+			lose()
 			s.tick(14500 * time.Millisecond)
 			s.b.acknowledged = time.Now()
 			s.work(s.b, 2)
@@ -143,7 +150,6 @@ func TestEachRuleFires(t *testing.T) {
 			s.tick(second)
 			s.rewind(true, false)
 			lose()
-			s.b.sighted = time.Now()
 			s.work(s.b, 2)
 			s.tick(second)
 		}},

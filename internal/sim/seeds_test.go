@@ -14,6 +14,7 @@ import (
 // TestSeeds plays schedules nobody has seen: SIM_SEEDS of them from SIM_FROM on,
 // which is drawn anew each time.
 func TestSeeds(t *testing.T) {
+	t.Parallel()
 	seeds := number(t, "SIM_SEEDS", fewSeeds)
 	from := number(t, "SIM_FROM", rand.Uint64N(1<<40))
 	t.Logf("seeds %d to %d: SIM_FROM=%d SIM_SEEDS=%d", from, from+seeds-1, from, seeds)

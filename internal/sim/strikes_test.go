@@ -12,6 +12,7 @@ import (
 // the effect, such as a stale event handed over, or work that outlived its
 // context.
 func TestFaultsStrike(t *testing.T) {
+	t.Parallel()
 	struck, peers, skewed, fast := map[sim.Kind]int{}, 0, 0, 0
 	for seed := range uint64(strikeSeeds) {
 		r := play(t, sim.Draw(seed, sim.Hotseat), false)

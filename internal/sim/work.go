@@ -25,7 +25,6 @@ type job struct {
 	stuck    bool // after its context had ended: it cannot return
 	overran  bool // a fault made it outstay its budget
 	killed   bool
-	misled   time.Time // a restore before its process knew the Lease: it cannot know who held it
 	// Reported already:
 	overdue, double, overlapped bool
 }
