@@ -19,11 +19,14 @@
 //   - A node's clock of another rate is its durations scaled, and the whole
 //     seconds on the Lease translated at its wire; a wall clock that is off is a
 //     translation of the times on the Lease (conn.go).
+//
 //   - A frozen node sends, hears and works nothing until it thaws; timers go on,
 //     since a bubble has one clock. Its work writes once more after the thaw,
 //     not knowing of the time that passed.
+//
 //   - A crashed process goes on in the bubble, cut off: it reaches nothing, and
 //     is not counted.
+//
 //   - Most runs use a memory server (store.go, held against singletontest by a
 //     test); one in fifty goes through client-go's REST client to singletontest.
 //

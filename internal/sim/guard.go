@@ -38,29 +38,23 @@ type lowering struct{ *fencing.Memory }
 
 // Advance is part of [fencing.Guard].
 func (l *lowering) Advance(ctx context.Context, t fencing.Token) error {
-	err := l.Memory.Advance(ctx, t)
-	if err == nil {
+	if l.Memory.Advance(ctx, t) == nil {
 		return nil
 	}
-	return l.replace(func() error { return l.Memory.Advance(ctx, t) })
-}
-
-// Enter is part of [resource].
-func (l *lowering) Enter(ctx context.Context, t fencing.Token) (entered context.Context, leave func(), err error) {
-	if entered, leave, err = l.Memory.Enter(ctx, t); err == nil {
-		return entered, leave, nil
-	}
-	err = l.replace(func() error { entered, leave, err = l.Memory.Enter(ctx, t); return err })
-	return entered, leave, err
-}
-
-func (l *lowering) replace(again func() error) error {
 	fresh, err := fencing.NewMemory(fencing.MemoryConfig{})
 	if err != nil {
 		return err
 	}
 	l.Memory = fresh
-	return again()
+	return l.Memory.Advance(ctx, t)
+}
+
+// Enter is part of [resource].
+func (l *lowering) Enter(ctx context.Context, t fencing.Token) (context.Context, func(), error) {
+	if err := l.Advance(ctx, t); err != nil {
+		return nil, nil, err
+	}
+	return l.Memory.Enter(ctx, t)
 }
 
 const forgets = 2 * time.Second
