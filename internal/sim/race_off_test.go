@@ -6,4 +6,7 @@ package sim_test
 const (
 	fewSeeds                = 300
 	replaySeeds, replayRuns = 20, 10
+	historySeeds            = 60
+	strikeSeeds             = 250
+	strikesMissing          = 0
 )

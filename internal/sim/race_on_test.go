@@ -6,4 +6,7 @@ package sim_test
 const (
 	fewSeeds                = 40
 	replaySeeds, replayRuns = 4, 2
+	historySeeds            = 20
+	strikeSeeds             = 10
+	strikesMissing          = 20
 )
