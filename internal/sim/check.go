@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -74,7 +75,7 @@ func (c *checker) begin(j *job) {
 		j.killed = true
 		return
 	}
-	j.number = len(c.jobs) + 1
+	j.number, j.shown = len(c.jobs)+1, maps.Clone(p.shown)
 	c.jobs, c.live = append(c.jobs, j), append(c.live, j)
 	context.AfterFunc(j.ctx, func() { c.contextEnded(j) })
 	c.w.rouse()

@@ -58,7 +58,7 @@ func (c *checker) comparable(a, b *job, now time.Time) bool {
 		return false
 	}
 	wiped := !c.freed.IsZero() && a.began.Before(c.freed) && now.Sub(c.freed) < c.w.plan.Timing.LeaseDuration
-	return !wiped || b.process.shown[a.token().Term]
+	return !wiped || b.shown[a.token().Term]
 }
 
 // checkLiveness: after the last fault somebody is active within a lease.

@@ -127,6 +127,15 @@ func TestEachRuleFires(t *testing.T) {
 			s.work(s.b, 2)
 			s.tick(second)
 		}},
+		"wiped out by a restore, and shown too late": {"", func(s *scene) { // by a stale event
+			_, lose, _ := s.work(s.a, 1)
+			s.tick(second)
+			s.rewind(true, true)
+			lose()
+			s.work(s.b, 2)
+			s.b.shown[s.a.name] = true
+			s.tick(second)
+		}},
 		"wiped out by a restore": {"", func(s *scene) {
 			_, lose, _ := s.work(s.a, 1)
 			s.tick(second)

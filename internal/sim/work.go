@@ -19,7 +19,8 @@ type job struct {
 
 	// The checker's, under the world's mutex.
 	number   int
-	ended    time.Time // when its context did
+	shown    map[string]bool // terms its process had been shown when it began
+	ended    time.Time       // when its context did
 	returned time.Time
 	frozen   bool // at least once
 	stuck    bool // after its context had ended: it cannot return
