@@ -22,3 +22,8 @@ const (
 	fileWatchdog = "singleton/watchdog.go"
 	fileWork     = "singleton/work.go"
 )
+
+const (
+	pkgLease     = "./lease"
+	pkgSingleton = "./singleton"
+)
