@@ -41,6 +41,20 @@ func TestWaitCountsFromTheAnswer(t *testing.T) {
 	})
 }
 
+// The times on a Lease are another machine's.
+func TestWaitDoesNotCountByWallClocks(t *testing.T) {
+	for _, skew := range []time.Duration{-time.Hour, time.Hour} {
+		inBed(t, singletontest.Options{}, func(b *bed) {
+			b.ship()
+			b.acquire(b.a)
+			b.edit(func(l *coordv1.Lease) { l.Spec.RenewTime.Time = time.Now().Add(skew) })
+			o := b.list(b.b)
+			v := lease.View{}.Observe(o, 15*time.Second)
+			require.Equal(b, 15*time.Second, v.FreeAt().Sub(o.At), "renewed %v from now", skew)
+		})
+	}
+}
+
 // Without a UID in it, the update of a Lease that is gone would create it.
 func TestRenewalOfADeletedLeaseCreatesNothing(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
