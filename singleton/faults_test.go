@@ -240,7 +240,9 @@ func TestSilentWatchOfTheActiveIsReplaced(t *testing.T) {
 		s.Link("a").Heal()
 		time.Sleep(10 * time.Second)
 		undisturbed(t, s)
-		time.Sleep(300 * time.Millisecond)
+		renewed := func() time.Time { return lease.NewRecord(s.Lease(scenario.Namespace, scenario.Lease)).RenewTime() }
+		last := renewed()
+		require.True(t, s.Until(3*time.Second, func() bool { return !renewed().Equal(last) })) // the next would tell it too
 		taken := time.Now()
 		scenario.SetHolder(s, "x")
 		require.True(t, s.Until(bound+bound, func() bool { return !s.Terms()[0].Ended.IsZero() }))

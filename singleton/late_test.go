@@ -3,6 +3,7 @@ package singleton_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
@@ -21,6 +22,17 @@ func TestTermExtendsFromSending(t *testing.T) {
 		l.run(e, idle)
 		sleep(4 * second) // renewed at 2 s, answered now
 		require.Equal(l, 8*second, e.Status().ValidFor)
+	})
+}
+
+// Only acknowledged writes prove that the term was ours at a time.
+func TestEventsExtendNothing(t *testing.T) {
+	inLab(t, func(l lab) {
+		e := l.elector("a")
+		l.run(e, idle)
+		sleep(second)
+		l.edit(func(x *coordv1.Lease) { x.Labels = map[string]string{"team": "a"} })
+		require.Equal(l, 9*second, e.Status().ValidFor)
 	})
 }
 
@@ -84,5 +96,59 @@ func TestHangingFenceGivesTheLeaseUp(t *testing.T) {
 		sleep(11 * second) // RenewDeadline and a little
 		require.Equal(l, singleton.StateActive, b.Status().State)
 		require.EqualValues(l, 1, metric(l, a, "hotseat_terms_total", "reason", "refused"))
+	})
+}
+
+// Work that drains for longer than its term would have been valid has no right
+// to the Lease any more that was deleted under it: others may have begun.
+func TestDeletedLeaseIsNotTakenTooLate(t *testing.T) {
+	inLab(t, func(l lab) {
+		a := l.elector("a")
+		l.run(a, func(ctx context.Context, _ *singleton.Term) error {
+			<-ctx.Done()
+			time.Sleep(12 * second) // RenewDeadline is 10 s
+			return context.Cause(ctx)
+		})
+		l.DeleteLease("shop", "invoicer")
+		sleep(14 * second)
+		require.Equal(l, singleton.StateStandby, a.Status().State)
+		require.Empty(l, l.record().Holder())
+		sleep(20 * second)
+		require.Equal(l, singleton.StateActive, a.Status().State, "like anybody, a lease after")
+	})
+}
+
+// A List that was made to act on is old when the replica may act at last.
+func TestEligibleLooksAgain(t *testing.T) {
+	inLab(t, func(l lab) {
+		l.edit(takenByX)
+		a := l.elector("a")
+		l.run(a, idle)
+		remove := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"list"}, DelayAfter: second})
+		sleep(15500 * time.Millisecond) // it confirms that x has not renewed
+		a.SetEligible(false)
+		sleep(20 * second)
+		remove()
+		l.ForgetRequests()
+		require.Equal(l, singleton.StateStandby, a.Status().State)
+		a.SetEligible(true)
+		sleep(second)
+		require.Equal(l, singleton.StateActive, a.Status().State)
+		require.Equal(l, 1, l.CountRequests("a", "list"))
+	})
+}
+
+// One whose writes arrive but are never answered lets others go first, also
+// slower ones.
+func TestUnheardReplicaLetsOthersGoFirst(t *testing.T) {
+	inLab(t, func(l lab) {
+		l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, LoseAnswer: true})
+		a, b := l.elector("a"), l.elector("b")
+		l.run(a, idle)
+		require.Equal(l, a.Identity(), l.record().Holder())
+		l.Link("b").Inject(singletontest.Fault{DelayBefore: 20 * time.Millisecond})
+		l.run(b, idle)
+		sleep(20 * second)
+		require.Equal(l, singleton.StateActive, b.Status().State)
 	})
 }

@@ -31,7 +31,7 @@ func ofOthers() []mutant {
 			why: "cut off, work never ends",
 		},
 		{
-			name: "event-extends", file: fileKeeper, pkg: pkgSingleton, run: "TestLastRenewalAnsweredLate",
+			name: "event-extends", file: fileKeeper, pkg: pkgSingleton, run: "TestEventsExtendNothing",
 			old: "k.claim = k.claim.Rebase(o.Record)\n",
 			new: "k.claim = k.claim.Rebase(o.Record)\n\tk.claim.Sent = o.At\n\tk.term.extend(k.claim)\n",
 			why: "a slow event keeps work alive beside its successor",

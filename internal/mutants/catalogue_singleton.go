@@ -126,7 +126,7 @@ func ofLoop() []mutant {
 			why: "work goes on until the next renewal",
 		},
 		{
-			name: "stale-event-ends-the-term", file: fileKeeper, pkg: pkgSingleton, run: "TestFaultyRequests|TestWatchesEnding|TestSlow|TestPartition",
+			name: "stale-event-ends-the-term", file: fileKeeper, pkg: pkgSingleton, run: "TestEventFromBeforeTheTerm",
 			old: "if !lease.Newer(o.ResourceVersion, k.claim.Record.ResourceVersion()) {", new: "if o.ResourceVersion == k.claim.Record.ResourceVersion() {",
 			why: "an event from before the term is taken for its loss",
 		},
@@ -157,7 +157,7 @@ func ofStandby() []mutant {
 			why: "it acquires below the floor it was told to ask for",
 		},
 		{
-			name: "own-deletion-for-ever", file: fileStandby, pkg: pkgSingleton, run: "TestLeaseDeleted|TestVanished",
+			name: "own-deletion-for-ever", file: fileStandby, pkg: pkgSingleton, run: "TestDeletedLeaseIsNotTakenTooLate",
 			old: "case !r.vanished.ValidUntil(r.config.timing()).After(now), // too late\n", new: "case r.vanished == nil,\n",
 			why: "the right to create the deleted Lease at once outlives the term",
 		},
@@ -167,12 +167,12 @@ func ofStandby() []mutant {
 			why: "a deletion costs a lease although the holder is at hand",
 		},
 		{
-			name: "eligible-on-an-old-look", file: fileStandby, pkg: pkgSingleton, run: "TestIneligible|TestEligible",
+			name: "eligible-on-an-old-look", file: fileStandby, pkg: pkgSingleton, run: "TestEligibleLooksAgain",
 			old: "case <-r.eligible:\n\t\tr.fresh = false\n", new: "case <-r.eligible:\n",
 			why: "it acquires on a List of hours ago",
 		},
 		{
-			name: "unheard-goes-on", file: fileStandby, pkg: pkgSingleton, run: "TestFaultyRequests",
+			name: "unheard-goes-on", file: fileStandby, pkg: pkgSingleton, run: "TestUnheardReplicaLetsOthersGoFirst",
 			old: "r.courteous = true\n\t\tr.outage.failed(err)", new: "r.outage.failed(err)",
 			why: "one that hears no answers keeps the Lease from everybody",
 		},
