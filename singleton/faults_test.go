@@ -236,6 +236,7 @@ func TestSilentWatchOfTheActiveIsReplaced(t *testing.T) {
 	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
 		trio(t, s)
 		s.Link("a").BlackHole()
+		scenario.Edit(s, func(l *coordv1.Lease) { l.Labels = map[string]string{"lost": "event"} }) // or it would not go silent
 		time.Sleep(5 * time.Second)
 		s.Link("a").Heal()
 		time.Sleep(10 * time.Second)

@@ -4,7 +4,7 @@ package main
 func ofTime() []mutant {
 	return []mutant{
 		{
-			name: "renewal-counts-from-answer", file: fileLock, pkg: pkgLease, run: "TestRenewalCountsFromSending",
+			name: "renewal-counts-from-answer", file: fileLock, pkg: pkgLease, run: "TestRenewalCountsFromSending", seeds: 180,
 			old: "\t\tsent := l.Clock.Now()\n\t\tstored, err := l.write(ctx, l.renewed(c))\n\t\tif err != nil {\n\t\t\treturn err\n\t\t}\n",
 			new: "\t\tstored, err := l.write(ctx, l.renewed(c))\n\t\tif err != nil {\n\t\t\treturn err\n\t\t}\n\t\tsent := l.Clock.Now()\n",
 			why: "a late answer keeps work alive beside its successor",
@@ -26,7 +26,7 @@ func ofTime() []mutant {
 			why: "a claim that is valid for no time at all",
 		},
 		{
-			name: "adopt-without-renewing", file: fileLock, pkg: pkgLease, run: "TestAcquireWhoseAnswerIsLost",
+			name: "adopt-without-renewing", file: fileLock, pkg: pkgLease, run: "TestAcquireWhoseAnswerIsLost", seeds: 480,
 			old: "claim, err = l.Renew(ctx, claim.Rebase(o.Record))",
 			new: "claim = claim.Rebase(o.Record)\n\tclaim.Sent = o.At",
 			why: "a List counts as an acknowledgement; the write may be a lease old",
@@ -38,7 +38,7 @@ func ofTime() []mutant {
 			why: "an earlier term's record is adopted under a token that was never written",
 		},
 		{
-			name: "requests-without-deadline", file: fileLock, pkg: pkgLease, run: "TestEveryRequestHasADeadline",
+			name: "requests-without-deadline", file: fileLock, pkg: pkgLease, run: "TestEveryRequestHasADeadline", seeds: 20,
 			old: "func (l *Lock) write(ctx context.Context, next *coordv1.Lease) (Record, error) {\n\tctx, cancel := context.WithTimeout(ctx, l.Timing.RequestTimeout())",
 			new: "func (l *Lock) write(ctx context.Context, next *coordv1.Lease) (Record, error) {\n\tctx, cancel := context.WithCancel(ctx)",
 			why: "one lost packet costs the term",
@@ -60,7 +60,7 @@ func ofWrites() []mutant {
 			why: "a renewal of a deleted Lease creates it",
 		},
 		{
-			name: "update-without-version", file: fileLock, pkg: pkgLease, run: "TestAcquireLosesTheRace",
+			name: "update-without-version", file: fileLock, pkg: pkgLease, run: "TestAcquireLosesTheRace", seeds: 20,
 			old: "stored, err := do()", new: "next.ResourceVersion = \"\"\n\tstored, err := do()",
 			why: "no compare-and-swap: the last writer wins",
 		},
@@ -71,7 +71,7 @@ func ofWrites() []mutant {
 			why: "client-go's: it clears the successor's record",
 		},
 		{
-			name: "reread-without-standing", file: fileLock, pkg: pkgLease, run: "TestLostTermWritesNothing",
+			name: "reread-without-standing", file: fileLock, pkg: pkgLease, run: "TestLostTermWritesNothing", seeds: 20,
 			old: "return c.Rebase(o.Record), c.Standing(o.Record)", new: "return c.Rebase(o.Record), nil",
 			why: "after a conflict it writes over whoever is there",
 		},
@@ -143,7 +143,7 @@ func ofStanding() []mutant {
 			why: "a higher epoch written by hand does not end the term",
 		},
 		{
-			name: "released-without-mark-believed", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves",
+			name: "released-without-mark-believed", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 20,
 			old: "r.lease.Spec.RenewTime != nil &&\n\t\tr.annotation(AnnotationReleased) == releaseMark(r.RenewTime())", new: "r.lease.Spec.RenewTime != nil",
 			why: "a holder cleared by hand is taken over at once, at work or not",
 		},
@@ -153,7 +153,7 @@ func ofStanding() []mutant {
 			why: "a foreign holder passes for the term before it",
 		},
 		{
-			name: "renewals-not-seen", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves",
+			name: "renewals-not-seen", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 20,
 			old: " && r.RenewTime().Equal(o.RenewTime())", new: "",
 			why: "a renewing holder is robbed after one lease",
 		},
@@ -164,7 +164,7 @@ func ofStanding() []mutant {
 func ofEpoch() []mutant {
 	return []mutant{
 		{
-			name: "epoch-without-plus-one", file: fileEpoch, pkg: pkgLease, run: "TestNextEpoch",
+			name: "epoch-without-plus-one", file: fileEpoch, pkg: pkgLease, run: "TestNextEpoch", seeds: 50,
 			old: "return max(base+1, version), SourceStore, nil", new: "return max(base, version), SourceStore, nil",
 			why: "two terms share a number",
 		},
@@ -225,7 +225,7 @@ func ofView() []mutant {
 			why: "a List that overtook an event shows the past",
 		},
 		{
-			name: "unheld-is-free", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
+			name: "unheld-is-free", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 20,
 			old: "case r.Released(), r.untouched() && !v.known:", new: "case r.Exists() && r.Holder() == \"\":",
 			why: "a holder cleared by hand may be at work",
 		},
@@ -265,12 +265,12 @@ func ofView() []mutant {
 			why: "a slip of the pen keeps everybody waiting for a day",
 		},
 		{
-			name: "vacant-is-free", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves",
+			name: "vacant-is-free", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 300,
 			old: "return r.unwritten() && r.annotation(AnnotationVacant) == \"\"", new: "return r.unwritten()",
 			why: "a new process takes the Lease of a holder whose Lease was deleted",
 		},
 		{
-			name: "vacant-without-mark", file: fileWrite, pkg: pkgLease, run: "TestCreateIsVacant",
+			name: "vacant-without-mark", file: fileWrite, pkg: pkgLease, run: "TestCreateIsVacant", seeds: 300,
 			old: "Annotations: map[string]string{AnnotationVacant: \"created by \" + l.Identity},", new: "Annotations: map[string]string{},",
 			why: "the same: it passes for a first install",
 		},
