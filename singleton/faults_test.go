@@ -279,11 +279,14 @@ func TestSilentWatchOfTheActiveIsReplaced(t *testing.T) {
 	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
 		trio(t, s)
 		s.Link("a").BlackHole()
+		scenario.Edit(s, func(l *coordv1.Lease) { l.Labels = map[string]string{"lost": "event"} }) // or it would not go silent
 		time.Sleep(5 * time.Second)
 		s.Link("a").Heal()
 		time.Sleep(10 * time.Second)
 		undisturbed(t, s)
-		time.Sleep(300 * time.Millisecond)
+		renewed := func() time.Time { return lease.NewRecord(s.Lease(scenario.Namespace, scenario.Lease)).RenewTime() }
+		last := renewed()
+		require.True(t, s.Until(3*time.Second, func() bool { return !renewed().Equal(last) })) // the next would tell it too
 		taken := time.Now()
 		scenario.SetHolder(s, "x")
 		require.True(t, s.Until(bound+bound, func() bool { return !s.Terms()[0].Ended.IsZero() }))
