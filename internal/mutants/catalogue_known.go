@@ -43,8 +43,8 @@ func ofOthers() []mutant {
 		},
 		{
 			name: "own-name-is-free", file: fileStandby, pkg: pkgSingleton, run: "TestOwnIdentityIsWaitedOut", seeds: 20,
-			old: "d = r.reseat(d, now)\n",
-			new: "d = r.reseat(d, now)\n\tif r.view.Record().Holder() == r.config.Identity {\n\t\td.Action = lease.Acquire\n\t}\n",
+			old: "d = r.listen(r.reseat(d, now), now)\n",
+			new: "d = r.listen(r.reseat(d, now), now)\n\tif r.view.Record().Holder() == r.config.Identity {\n\t\td.Action = lease.Acquire\n\t}\n",
 			why: "a restored Lease that names us says nothing about who works",
 		},
 		{

@@ -33,9 +33,15 @@ func ofTime() []mutant {
 		},
 		{
 			name: "adopt-without-term", file: fileLock, pkg: pkgLease, run: "TestEarlierTermIsNotAdopted",
-			old: "if o.Record.Holder() != l.Identity || o.Record.Term() != claim.Token.Term {",
+			old: "if claim.Standing(o.Record) != nil {",
 			new: "if o.Record.Holder() != l.Identity {",
 			why: "an earlier term's record is adopted under a token that was never written",
+		},
+		{
+			name: "adopt-over-a-fence", file: fileLock, pkg: pkgLease, run: "TestFencedAcquireIsNotAdopted",
+			old: "if claim.Standing(o.Record) != nil {",
+			new: "if o.Record.Holder() != l.Identity || o.Record.Term() != claim.Token.Term {",
+			why: "the operator's higher epoch is written over",
 		},
 		{
 			name: "requests-without-deadline", file: fileLock, pkg: pkgLease, run: "TestEveryRequestHasADeadline", seeds: 20,

@@ -187,6 +187,16 @@ func ofStandby() []mutant {
 			why: "a dead watch delays the next handover by a lease",
 		},
 		{
+			name: "silence-trusted", file: fileStandby, pkg: pkgSingleton, run: "TestSilentWatchIsNoticed",
+			old: "d.Action != lease.Wait || d.At.IsZero()", new: "d.Action != lease.Wait || r.silence > 0",
+			why: "a dead watch costs a second lease at failover",
+		},
+		{
+			name: "missing-lease-waits-long", file: fileStandby, pkg: pkgSingleton, run: "TestMissingLeaseIsCreatedSoon",
+			old: "if !r.view.Record().Exists() { // the wait", new: "if r.vanished != nil && !r.view.Known() { // the wait",
+			why: "the wait for a deleted Lease begins late",
+		},
+		{
 			name: "acquired-while-stopping", file: fileStandby, pkg: pkgSingleton, run: "TestRun|TestResign|TestShut|TestIneligible|TestAcquir",
 			old: "resigned || r.ineligible.Load() || r.ctx.Err() != nil { // meanwhile", new: "resigned { // meanwhile",
 			why: "a process that is gone holds the Lease",
