@@ -8,5 +8,4 @@ const (
 	replaySeeds, replayRuns = 20, 10
 	historySeeds            = 60
 	strikeSeeds             = 250
-	strikesMissing          = 0
 )

@@ -7,6 +7,5 @@ const (
 	fewSeeds                = 40
 	replaySeeds, replayRuns = 4, 2
 	historySeeds            = 20
-	strikeSeeds             = 10
-	strikesMissing          = 20
+	strikeSeeds             = 0
 )

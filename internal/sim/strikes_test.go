@@ -13,6 +13,9 @@ import (
 // context.
 func TestFaultsStrike(t *testing.T) {
 	t.Parallel()
+	if strikeSeeds == 0 {
+		t.Skip("takes more seeds than there is time for under the race detector")
+	}
 	struck, peers, skewed, fast := map[sim.Kind]int{}, 0, 0, 0
 	for seed := range uint64(strikeSeeds) {
 		r := play(t, sim.Draw(seed, sim.Hotseat), false)
@@ -39,7 +42,7 @@ func TestFaultsStrike(t *testing.T) {
 		}
 	}
 	t.Logf("%d client-go candidates, %d skewed wall clocks, %d fast ones", peers, skewed, fast)
-	require.LessOrEqual(t, len(missing), strikesMissing, "%v", missing)
+	require.Empty(t, missing)
 	require.Positive(t, peers)
 	require.Positive(t, skewed)
 	require.Positive(t, fast)
