@@ -116,7 +116,7 @@ func ofLoop() []mutant {
 			why: "a term that ends inside OnAcquire has no OnLose",
 		},
 		{
-			name: "loss-shrugged-off", file: fileKeeper, pkg: pkgSingleton, run: "TestRaiseNeverWithoutTheLease|TestHealingPartition",
+			name: "loss-shrugged-off", file: fileKeeper, pkg: pkgSingleton, run: "TestRenewalThatMeetsALoss",
 			old: "case isLost:\n", new: "case isLost && a.raise != nil && a.raise.mark < 0:\n",
 			why: "a renewal that meets another holder is tried again",
 		},
@@ -131,7 +131,7 @@ func ofLoop() []mutant {
 			why: "an event from before the term is taken for its loss",
 		},
 		{
-			name: "own-raise-taken-for-a-fence", file: fileKeeper, pkg: pkgSingleton, run: "TestRaise",
+			name: "own-raise-taken-for-a-fence", file: fileKeeper, pkg: pkgSingleton, run: "TestOwnRaiseSeen",
 			old: "if k.raising && lost.Loss == lease.LossFenced", new: "if !k.raising && lost.Loss == lease.LossFenced",
 			why: "a term ends over its own raise",
 		},
