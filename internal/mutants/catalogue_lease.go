@@ -149,7 +149,7 @@ func ofStanding() []mutant {
 			why: "a higher epoch written by hand does not end the term",
 		},
 		{
-			name: "released-without-mark-believed", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 20,
+			name: "released-without-mark-believed", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 110,
 			old: "r.lease.Spec.RenewTime != nil &&\n\t\tr.annotation(AnnotationReleased) == releaseMark(r.RenewTime())", new: "r.lease.Spec.RenewTime != nil",
 			why: "a holder cleared by hand is taken over at once, at work or not",
 		},
@@ -231,7 +231,7 @@ func ofView() []mutant {
 			why: "a List that overtook an event shows the past",
 		},
 		{
-			name: "unheld-is-free", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 20,
+			name: "unheld-is-free", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 70,
 			old: "case r.Released(), r.untouched() && !v.known:", new: "case r.Exists() && r.Holder() == \"\":",
 			why: "a holder cleared by hand may be at work",
 		},
@@ -271,12 +271,12 @@ func ofView() []mutant {
 			why: "a slip of the pen keeps everybody waiting for a day",
 		},
 		{
-			name: "vacant-is-free", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 300,
+			name: "vacant-is-free", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 1260,
 			old: "return r.unwritten() && r.annotation(AnnotationVacant) == \"\"", new: "return r.unwritten()",
 			why: "a new process takes the Lease of a holder whose Lease was deleted",
 		},
 		{
-			name: "vacant-without-mark", file: fileWrite, pkg: pkgLease, run: "TestCreateIsVacant", seeds: 300,
+			name: "vacant-without-mark", file: fileWrite, pkg: pkgLease, run: "TestCreateIsVacant", seeds: 1260,
 			old: "Annotations: map[string]string{AnnotationVacant: \"created by \" + l.Identity},", new: "Annotations: map[string]string{},",
 			why: "the same: it passes for a first install",
 		},
