@@ -45,7 +45,7 @@ func (o *observer) renew() {
 // run observes until ctx ends.
 func (o *observer) run(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {
-		began := time.Now()
+		began, reached := time.Now(), o.reached
 		o.reached = false
 		err := o.look(ctx)
 		if o.pointless(err) {
@@ -55,6 +55,8 @@ func (o *observer) run(ctx context.Context) {
 		if time.Since(began) > retryMost && (err == nil || o.reached) {
 			failures = 0 // it served for a while
 			o.watching.over()
+		} else if o.reached && !reached {
+			failures = 1 // the server is back: what failed before says nothing of the watch
 		} else {
 			failures++
 		}

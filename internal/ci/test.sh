@@ -14,4 +14,7 @@ while read -r module; do
   fi
   "$GO" test -race -count=1 -shuffle=on "${cover[@]}" ./... || failed=1
 done < <("$root/internal/ci/modules.sh")
+# The simulator again without the race detector, which it is several times slower under: seeds drawn anew, replay, faults.
+cd "$root"
+"$GO" test -count=1 -v -run '^(TestSeeds|TestASeedIsOneRun|TestFaultsStrike)$' ./internal/sim || failed=1
 exit "$failed"
