@@ -51,6 +51,15 @@ sim: ## 20000 simulated fault schedules, and client-go beside us in one table (S
 mutants: ## Deliberate bugs in lease and singleton: tests and simulator must catch each (MUTANTS= names, MUTANTS_BY=suite|sim|both).
 	internal/ci/mutants.sh
 
+.PHONY: e2e
+e2e: ## All fault runs on a real kube-apiserver and etcd, with real processes (HOTSEAT_KUBERNETES= minor, KUBECONFIG=).
+	$(GO) run ./internal/controlplane/cluster -build
+	cd internal/e2e && $(GO) test -count=1 -v -timeout 60m ./...
+
+.PHONY: cluster
+cluster: ## A real API server and etcd on loopback, until Ctrl-C.
+	$(GO) run ./internal/controlplane/cluster
+
 .PHONY: model
 model: ## The exhaustive model of the protocol: every state within its bounds.
 	$(GO) run ./internal/model
