@@ -17,7 +17,7 @@ export GO GOLANGCI FUZZTIME COVER_MIN
 
 .PHONY: help
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
 check: $(GOLANGCI) ## Format, vet, lint and go.mod tidiness, in every module.
