@@ -22,3 +22,12 @@ func TestReadmeShowsTheCompiledExample(t *testing.T) {
 	require.True(t, ok)
 	require.Contains(t, string(readme), "```go\n"+example+"```\n")
 }
+
+// So are its manifests, which the tests on a real API server apply.
+func TestReadmeShowsTheManifests(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	manifests, err := os.ReadFile("deploy/invoicer.yaml")
+	require.NoError(t, err)
+	require.Contains(t, string(readme), "```yaml\n"+string(manifests)+"```\n")
+}

@@ -1,0 +1,215 @@
+//go:build unix
+
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// Options of a [Cluster]. The zero value is an API server and etcd of the newest
+// minor.
+type Options struct {
+	// Minor is the Kubernetes version: Newest, Oldest, or empty for what
+	// EnvKubernetes says, else Newest.
+	Minor string
+	// Controllers adds the controller manager and the scheduler.
+	Controllers bool
+	// Audit has every request logged; see [Cluster.Requests].
+	Audit bool
+	// APIServer are further flags of the API server.
+	APIServer []string
+	// Progress is told how far a build is; nil: nobody.
+	Progress io.Writer
+}
+
+// readyWithin bounds a start, on a slow and busy machine.
+const readyWithin = 3 * time.Minute
+
+// Cluster is a control plane of its own, on loopback. Methods that break or
+// restart parts are not safe for concurrent use.
+type Cluster struct {
+	Version string // of Kubernetes
+	API     *Process
+	Etcd    *Process
+
+	options    Options
+	binaries   Binaries
+	dir        string
+	pki        *pki
+	apiPort    string
+	clientPort string
+	peerPort   string
+	others     []*Process
+	config     *rest.Config // of a client that may do everything
+	admin      *kubernetes.Clientset
+}
+
+// Existing is the cluster of a kubeconfig file, whose user may do everything.
+// API and Etcd are nil: it is not ours to break.
+func Existing(kubeconfig string) (*Cluster, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("controlplane: %w", err)
+	}
+	config.QPS = -1
+	c := &Cluster{config: config}
+	if c.admin, err = kubernetes.NewForConfig(config); err != nil {
+		return nil, err
+	}
+	version, err := c.admin.Discovery().ServerVersion()
+	if err != nil {
+		return nil, fmt.Errorf("controlplane: %s: %w", kubeconfig, err)
+	}
+	c.Version = version.GitVersion
+	c.dir, err = os.MkdirTemp("", "controlplane-")
+	return c, err
+}
+
+// Ours reports whether the parts can be broken.
+func (c *Cluster) Ours() bool { return c.API != nil }
+
+// Start builds what is missing, starts a control plane and returns when it is
+// ready. Close it.
+func Start(ctx context.Context, o Options) (c *Cluster, err error) {
+	if o.Minor == "" {
+		o.Minor = os.Getenv(EnvKubernetes)
+	}
+	if o.Progress == nil {
+		o.Progress = io.Discard
+	}
+	binaries, err := Build(ctx, o.Minor, o.Progress)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "controlplane-")
+	if err != nil {
+		return nil, err
+	}
+	c = &Cluster{Version: binaries.KubeVersion, options: o, binaries: binaries, dir: dir}
+	defer func() {
+		if err != nil {
+			c.Close()
+			c = nil
+		}
+	}()
+	ports, err := freePorts(3)
+	if err != nil {
+		return c, err
+	}
+	c.apiPort, c.clientPort, c.peerPort = ports[0], ports[1], ports[2]
+	if c.pki, err = newPKI(dir); err != nil {
+		return c, err
+	}
+	c.config = &rest.Config{
+		Host: "https://127.0.0.1:" + c.apiPort, BearerToken: adminToken, QPS: -1,
+		TLSClientConfig: rest.TLSClientConfig{CAData: c.pki.ca},
+	}
+	if c.admin, err = kubernetes.NewForConfig(c.config); err != nil {
+		return c, err
+	}
+	c.Etcd, c.API = c.etcd("data"), c.apiServer()
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	if err := c.StartEtcd(ctx); err != nil {
+		return c, err
+	}
+	if err := c.StartAPI(ctx); err != nil {
+		return c, err
+	}
+	if o.Controllers {
+		kubeconfig, err := c.Kubeconfig("admin", c.AdminConfig())
+		if err != nil {
+			return c, err
+		}
+		c.others = []*Process{c.controllerManager(kubeconfig), c.scheduler(kubeconfig)}
+		for _, p := range c.others {
+			if err := p.start(); err != nil {
+				return c, err
+			}
+		}
+	}
+	return c, nil
+}
+
+// Close ends every process and removes their files. It may be called twice.
+func (c *Cluster) Close() {
+	for _, p := range slices.Concat(c.others, []*Process{c.API, c.Etcd}) {
+		if p != nil {
+			p.Kill() // their data goes too
+		}
+	}
+	_ = os.RemoveAll(c.dir)
+}
+
+// Admin is a client that may do everything.
+func (c *Cluster) Admin() kubernetes.Interface { return c.admin }
+
+// AdminConfig is the configuration of such a client, without a rate limit.
+func (c *Cluster) AdminConfig() *rest.Config { return rest.CopyConfig(c.config) }
+
+// Address of the API server, for a proxy before it: host:port.
+func (c *Cluster) Address() string { return strings.TrimPrefix(c.config.Host, "https://") }
+
+// StartEtcd starts etcd after a kill.
+func (c *Cluster) StartEtcd(ctx context.Context) error {
+	if err := c.Etcd.start(); err != nil {
+		return err
+	}
+	return c.Etcd.await(ctx, func(ctx context.Context) error {
+		_, err := c.tool(ctx, "etcdctl", "--endpoints", c.etcdURL(), "--command-timeout=2s", "endpoint", "health")
+		return err
+	})
+}
+
+// StartAPI starts the API server after a kill.
+func (c *Cluster) StartAPI(ctx context.Context) error {
+	if err := c.API.start(); err != nil {
+		return err
+	}
+	return c.API.await(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		return c.admin.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+	})
+}
+
+// Snapshot is a backup of etcd.
+type Snapshot struct{ path string }
+
+// Snapshot takes a backup.
+func (c *Cluster) Snapshot(ctx context.Context) (Snapshot, error) {
+	s := Snapshot{filepath.Join(c.dir, fmt.Sprintf("snapshot-%d.db", time.Now().UnixNano()))}
+	_, err := c.tool(ctx, "etcdctl", "--endpoints", c.etcdURL(), "snapshot", "save", s.path)
+	return s, err
+}
+
+// Restore kills the API server and etcd, restores the backup, with the revision
+// bumped by that much if it is not 0, and starts both, as a disaster recovery
+// does.
+func (c *Cluster) Restore(ctx context.Context, s Snapshot, bump uint64) error {
+	c.API.Kill()
+	c.Etcd.Kill()
+	data := fmt.Sprintf("data-%d", time.Now().UnixNano())
+	args := []string{"etcdutl", "snapshot", "restore", s.path, "--data-dir", filepath.Join(c.dir, data)}
+	args = append(args, c.membership()...)
+	if bump > 0 {
+		args = append(args, "--bump-revision", fmt.Sprint(bump), "--mark-compacted")
+	}
+	if _, err := c.tool(ctx, args...); err != nil {
+		return err
+	}
+	c.Etcd = c.etcd(data)
+	return errors.Join(c.StartEtcd(ctx), c.StartAPI(ctx))
+}

@@ -1,0 +1,116 @@
+//go:build unix
+
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	coordv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+
+	"github.com/hotseat-go/hotseat/internal/controlplane"
+)
+
+// What the manifests name.
+const (
+	account   = "invoicer"
+	leaseName = "invoicer"
+)
+
+// shop is a namespace in which the README's manifests are applied.
+type shop struct {
+	*controlplane.Cluster
+	t         *testing.T
+	namespace string
+}
+
+// openShop applies the manifests with the shipped Role, changed if change is not
+// nil, in a new namespace.
+func openShop(t *testing.T, c *controlplane.Cluster, change func(*rbacv1.Role)) shop {
+	t.Helper()
+	s := shop{c, t, "shop-" + strings.ToLower(rand.Text()[:8])}
+	require.NoError(t, c.Namespace(t.Context(), s.namespace))
+	t.Cleanup(func() {
+		_ = c.Admin().CoreV1().Namespaces().Delete(context.Background(), s.namespace, metav1.DeleteOptions{})
+	})
+	text, err := os.ReadFile("../../examples/deploy/invoicer.yaml")
+	require.NoError(t, err)
+	documents := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
+	applied := 0
+	for {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		object, _, err := scheme.Codecs.UniversalDeserializer().Decode(document, nil, nil)
+		require.NoError(t, err, "%s", document)
+		if role, ok := object.(*rbacv1.Role); ok && change != nil {
+			change(role)
+		}
+		require.NoError(t, s.apply(object))
+		applied++
+	}
+	require.Equal(t, 5, applied)
+	return s
+}
+
+func (s shop) apply(object runtime.Object) error {
+	ctx, admin, o := s.t.Context(), s.Admin(), metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict}
+	var err error
+	switch x := object.(type) {
+	case *corev1.ServiceAccount:
+		_, err = admin.CoreV1().ServiceAccounts(s.namespace).Create(ctx, x, o)
+	case *coordv1.Lease:
+		_, err = admin.CoordinationV1().Leases(s.namespace).Create(ctx, x, o)
+	case *rbacv1.Role:
+		_, err = admin.RbacV1().Roles(s.namespace).Create(ctx, x, o)
+	case *rbacv1.RoleBinding:
+		_, err = admin.RbacV1().RoleBindings(s.namespace).Create(ctx, x, o)
+	case *appsv1.Deployment:
+		_, err = admin.AppsV1().Deployments(s.namespace).Create(ctx, x, o)
+	default:
+		s.t.Fatalf("the manifests hold a %T", object)
+	}
+	return err
+}
+
+// client is one of a Pod with the manifests' ServiceAccount.
+func (s shop) client() kubernetes.Interface {
+	client, err := kubernetes.NewForConfig(s.config())
+	require.NoError(s.t, err)
+	return client
+}
+
+func (s shop) config() *rest.Config {
+	config, err := s.Account(s.t.Context(), s.namespace, account)
+	require.NoError(s.t, err)
+	return config
+}
+
+// without takes verbs away from the shipped Role.
+func without(verbs ...string) func(*rbacv1.Role) {
+	return func(r *rbacv1.Role) {
+		for i := range r.Rules {
+			r.Rules[i].Verbs = slices.DeleteFunc(r.Rules[i].Verbs, func(v string) bool { return slices.Contains(verbs, v) })
+		}
+	}
+}
