@@ -4,7 +4,7 @@
 // processes. They need nothing but Go: what they run is built first, once.
 //
 //	go test ./...                        # on Kubernetes 1.37 of our own
-//	HOTSEAT_KUBERNETES=1.31 go test ./... # on the oldest
+//	HOTSEAT_KUBERNETES=1.33 go test ./... # on the oldest
 //	go test ./... -kubeconfig FILE       # on a cluster that is there ($KUBECONFIG too); what breaks parts is skipped
 package e2e
 
