@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"syscall"
@@ -40,6 +41,15 @@ type Spec struct {
 	// Peer makes it a candidate of client-go's elector, which gives no token:
 	// it writes nothing.
 	Peer bool
+}
+
+// Login makes the replica a client with that configuration, which has a
+// bearer token, but for its wire.
+func (s *Spec) Login(config *rest.Config) {
+	s.ServerName, s.CA, s.Token = config.ServerName, config.CAData, config.BearerToken
+	if u, err := url.Parse(config.Host); err == nil && s.ServerName == "" {
+		s.ServerName = u.Hostname()
+	}
 }
 
 const envReplica = "HOTSEAT_TRIAL_REPLICA"

@@ -25,7 +25,7 @@ func echo(t *testing.T) string {
 				return
 			}
 			go func() {
-				defer conn.Close()
+				defer func() { _ = conn.Close() }()
 				for lines := bufio.NewScanner(conn); lines.Scan(); {
 					fmt.Fprintln(conn, lines.Text())
 				}
