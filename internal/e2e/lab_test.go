@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 
 	"github.com/hotseat-go/hotseat/internal/controlplane"
@@ -141,7 +142,7 @@ func (l *lab) close() {
 		events, _ := l.journal.Since(0)
 		for _, e := range events {
 			if e.Kind != trial.Written {
-				l.t.Logf("%.3f %s %s %d %d %s", float64(e.At)/1e9, e.Kind, e.Replica, e.PID, e.Token.Epoch, e.Text)
+				l.t.Logf("%.3f %-8s %s pid %d token %d: %s", time.Duration(e.At).Seconds(), e.Kind, e.Replica, e.PID, e.Token.Epoch, e.Text)
 			}
 		}
 	}
@@ -187,14 +188,15 @@ func (l *lab) start(name string, change func(*trial.Spec)) {
 
 // follow notes what is seen of the Lease, while it can be seen.
 func (l *lab) follow() {
-	watch, err := l.Admin().CoordinationV1().Leases(l.namespace).Watch(l.t.Context(), onlyLease())
+	seen, err := l.Admin().CoordinationV1().Leases(l.namespace).Watch(l.t.Context(), onlyLease())
 	require.NoError(l.t, err)
 	l.done.Go(func() {
-		defer watch.Stop()
+		defer seen.Stop()
 		var last lease.Record
-		for event := range watch.ResultChan() {
+		for event := range seen.ResultChan() {
 			record, ok := recordOf(event.Object)
-			if !ok {
+			if !ok || event.Type == watch.Deleted {
+				last = lease.Record{}
 				continue
 			}
 			if token, held := last.Token(); held && record.Exists() && record.Holder() == "" {

@@ -34,7 +34,7 @@ type Limits struct {
 type Verdict struct {
 	Violations []string
 
-	Terms          int           // of hotseat and of others
+	Terms          int           // before the trial was over, of hotseat and of others
 	Records        int           // in the ledger
 	Overlap        time.Duration // of hotseat terms, but for those frozen when the next began
 	StaleAttempted int
@@ -88,13 +88,12 @@ func (a *auditor) violate(format string, args ...any) {
 // its process.
 func (a *auditor) findTerms() {
 	over := int64(math.MaxInt64)
-	before := 0
 	for _, e := range a.events {
 		switch e.Kind {
 		case Acquired:
 			a.terms = append(a.terms, term{token: e.Token, replica: e.Replica, pid: e.PID, start: e.At, end: math.MaxInt64})
 			if e.At < over {
-				before++
+				a.Terms++
 			}
 		case Ended, Exited:
 			for i := range a.terms {
@@ -111,12 +110,11 @@ func (a *auditor) findTerms() {
 			a.violate("work of %s under token %d never ended", t.replica, t.token.Epoch)
 		}
 	}
-	a.Terms = len(a.terms)
 	if a.Terms == 0 {
 		a.violate("no replica ever was active")
 	}
-	if want := a.limits.Terms; want > 0 && before != want {
-		a.violate("%d terms began, not %d", before, want)
+	if want := a.limits.Terms; want > 0 && a.Terms != want {
+		a.violate("%d terms began, not %d", a.Terms, want)
 	}
 }
 

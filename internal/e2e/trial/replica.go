@@ -154,6 +154,10 @@ func (r *replica) record(term *singleton.Term) {
 	case <-r.freeze:
 		r.report(Event{Kind: Frozen, Token: token, N: r.wrote})
 		_ = syscall.Kill(r.pid, syscall.SIGSTOP) // may always be sent to oneself
+		// The kernel may stop another thread first: give it time to stop this one.
+		for froze := Now(); Now()-froze < int64(time.Second); {
+			time.Sleep(10 * time.Millisecond)
+		}
 	default:
 	}
 	// Half of the stop budget leaves time to return within it.
