@@ -42,8 +42,9 @@ func serverFaults() []scenario {
 			from := l.begin("the freeze", nil)
 			require.NoError(l.t, l.API.Freeze())
 			l.rest(outage())
+			l.over()
 			require.NoError(l.t, l.API.Thaw())
-			l.back(from)
+			l.newTerm(from)
 		}},
 	}
 }

@@ -127,8 +127,7 @@ func wireFaults() []scenario {
 		}},
 		{name: "black hole after a renewal", play: func(l *lab) {
 			a := l.active()
-			<-l.renewed // an old one
-			<-l.renewed
+			l.renewal()
 			l.impair(a, "the black hole", a.wire.BlackHole)
 		}},
 		{name: fmt.Sprintf("everything %v late, both ways", late), limits: lately, play: func(l *lab) {

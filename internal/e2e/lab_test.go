@@ -253,6 +253,20 @@ func (l *lab) active() *candidate {
 	return l.replicas[last.Replica]
 }
 
+// renewal returns right after the next renewal that is seen.
+func (l *lab) renewal() {
+	l.t.Helper()
+	select {
+	case <-l.renewed: // an old one
+	default:
+	}
+	select {
+	case <-l.renewed:
+	case <-time.After(patience):
+		l.t.Fatalf("no renewal within %v", patience)
+	}
+}
+
 func (l *lab) newTerm(from int) trial.Event {
 	l.t.Helper()
 	return l.await(from, "a new term", func(e trial.Event) bool { return e.Kind == trial.Acquired })
