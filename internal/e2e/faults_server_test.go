@@ -58,7 +58,7 @@ func (l *lab) back(from int) {
 		defer cancel()
 		_, err := l.Admin().CoreV1().ConfigMaps(l.namespace).Create(ctx, probe, metav1.CreateOptions{})
 		return err == nil
-	}, patience, 20*time.Millisecond)
+	}, endurance, 20*time.Millisecond)
 	l.over()
 	l.newTerm(from)
 }
