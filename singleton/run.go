@@ -50,7 +50,7 @@ func newRun(ctx context.Context, e *Elector, work Work) *run {
 	return &run{
 		Elector: e, ctx: ctx, work: work, log: e.config.Logger,
 		observer: newObserver(e.lock, e.config.Logger),
-		hooks:    startHooks(),
+		hooks:    newHooks(),
 		outage:   outage{log: e.config.Logger, what: "standing by"},
 		view:     e.view, // of an earlier Run
 		silence:  silenceLeast*period + chance.N(ctx, period),
@@ -64,7 +64,7 @@ func (r *run) run() error {
 	err := r.loop()
 	r.Elector.view = r.view
 	r.setState(StateStopped, nil)
-	r.hooks.stop()
+	r.hooks.wait()
 	select {
 	case panicked := <-r.hooks.bad:
 		if !isPanic(err) {
