@@ -11,13 +11,16 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// observer keeps one watch on the Lease and delivers what it sees. When the
-// watch ends it lists and watches again; where watching is forbidden it polls.
+// observer keeps one watch on the Lease, or a share in one, and delivers what it
+// sees. When the watch ends it lists and watches again; where watching is
+// forbidden it polls.
 type observer struct {
-	lock *lease.Lock
-	log  *slog.Logger
-	seen chan lease.Observation
-	bad  chan error // buffered; a permission that was never there
+	lock   *lease.Lock
+	shared *SharedWatch  // nil: there is none
+	share  *subscription // in it
+	log    *slog.Logger
+	seen   chan lease.Observation
+	bad    chan error // buffered; a permission that was never there
 
 	listed    bool      // a list was allowed before
 	reached   bool      // by the current look
@@ -25,25 +28,32 @@ type observer struct {
 	pollsSaid bool
 	listing   outage
 	watching  outage
-	current   atomic.Pointer[context.CancelFunc] // of the watch
+	current   atomic.Pointer[func()] // renews the watch
 }
 
-func newObserver(lock *lease.Lock, log *slog.Logger) *observer {
+func newObserver(e *Elector) *observer {
+	log := e.config.Logger
 	return &observer{
-		lock: lock, log: log, seen: make(chan lease.Observation), bad: make(chan error, 1),
+		lock: e.lock, shared: e.config.SharedWatch, log: log, seen: make(chan lease.Observation), bad: make(chan error, 1),
 		listing: outage{log: log, what: "listing"}, watching: outage{log: log, what: "watching"},
 	}
 }
 
-// renew ends the current watch: a list showed that it is not delivering.
+// renew has the current watch replaced: a list showed that it is not delivering.
 func (o *observer) renew() {
-	if cancel := o.current.Load(); cancel != nil {
-		(*cancel)()
+	if current := o.current.Load(); current != nil {
+		(*current)()
 	}
 }
 
+func (o *observer) renewBy(f func()) { o.current.Store(&f) }
+
 // run observes until ctx ends.
 func (o *observer) run(ctx context.Context) {
+	if o.shared != nil { // before the first list: what is written after it is not missed
+		o.share = o.shared.subscribe(ctx, o.lock)
+		defer o.shared.unsubscribe(o.share)
+	}
 	for failures := 0; ctx.Err() == nil; {
 		began := time.Now()
 		o.reached = false
@@ -96,9 +106,15 @@ func (o *observer) look(ctx context.Context) error {
 	o.listed = true
 	o.listing.over()
 	o.deliver(ctx, first)
+	if o.share != nil {
+		o.renewBy(o.share.doubt)
+		if refused := o.share.forward(ctx, func(seen lease.Observation) { o.deliver(ctx, seen) }); !refused {
+			return nil
+		}
+	}
 	watchCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	o.current.Store(&cancel)
+	o.renewBy(cancel)
 	err = o.lock.Watch(watchCtx, first, func(seen lease.Observation) { o.deliver(ctx, seen) })
 	if watchCtx.Err() != nil {
 		return nil

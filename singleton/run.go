@@ -49,7 +49,7 @@ func newRun(ctx context.Context, e *Elector, work Work) *run {
 	period := e.config.RetryPeriod
 	return &run{
 		Elector: e, ctx: ctx, work: work, log: e.config.Logger,
-		observer: newObserver(e.lock, e.config.Logger),
+		observer: newObserver(e),
 		hooks:    newHooks(),
 		outage:   outage{log: e.config.Logger, what: "standing by"},
 		view:     e.view, // of an earlier Run
