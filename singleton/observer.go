@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,10 +18,13 @@ import (
 type observer struct {
 	lock   *lease.Lock
 	shared *SharedWatch  // nil: there is none
-	share  *subscription // in it
+	share  *subscription // in it, while running
+	alone  atomic.Bool   // with a share: a goroutine observes nevertheless
 	log    *slog.Logger
 	seen   chan lease.Observation
-	bad    chan error // buffered; a permission that was never there
+	news   <-chan struct{} // take has something; nil without a share
+	begin  func()          // starts the goroutine again
+	bad    chan error      // buffered; a permission that was never there
 
 	listed    bool      // a list was allowed before
 	reached   bool      // by the current look
@@ -48,16 +52,49 @@ func (o *observer) renew() {
 
 func (o *observer) renewBy(f func()) { o.current.Store(&f) }
 
-// run observes until ctx ends.
-func (o *observer) run(ctx context.Context) {
-	if o.shared != nil { // before the first list: what is written after it is not missed
-		o.share = o.shared.subscribe(ctx, o.lock)
-		defer o.shared.unsubscribe(o.share)
+// start observes until ctx ends, on a goroutine of helpers. With a share in a
+// watch that goroutine ends once it has listed: the loop reads the share itself.
+// finish, to be called after the goroutine's end, gives the share up.
+func (o *observer) start(ctx context.Context, helpers *sync.WaitGroup) (finish func()) {
+	if o.shared == nil {
+		helpers.Go(func() { o.run(ctx) })
+		return func() {}
 	}
+	o.share = o.shared.subscribe(ctx, o.lock) // before the list: what is written after it is not missed
+	o.news = o.share.wake
+	o.begin = func() {
+		helpers.Go(func() {
+			o.run(ctx)
+			o.alone.Store(false)
+			o.share.poke() // it may have been refused just now
+		})
+	}
+	o.alone.Store(true)
+	o.begin()
+	return func() { o.shared.unsubscribe(o.share) }
+}
+
+// take returns what the share has seen, when news says so. Where the watch that is
+// shared is refused, it has the observer watch alone.
+func (o *observer) take() []lease.Observation {
+	if o.share.refused() && o.alone.CompareAndSwap(false, true) {
+		o.begin()
+	}
+	return o.share.take()
+}
+
+// errShared ends the goroutine of an observer that has a share.
+var errShared = errors.New("the shared watch goes on from here")
+
+// run observes until ctx ends, or a shared watch does it.
+func (o *observer) run(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {
 		began := time.Now()
 		o.reached = false
 		err := o.look(ctx)
+		if errors.Is(err, errShared) {
+			return
+		}
 		if o.pointless(err) {
 			o.bad <- err
 			return
@@ -106,11 +143,9 @@ func (o *observer) look(ctx context.Context) error {
 	o.listed = true
 	o.listing.over()
 	o.deliver(ctx, first)
-	if o.share != nil {
+	if o.share != nil && !o.share.refused() {
 		o.renewBy(o.share.doubt)
-		if refused := o.share.forward(ctx, func(seen lease.Observation) { o.deliver(ctx, seen) }); !refused {
-			return nil
-		}
+		return errShared
 	}
 	watchCtx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -100,6 +100,11 @@ func (s *subscription) put(o lease.Observation) {
 	default:
 		s.waiting = append(s.waiting, o)
 	}
+	s.poke()
+}
+
+// poke has the subscriber look.
+func (s *subscription) poke() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -115,21 +120,11 @@ func (s *subscription) take() []lease.Observation {
 	return waiting
 }
 
-// forward delivers what the stream sees until ctx ends, or until the stream is
-// not allowed to see anything.
-func (s *subscription) forward(ctx context.Context, deliver func(lease.Observation)) (refused bool) {
-	for {
-		select {
-		case <-ctx.Done():
-			return false
-		case <-s.stream.refusal():
-			return true
-		case <-s.wake:
-			for _, o := range s.take() {
-				deliver(o)
-			}
-		}
-	}
+// refused reports whether the stream is not allowed to see anything.
+func (s *subscription) refused() bool {
+	s.stream.mu.Lock()
+	defer s.stream.mu.Unlock()
+	return s.stream.refused
 }
 
 // doubt says that the watch has not told what it should have.

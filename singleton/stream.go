@@ -27,14 +27,11 @@ type stream struct {
 	end         context.CancelFunc         // of the current watch, nil before the first
 	heard       time.Time                  // when the watch last said anything, or began
 	suspicion   *time.Timer                // a doubt is being looked into
-	refused     chan struct{}              // closed while all Leases may not be watched
+	refused     bool                       // all Leases may not be watched
 }
 
 func startStream(ctx context.Context, leases lease.Namespace, log *slog.Logger) *stream {
-	s := &stream{
-		leases: leases, log: log,
-		subscribers: map[string][]*subscription{}, refused: make(chan struct{}),
-	}
+	s := &stream{leases: leases, log: log, subscribers: map[string][]*subscription{}}
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.done.Go(func() { s.run(ctx) })
 	return s
@@ -122,7 +119,7 @@ func (s *stream) deliver(name string, o lease.Observation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.heard = time.Now()
-	s.allow()
+	s.refused = false
 	for _, one := range s.subscribers[name] {
 		one.put(o)
 	}
@@ -156,35 +153,16 @@ func (s *stream) judge(since time.Time) {
 	}
 }
 
-// refusal is closed while all Leases may not be watched.
-func (s *stream) refusal() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.refused
-}
-
-// refuse sends the subscribers away, each to a watch of its own.
+// refuse sends the subscribers away, each to a watch of its own. They come back
+// when that ends, if by then this one sees something.
 func (s *stream) refuse() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.isRefused() {
-		close(s.refused)
-	}
-}
-
-// allow lets them come back when their own watches end. The caller holds s.mu.
-func (s *stream) allow() {
-	if s.isRefused() {
-		s.refused = make(chan struct{})
-	}
-}
-
-func (s *stream) isRefused() bool {
-	select {
-	case <-s.refused:
-		return true
-	default:
-		return false
+	s.refused = true
+	for _, subscribers := range s.subscribers {
+		for _, one := range subscribers {
+			one.poke()
+		}
 	}
 }
 
