@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
@@ -100,11 +99,6 @@ func measure(t *testing.T, share bool) footprint {
 	far.handOver(t)
 	all("second") // each has heard of a change by its watch
 	after, goroutines := settled()
-	if f := os.Getenv("PROF"); f != "" && share {
-		w, _ := os.Create(f)
-		pprof.WriteHeapProfile(w)
-		w.Close()
-	}
 	return footprint{
 		heap:       float64(int64(after.HeapInuse)-int64(before.HeapInuse)) / crowd,
 		stack:      float64(int64(after.StackInuse)-int64(before.StackInuse)) / crowd,

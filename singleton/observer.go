@@ -135,7 +135,7 @@ func (o *observer) pointless(err error) bool {
 
 // look lists, then watches until the watch ends.
 func (o *observer) look(ctx context.Context) error {
-	first, err := o.lock.List(ctx)
+	first, err := o.list(ctx)
 	if err != nil {
 		return err
 	}
@@ -164,6 +164,14 @@ func (o *observer) look(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// list looks at the Lease, in its turn where many do.
+func (o *observer) list(ctx context.Context) (lease.Observation, error) {
+	if o.shared != nil {
+		defer o.shared.turn(ctx)()
+	}
+	return o.lock.List(ctx)
 }
 
 func (o *observer) deliver(ctx context.Context, seen lease.Observation) {

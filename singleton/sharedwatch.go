@@ -27,6 +27,7 @@ type SharedWatch struct {
 	namespace string
 	log       *slog.Logger
 
+	turns  chan struct{} // has one element for each elector that lists its Lease
 	mu     sync.Mutex
 	stream *stream // while somebody subscribes
 }
@@ -39,7 +40,24 @@ func NewSharedWatch(client kubernetes.Interface, namespace string, logger *slog.
 	if logger == nil {
 		logger = slog.Default()
 	}
-	return &SharedWatch{client: client, namespace: namespace, log: logger.With("namespace", namespace)}
+	return &SharedWatch{
+		client: client, namespace: namespace, log: logger.With("namespace", namespace),
+		turns: make(chan struct{}, listers),
+	}
+}
+
+// listers is how many electors list their Leases at once when they start, so that
+// a thousand of them ask neither the server nor the memory for all of it at once.
+const listers = 32
+
+// turn waits for the caller's turn to list, or for ctx's end; done ends the turn.
+func (w *SharedWatch) turn(ctx context.Context) (done func()) {
+	select {
+	case w.turns <- struct{}{}:
+		return func() { <-w.turns }
+	case <-ctx.Done():
+		return func() {}
+	}
 }
 
 // subscribe begins to keep what is seen of lock's Lease, and the stream if there
