@@ -14,4 +14,6 @@ while read -r module; do
   fi
   "$GO" test -race -count=1 -shuffle=on "${cover[@]}" ./... || failed=1
 done < <("$root/internal/ci/modules.sh")
+cd "$root"
+"$GO" test -count=1 -run '^TestFootprint' ./singleton || failed=1 # memory, which the race detector distorts
 exit "$failed"
