@@ -12,6 +12,9 @@ import (
 // Namespace looks at all Leases of a namespace at once, for a process that is a
 // candidate for many of them. It needs the verbs list and watch without
 // resourceNames. Like a [Lock] it keeps no state and starts no goroutine.
+//
+// The records it makes carry no managedFields: nobody here reads them, they are
+// the larger part of a Lease, and an update without them leaves them as they are.
 type Namespace struct {
 	client coordclient.LeaseInterface
 	clock  Clock
@@ -35,6 +38,7 @@ func (l Listing) Of(name string) Observation {
 	o := l.at
 	if item, ok := l.leases[name]; ok {
 		alone := *item // else one Lease would keep the whole list in memory
+		alone.ManagedFields = nil
 		o.Record = Record{&alone}
 	}
 	return o
@@ -65,6 +69,7 @@ func (n Namespace) List(ctx context.Context, timeout time.Duration) (Listing, er
 func (n Namespace) Watch(ctx context.Context, from Listing, timeout time.Duration, deliver func(name string, o Observation)) error {
 	w := watching{client: n.client, from: from.at.ResourceVersion, timeout: timeout}
 	return w.run(ctx, func(object *coordv1.Lease, deleted bool) {
+		object.ManagedFields = nil
 		deliver(object.Name, seen(n.clock, object, deleted))
 	})
 }

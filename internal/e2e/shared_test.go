@@ -16,7 +16,7 @@ import (
 )
 
 // TestSharedWatch: over one watch for the namespace replicas hand over, and what
-// they write leaves others' fields, and whose they are, alone.
+// they write, from records without managedFields, leaves everybody's in place.
 func TestSharedWatch(t *testing.T) {
 	s := openShop(t, sharedCluster(t), func(r *rbacv1.Role) {
 		r.Rules = append(r.Rules, rbacv1.PolicyRule{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"list", "watch"}})
@@ -29,9 +29,12 @@ func TestSharedWatch(t *testing.T) {
 	s.idles(b, time.Second)
 
 	stored := s.Admin().CoordinationV1().Leases(s.namespace)
-	_, err := stored.Patch(t.Context(), leaseName, types.MergePatchType, []byte(`{"metadata":{"labels":{"team":"billing"}}}`),
+	// Of a Lease the server tracks managed fields once somebody applies it.
+	applied, err := stored.Patch(t.Context(), leaseName, types.ApplyPatchType,
+		[]byte(`{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"invoicer","labels":{"team":"billing"}}}`),
 		metav1.PatchOptions{FieldManager: "somebody"})
 	require.NoError(t, err)
+	require.NotEmpty(t, applied.ManagedFields)
 	a.stop()
 	s.works(b)
 	s.idles(b, time.Second) // it renews
