@@ -49,8 +49,8 @@ func newRun(ctx context.Context, e *Elector, work Work) *run {
 	period := e.config.RetryPeriod
 	return &run{
 		Elector: e, ctx: ctx, work: work, log: e.config.Logger,
-		observer: newObserver(e.lock, e.config.Logger),
-		hooks:    startHooks(),
+		observer: newObserver(e),
+		hooks:    newHooks(),
 		outage:   outage{log: e.config.Logger, what: "standing by"},
 		view:     e.view, // of an earlier Run
 		silence:  silenceLeast*period + chance.N(ctx, period),
@@ -64,7 +64,7 @@ func (r *run) run() error {
 	err := r.loop()
 	r.Elector.view = r.view
 	r.setState(StateStopped, nil)
-	r.hooks.stop()
+	r.hooks.wait()
 	select {
 	case panicked := <-r.hooks.bad:
 		if !isPanic(err) {
@@ -80,9 +80,9 @@ func (r *run) run() error {
 
 func (r *run) loop() error {
 	ctx, stop := context.WithCancel(r.ctx)
+	defer r.observer.start(ctx, &r.helpers)()
 	defer r.helpers.Wait()
 	defer stop()
-	r.helpers.Go(func() { r.observer.run(ctx) })
 
 	if err := r.warm(); err != nil {
 		return err
@@ -117,6 +117,8 @@ func (r *run) warm() error {
 		select {
 		case seen := <-r.observer.seen:
 			r.observe(seen)
+		case <-r.observer.news:
+			r.observeShared()
 		case err := <-r.observer.bad:
 			bad = r.pointless(err)
 		case err := <-r.hooks.bad:
@@ -127,6 +129,13 @@ func (r *run) warm() error {
 			}
 			return cmp.Or(bad, err)
 		}
+	}
+}
+
+// observeShared takes in what a shared watch saw.
+func (r *run) observeShared() {
+	for _, seen := range r.observer.take() {
+		r.observe(seen)
 	}
 }
 

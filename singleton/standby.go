@@ -38,6 +38,8 @@ func (r *run) await(at lease.Instant) error {
 	case <-r.ctx.Done():
 	case seen := <-r.observer.seen:
 		r.observe(seen)
+	case <-r.observer.news:
+		r.observeShared()
 	case <-r.eligible:
 		r.fresh = false
 	case <-due:
