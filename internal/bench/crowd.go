@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -105,7 +106,8 @@ func (c *crowd) tell(e event) {
 	}
 }
 
-// stand is a candidate for one Lease for ever, a new one after each stop.
+// stand is a candidate for one Lease for ever. After a stop it stays away until
+// even a polling standby has seen the release.
 func (c *crowd) stand(lease string) {
 	for {
 		ctx, stop := context.WithCancel(context.Background())
@@ -122,6 +124,7 @@ func (c *crowd) stand(lease string) {
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "%s: %s: %v\n", c.spec.Name, lease, err)
 		}
+		time.Sleep(3 * cmp.Or(c.spec.Timing.RetryPeriod, defaults().RetryPeriod))
 	}
 }
 

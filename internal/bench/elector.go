@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/hotseat-go/hotseat/internal/scenario"
+	"github.com/hotseat-go/hotseat/singleton"
 )
 
 // elector is one of the two things compared.
@@ -22,7 +23,7 @@ type elector struct {
 func electors() []elector { return []elector{peer(), ours()} }
 
 func electorNamed(name string) (elector, error) {
-	for _, e := range electors() {
+	for _, e := range append(electors(), oursSharing()) {
 		if e.name == name {
 			return e, nil
 		}
@@ -38,6 +39,8 @@ type replica struct {
 	identity string
 	timing   timing
 	work     work
+
+	watch *singleton.SharedWatch // for hotseat only; nil: its own
 
 	// For client-go only; hotseat releases and runs on always, and its standbys
 	// do not poll.

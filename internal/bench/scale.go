@@ -31,6 +31,7 @@ type perLease struct {
 	cpu              float64 // cores of the process
 	requests         load    // of the process, per second
 	connections      float64
+	watches          float64 // opened since the process began
 }
 
 // crowds are the processes of a run.
@@ -63,11 +64,13 @@ func (r scaleRun) measure(t *testing.T, s *server, e elector) scaled {
 	time.Sleep(r.window)
 	ended := time.Now()
 	after := c.use()
-	seen := s.requests(t).within(began, ended)
+	seen := s.requests(t)
 	var all []perLease
 	for i, m := range c.members {
 		by := seen.where(func(q request) bool { return q.user == m.name })
-		all = append(all, c.perLease(i, before[i], after[i], by.load(ended.Sub(began))))
+		one := c.perLease(i, before[i], after[i], by.within(began, ended).load(ended.Sub(began)))
+		one.watches = float64(by.count(request.watch))
+		all = append(all, one)
 	}
 	out := scaled{active: all[0], standby: all[1].mean(all[2]), kept: c.starts == r.leases}
 	out.times = c.handOver()
@@ -153,7 +156,7 @@ func (p perLease) mean(q perLease) perLease {
 	half := func(a, b float64) float64 { return (a + b) / 2 }
 	return perLease{
 		memory: half(p.memory, q.memory), resident: half(p.resident, q.resident), goroutines: half(p.goroutines, q.goroutines),
-		cpu: half(p.cpu, q.cpu), connections: half(p.connections, q.connections),
+		cpu: half(p.cpu, q.cpu), connections: half(p.connections, q.connections), watches: half(p.watches, q.watches),
 		requests: load{
 			writes: half(p.requests.writes, q.requests.writes), reads: half(p.requests.reads, q.requests.reads),
 			watches: half(p.requests.watches, q.requests.watches),
@@ -197,18 +200,31 @@ func realScaleTable(t *testing.T, out io.Writer) {
 	run := scaleRun{leases: 1000, handovers: 200, window: 30 * time.Second, timing: defaults()}
 	fmt.Fprintf(out, "\n## Many Leases on the real API server: %d Leases, three processes, %s\n\n", run.leases, run.timing)
 	fmt.Fprintf(out, "One process leads everywhere, two stand by: the standby columns are per process (connections, requests/s, CPU in cores) and per Lease (the rest, over the same process with its client and no elector). Then %d handovers while all goes on.\n\n", run.handovers)
-	fmt.Fprintln(out, "| | standby: kB per Lease | goroutines per Lease | resident kB per Lease | connections | requests/s | CPU | active: connections | requests/s | CPU | handover p50 | p99 |")
-	fmt.Fprintln(out, "|---|---|---|---|---|---|---|---|---|---|---|---|")
-	seen := map[string]scaled{}
-	for _, e := range []elector{ours(), peer()} {
+	fmt.Fprintln(out, "| | standby: kB per Lease | goroutines per Lease | resident kB per Lease | watches | connections | requests/s | CPU | active: connections | requests/s | CPU | handover p50 | p99 |")
+	fmt.Fprintln(out, "|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+	all := map[string]scaled{}
+	for _, e := range []elector{ours(), oursSharing(), peer()} {
 		got := run.measure(t, startServer(t), e)
-		seen[e.name] = got
 		a, b := got.active, got.standby
-		fmt.Fprintf(out, "| %s | %.1f | %.2f | %.1f | %.0f | %.1f | %.2f | %.0f | %.1f | %.2f | %s | %s |\n", e.name,
-			b.memory/1000, b.goroutines, b.resident/1000, b.connections, b.requests.all(), b.cpu,
+		fmt.Fprintf(out, "| %s | %.1f | %.2f | %.1f | %.0f | %.0f | %.1f | %.2f | %.0f | %.1f | %.2f | %s | %s |\n", e.name,
+			b.memory/1000, b.goroutines, b.resident/1000, b.watches, b.connections, b.requests.all(), b.cpu,
 			a.connections, a.requests.all(), a.cpu, seconds(got.times.quantile(.5)), seconds(got.times.quantile(.99)))
+		all[e.name] = got
+	}
+	our, shared, theirs := all[ours().name], all[oursSharing().name], all[peer().name]
+	for name, got := range all {
 		if !got.kept {
-			fmt.Fprintf(out, "\n%s lost Leases while nothing happened: the machine is too slow for it.\n\n", e.name)
+			fmt.Fprintf(out, "\n%s: Leases changed hands while nothing happened: this machine is too slow for it.\n", name)
 		}
 	}
+	fmt.Fprintln(out, "\n| | memory | requests of a standby's process | handover p50 | p99 |")
+	fmt.Fprintln(out, "|---|---|---|---|---|")
+	versus := func(name string, a, b scaled) {
+		fmt.Fprintf(out, "| %s | %s | %s | %s | %s |\n", name, ratio(a.standby.memory, b.standby.memory), ratio(a.standby.requests.all(), b.standby.requests.all()),
+			ratio(a.times.quantile(.5), b.times.quantile(.5)), ratio(a.times.quantile(.99), b.times.quantile(.99)))
+	}
+	versus("scale: a watch each / shared", our, shared)
+	versus("scale: client-go / shared", theirs, shared)
+	bar(out, "with a shared watch at most 20 kB and 3 goroutines per standby Lease", shared.standby.memory <= 20_000 && shared.standby.goroutines <= 3)
+	bar(out, "with a shared watch one of them per process", shared.standby.watches == 1 && shared.active.watches == 1)
 }
