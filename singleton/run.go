@@ -39,6 +39,7 @@ type run struct {
 	refused    time.Time // since when writes are refused; zero: they are not
 	createAt   time.Time // the missing Lease is not to be created before
 	courteous  bool      // others are to go first when the Lease comes free
+	crowd      crowd
 	createSaid bool
 	outage     outage
 	vanished   *lease.Claim // our last term's Lease was deleted while we held it
@@ -146,6 +147,7 @@ func (r *run) observe(o lease.Observation) {
 	r.fresh = false
 	if before.FreeAt() != r.view.FreeAt() { // a change: what failed before may not now
 		r.failures, r.retryAt = 0, time.Time{}
+		r.crowd.next(r.ctx)
 	}
 	if !r.view.Record().Exists() && (before.Record().Exists() || !before.Known()) {
 		r.createAt = time.Now().Add(chance.N(r.ctx, createSpread))
