@@ -106,6 +106,18 @@ func TestAcquireRenewRelease(t *testing.T) {
 	})
 }
 
+// Somebody takes the mark of a vacant Lease away: to a process that first sees it
+// then it is still none that was shipped.
+func TestVacantWithoutItsMark(t *testing.T) {
+	inBed(t, singletontest.Options{}, func(b *bed) {
+		_, err := b.a.Create(b.Context())
+		require.NoError(b, err)
+		require.NoError(b, b.c.EditLease(ns, name, func(l *coordv1.Lease) { l.Annotations = nil }))
+		v := lease.View{}.Observe(b.list(b.b), 15*time.Second)
+		require.Equal(b, 15*time.Second, v.FreeAt().Sub(v.Last().At))
+	})
+}
+
 func TestCreateIsVacant(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		_, err := b.a.Acquire(b.Context(), b.list(b.a), lease.EpochInputs{})

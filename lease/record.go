@@ -159,17 +159,18 @@ func (r Record) Released() bool {
 // Vacant reports whether a standby created the Lease where one was missing, and
 // nobody has held it since.
 func (r Record) Vacant() bool {
-	return r.unwritten() && r.annotation(AnnotationVacant) != ""
+	return r.unheld() && r.annotation(AnnotationVacant) != ""
 }
 
 // untouched reports whether no elector ever wrote the Lease: it was shipped in
 // a manifest.
 func (r Record) untouched() bool {
-	return r.unwritten() && r.annotation(AnnotationVacant) == ""
+	return r.unheld() && r.lease.Spec.RenewTime == nil && r.annotation(AnnotationVacant) == ""
 }
 
-func (r Record) unwritten() bool {
-	return r.Exists() && r.Holder() == "" && r.lease.Spec.AcquireTime == nil && r.lease.Spec.RenewTime == nil &&
+// unheld reports whether no term ever stood on the Lease.
+func (r Record) unheld() bool {
+	return r.Exists() && r.Holder() == "" && r.lease.Spec.AcquireTime == nil &&
 		r.annotation(AnnotationEpoch) == "" && r.annotation(AnnotationTerm) == ""
 }
 

@@ -15,11 +15,16 @@ import (
 // the record it replaces, so that what is not ours (labels, foreign annotations,
 // strategy, preferredHolder) survives.
 
+// vacant also has a time: without its mark, which anybody can take away, it must
+// not pass for a Lease that was shipped.
 func (l *Lock) vacant() *coordv1.Lease {
-	return &coordv1.Lease{ObjectMeta: metav1.ObjectMeta{
-		Namespace: l.Namespace, Name: l.Name,
-		Annotations: map[string]string{AnnotationVacant: "created by " + l.Identity},
-	}}
+	return &coordv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: l.Namespace, Name: l.Name,
+			Annotations: map[string]string{AnnotationVacant: "created by " + l.Identity},
+		},
+		Spec: coordv1.LeaseSpec{RenewTime: now()},
+	}
 }
 
 func (l *Lock) taken(from Record, token fencing.Token) *coordv1.Lease {

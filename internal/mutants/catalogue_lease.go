@@ -272,13 +272,18 @@ func ofView() []mutant {
 		},
 		{
 			name: "vacant-is-free", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 1260,
-			old: "return r.unwritten() && r.annotation(AnnotationVacant) == \"\"", new: "return r.unwritten()",
+			old: "return r.unheld() && r.lease.Spec.RenewTime == nil && r.annotation(AnnotationVacant) == \"\"", new: "return r.unheld()",
 			why: "a new process takes the Lease of a holder whose Lease was deleted",
 		},
 		{
-			name: "vacant-without-mark", file: fileWrite, pkg: pkgLease, run: "TestCreateIsVacant", seeds: 1260,
+			name: "vacant-without-mark", file: fileWrite, pkg: pkgLease, run: "TestCreateIsVacant",
 			old: "Annotations: map[string]string{AnnotationVacant: \"created by \" + l.Identity},", new: "Annotations: map[string]string{},",
-			why: "the same: it passes for a first install",
+			why: "the holder whose Lease was deleted cannot tell that nobody has held it since",
+		},
+		{
+			name: "vacant-without-time", file: fileWrite, pkg: pkgLease, run: "TestVacantWithoutItsMark",
+			old: "Spec: coordv1.LeaseSpec{RenewTime: now()},\n", new: "",
+			why: "without its mark, which anybody can take away, it passes for a first install",
 		},
 		{
 			name: "any-change-starts-the-wait", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
