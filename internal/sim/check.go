@@ -34,7 +34,8 @@ type checker struct {
 	rewound    time.Time     // the last of them
 	patience   time.Duration // the plan's
 	settled    time.Time     // when the plan's last fault is over
-	freed      time.Time     // the last restore, of either kind, of a Lease that nobody held
+	restored   time.Time     // the last restore, of either kind
+	freed      time.Time     // the last one of a Lease that nobody held
 	writes     Writes
 	felt       map[Kind]int // faults that processes met
 	lastActive time.Time
@@ -76,6 +77,7 @@ func (c *checker) begin(j *job) {
 		return
 	}
 	j.number, j.shown = len(c.jobs)+1, maps.Clone(p.shown)
+	j.early = p.early
 	c.jobs, c.live = append(c.jobs, j), append(c.live, j)
 	context.AfterFunc(j.ctx, func() { c.contextEnded(j) })
 	c.w.rouse()
@@ -148,13 +150,20 @@ func (c *checker) returned(p *process, err error) {
 	}
 }
 
-// rewind takes in that the API server was restored from a backup.
-func (c *checker) rewind(bumped, free bool) {
+// rewind takes in that the API server was restored from a backup, in which
+// nobody held the Lease if it is free, and that its version before is undone.
+func (c *checker) rewind(bumped, free bool, undone string) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	now := time.Now()
+	c.restored = now
 	if free {
 		c.freed = now
+	}
+	for _, n := range c.w.nodes {
+		if n.process != nil && n.process.latest != undone {
+			n.process.behind = now
+		}
 	}
 	if !bumped {
 		c.era, c.rewound, c.highest = c.era+1, now, 0

@@ -50,8 +50,9 @@
 //   - Overlap with work that is frozen, or made to outstay its budget, once its
 //     term is over: that is what the guard is for.
 //   - Overlap with a client-go candidate.
-//   - A restore from a backup in which nobody held the Lease, for a lease: to a
-//     process that was not shown the term it wiped out, nothing tells of it.
+//   - A restore from a backup, for a lease: a process that was not shown the term
+//     or the renewals it wiped out has nothing that tells of them, and a write sent
+//     before it may fit a version that has come back.
 //   - A restore without a revision bump: epochs of the new history may repeat
 //     those of the old one, and until RenewDeadline later, what terms of the old
 //     one send may fit the new one's resource versions.

@@ -42,6 +42,9 @@ type process struct {
 	// Under the world's mutex, set by the driver:
 	acknowledged time.Time       // when its last acknowledged write was sent
 	shown        map[string]bool // terms it has been shown on the Lease
+	latest       string          // version of the Lease it was shown last
+	behind       time.Time       // the last restore that undid what it had not been shown
+	early        bool            // it acquired by a write sent before a restore, and committed after
 	era          int             // in which it last acquired
 }
 

@@ -19,11 +19,10 @@ func (c *checker) acknowledged(m *message) {
 
 // show takes in that a process is shown the Lease.
 func (c *checker) show(p *process, l *coordv1.Lease) {
-	if term := l.Annotations[lease.AnnotationTerm]; !p.shown[term] {
-		c.w.mu.Lock()
-		defer c.w.mu.Unlock()
-		p.shown[term] = true
-	}
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	p.shown[l.Annotations[lease.AnnotationTerm]] = true
+	p.latest = l.ResourceVersion
 }
 
 // requested checks a request as it is sent.

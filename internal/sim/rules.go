@@ -49,16 +49,20 @@ func (c *checker) checkPair(a, b *job, now time.Time) {
 // comparable reports whether two jobs, the earlier one first, must not overlap.
 // Another elector among ours is outside the assumptions.
 //
-// So is, and this is a limit of the protocol, a term that a restore from a backup
-// in which nobody held the Lease wiped out, for a process that had not been shown
-// it: nothing that it can read tells it of that term, which is over a lease later
-// at the latest.
+// So is, for a lease after a restore from a backup, and these are limits of the
+// protocol: a term that the restore wiped out where it left the Lease unheld, for
+// a process that had not been shown it; renewals that it wiped out, for a process
+// that had not been shown the last of them and so waits from an earlier one; and
+// whatever it wiped out, for a write sent before it, whose version has come back.
 func (c *checker) comparable(a, b *job, now time.Time) bool {
 	if c.w.plan.Nodes[0].Elector == Hotseat && (a.process.node.Elector != Hotseat || b.process.node.Elector != Hotseat) {
 		return false
 	}
-	wiped := !c.freed.IsZero() && a.began.Before(c.freed) && now.Sub(c.freed) < c.w.plan.Timing.LeaseDuration
-	return !wiped || b.shown[a.token().Term]
+	if c.restored.IsZero() || !a.began.Before(c.restored) || now.Sub(c.restored) >= c.w.plan.Timing.LeaseDuration {
+		return true
+	}
+	wiped := c.freed.Equal(c.restored) && !b.shown[a.token().Term]
+	return !wiped && !b.early && !b.process.behind.Equal(c.restored)
 }
 
 // checkLiveness: after the last fault somebody is active within a lease.
@@ -87,7 +91,7 @@ func (c *checker) committed(ch change) {
 	mine := p.elector.Identity()
 	acquired := after.Term() != before.Term()
 	if acquired {
-		p.era = c.era
+		p.era, p.early = c.era, m.sent.Before(c.restored)
 	}
 	// Resource versions come again after a restore without a bump: what a term of
 	// the time before sends may fit by accident, until it is over.

@@ -33,6 +33,7 @@ func newScene(t *testing.T) *scene {
 		n := &node{index: i}
 		w.nodes = append(w.nodes, n)
 		*p = &process{world: w, node: n, number: 1, name: name(i), shown: map[string]bool{}, killed: make(chan struct{}), acknowledged: time.Now()}
+		n.process = *p
 		(*p).elector, err = singleton.New(client{}, singleton.Config{Name: leaseName, Namespace: namespace, Identity: name(i)})
 		require.NoError(t, err)
 	}
@@ -122,15 +123,42 @@ func TestEachRuleFires(t *testing.T) {
 			_, lose, _ := s.work(s.a, 1)
 			s.tick(second)
 			s.b.shown[s.a.name] = true
-			s.rewind(true, true)
+			s.rewind(true, true, "")
 			lose()
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
+		"renewals wiped out by a restore, and not shown before": {"", func(s *scene) {
+			_, lose, _ := s.work(s.a, 1)
+			s.tick(second)
+			s.b.shown[s.a.name], s.b.latest = true, "7"
+			s.rewind(false, false, "8")
+			lose()
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
+		"renewals wiped out by a restore, but shown before": {"one at a time", func(s *scene) {
+			_, lose, _ := s.work(s.a, 1)
+			s.tick(second)
+			s.b.shown[s.a.name], s.b.latest = true, "8"
+			s.rewind(false, false, "8")
+			lose()
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
+		"acquired by a write from before a restore": {"", func(s *scene) {
+			_, lose, _ := s.work(s.a, 1)
+			s.tick(second)
+			s.rewind(false, false, "")
+			lose()
+			s.b.early = true
 			s.work(s.b, 2)
 			s.tick(second)
 		}},
 		"wiped out by a restore, and shown too late": {"", func(s *scene) { // by a stale event
 			_, lose, _ := s.work(s.a, 1)
 			s.tick(second)
-			s.rewind(true, true)
+			s.rewind(true, true, "")
 			lose()
 			s.work(s.b, 2)
 			s.b.shown[s.a.name] = true
@@ -139,7 +167,7 @@ func TestEachRuleFires(t *testing.T) {
 		"wiped out by a restore": {"", func(s *scene) {
 			_, lose, _ := s.work(s.a, 1)
 			s.tick(second)
-			s.rewind(true, true)
+			s.rewind(true, true, "")
 			lose()
 			s.work(s.b, 2)
 			s.tick(second)
@@ -147,7 +175,7 @@ func TestEachRuleFires(t *testing.T) {
 		"wiped out for longer than a lease": {"one at a time", func(s *scene) {
 			_, lose, _ := s.work(s.a, 1)
 			s.tick(second)
-			s.rewind(true, true)
+			s.rewind(true, true, "")
 			lose()
 			s.tick(14500 * time.Millisecond)
 			s.b.acknowledged = time.Now()
@@ -157,7 +185,7 @@ func TestEachRuleFires(t *testing.T) {
 		"the restored Lease had a holder": {"one at a time", func(s *scene) {
 			_, lose, _ := s.work(s.a, 1)
 			s.tick(second)
-			s.rewind(true, false)
+			s.rewind(true, false, "")
 			lose()
 			s.work(s.b, 2)
 			s.tick(second)
@@ -167,12 +195,12 @@ func TestEachRuleFires(t *testing.T) {
 			_, lose, back := s.work(s.a, 4)
 			lose()
 			back()
-			s.rewind(false, false)
+			s.rewind(false, false, "")
 			s.b.era = 1
 			s.work(s.b, 4)
 		}},
 		"again after the restore": {"tokens grow", func(s *scene) {
-			s.rewind(false, false)
+			s.rewind(false, false, "")
 			s.a.era, s.b.era = 1, 1
 			_, lose, back := s.work(s.a, 4)
 			lose()
@@ -209,12 +237,12 @@ func TestEachRuleFires(t *testing.T) {
 			s.writes(s.a, record(me, "5", "u"), record(me, "4", "t"))
 		}},
 		"by accident, after a rewind": {"", func(s *scene) {
-			s.rewind(false, false)
+			s.rewind(false, false, "")
 			time.Sleep(9 * second)
 			s.writes(s.a, record("b", "4", "t"), record(s.a.elector.Identity(), "4", "t"))
 		}},
 		"long after a rewind": {"no write over another's record", func(s *scene) {
-			s.rewind(false, false)
+			s.rewind(false, false, "")
 			time.Sleep(10 * second)
 			s.writes(s.a, record("b", "4", "t"), record(s.a.elector.Identity(), "4", "t"))
 		}},

@@ -107,10 +107,14 @@ func (w *world) restore(f Fault) {
 			if w.store.revision() > b.revision {
 				w.hit(f.Kind)
 			}
+			undone, err := w.store.get()
+			if err != nil {
+				undone = &coordv1.Lease{}
+			}
 			w.store.restore(b.backup, f.Kind == Bumped)
 			w.endWatches(-1, nil, f.Kind)
 			l, err := w.store.get()
-			w.check.rewind(f.Kind == Bumped, err == nil && lease.NewRecord(l).Holder() == "")
+			w.check.rewind(f.Kind == Bumped, err == nil && lease.NewRecord(l).Holder() == "", undone.ResourceVersion)
 			return
 		}
 	}
