@@ -32,7 +32,9 @@
 // Not guaranteed: effects that carry no token, from a process frozen in the
 // middle of a request. To a process that has never seen the Lease held, a Lease
 // shipped anew, or restored from a backup in which it was released, says that
-// nobody is at work: whoever does that asserts it. Replicas configured with
+// nobody is at work: whoever does that asserts it. An etcd restored from a backup
+// forgets what it acknowledged: for a lease after it a replica that was behind, or
+// whose write was on its way, may work beside the holder. Replicas configured with
 // different LeaseDurations trust the one written. An epoch raised above the
 // store's revision is forgotten if the Lease, or the annotation, is removed while
 // no process that saw it runs (Config.Floor remembers). A candidate with
