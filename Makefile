@@ -17,7 +17,7 @@ export GO GOLANGCI FUZZTIME COVER_MIN
 
 .PHONY: help
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
 check: $(GOLANGCI) ## Format, vet, lint and go.mod tidiness, in every module.
@@ -48,8 +48,17 @@ sim: ## 20000 simulated fault schedules, and client-go beside us in one table (S
 	internal/ci/sim.sh
 
 .PHONY: mutants
-mutants: ## Deliberate bugs in lease and singleton: each must be caught (MUTANTS= names, MUTANTS_BY=suite|sim|both).
+mutants: ## Deliberate bugs in lease and singleton: tests and simulator must catch each (MUTANTS= names, MUTANTS_BY=suite|sim|both).
 	internal/ci/mutants.sh
+
+.PHONY: e2e
+e2e: ## All fault runs on a real kube-apiserver and etcd, with real processes (HOTSEAT_KUBERNETES= minor, KUBECONFIG=).
+	$(GO) run ./internal/controlplane/cluster -build
+	cd internal/e2e && $(GO) test -count=1 -v -timeout 60m ./...
+
+.PHONY: cluster
+cluster: ## A real API server and etcd on loopback, until Ctrl-C.
+	$(GO) run ./internal/controlplane/cluster
 
 .PHONY: model
 model: ## The exhaustive model of the protocol: every state within its bounds.

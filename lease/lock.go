@@ -152,7 +152,7 @@ func (l *Lock) adopt(ctx context.Context, claim Claim, lost error) (Claim, error
 	if err != nil {
 		return Claim{}, errors.Join(lost, err)
 	}
-	if o.Record.Holder() != l.Identity || o.Record.Term() != claim.Token.Term {
+	if claim.Standing(o.Record) != nil { // it never happened, or is over again
 		return Claim{}, lost
 	}
 	claim, err = l.Renew(ctx, claim.Rebase(o.Record))

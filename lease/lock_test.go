@@ -196,6 +196,21 @@ func TestAcquireWhoseAnswerIsLost(t *testing.T) {
 	}
 }
 
+// An operator's fence that falls between the lost answer and the look is kept.
+func TestFencedAcquireIsNotAdopted(t *testing.T) {
+	inBed(t, singletontest.Options{}, func(b *bed) {
+		b.ship()
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Count: 1, LoseAnswer: true, Then: func() {
+			require.NoError(b, b.c.EditLease("shop", "invoicer", func(l *coordv1.Lease) { l.Annotations[lease.AnnotationEpoch] = "900" }))
+		}})
+		_, err := b.a.Acquire(b.Context(), b.list(b.a), lease.EpochInputs{})
+		require.ErrorIs(b, err, lease.ErrUnavailable)
+		epoch, err := b.stored().Epoch()
+		require.NoError(b, err)
+		require.EqualValues(b, 900, epoch)
+	})
+}
+
 // Writes arrive, answers do not: the term is known not to start.
 func TestAcquireUnheard(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {

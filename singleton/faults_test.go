@@ -254,15 +254,40 @@ func TestSilentWatchIsNoticedBeforeTheLeaseRunsOut(t *testing.T) {
 	}
 }
 
+// While the Lease is missing no wait for it has begun: a standby that could not
+// create it must not let long pauses pass once it can.
+func TestMissingLeaseIsCreatedSoonAfterAnOutage(t *testing.T) {
+	for outage := 12 * time.Second; outage < 17*time.Second; outage += 250 * time.Millisecond { // anywhere in a pause
+		onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+			trio(t, s)
+			// Not a reset: client-go tries a read that met one again, a second later.
+			var removes []func()
+			for _, n := range []string{"a", "b", "c"} {
+				removes = append(removes, s.Link(n).Inject(singletontest.Fault{Verbs: []string{"list", "create", "update"}, Status: http.StatusInternalServerError}))
+			}
+			time.Sleep(9 * time.Second)
+			s.DeleteLease(scenario.Namespace, scenario.Lease) // the watches go on and tell of it
+			time.Sleep(outage)
+			for _, remove := range removes {
+				remove()
+			}
+			require.True(t, s.Until(bound, func() bool { return len(working(s)) == 1 }))
+		})
+	}
+}
+
 func TestSilentWatchOfTheActiveIsReplaced(t *testing.T) {
 	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
 		trio(t, s)
 		s.Link("a").BlackHole()
+		scenario.Edit(s, func(l *coordv1.Lease) { l.Labels = map[string]string{"lost": "event"} }) // or it would not go silent
 		time.Sleep(5 * time.Second)
 		s.Link("a").Heal()
 		time.Sleep(10 * time.Second)
 		undisturbed(t, s)
-		time.Sleep(300 * time.Millisecond)
+		renewed := func() time.Time { return lease.NewRecord(s.Lease(scenario.Namespace, scenario.Lease)).RenewTime() }
+		last := renewed()
+		require.True(t, s.Until(3*time.Second, func() bool { return !renewed().Equal(last) })) // the next would tell it too
 		taken := time.Now()
 		scenario.SetHolder(s, "x")
 		require.True(t, s.Until(bound+bound, func() bool { return !s.Terms()[0].Ended.IsZero() }))

@@ -89,7 +89,7 @@ var errShared = errors.New("the shared watch goes on from here")
 // run observes until ctx ends, or a shared watch does it.
 func (o *observer) run(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {
-		began := time.Now()
+		began, reached := time.Now(), o.reached
 		o.reached = false
 		err := o.look(ctx)
 		if errors.Is(err, errShared) {
@@ -102,6 +102,8 @@ func (o *observer) run(ctx context.Context) {
 		if time.Since(began) > retryMost && (err == nil || o.reached) {
 			failures = 0 // it served for a while
 			o.watching.over()
+		} else if o.reached && !reached {
+			failures = 1 // the server is back: what failed before says nothing of the watch
 		} else {
 			failures++
 		}

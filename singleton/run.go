@@ -146,7 +146,7 @@ func (r *run) observe(o lease.Observation) {
 	r.view = r.view.Observe(o, r.config.LeaseDuration)
 	r.fresh = false
 	if before.FreeAt() != r.view.FreeAt() { // a change: what failed before may not now
-		r.failures = 0
+		r.failures, r.retryAt = 0, time.Time{}
 		r.crowd.next(r.ctx)
 	}
 	if !r.view.Record().Exists() && (before.Record().Exists() || !before.Known()) {

@@ -225,8 +225,12 @@ func (r *run) settle(err error) error {
 	r.fresh = false
 	r.view = r.view.Doubt()
 	r.failures++
-	r.retryAt = time.Now().Add(backoff(r.ctx, r.failures, r.config.RetryPeriod))
 	request, _ := errors.AsType[*lease.RequestError](err)
+	most := r.config.RetryPeriod
+	if !r.view.Record().Exists() { // the wait for a lease has still to begin
+		most = min(most, retryMost)
+	}
+	r.retryAt = time.Now().Add(backoff(r.ctx, r.failures, most))
 	denied := errors.Is(err, lease.ErrForbidden)
 	switch {
 	case denied && request.Verb == "create":

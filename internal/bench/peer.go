@@ -3,8 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,6 +11,7 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/klog/v2"
 
+	"github.com/hotseat-go/hotseat/internal/peerlock"
 	"github.com/hotseat-go/hotseat/internal/scenario"
 )
 
@@ -43,7 +42,7 @@ func standPeer(ctx context.Context, r replica) error {
 }
 
 func runPeer(ctx context.Context, client kubernetes.Interface, r replica) error {
-	lock := &observedLock{Interface: &resourcelock.LeaseLock{
+	lock := &peerlock.Observed{Interface: &resourcelock.LeaseLock{
 		LeaseMeta:  metav1.ObjectMeta{Namespace: scenario.Namespace, Name: r.lease},
 		Client:     client.CoordinationV1(),
 		LockConfig: resourcelock.ResourceLockConfig{Identity: r.identity},
@@ -58,8 +57,8 @@ func runPeer(ctx context.Context, client kubernetes.Interface, r replica) error 
 		ReleaseOnCancel: r.release,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(ctx context.Context) {
-				defer lock.working.Done()
-				_ = r.work(ctx, le.IsLeader, lock.transitions.Load()) // it takes no error
+				defer lock.Returned()
+				_ = r.work(ctx, le.IsLeader, lock.Token()) // it takes no error
 			},
 			OnStoppedLeading: func() {},
 		},
@@ -68,36 +67,6 @@ func runPeer(ctx context.Context, client kubernetes.Interface, r replica) error 
 		return err
 	}
 	le.Run(ctx)
-	lock.working.Wait() // Run does not
+	lock.Wait() // Run does not
 	return nil
-}
-
-// observedLock tells what the elector itself does not: which leaseTransitions
-// it wrote last, and that it is about to call OnStartedLeading.
-type observedLock struct {
-	resourcelock.Interface
-	transitions atomic.Int64
-	working     sync.WaitGroup
-}
-
-func (l *observedLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
-	return l.wrote(record, l.Interface.Create(ctx, record))
-}
-
-func (l *observedLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
-	return l.wrote(record, l.Interface.Update(ctx, record))
-}
-
-func (l *observedLock) wrote(record resourcelock.LeaderElectionRecord, err error) error {
-	if err == nil {
-		l.transitions.Store(int64(record.LeaderTransitions))
-	}
-	return err
-}
-
-func (l *observedLock) RecordEvent(what string) {
-	if what == "became leader" { // once per call of OnStartedLeading, before it
-		l.working.Add(1)
-	}
-	l.Interface.RecordEvent(what)
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Plants each deliberate bug of internal/mutants and demands that it is caught: by the test suites, by the simulator, or
-# both (MUTANTS_BY=suite|sim|both). MUTANTS= narrows them by name.
+# Plants each deliberate bug of internal/mutants and demands that it is caught: by the packages' own tests and, where a
+# number of seeds is stated, by the simulator within that many (MUTANTS_BY=suite|sim|both, default both). MUTANTS= narrows
+# them by name. Prints the table.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-"$GO" run ./internal/mutants -go "$GO" -detector "${MUTANTS_BY:-suite}" -only "${MUTANTS:-}"
+"$GO" run ./internal/mutants -go "$GO" -detector "${MUTANTS_BY:-both}" -only "${MUTANTS:-}"

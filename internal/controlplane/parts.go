@@ -80,6 +80,9 @@ func (c *Cluster) auditLog() string { return filepath.Join(c.dir, "audit.log") }
 func (c *Cluster) Logs() string {
 	var b strings.Builder
 	for _, p := range append([]*Process{c.Etcd, c.API}, c.others...) {
+		if p == nil { // not ours
+			continue
+		}
 		if _, err := os.Stat(p.log); err == nil {
 			fmt.Fprintf(&b, "--- %s\n%s\n", p.name, p.tail())
 		}

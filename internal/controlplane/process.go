@@ -33,9 +33,6 @@ type running struct {
 	err  error
 }
 
-// stopGrace is how long a part may take to stop before it is killed.
-const stopGrace = 20 * time.Second
-
 // start runs it. It ends with this process, however that ends: the kernel
 // kills it (Linux) when the thread that started it is gone, so that thread waits
 // for it.
@@ -52,7 +49,7 @@ func (p *Process) start() error {
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
-		defer log.Close()
+		defer func() { _ = log.Close() }()
 		err := cmd.Start()
 		started <- err
 		if err == nil {
@@ -108,20 +105,6 @@ func (p *Process) signal(s syscall.Signal) error {
 	return p.run.cmd.Process.Signal(s)
 }
 
-// stop ends it gracefully if it can.
-func (p *Process) stop() {
-	if !p.alive() {
-		return
-	}
-	_ = p.signal(syscall.SIGCONT)
-	_ = p.signal(syscall.SIGTERM)
-	select {
-	case <-p.run.done:
-	case <-time.After(stopGrace):
-		p.Kill()
-	}
-}
-
 // await asks until ready says nil, the process is gone or ctx ends.
 func (p *Process) await(ctx context.Context, ready func(context.Context) error) error {
 	var last error
@@ -157,7 +140,7 @@ func freePorts(n int) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close() // when all are found, so that they differ
+		defer func() { _ = l.Close() }() // when all are found, so that they differ
 		ports = append(ports, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 	}
 	return ports, nil

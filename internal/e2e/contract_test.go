@@ -13,13 +13,13 @@ import (
 	"github.com/hotseat-go/hotseat/internal/leasetest"
 )
 
-// real is a real API server, for the contract.
-type real struct {
+// genuine is a real API server, for the contract.
+type genuine struct {
 	cluster *controlplane.Cluster
 	json    bool
 }
 
-func (r real) Client(t *testing.T) kubernetes.Interface {
+func (r genuine) Client(t *testing.T) kubernetes.Interface {
 	config := r.cluster.AdminConfig()
 	if r.json {
 		config.ContentConfig = rest.ContentConfig{ContentType: "application/json", AcceptContentTypes: "application/json"}
@@ -29,10 +29,10 @@ func (r real) Client(t *testing.T) kubernetes.Interface {
 	return client
 }
 
-func (r real) Namespace() string { return "contract" }
+func (r genuine) Namespace() string { return "contract" }
 
 // breakable can also be made to forget.
-type breakable struct{ real }
+type breakable struct{ genuine }
 
 func (b breakable) Compact(t *testing.T) { require.NoError(t, b.cluster.Compact(t.Context())) }
 
@@ -40,7 +40,7 @@ func TestContract(t *testing.T) {
 	c := sharedCluster(t)
 	t.Logf("Kubernetes %s", c.Version)
 	require.NoError(t, c.Namespace(t.Context(), "contract"))
-	for name, r := range map[string]real{"protobuf": {cluster: c}, "json": {cluster: c, json: true}} {
+	for name, r := range map[string]genuine{"protobuf": {cluster: c}, "json": {cluster: c, json: true}} {
 		t.Run(name, func(t *testing.T) {
 			if c.Ours() {
 				leasetest.Run(t, breakable{r})

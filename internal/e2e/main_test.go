@@ -20,11 +20,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/internal/controlplane"
+	"github.com/hotseat-go/hotseat/internal/e2e/trial"
 )
 
 var kubeconfig = flag.String("kubeconfig", os.Getenv("KUBECONFIG"), "run on the cluster of this `file`")
 
 func TestMain(m *testing.M) {
+	if trial.IsReplica() {
+		return
+	}
 	flag.Parse()
 	code := m.Run()
 	if shared.cluster != nil {

@@ -18,7 +18,9 @@
 // however long a reading was preempted.
 //
 // On other systems the suspended time is not seen: there a machine that slept
-// is covered by fencing only.
+// is covered by fencing only. Nor is it with the build tag hotseat_nosuspend,
+// which is for simulations alone: their time is not the machine's, and its clocks
+// take half of what a run of them costs.
 package elapsed
 
 import (

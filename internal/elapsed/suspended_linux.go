@@ -1,3 +1,5 @@
+//go:build !hotseat_nosuspend
+
 package elapsed
 
 import (

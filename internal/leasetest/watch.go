@@ -144,7 +144,12 @@ func watchInitialEvents(s *suite) {
 	o.SendInitialEvents = new(true)
 	o.ResourceVersionMatch = metav1.ResourceVersionMatchNotOlderThan
 	o.AllowWatchBookmarks = true
-	w := s.watch(o)
+	w, err := s.leases.Watch(s.ctx, o)
+	if apierrors.IsInvalid(err) && strings.Contains(err.Error(), "WatchList feature gate") {
+		s.Skip("off in Kubernetes 1.33, and hotseat does not ask for it")
+	}
+	require.NoError(s, err)
+	s.Cleanup(w.Stop)
 	s.expect(w, apiwatch.Added, lease)
 	e := s.next(w)
 	require.Equal(s, apiwatch.Bookmark, e.Type)
@@ -153,7 +158,7 @@ func watchInitialEvents(s *suite) {
 	require.Contains(s, []int{0, 1}, s.compare(mark.ResourceVersion, lease.ResourceVersion))
 
 	o.ResourceVersionMatch = ""
-	w, err := s.leases.Watch(s.ctx, o)
+	w, err = s.leases.Watch(s.ctx, o)
 	if err == nil {
 		w.Stop()
 	}

@@ -4,7 +4,7 @@ import "slices"
 
 // catalogue is every mutant, in the order of the files.
 func catalogue() []mutant {
-	return slices.Concat(ofTime(), ofWrites(), ofStanding(), ofEpoch(), ofView(), ofTerm(), ofLoop(), ofStandby())
+	return slices.Concat(ofTime(), ofWrites(), ofStanding(), ofEpoch(), ofView(), ofTerm(), ofLoop(), ofStandby(), ofOthers())
 }
 
 // Names of files, so that they are written once.
@@ -16,9 +16,16 @@ const (
 	fileView     = "lease/view.go"
 	fileRecord   = "lease/record.go"
 	fileActive   = "singleton/active.go"
+	fileTiming   = "lease/timing.go"
 	fileKeeper   = "singleton/keeper.go"
+	fileObserver = "singleton/observer.go"
 	fileStandby  = "singleton/standby.go"
 	fileTerm     = "singleton/term.go"
 	fileWatchdog = "singleton/watchdog.go"
 	fileWork     = "singleton/work.go"
+)
+
+const (
+	pkgLease     = "./lease"
+	pkgSingleton = "./singleton"
 )

@@ -4,13 +4,13 @@ package main
 func ofTime() []mutant {
 	return []mutant{
 		{
-			name: "renewal-counts-from-answer", file: fileLock, pkg: pkgGaps, run: "TestGapRenewalCountsFromSending", seeds: 300,
+			name: "renewal-counts-from-answer", file: fileLock, pkg: pkgLease, run: "TestRenewalCountsFromSending", seeds: 180,
 			old: "\t\tsent := l.Clock.Now()\n\t\tstored, err := l.write(ctx, l.renewed(c))\n\t\tif err != nil {\n\t\t\treturn err\n\t\t}\n",
 			new: "\t\tstored, err := l.write(ctx, l.renewed(c))\n\t\tif err != nil {\n\t\t\treturn err\n\t\t}\n\t\tsent := l.Clock.Now()\n",
 			why: "a late answer keeps work alive beside its successor",
 		},
 		{
-			name: "acquire-counts-from-answer", file: fileLock, pkg: pkgLease, run: "TestAcquireAcknowledgedTooLate", seeds: 300,
+			name: "acquire-counts-from-answer", file: fileLock, pkg: pkgLease, run: "TestAcquireAcknowledgedTooLate",
 			old: "claim.Record, claim.Sent = stored, sent\n\treturn l.inTime(claim)",
 			new: "_ = sent\n\tclaim.Record, claim.Sent = stored, l.Clock.Now()\n\treturn l.inTime(claim)",
 			why: "a late acquire starts work although its time is over",
@@ -26,25 +26,31 @@ func ofTime() []mutant {
 			why: "a claim that is valid for no time at all",
 		},
 		{
-			name: "adopt-without-renewing", file: fileLock, pkg: pkgLease, run: "TestAcquireWhoseAnswerIsLost",
+			name: "adopt-without-renewing", file: fileLock, pkg: pkgLease, run: "TestAcquireWhoseAnswerIsLost", seeds: 480,
 			old: "claim, err = l.Renew(ctx, claim.Rebase(o.Record))",
 			new: "claim = claim.Rebase(o.Record)\n\tclaim.Sent = o.At",
 			why: "a List counts as an acknowledgement; the write may be a lease old",
 		},
 		{
-			name: "adopt-without-term", file: fileLock, pkg: pkgLease, run: "TestAcquireWhoseAnswerIsLost|TestAdopt",
-			old: "if o.Record.Holder() != l.Identity || o.Record.Term() != claim.Token.Term {",
+			name: "adopt-without-term", file: fileLock, pkg: pkgLease, run: "TestEarlierTermIsNotAdopted",
+			old: "if claim.Standing(o.Record) != nil {",
 			new: "if o.Record.Holder() != l.Identity {",
 			why: "an earlier term's record is adopted under a token that was never written",
 		},
 		{
-			name: "requests-without-deadline", file: fileLock, pkg: pkgLease, run: "TestEveryRequestHasADeadline", seeds: 300,
+			name: "adopt-over-a-fence", file: fileLock, pkg: pkgLease, run: "TestFencedAcquireIsNotAdopted",
+			old: "if claim.Standing(o.Record) != nil {",
+			new: "if o.Record.Holder() != l.Identity || o.Record.Term() != claim.Token.Term {",
+			why: "the operator's higher epoch is written over",
+		},
+		{
+			name: "requests-without-deadline", file: fileLock, pkg: pkgLease, run: "TestEveryRequestHasADeadline", seeds: 20,
 			old: "func (l *Lock) write(ctx context.Context, next *coordv1.Lease) (Record, error) {\n\tctx, cancel := context.WithTimeout(ctx, l.Timing.RequestTimeout())",
 			new: "func (l *Lock) write(ctx context.Context, next *coordv1.Lease) (Record, error) {\n\tctx, cancel := context.WithCancel(ctx)",
 			why: "one lost packet costs the term",
 		},
 		{
-			name: "duration-is-the-deadline", file: fileWrite, pkg: pkgLease, run: "TestAcquireRenewRelease", seeds: 300,
+			name: "duration-is-the-deadline", file: fileWrite, pkg: pkgLease, run: "TestAcquireRenewRelease",
 			old: "seconds := int32(l.Timing.LeaseDuration / time.Second)", new: "seconds := int32(l.Timing.RenewDeadline / time.Second)",
 			why: "standbys wait too short: no stop budget is left",
 		},
@@ -55,28 +61,28 @@ func ofTime() []mutant {
 func ofWrites() []mutant {
 	return []mutant{
 		{
-			name: "update-without-uid", file: fileLock, pkg: pkgGaps, run: "TestGapRenewalOfADeletedLease", seeds: 300,
+			name: "update-without-uid", file: fileLock, pkg: pkgLease, run: "TestRenewalOfADeletedLease",
 			old: "stored, err := do()", new: "next.UID = \"\"\n\tstored, err := do()",
 			why: "a renewal of a deleted Lease creates it",
 		},
 		{
-			name: "update-without-version", file: fileLock, pkg: pkgLease, run: "TestAcquireLosesTheRace", seeds: 300,
+			name: "update-without-version", file: fileLock, pkg: pkgLease, run: "TestAcquireLosesTheRace", seeds: 20,
 			old: "stored, err := do()", new: "next.ResourceVersion = \"\"\n\tstored, err := do()",
 			why: "no compare-and-swap: the last writer wins",
 		},
 		{
-			name: "release-over-a-fresh-read", file: fileLock, pkg: pkgLease, run: "TestLostTermWritesNothing", seeds: 300,
+			name: "release-over-a-fresh-read", file: fileLock, pkg: pkgLease, run: "TestLostTermWritesNothing",
 			old: "err := l.insist(ctx, &c, func() error {\n\t\t_, err := l.write(ctx, l.released(c))\n\t\treturn err\n\t})",
 			new: "o, err := l.List(ctx)\n\tif err != nil || !o.Record.Exists() {\n\t\treturn err\n\t}\n\t_, err = l.write(ctx, l.released(c.Rebase(o.Record)))",
 			why: "client-go's: it clears the successor's record",
 		},
 		{
-			name: "reread-without-standing", file: fileLock, pkg: pkgLease, run: "TestLostTermWritesNothing", seeds: 300,
+			name: "reread-without-standing", file: fileLock, pkg: pkgLease, run: "TestLostTermWritesNothing", seeds: 20,
 			old: "return c.Rebase(o.Record), c.Standing(o.Record)", new: "return c.Rebase(o.Record), nil",
 			why: "after a conflict it writes over whoever is there",
 		},
 		{
-			name: "rewrites-without-end", file: fileLock, pkg: pkgSingleton, run: "TestConflictOnEveryRenewal", seeds: 0,
+			name: "rewrites-without-end", file: fileLock, pkg: pkgLease, run: "TestRewritesEnd",
 			old: "if again == rewrites || c.Record.ResourceVersion() == before {", new: "if c.Record.ResourceVersion() == before {",
 			why: "under a storm of edits a renewal hammers the API server for ever",
 		},
@@ -86,7 +92,7 @@ func ofWrites() []mutant {
 			why: "a broken webhook is asked again at once",
 		},
 		{
-			name: "raise-without-reread", file: fileLock, pkg: pkgGaps, run: "TestGapRaiseOverAFence",
+			name: "raise-without-reread", file: fileLock, pkg: pkgLease, run: "TestRaiseStopsAtTheOperatorsFence",
 			old: "c, err := l.reread(ctx, c)\n\tif err != nil {\n\t\treturn c, err\n\t}\n\t// From", new: "// From",
 			why: "a raise goes over the operator's fence",
 		},
@@ -107,7 +113,7 @@ func ofWrites() []mutant {
 			why: "the mark outlives its meaning",
 		},
 		{
-			name: "release-without-mark", file: fileWrite, pkg: pkgSingleton, run: "TestGracefulHandover", seeds: 300,
+			name: "release-without-mark", file: fileWrite, pkg: pkgSingleton, run: "TestGracefulHandover",
 			old: "\tnext.Annotations[AnnotationReleased] = releaseMark(next.Spec.RenewTime.Time)\n", new: "",
 			why: "a handover takes a lease",
 		},
@@ -138,12 +144,12 @@ func ofStanding() []mutant {
 			why: "a Lease made anew from a copy passes for the one we held",
 		},
 		{
-			name: "operators-fence-ignored", file: fileLock, pkg: pkgLease, run: "TestLostTermWritesNothing", seeds: 300,
+			name: "operators-fence-ignored", file: fileLock, pkg: pkgLease, run: "TestLostTermWritesNothing",
 			old: "case err == nil && epoch > c.Token.Epoch:", new: "case err == nil && epoch < 0:",
 			why: "a higher epoch written by hand does not end the term",
 		},
 		{
-			name: "released-without-mark-believed", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 300,
+			name: "released-without-mark-believed", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 110,
 			old: "r.lease.Spec.RenewTime != nil &&\n\t\tr.annotation(AnnotationReleased) == releaseMark(r.RenewTime())", new: "r.lease.Spec.RenewTime != nil",
 			why: "a holder cleared by hand is taken over at once, at work or not",
 		},
@@ -153,7 +159,7 @@ func ofStanding() []mutant {
 			why: "a foreign holder passes for the term before it",
 		},
 		{
-			name: "renewals-not-seen", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 300,
+			name: "renewals-not-seen", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 20,
 			old: " && r.RenewTime().Equal(o.RenewTime())", new: "",
 			why: "a renewing holder is robbed after one lease",
 		},
@@ -164,12 +170,12 @@ func ofStanding() []mutant {
 func ofEpoch() []mutant {
 	return []mutant{
 		{
-			name: "epoch-without-plus-one", file: fileEpoch, pkg: pkgLease, run: "TestNextEpoch", seeds: 300,
+			name: "epoch-without-plus-one", file: fileEpoch, pkg: pkgLease, run: "TestNextEpoch", seeds: 50,
 			old: "return max(base+1, version), SourceStore, nil", new: "return max(base, version), SourceStore, nil",
 			why: "two terms share a number",
 		},
 		{
-			name: "epoch-without-version", file: fileEpoch, pkg: pkgLease, run: "TestNextEpoch", seeds: 300,
+			name: "epoch-without-version", file: fileEpoch, pkg: pkgLease, run: "TestNextEpoch",
 			old: "return max(base+1, version), SourceStore, nil", new: "return max(base+1, version*0), SourceStore, nil",
 			why: "numbers begin again after the Lease was deleted",
 		},
@@ -184,7 +190,7 @@ func ofEpoch() []mutant {
 			why: "tokens go back with the API server",
 		},
 		{
-			name: "predecessors-version", file: fileLock, pkg: pkgGaps, run: "TestGapEpochAfterBumpedRestore", seeds: 300,
+			name: "predecessors-version", file: fileLock, pkg: pkgLease, run: "TestEpochIsAboveWhatARestoreForgot",
 			old: "in.ResourceVersion = from.ResourceVersion", new: "in.ResourceVersion = from.Record.ResourceVersion()",
 			why: "the old object's version is not above the terms since",
 		},
@@ -215,7 +221,7 @@ func ofView() []mutant {
 			why: "a failed write is tried again on the same record for ever",
 		},
 		{
-			name: "stale-event-believed", file: fileView, pkg: pkgLease, run: "TestObserveDropsWhatIsOld", seeds: 300,
+			name: "stale-event-believed", file: fileView, pkg: pkgLease, run: "TestObserveDropsWhatIsOld",
 			old: "case err == nil && (order < 0 || order == 0 && !o.Listed):", new: "case err == nil && order == 0 && !o.Listed:",
 			why: "yesterday's release frees today's Lease",
 		},
@@ -225,22 +231,22 @@ func ofView() []mutant {
 			why: "a List that overtook an event shows the past",
 		},
 		{
-			name: "unheld-is-free", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 300,
+			name: "unheld-is-free", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 70,
 			old: "case r.Released(), r.untouched() && !v.known:", new: "case r.Exists() && r.Holder() == \"\":",
 			why: "a holder cleared by hand may be at work",
 		},
 		{
-			name: "shipped-anew-is-free", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 300,
+			name: "shipped-anew-is-free", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
 			old: "case r.Released(), r.untouched() && !v.known:", new: "case r.Released(), r.untouched():",
 			why: "delete and apply under a holder that is cut off",
 		},
 		{
-			name: "release-not-believed", file: fileView, pkg: pkgSingleton, run: "TestGracefulHandover", seeds: 300,
+			name: "release-not-believed", file: fileView, pkg: pkgSingleton, run: "TestGracefulHandover",
 			old: "case r.Released(), r.untouched() && !v.known:", new: "case r.untouched() && !v.known:",
 			why: "a handover takes a lease",
 		},
 		{
-			name: "restore-not-noticed", file: fileView, pkg: pkgGaps, run: "TestGapRestoredRelease",
+			name: "restore-not-noticed", file: fileView, pkg: pkgLease, run: "TestRestoredReleaseProvesNothing",
 			old: "restored := v.known && r.Exists() && err == nil && order <= 0 || epoch", new: "restored := order > 9 && err == nil || epoch",
 			why: "a release from before a restore frees the Lease",
 		},
@@ -265,12 +271,12 @@ func ofView() []mutant {
 			why: "a slip of the pen keeps everybody waiting for a day",
 		},
 		{
-			name: "vacant-is-free", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 300,
+			name: "vacant-is-free", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 1260,
 			old: "return r.unwritten() && r.annotation(AnnotationVacant) == \"\"", new: "return r.unwritten()",
 			why: "a new process takes the Lease of a holder whose Lease was deleted",
 		},
 		{
-			name: "vacant-without-mark", file: fileWrite, pkg: pkgLease, run: ".", seeds: 300,
+			name: "vacant-without-mark", file: fileWrite, pkg: pkgLease, run: "TestCreateIsVacant", seeds: 1260,
 			old: "Annotations: map[string]string{AnnotationVacant: \"created by \" + l.Identity},", new: "Annotations: map[string]string{},",
 			why: "the same: it passes for a first install",
 		},
@@ -280,7 +286,7 @@ func ofView() []mutant {
 			why: "somebody who edits labels keeps a dead holder alive",
 		},
 		{
-			name: "wait-from-the-question", file: fileView, pkg: pkgGaps, run: "TestGapWaitCounts",
+			name: "wait-from-the-question", file: fileView, pkg: pkgLease, run: "TestWaitCountsFromTheAnswer",
 			old: "next.since = o.At", new: "next.since = o.Asked",
 			why: "a List may show a write that is younger than its question",
 		},

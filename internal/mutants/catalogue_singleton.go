@@ -4,7 +4,7 @@ package main
 func ofTerm() []mutant {
 	return []mutant{
 		{
-			name: "renewal-extends-from-receipt", file: fileTerm, pkg: pkgGaps, run: "TestGapTermExtends", seeds: 300,
+			name: "renewal-extends-from-receipt", file: fileTerm, pkg: pkgSingleton, run: "TestTermExtendsFromSending", seeds: 180,
 			old: "until := claim.ValidUntil(t.config.timing())", new: "until := t.config.clock.Now().Add(t.config.RenewDeadline)",
 			why: "a late answer keeps work alive beside its successor",
 		},
@@ -14,7 +14,7 @@ func ofTerm() []mutant {
 			why: "valid at the instant at which it is not any more",
 		},
 		{
-			name: "loss-does-not-cancel", file: fileTerm, pkg: pkgSingleton, run: "TestAnotherHolderSeenInTheRecord|TestLeaseDeletedUnder", seeds: 300,
+			name: "loss-does-not-cancel", file: fileTerm, pkg: pkgSingleton, run: "TestAnotherHolderSeenInTheRecord|TestLeaseDeletedUnder", seeds: 20,
 			old: "\tt.over.Store(true)\n\tt.cancel(cause)\n", new: "\tt.over.Store(true)\n",
 			why: "work goes on after its term was lost",
 		},
@@ -24,12 +24,12 @@ func ofTerm() []mutant {
 			why: "one poisoned mark uses the numbers up",
 		},
 		{
-			name: "watchdog-never", file: fileWatchdog, pkg: pkgSingleton, run: "TestPartitionRightAfter", seeds: 300,
+			name: "watchdog-never", file: fileWatchdog, pkg: pkgSingleton, run: "TestPartitionRightAfter", seeds: 20,
 			old: "w.timer = time.AfterFunc(w.next(), w.check)", new: "w.timer = time.AfterFunc(w.next(), func() {})",
 			why: "cut off, work never ends",
 		},
 		{
-			name: "watchdog-not-armed-again", file: fileWatchdog, pkg: pkgSingleton, run: "TestPartitionRightAfter", seeds: 300,
+			name: "watchdog-not-armed-again", file: fileWatchdog, pkg: pkgSingleton, run: "TestPartitionRightAfter", seeds: 20,
 			old: "if !w.stopped {", new: "if w.stopped {",
 			why: "the deadline is watched once",
 		},
@@ -44,28 +44,28 @@ func ofTerm() []mutant {
 			why: "at the deadline it waits for the deadline, for ever",
 		},
 		{
-			name: "announced-after-work", file: fileWork, pkg: pkgSingleton, run: "TestFencesAreTold|TestSlowFence", seeds: 300,
+			name: "announced-after-work", file: fileWork, pkg: pkgSingleton, run: "TestFencesAreTold|TestSlowFence",
 			old: "if err := announce(t.ctx, t); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n", new: "defer announce(t.ctx, t) //nolint:errcheck // a mutant\n",
 			why: "an old term's writes land beside the new one's",
 		},
 		{
-			name: "refusal-ignored", file: fileWork, pkg: pkgSingleton, run: "TestUnavailableFence", seeds: 300,
+			name: "refusal-ignored", file: fileWork, pkg: pkgSingleton, run: "TestUnavailableFence",
 			old: "if err := announce(t.ctx, t); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n", new: "_ = announce(t.ctx, t)\n",
 			why: "work starts with a token no fence knows",
 		},
 		{
-			name: "not-looked-again-before-hook", file: fileWork, pkg: pkgSingleton, run: "TestSlowFence|TestLost",
+			name: "not-looked-again-before-hook", file: fileWork, pkg: pkgSingleton, run: "TestLostWhileAnnouncing",
 			old: "if !t.Valid() || t.ctx.Err() != nil { // announcing took its time", new: "if false {",
 			why: "OnAcquire is called for a term that is over",
 		},
 		{
-			name: "not-looked-again-before-work", file: fileWork, pkg: pkgSingleton, run: "TestBlockedHooks|TestOneOnLose|TestLost",
+			name: "not-looked-again-before-work", file: fileWork, pkg: pkgSingleton, run: "TestLostInsideOnAcquire",
 			old: "if err := r.onAcquire(t); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n\t\t\tif !t.Valid() || t.ctx.Err() != nil {",
 			new: "if err := r.onAcquire(t); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n\t\t\tif false {",
 			why: "work starts after its term is over",
 		},
 		{
-			name: "fence-without-deadline", file: fileWork, pkg: pkgSingleton, run: "TestSlowFence",
+			name: "fence-without-deadline", file: fileWork, pkg: pkgSingleton, run: "TestHangingFence",
 			old: "ctx, cancel := context.WithTimeout(ctx, t.config.RenewDeadline)", new: "ctx, cancel := context.WithCancel(ctx)",
 			why: "a fence that hangs keeps the Lease from everybody",
 		},
@@ -76,12 +76,12 @@ func ofTerm() []mutant {
 func ofLoop() []mutant {
 	return []mutant{
 		{
-			name: "release-before-drain", file: fileActive, pkg: pkgSingleton, run: "TestReleasedAfterTheWorkReturned", seeds: 300,
+			name: "release-before-drain", file: fileActive, pkg: pkgSingleton, run: "TestReleasedAfterTheWorkReturned", seeds: 20,
 			old: "r.setState(StateDraining, t)\n", new: "r.setState(StateDraining, t)\n\t\t_ = r.release(k.claim)\n",
 			why: "the successor starts while the old work drains",
 		},
 		{
-			name: "drain-without-renewing", file: fileActive, pkg: pkgSingleton, run: "TestLongDrain", seeds: 300,
+			name: "drain-without-renewing", file: fileActive, pkg: pkgSingleton, run: "TestLongDrain",
 			old: "lost := k.term.lost\n", new: "lost := k.term.lost\n\tk.due.Stop()\n",
 			why: "the Lease runs out while work drains",
 		},
@@ -101,37 +101,37 @@ func ofLoop() []mutant {
 			why: "who resigned takes the Lease again at once",
 		},
 		{
-			name: "on-lose-twice", file: fileActive, pkg: pkgSingleton, run: "TestOneOnLosePerOnAcquire", seeds: 300,
+			name: "on-lose-twice", file: fileActive, pkg: pkgSingleton, run: "TestOneOnLosePerOnAcquire",
 			old: "if out.acquired && r.config.Hooks.OnLose != nil {\n", new: "if out.acquired && r.config.Hooks.OnLose != nil {\n\t\tr.hooks.push(queuedHook{call: func() { r.config.Hooks.OnLose(t, cause) }})\n",
 			why: "hooks do not pair up",
 		},
 		{
-			name: "on-lose-never", file: fileActive, pkg: pkgSingleton, run: "TestOneOnLosePerOnAcquire", seeds: 300,
+			name: "on-lose-never", file: fileActive, pkg: pkgSingleton, run: "TestOneOnLosePerOnAcquire",
 			old: "if out.acquired && r.config.Hooks.OnLose != nil {\n", new: "if !out.acquired && r.config.Hooks.OnLose != nil {\n",
 			why: "hooks do not pair up",
 		},
 		{
-			name: "on-lose-only-after-work", file: fileActive, pkg: pkgSingleton, run: "TestBlockedHooks|TestOneOnLose|TestLost",
+			name: "on-lose-only-after-work", file: fileActive, pkg: pkgSingleton, run: "TestLostInsideOnAcquire",
 			old: "if out.acquired && r.config.Hooks.OnLose != nil {\n", new: "if out.started && r.config.Hooks.OnLose != nil {\n",
 			why: "a term that ends inside OnAcquire has no OnLose",
 		},
 		{
-			name: "loss-shrugged-off", file: fileKeeper, pkg: pkgSingleton, run: "TestRaiseNeverWithoutTheLease|TestHealingPartition", seeds: 300,
+			name: "loss-shrugged-off", file: fileKeeper, pkg: pkgSingleton, run: "TestRenewalThatMeetsALoss",
 			old: "case isLost:\n", new: "case isLost && a.raise != nil && a.raise.mark < 0:\n",
 			why: "a renewal that meets another holder is tried again",
 		},
 		{
-			name: "event-of-loss-ignored", file: fileKeeper, pkg: pkgSingleton, run: "TestAnotherHolderSeenInTheRecord", seeds: 300,
+			name: "event-of-loss-ignored", file: fileKeeper, pkg: pkgSingleton, run: "TestAnotherHolderSeenInTheRecord",
 			old: "\t\tk.term.lose(lossOf(lost))\n\t\treturn\n\t}\n\tk.claim = k.claim.Rebase(o.Record)", new: "\t\treturn\n\t}\n\tk.claim = k.claim.Rebase(o.Record)",
 			why: "work goes on until the next renewal",
 		},
 		{
-			name: "stale-event-ends-the-term", file: fileKeeper, pkg: pkgSingleton, run: "TestFaultyRequests|TestWatchesEnding|TestSlow|TestPartition", seeds: 300,
+			name: "stale-event-ends-the-term", file: fileKeeper, pkg: pkgSingleton, run: "TestEventFromBeforeTheTerm",
 			old: "if !lease.Newer(o.ResourceVersion, k.claim.Record.ResourceVersion()) {", new: "if o.ResourceVersion == k.claim.Record.ResourceVersion() {",
 			why: "an event from before the term is taken for its loss",
 		},
 		{
-			name: "own-raise-taken-for-a-fence", file: fileKeeper, pkg: pkgSingleton, run: "TestRaise",
+			name: "own-raise-taken-for-a-fence", file: fileKeeper, pkg: pkgSingleton, run: "TestOwnRaiseSeen",
 			old: "if k.raising && lost.Loss == lease.LossFenced", new: "if !k.raising && lost.Loss == lease.LossFenced",
 			why: "a term ends over its own raise",
 		},
@@ -157,7 +157,7 @@ func ofStandby() []mutant {
 			why: "it acquires below the floor it was told to ask for",
 		},
 		{
-			name: "own-deletion-for-ever", file: fileStandby, pkg: pkgSingleton, run: "TestLeaseDeleted|TestVanished",
+			name: "own-deletion-for-ever", file: fileStandby, pkg: pkgSingleton, run: "TestDeletedLeaseIsNotTakenTooLate",
 			old: "case !r.vanished.ValidUntil(r.config.timing()).After(now), // too late\n", new: "case r.vanished == nil,\n",
 			why: "the right to create the deleted Lease at once outlives the term",
 		},
@@ -167,12 +167,12 @@ func ofStandby() []mutant {
 			why: "a deletion costs a lease although the holder is at hand",
 		},
 		{
-			name: "eligible-on-an-old-look", file: fileStandby, pkg: pkgSingleton, run: "TestIneligible|TestEligible",
+			name: "eligible-on-an-old-look", file: fileStandby, pkg: pkgSingleton, run: "TestEligibleLooksAgain",
 			old: "case <-r.eligible:\n\t\tr.fresh = false\n", new: "case <-r.eligible:\n",
 			why: "it acquires on a List of hours ago",
 		},
 		{
-			name: "unheard-goes-on", file: fileStandby, pkg: pkgSingleton, run: "TestFaultyRequests",
+			name: "unheard-goes-on", file: fileStandby, pkg: pkgSingleton, run: "TestUnheardReplicaLetsOthersGoFirst",
 			old: "r.courteous = true\n\t\tr.outage.failed(err)", new: "r.outage.failed(err)",
 			why: "one that hears no answers keeps the Lease from everybody",
 		},
@@ -185,6 +185,16 @@ func ofStandby() []mutant {
 			name: "standby-trusts-its-watch", file: fileStandby, pkg: pkgSingleton, run: "TestSilentWatchIsReplaced",
 			old: "if before.Known() && before.FreeAt() != r.view.FreeAt() {", new: "if !before.Known() {",
 			why: "a dead watch delays the next handover by a lease",
+		},
+		{
+			name: "silence-trusted", file: fileStandby, pkg: pkgSingleton, run: "TestSilentWatchIsNoticed",
+			old: "d.Action != lease.Wait || d.At.IsZero()", new: "d.Action != lease.Wait || r.silence > 0",
+			why: "a dead watch costs a second lease at failover",
+		},
+		{
+			name: "missing-lease-waits-long", file: fileStandby, pkg: pkgSingleton, run: "TestMissingLeaseIsCreatedSoon",
+			old: "if !r.view.Record().Exists() { // the wait", new: "if r.vanished != nil && !r.view.Known() { // the wait",
+			why: "the wait for a deleted Lease begins late",
 		},
 		{
 			name: "acquired-while-stopping", file: fileStandby, pkg: pkgSingleton, run: "TestRun|TestResign|TestShut|TestIneligible|TestAcquir",

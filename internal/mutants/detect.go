@@ -15,83 +15,78 @@ import (
 	"time"
 )
 
-// detector runs tests that are to fail on a mutated tree.
+// detector is a test that is to fail on a mutated tree.
 type detector struct {
-	name string
-	// command returns the arguments of go test and what to add to the
-	// environment; no arguments mean that m is not for this detector.
-	command func(m mutant) (args, env []string)
+	name    string
+	pkg     string // the package it is in, "./..." style
+	run     string // a -run pattern
+	env     []string
+	timeout time.Duration // of the test; one that never ends is caught by it
+	tell    func(out string) string
 }
 
 // suite is the tests of the packages themselves.
-func suite(timeout time.Duration) detector {
-	return detector{"suite", func(m mutant) ([]string, []string) {
-		return []string{"-failfast", "-timeout", timeout.String(), "-run", m.run, m.pkg}, nil
-	}}
+func suite(m mutant, timeout time.Duration) detector {
+	return detector{name: "suite", pkg: m.pkg, run: m.run, timeout: timeout, tell: firstFailure}
 }
 
-// simulator is the random schedules of internal/sim, from seed 1 up, so that
-// what caught a mutant once catches it again.
-func simulator(timeout time.Duration, pkg, run string) detector {
-	return detector{"sim", func(m mutant) ([]string, []string) {
-		if m.seeds == 0 {
-			return nil, nil
-		}
-		return []string{"-failfast", "-timeout", timeout.String(), "-run", run, pkg},
-			[]string{"SIM_FROM=1", "SIM_SEEDS=" + strconv.Itoa(m.seeds)}
-	}}
-}
+const (
+	envSeeds = "MUTANT_SEEDS"
+	saySeed  = "playing seed"
+	sayRule  = "violated:"
+)
 
-// verdict of one detector on one mutant.
-type verdict struct {
-	asked  bool   // the mutant was for this detector
-	caught string // what failed; empty: the mutant survived
-	took   time.Duration
+// simulator is random schedules of internal/sim, from seed 1 up, so that what
+// caught a mutant once catches it again. One P runs a bubble fastest.
+func simulator(seeds int, timeout time.Duration) detector {
+	return detector{
+		name: "sim", pkg: "./internal/mutants", run: "^TestSeeds$", timeout: timeout, tell: firstSeed,
+		env: []string{envSeeds + "=" + strconv.Itoa(seeds), "GOMAXPROCS=1", "GOGC=400"},
+	}
 }
 
 // errBroken: the mutated tree does not compile, so nothing was tested.
 var errBroken = errors.New("does not compile")
 
-// try runs d on the tree at root with m applied. The tree itself is never
-// changed: the mutated file is laid over it (go help build, -overlay). The zero
-// mutant leaves the tree as it is.
-func try(ctx context.Context, goTool, root string, m mutant, d detector) (verdict, error) {
-	args, env := d.command(m)
-	if len(args) == 0 {
-		return verdict{}, nil
-	}
+// try runs d on the tree at root with m applied and returns what failed, "" if m
+// survived. The tree itself is never changed: the mutated file is laid over it
+// (go help build, -overlay). The zero mutant leaves the tree as it is.
+func try(ctx context.Context, goTool, root string, m mutant, d detector) (caught string, err error) {
 	dir, err := os.MkdirTemp("", "mutant-")
 	if err != nil {
-		return verdict{}, err
+		return "", err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a leftover in the temporary folder harms nobody
 	overlay, err := lay(dir, root, m)
 	if err != nil {
-		return verdict{}, err
+		return "", err
 	}
-	cmd := exec.CommandContext(ctx, goTool, append([]string{"test", "-count=1", "-overlay", overlay}, args...)...)
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), env...)
+	binary := filepath.Join(dir, "mutant.test")
+	build := exec.CommandContext(ctx, goTool, "test", "-c", "-ldflags=-s -w", "-overlay", overlay, "-o", binary, d.pkg)
+	build.Dir = root
+	if out, err := build.CombinedOutput(); ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	} else if err != nil {
+		return "", fmt.Errorf("mutant %s: %w: %w:\n%s", m.name, errBroken, err, out)
+	}
+	test := exec.CommandContext(ctx, binary, "-test.failfast", "-test.timeout", d.timeout.String(), "-test.run", d.run)
+	test.Dir = filepath.Join(root, filepath.FromSlash(d.pkg))
+	test.Env = append(os.Environ(), d.env...)
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	began := time.Now()
-	err = cmd.Run()
-	v := verdict{asked: true, took: time.Since(began)}
+	test.Stdout, test.Stderr = &out, &out
+	err = test.Run()
 	var exit *exec.ExitError
 	switch {
-	case err == nil && strings.Contains(out.String(), "no tests to run"):
-		return v, fmt.Errorf("mutant %q: -run %q matches no test", m.name, m.run)
-	case err == nil:
-		return v, nil
 	case ctx.Err() != nil:
-		return v, context.Cause(ctx)
-	case !errors.As(err, &exit):
-		return v, err
-	case notBuilt(out.String()):
-		return v, fmt.Errorf("mutant %q: %w:\n%s", m.name, errBroken, out.String())
+		return "", context.Cause(ctx)
+	case err == nil && strings.Contains(out.String(), "no tests to run"):
+		return "", fmt.Errorf("mutant %s: -run %q matches no test of %s", m.name, d.run, d.pkg)
+	case err == nil:
+		return "", nil
+	case errors.As(err, &exit):
+		return d.tell(out.String()), nil
 	}
-	v.caught = firstFailure(out.String())
-	return v, nil
+	return "", err
 }
 
 // lay writes the mutated file and the overlay that puts it in its place.
@@ -116,22 +111,9 @@ func lay(dir, root string, m mutant) (string, error) {
 	return overlay, os.WriteFile(overlay, text, 0o600)
 }
 
-func notBuilt(out string) bool {
-	return strings.Contains(out, "[build failed]") || strings.Contains(out, "[setup failed]")
-}
-
-// firstFailure names what failed in the output of go test: the innermost of the
-// first failing tests, or how the test binary died.
+// firstFailure names what failed in the output of a test binary: the innermost
+// of the first failing tests, or how the binary died.
 func firstFailure(out string) string {
-	how := ""
-	switch {
-	case strings.Contains(out, "panic: test timed out"):
-		how = " (never ends)"
-	case strings.Contains(out, "deadlock: "):
-		how = " (deadlock)"
-	case strings.Contains(out, "panic: "):
-		how = " (panic)"
-	}
 	failed := regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`).FindAllStringSubmatch(out, -1)
 	name := ""
 	for _, f := range failed { // children follow their parent
@@ -145,5 +127,34 @@ func firstFailure(out string) string {
 	if name == "" {
 		name = "the test binary died"
 	}
-	return name + how
+	if death := deathOf(out); death != "" {
+		name += " (" + death + ")"
+	}
+	return name
+}
+
+// firstSeed names the seed that a test of the simulator stopped at, and the rule
+// that was violated there.
+func firstSeed(out string) string {
+	seeds := regexp.MustCompile(`(?m)^`+saySeed+` (\d+)$`).FindAllStringSubmatch(out, -1)
+	if len(seeds) == 0 {
+		return firstFailure(out)
+	}
+	what := deathOf(out)
+	if rule := regexp.MustCompile(sayRule + ` ([^:\n]+):`).FindStringSubmatch(out); rule != nil {
+		what = rule[1]
+	}
+	return fmt.Sprintf("seed %s: %s", seeds[len(seeds)-1][1], what)
+}
+
+func deathOf(out string) string {
+	switch {
+	case strings.Contains(out, "panic: test timed out"):
+		return "never ends"
+	case strings.Contains(out, "deadlock: "):
+		return "deadlock"
+	case strings.Contains(out, "panic: "):
+		return "panic"
+	}
+	return ""
 }

@@ -7,75 +7,123 @@ import (
 	"time"
 )
 
-// hunter tries mutants one after another: two cores are few, and a test that is
-// starved of them proves less.
+// hunter tries mutants, a few at a time.
 type hunter struct {
 	goTool, root string
-	detectors    []detector
+	suite, sim   bool // which detectors to try
+	timeout      time.Duration
+	seeds        int // for every mutant instead of its own bound; 0: its own
+	jobs         int
 }
+
+// verdict on one mutant.
+type verdict struct {
+	suite, sim string // what caught it
+	err        error  // it survived, or could not be tried
+	took       time.Duration
+}
+
+const line = "%-33s %-21s %-62s %-38s %5s\n"
 
 // hunt tries every mutant with every detector and prints the table.
 func hunt(ctx context.Context, h hunter, mutants []mutant) error {
-	if err := h.sound(ctx); err != nil {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := h.sound(ctx, mutants); err != nil {
 		return err
 	}
 	began := time.Now()
-	fmt.Printf("%-32s %-22s %-6s %6s  %s\n", "mutant", "file", "by", "time", "caught by")
+	fmt.Printf(line, "mutant", "file", "suite: first test that fails", "simulator: seed, of so many", "s")
 	var failed []error
-	caught := 0
-	for _, m := range mutants {
-		tried := 0
-		for _, d := range h.detectors {
-			v, err := try(ctx, h.goTool, h.root, m, d)
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			what := v.caught
-			switch {
-			case err != nil:
-				failed = append(failed, err)
-				what = "ERROR"
-			case !v.asked:
-				continue
-			case v.caught == "":
-				failed = append(failed, fmt.Errorf("mutant %s survived %s: %s", m.name, d.name, m.why))
-				what = "SURVIVED"
-			default:
-				tried++
-			}
-			fmt.Printf("%-32s %-22s %-6s %5.1fs  %s\n", m.name, m.file, d.name, v.took.Seconds(), what)
+	caught, seen := 0, 0
+	slots := make(chan struct{}, h.jobs)
+	pending := make([]chan verdict, len(mutants))
+	for i := range pending {
+		pending[i] = make(chan verdict, 1)
+	}
+	go func() {
+		for i, m := range mutants {
+			slots <- struct{}{}
+			go func() {
+				defer func() { <-slots }()
+				pending[i] <- h.judge(ctx, m)
+			}()
 		}
-		if tried > 0 {
-			caught++
+	}()
+	for i, m := range mutants {
+		v := <-pending[i]
+		if ctx.Err() == nil {
+			fmt.Printf(line, m.name, m.file, v.suite, v.sim, fmt.Sprintf("%.0f", v.took.Seconds()))
+		}
+		if v.err != nil {
+			failed = append(failed, v.err)
+			continue
+		}
+		caught++
+		if h.sim && m.seeds > 0 {
+			seen++
 		}
 	}
-	fmt.Printf("mutants: %d of %d caught in %v\n", caught, len(mutants), time.Since(began).Round(time.Second))
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	fmt.Printf("mutants: %d of %d caught, %d of them by the simulator within its bound, in %v\n",
+		caught, len(mutants), seen, time.Since(began).Round(time.Second))
 	return errors.Join(failed...)
 }
 
+// judge tries one mutant with the detectors that are to catch it.
+func (h hunter) judge(ctx context.Context, m mutant) (v verdict) {
+	began := time.Now()
+	against := func(d detector) string {
+		caught, err := try(ctx, h.goTool, h.root, m, d)
+		switch {
+		case err != nil:
+			v.err = errors.Join(v.err, err)
+			return "ERROR"
+		case caught == "":
+			v.err = errors.Join(v.err, fmt.Errorf("mutant %s survived the %s: %s", m.name, d.name, m.why))
+			return "SURVIVED"
+		}
+		return caught
+	}
+	if h.suite {
+		v.suite = against(suite(m, h.timeout))
+	}
+	if seeds := max(m.seeds, h.seeds); h.sim && seeds > 0 {
+		v.sim = fmt.Sprintf("%s, of %d", against(simulator(seeds, simTimeout)), seeds)
+	}
+	v.took = time.Since(began)
+	return v
+}
+
+// simTimeout is long: only a mutant that never ends is to meet it.
+const simTimeout = 5 * time.Minute
+
 // sound demands that the tests pass on the tree as it is, or failing on a mutant
 // would prove nothing.
-func (h hunter) sound(ctx context.Context) error {
-	for _, d := range h.detectors {
-		for _, pkg := range []string{pkgLease, pkgSingleton, pkgGaps} {
-			v, err := try(ctx, h.goTool, h.root, mutant{name: "none", run: ".", pkg: pkg, seeds: soundSeeds}, d)
-			if err != nil {
-				return err
-			}
-			if v.caught != "" {
-				return fmt.Errorf("%s fails on the tree as it is: %s", d.name, v.caught)
-			}
-			if d.name == "sim" {
-				break // it has one package
-			}
+func (h hunter) sound(ctx context.Context, mutants []mutant) error {
+	var detectors []detector
+	if h.suite {
+		for _, pkg := range []string{pkgLease, pkgSingleton} {
+			detectors = append(detectors, suite(mutant{pkg: pkg, run: "."}, simTimeout))
+		}
+	}
+	most := h.seeds
+	for _, m := range mutants {
+		most = max(most, m.seeds)
+	}
+	if h.sim {
+		detectors = append(detectors, simulator(most, simTimeout))
+	}
+	for _, d := range detectors {
+		caught, err := try(ctx, h.goTool, h.root, mutant{name: "none"}, d)
+		if err != nil {
+			return err
+		}
+		if caught != "" {
+			return fmt.Errorf("the %s fails on the tree as it is: %s", d.name, caught)
 		}
 	}
 	return nil
 }
-
-const (
-	pkgLease     = "./lease"
-	pkgSingleton = "./singleton"
-	pkgGaps      = "./internal/mutants" // tests that the two lack
-	soundSeeds   = 200
-)

@@ -1,5 +1,7 @@
 // Command mutants proves that the tests can see: it plants deliberate bugs in
-// packages lease and singleton, one at a time, and demands that each is caught.
+// packages lease and singleton, one at a time, and demands that each is caught,
+// by the packages' own tests and, where a bound is stated, by the simulator
+// within that many seeds.
 //
 //	go run ./internal/mutants [-detector suite|sim|both] [-only regexp] [-list]
 //
@@ -16,11 +18,13 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"syscall"
 	"time"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
@@ -30,12 +34,13 @@ func main() {
 
 func run(ctx context.Context) error {
 	var (
-		which   = flag.String("detector", "suite", "what is to catch them: suite, sim or both")
+		which   = flag.String("detector", "both", "what is to catch them: suite, sim or both")
 		only    = flag.String("only", "", "names of the mutants to try, a regular expression")
 		list    = flag.Bool("list", false, "list them and stop")
-		timeout = flag.Duration("timeout", 20*time.Second, "of one go test; a mutant that never ends is caught by it")
+		timeout = flag.Duration("timeout", 40*time.Second, "of one run of the suite; a mutant that never ends is caught by it")
+		seeds   = flag.Int("seeds", 0, "give the simulator at least so many seeds for every mutant, to find out its bound")
+		jobs    = flag.Int("jobs", runtime.NumCPU(), "how many mutants to try at once")
 		goTool  = flag.String("go", "go", "the go command")
-		simRun  = flag.String("sim-run", "^TestSeeds$", "with sim: the test that plays SIM_SEEDS seeds from SIM_FROM")
 	)
 	flag.Parse()
 	pattern, err := regexp.Compile(*only)
@@ -48,25 +53,24 @@ func run(ctx context.Context) error {
 			chosen = append(chosen, m)
 		}
 	}
+	if len(chosen) == 0 {
+		return fmt.Errorf("-only %q matches no mutant", *only)
+	}
 	if *list {
 		for _, m := range chosen {
-			fmt.Printf("%-32s %-24s %s\n", m.name, m.file, m.why)
+			fmt.Printf("%-33s %-22s %s\n", m.name, m.file, m.why)
 		}
 		return nil
+	}
+	if *which != "suite" && *which != "sim" && *which != "both" {
+		return fmt.Errorf("-detector %q must be suite, sim or both", *which)
 	}
 	root, err := filepath.Abs(".")
 	if err != nil {
 		return err
 	}
-	var detectors []detector
-	if *which == "suite" || *which == "both" {
-		detectors = append(detectors, suite(*timeout))
-	}
-	if *which == "sim" || *which == "both" {
-		detectors = append(detectors, simulator(max(*timeout, 2*time.Minute), "./internal/sim", *simRun))
-	}
-	if len(detectors) == 0 {
-		return fmt.Errorf("-detector %q must be suite, sim or both", *which)
-	}
-	return hunt(ctx, hunter{goTool: *goTool, root: root, detectors: detectors}, chosen)
+	return hunt(ctx, hunter{
+		goTool: *goTool, root: root, suite: *which != "sim", sim: *which != "suite",
+		timeout: *timeout, seeds: *seeds, jobs: max(1, *jobs),
+	}, chosen)
 }

@@ -17,8 +17,10 @@ type mutant struct {
 	// run narrows the suite to the tests (a -run pattern) that are to catch it;
 	// pkg is their package.
 	run, pkg string
-	// seeds is how many seeds the simulator is given to catch it; 0: this bug
-	// is outside what a simulation can see.
+	// seeds is within how many the simulator must catch it: about three times
+	// what it took, at least 20. 0: it does not, because another rule of the
+	// protocol makes up for the bug, because no schedule it draws comes across
+	// it in time, or because it has no rule for what goes wrong.
 	seeds int
 	why   string // the harm it does, for the table's reader
 }

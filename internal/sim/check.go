@@ -1,17 +1,19 @@
 package sim
 
 import (
+	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
-	"github.com/hotseat-go/hotseat/lease"
 )
 
 // checker looks, after every step, whether what must always hold does.
 type checker struct {
 	w       *world
-	serving *process // whose request the server is serving
+	serving *message // what the server is serving
 	record  bool     // keep the story
 
 	// Under the world's mutex: processes report here.
@@ -20,12 +22,21 @@ type checker struct {
 	story []line
 	found []Violation
 
-	mark       fencing.Token // what an exact guard would hold
+	calls    []GuardCall // the driver's
+	ticks    int64
+	mark     fencing.Token // what an exact guard would hold
+	admitted fencing.Token // the highest that a call was answered with
+	inFlight map[*message]struct{}
+
 	latest     int           // number of the last job that a later write makes stale
-	highest    int64         // epoch that ever started work
-	rewound    bool          // a restore without a bump: epochs may repeat
-	restored   time.Time     // the last restore of either kind
+	highest    int64         // epoch that ever started work, in this era
+	era        int           // restores without a bump so far: each begins a history in which epochs may repeat
+	rewound    time.Time     // the last of them
+	patience   time.Duration // the plan's
+	settled    time.Time     // when the plan's last fault is over
+	freed      time.Time     // the last restore, of either kind, of a Lease that nobody held
 	writes     Writes
+	felt       map[Kind]int // faults that processes met
 	lastActive time.Time
 	late       bool // the absence of an active was reported
 	requests   int  // in the quiet end
@@ -40,10 +51,13 @@ type Violation struct {
 
 func (v Violation) String() string { return fmt.Sprintf("%v %s: %s", v.At, v.Rule, v.Text) }
 
-// Writes counts guarded writes that arrived after a later term's work began.
-type Writes struct{ Stale, Refused, Accepted int }
+// Writes counts guarded writes that arrived after a later term's work began;
+// Frozen are those of work that had been frozen.
+type Writes struct{ Stale, Refused, Accepted, Frozen int }
 
-func newChecker(w *world) *checker { return &checker{w: w} }
+func newChecker(w *world) *checker {
+	return &checker{w: w, patience: w.plan.patience(), settled: w.began.Add(w.plan.settled()), inFlight: map[*message]struct{}{}, felt: map[Kind]int{}}
+}
 
 // violate notes a violation; the mutex is held.
 func (c *checker) violate(rule, format string, args ...any) {
@@ -56,54 +70,73 @@ func (c *checker) violate(rule, format string, args ...any) {
 func (c *checker) begin(j *job) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
-	j.number = len(c.jobs) + 1
-	c.jobs, c.live = append(c.jobs, j), append(c.live, j)
-	epoch := j.token().Epoch
-	j.misled = !c.restored.IsZero() && !j.process.sighted.Before(c.restored) && j.began.Sub(c.restored) < 2*c.w.plan.Timing.LeaseDuration
-	c.note(j.process.node.index, false, fmt.Sprintf("work begins, epoch %d", epoch))
-	if c.w.plan.Nodes[0].Elector == j.process.node.Elector {
-		c.latest = j.number
-	}
-	if j.process.node.Elector != Hotseat {
+	p := j.process
+	if !p.alive() {
+		j.killed = true
 		return
 	}
-	if epoch <= c.highest && !c.rewound && !j.process.dead {
+	j.number, j.shown = len(c.jobs)+1, maps.Clone(p.shown)
+	c.jobs, c.live = append(c.jobs, j), append(c.live, j)
+	context.AfterFunc(j.ctx, func() { c.contextEnded(j) })
+	c.w.rouse()
+	epoch := j.token().Epoch
+	c.note(p.node.index, false, fmt.Sprintf("work begins, epoch %d", epoch))
+	if c.w.plan.Nodes[0].Elector == p.node.Elector {
+		c.latest = j.number
+	}
+	if p.node.Elector != Hotseat || p.era < c.era {
+		return // it acquired before history was rewound
+	}
+	if epoch <= c.highest {
 		c.violate("tokens grow", "epoch %d after %d", epoch, c.highest)
 	}
 	c.highest = max(c.highest, epoch)
+}
+
+// contextEnded takes in that a job's context ended, at that instant.
+func (c *checker) contextEnded(j *job) {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	if j.killed {
+		return
+	}
+	now := time.Now()
+	c.checkDeadline(j, now)
+	j.ended = now
+	c.note(j.process.node.index, false, fmt.Sprintf("context ended: %v", cause(j.ctx)))
+	c.w.rouse()
 }
 
 // end takes in that work returned.
 func (c *checker) end(j *job) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
-	if j.returned.IsZero() {
-		j.returned = time.Now()
+	if j.killed {
+		return
 	}
-	for i, other := range c.live {
-		if other == j {
-			c.live = append(c.live[:i:i], c.live[i+1:]...)
-			break
-		}
-	}
-	if !j.killed {
-		c.note(j.process.node.index, false, "work returned")
-	}
+	c.leave(j)
+	c.note(j.process.node.index, false, "work returned")
+	c.w.rouse()
 }
 
 // crashed takes in that a process is no more: its work stopped with it.
 func (c *checker) crashed(p *process) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
-	kept := c.live[:0:0]
-	for _, j := range c.live {
+	for _, j := range slices.Clone(c.live) {
 		if j.process == p {
-			j.killed, j.returned = true, time.Now()
-			continue
+			c.leave(j)
+			j.killed = true
 		}
-		kept = append(kept, j)
 	}
-	c.live = kept
+}
+
+// leave takes a job off those at work, after a last look at it.
+func (c *checker) leave(j *job) {
+	j.returned = time.Now()
+	c.checkDeadline(j, j.returned)
+	c.checkPairs(j.returned)
+	c.live = slices.DeleteFunc(c.live, func(other *job) bool { return other == j })
 }
 
 // returned takes in that a process ended by itself.
@@ -115,112 +148,35 @@ func (c *checker) returned(p *process, err error) {
 	}
 }
 
-// step checks what must hold whenever nobody runs.
+// rewind takes in that the API server was restored from a backup.
+func (c *checker) rewind(bumped, free bool) {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	now := time.Now()
+	if free {
+		c.freed = now
+	}
+	if !bumped {
+		c.era, c.rewound, c.highest = c.era+1, now, 0
+	}
+}
+
+// step checks what must hold whenever nobody runs. What processes do wakes the
+// driver, so that this happens at every instant at which something changed.
 func (c *checker) step() {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	now := time.Now()
-	active := false
-	for i, j := range c.live {
-		if j.ended.IsZero() && j.ctx.Err() != nil {
-			j.ended = now
-			c.note(j.process.node.index, true, fmt.Sprintf("context ended: %v", cause(j.ctx)))
-		}
-		j.frozen = j.frozen || c.w.afflicted(j.process.node.index, Freeze)
-		active = active || j.ended.IsZero()
-		c.checkDeadline(j, now)
-		for _, other := range c.live[:i] {
-			c.checkPair(other, j, now)
-		}
-	}
-	if active {
-		c.lastActive = now
-	}
-	c.checkLiveness(now)
-}
-
-// checkDeadline: a context ends at most RenewDeadline after the last
-// acknowledged write was sent.
-func (c *checker) checkDeadline(j *job, now time.Time) {
-	p := j.process
-	if p.node.Elector != Hotseat || !j.ended.IsZero() || j.token().IsZero() {
-		return
-	}
-	r := c.w.plan.timing(p.node.Node).RenewDeadline
-	if age := now.Sub(p.acknowledged); age > r && !j.overdue {
-		j.overdue = true
-		c.violate("deadline", "%s works %v after it sent its last acknowledged write, RenewDeadline is %v", p.name, age, r)
-	}
-}
-
-// comparable reports whether two jobs must not overlap. A process that was
-// frozen, or whose work was made to outstay its context, is outside the
-// assumptions; so is another elector among ours.
-//
-// So is, and this is a limit of the protocol, a process that knows the Lease only
-// since it was restored from a backup in which nobody held it: nothing it can
-// read tells it that somebody did since.
-func (c *checker) comparable(a, b *job) bool {
-	if c.w.plan.Nodes[0].Elector == Hotseat && (a.process.node.Elector != Hotseat || b.process.node.Elector != Hotseat) {
-		return false
-	}
-	return !b.misled && !a.frozen && !b.frozen && !a.overran && !b.overran && a.process != b.process
-}
-
-// checkPair: no two at work, no two valid.
-func (c *checker) checkPair(a, b *job, now time.Time) {
-	if !c.comparable(a, b) {
-		return
-	}
-	if a.valid() && b.valid() && !b.double {
-		b.double = true
-		c.violate("one valid term", "%s (epoch %d) and %s (epoch %d)", a.process.name, a.token().Epoch, b.process.name, b.token().Epoch)
-	}
-	if !b.began.Before(now) || b.overlapped {
-		return
-	}
-	b.overlapped = true
-	c.violate("one at a time", "%s (epoch %d) and %s (epoch %d) are both at work", a.process.name, a.token().Epoch, b.process.name, b.token().Epoch)
-}
-
-// checkLiveness: after the last fault somebody is active within a lease.
-func (c *checker) checkLiveness(now time.Time) {
-	plan := c.w.plan
-	since := c.w.began.Add(plan.settled())
-	if c.lastActive.After(since) {
-		since = c.lastActive
-	}
-	if limit := plan.patience(); !c.late && !c.w.closing && now.Sub(since) > limit {
-		c.late = true
-		c.violate("always one again", "nobody is active %v after %v, the bound is %v", now.Sub(since), since.Sub(c.w.began), limit)
-	}
-}
-
-// committed checks a change of the Lease.
-func (c *checker) committed(ch change) {
-	c.w.mu.Lock()
-	defer c.w.mu.Unlock()
-	p := c.serving
-	if p == nil || p.node.Elector != Hotseat || ch.new == nil || ch.old == nil {
-		return
-	}
-	before, after := lease.NewRecord(ch.old), lease.NewRecord(ch.new)
-	epochBefore, _ := before.Epoch()
-	epochAfter, _ := after.Epoch()
-	mine := p.elector.Identity()
-	switch {
-	case c.rewound: // resource versions come again too, so a late write may fit
-	case after.Term() == before.Term() && before.Holder() != mine:
-		c.violate("no write over another's record", "%s wrote over a record of %q", p.name, before.Holder())
-	case after.Term() != before.Term() && before.Holder() != mine && epochAfter <= epochBefore:
-		c.violate("tokens grow", "%s acquired with epoch %d over %d", p.name, epochAfter, epochBefore)
-	}
-	if after.Holder() != "" {
-		return
-	}
 	for _, j := range c.live {
-		if j.process == p && j.token().Term == after.Term() {
-			c.violate("release after work", "%s released the Lease with work of epoch %d not returned", p.name, epochAfter)
+		if c.w.afflicted(j.process.node.index, Freeze) {
+			j.frozen = true
+			j.stuck = j.stuck || !j.ended.IsZero()
 		}
+		if j.ended.IsZero() {
+			c.lastActive = now
+		}
+		c.checkDeadline(j, now)
 	}
+	c.checkPairs(now)
+	c.checkLiveness(now)
 }

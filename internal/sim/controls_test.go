@@ -67,24 +67,22 @@ func TestControlStopBudgetIgnored(t *testing.T) {
 
 func TestControlGuardRemoved(t *testing.T) {
 	shows(t, "stale writes are refused", func(p *sim.Plan) {
-		holes(p)
-		for i := range p.Faults {
-			p.Faults[i].Kind = sim.Freeze
-		}
-		p.NoGuard = true
+		frozen(p)
+		p.Guard = sim.GuardAbsent
 	})
 }
 
 // TestControlsAreQuietWithoutTheirBreach: what the controls find is the breach.
 func TestControlsAreQuietWithoutTheirBreach(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(20) {
 		p := sim.Draw(seed, sim.Hotseat)
 		holes(&p)
 		require.Empty(t, play(t, p, false).Violations, "seed %d", seed)
-		for i := range p.Faults {
-			p.Faults[i].Kind = sim.Freeze
-		}
+		frozen(&p)
 		require.Empty(t, play(t, p, false).Violations, "seed %d, frozen", seed)
+		resigning(&p)
+		require.Empty(t, play(t, p, false).Violations, "seed %d, resigning", seed)
 	}
 }
 
@@ -113,4 +111,24 @@ func TestControlShrinks(t *testing.T) {
 	require.ErrorContains(t, err, "kind:node:at:for:n")
 	_, err = sim.ParseFaults("black-hole:x:20s:25s:0")
 	require.ErrorContains(t, err, `"x"`)
+}
+
+// frozen are freezes of one node after the other, each long enough for a
+// takeover.
+func frozen(p *sim.Plan) {
+	holes(p)
+	for i := range p.Faults {
+		p.Faults[i].Kind = sim.Freeze
+	}
+}
+
+// resigning has the active hand over every few seconds, with writes on their way.
+func resigning(p *sim.Plan) {
+	p.Faults = []sim.Fault{{Kind: sim.SlowGuard, Node: -1, At: time.Second, For: 3 * time.Minute, N: 1000}}
+	for i := range 20 {
+		for node := range p.Nodes {
+			at := time.Duration(20+8*i) * time.Second
+			p.Faults = append(p.Faults, sim.Fault{Kind: sim.Resign, Node: node, At: at})
+		}
+	}
 }

@@ -19,30 +19,45 @@
 //   - A node's clock of another rate is its durations scaled, and the whole
 //     seconds on the Lease translated at its wire; a wall clock that is off is a
 //     translation of the times on the Lease (conn.go).
+//
 //   - A frozen node sends, hears and works nothing until it thaws; timers go on,
 //     since a bubble has one clock. Its work writes once more after the thaw,
 //     not knowing of the time that passed.
+//
 //   - A crashed process goes on in the bubble, cut off: it reaches nothing, and
 //     is not counted.
+//
 //   - Most runs use a memory server (store.go, held against singletontest by a
 //     test); one in fifty goes through client-go's REST client to singletontest.
 //
+//   - The guard's server has a goroutine for each call, and effects take time, so
+//     calls overlap. Work leaves some writes to an outbox that sends them late.
+//
 // # What is checked
 //
-// No two at work, nor two valid terms; a context ends RenewDeadline after its
+// No two at work, nor two valid terms; a term is over RenewDeadline after its
 // last acknowledged write at the latest; epochs grow; nobody writes over
 // another's record or releases before its work returned; the guard decides as an
-// exact one would (its calls are events, so their order is known and no search
-// for one is needed); stale writes are refused; every request has a deadline;
-// somebody is active soon after the last fault; and then only renewals are sent.
+// exact one would, at the step the decision falls in; what its clients saw of
+// announced, checked and refused writes is linearizable (porcupine, in the tests
+// of this package, so that nothing links it); stale writes are refused; every
+// request has a deadline; somebody is active soon after the last fault; and then
+// only renewals are sent. rules_test.go has a case in which each rule fires and
+// one in which it must not; strikes_test.go counts that each fault has an effect.
 //
 // # What is not held against hotseat
 //
-// Overlap with a process that was frozen or whose work was made to outstay its
-// budget: that is what the guard is for. Overlap with a client-go candidate.
-// Repeated epochs and overwritten records after a restore without a revision
-// bump: resource versions come again there. A process that first sees the Lease
-// after a restore from a backup in which nobody held it. And a standby that lost
-// watch events without notice needs some RetryPeriods more to take over: it
-// looks again when it has heard nothing for that long.
+//   - Overlap with work that is frozen, or made to outstay its budget, once its
+//     term is over: that is what the guard is for.
+//   - Overlap with a client-go candidate.
+//   - A restore from a backup in which nobody held the Lease, for a lease: to a
+//     process that was not shown the term it wiped out, nothing tells of it.
+//   - A restore without a revision bump: epochs of the new history may repeat
+//     those of the old one, and until RenewDeadline later, what terms of the old
+//     one send may fit the new one's resource versions.
+//   - A standby that lost watch events without notice needs some RetryPeriods more
+//     to take over: it looks again when it has heard nothing for that long.
+//
+// The table leaves out overlap with whoever was ever frozen, for all electors
+// alike; the stale writes of frozen work are counted instead.
 package sim

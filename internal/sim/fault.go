@@ -37,12 +37,12 @@ const (
 	ExpireWatches Kind = "expire-watches" // 410
 	Duplicate     Kind = "duplicate"      // N % of the events come twice
 	Stale         Kind = "stale"          // N % of the events are followed by an old one
-	Reorder       Kind = "reorder"        // N % of the events overtake the one before
+	Reorder       Kind = "reorder"        // N % of the events are overtaken by later ones
 	SlowEvents    Kind = "slow-events"    // by N ms
 
 	// On the API server and the Lease.
 	Restart Kind = "api-restart"   // every connection breaks, nobody is served meanwhile
-	Compact Kind = "compact"       // new watches from old versions get 410
+	Compact Kind = "compact"       // what was listed is too old to watch from: 410
 	Restore Kind = "restore"       // of the backup taken N ms before, without a bump
 	Bumped  Kind = "restore-bump"  // the same with --bump-revision
 	Delete  Kind = "delete"        // the Lease
@@ -59,9 +59,16 @@ const (
 	Crash     Kind = "crash"      // back after For; N=1: as a new Pod
 	Stop      Kind = "stop"       // graceful, drains N ms; back after For
 	Resign    Kind = "resign"     // gives its term up
-	Overrun   Kind = "overrun"    // work outstays its context
+	Overrun   Kind = "overrun"    // work outstays its context; N=1: which a resignation ends, 2: an intruder
 	Hooks     Kind = "hooks"      // block
 	GuardDown Kind = "guard-down" // the guard cannot be reached
+	SlowGuard Kind = "slow-guard" // calls of the guard take up to N ms each way, and effects too
+)
+
+// Effects that are not one kind's own.
+const (
+	Drain        Kind = "drain"         // work drained with its term still valid
+	DrainTimeout Kind = "drain-timeout" // the guard gave up waiting for an older effect
 )
 
 func (f Fault) String() string {
@@ -80,6 +87,10 @@ func (f Fault) over() time.Duration {
 	switch late := time.Duration(f.N) * time.Millisecond; f.Kind {
 	case Stop: // its work drains
 		return f.At + max(f.For, late)
+	case SlowGuard: // there, the effect, and back
+		return f.At + f.For + 3*late
+	case Reorder:
+		return f.At + f.For + overtaken
 	case DelayRequest, DelayAnswer, SlowEvents: // what was sent last is under way
 		return f.At + f.For + late
 	}
@@ -123,6 +134,25 @@ type shape struct {
 	n       func(*rand.Rand) int64
 }
 
+// Effects are what a result's Struck counts: that a kind really did something.
+func Effects() []Kind {
+	out := []Kind{Drain}
+	for _, s := range shapes() {
+		if s.kind != Refuse {
+			out = append(out, s.kind)
+		}
+	}
+	for _, status := range refusals() {
+		out = append(out, refused(status))
+	}
+	return out
+}
+
+func refusals() []int64 { return []int64{409, 429, 500, 503} }
+
+// refused is the effect of a [Refuse].
+func refused(status int64) Kind { return Kind(fmt.Sprintf("%s-%d", Refuse, status)) }
+
 func between(low, high int64) func(*rand.Rand) int64 {
 	return func(r *rand.Rand) int64 { return low + r.Int64N(high-low+1) }
 }
@@ -138,11 +168,11 @@ func shapes() []shape {
 		{DelayRequest, 8, true, true, true, between(50, 20_000)},
 		{DelayAnswer, 8, true, true, true, between(50, 20_000)},
 		{LoseRequest, 4, true, true, true, some}, {LoseAnswer, 6, true, true, true, some},
-		{HangAnswer, 6, true, true, true, some}, {Refuse, 5, true, true, true, oneOf(409, 429, 500, 503)},
+		{HangAnswer, 6, true, true, true, some}, {Refuse, 5, true, true, true, oneOf(refusals()...)},
 		{EndWatches, 3, false, true, true, nil}, {ExpireWatches, 3, false, true, true, nil},
 		{Duplicate, 3, true, true, true, percent}, {Stale, 4, true, true, true, percent},
 		{Reorder, 4, true, true, true, percent}, {SlowEvents, 4, true, true, true, between(50, 30_000)},
-		{Restart, 3, true, false, false, nil}, {Compact, 2, false, false, false, nil},
+		{Restart, 3, true, false, false, nil}, {Compact, 3, true, false, false, nil},
 		{Restore, 2, false, false, false, between(100, 60_000)}, {Bumped, 3, false, false, false, between(100, 60_000)},
 		{Delete, 4, false, false, false, nil}, {Label, 4, false, false, false, nil},
 		{Foreign, 3, false, false, false, nil}, {Clear, 3, false, false, false, nil},
@@ -150,8 +180,8 @@ func shapes() []shape {
 		{Lower, 2, false, false, false, nil}, {Shorten, 2, false, false, false, oneOf(1, 3, 30)},
 		{Freeze, 6, true, false, true, nil}, {Crash, 8, true, false, true, oneOf(0, 1)},
 		{Stop, 6, true, false, true, between(0, 20_000)}, {Resign, 3, false, false, true, nil},
-		{Overrun, 2, true, false, true, nil}, {Hooks, 3, true, false, true, nil},
-		{GuardDown, 2, true, true, true, nil},
+		{Overrun, 5, true, false, true, oneOf(0, 1, 2, 2)}, {Hooks, 3, true, false, true, nil},
+		{GuardDown, 3, true, true, true, nil}, {SlowGuard, 4, true, true, true, between(50, 9000)},
 	}
 }
 

@@ -21,7 +21,8 @@ import (
 const (
 	verbWrite    = "guarded-write"
 	verbAnnounce = "announce"
-	verbGo       = "go" // to be allowed to run: a frozen node's process is not
+	verbDecided  = "decided" // not of a process: the guard decided on one's call
+	verbGo       = "go"      // to be allowed to run: a frozen node's process is not
 )
 
 // message is a request on its way, to the API server or to the guard.
@@ -37,6 +38,28 @@ type message struct {
 	deadline time.Time // zero if there is none
 	answers  chan answer
 	gone     atomic.Bool // nobody waits for the answer any more
+
+	// Of calls of the guard:
+	outbox  bool // sent later than its work wanted it
+	call    int  // its number, the driver's
+	arrived int  // in which step
+	// Of the guard's decision:
+	of    *message
+	leave func() // when the effect is over
+	err   error
+}
+
+// asked is the number of the call that a decision is about.
+func (m *message) asked() int {
+	if m.of == nil {
+		return 0
+	}
+	return m.of.call
+}
+
+// local reports whether m is no request to the API server.
+func (m *message) local() bool {
+	return m.verb == verbGo || m.verb == verbWrite || m.verb == verbAnnounce || m.verb == verbDecided
 }
 
 type answer struct {
@@ -74,20 +97,26 @@ func (p *process) call(ctx context.Context, m *message) (answer, error) {
 func (w *world) travel(m *message) {
 	n := m.from.node.index
 	switch {
+	case m.verb == verbDecided:
+		w.decided(m)
 	case m.from.dead:
 	case m.verb == verbGo:
 		w.in(0, n, "", func() { m.answers <- answer{} })
 	case m.verb == verbWrite || m.verb == verbAnnounce:
-		if !w.afflicted(n, GuardDown) {
-			w.in(w.latency(), n, "", func() { w.in(w.latency(), -1, "", func() { w.admit(m) }) })
-		}
-	case w.afflicted(n, BlackHole):
-	case w.afflicted(n, Cut), w.afflicted(-1, Restart), w.strikes(n, LoseRequest):
+		w.callGuard(m)
+	case w.lost(n, BlackHole):
+	case w.lost(n, Cut), w.lost(-1, Restart), w.strikes(n, LoseRequest):
 		w.in(w.latency(), n, m.verb+" refused by the network", func() { m.fail(syscall.ECONNRESET) })
 	default:
 		// The node's own side first: a frozen one does not send.
 		w.in(0, n, "", func() {
-			w.in(w.latency()+w.delay(n, DelayRequest), -1, "", func() { w.serve(m) })
+			late := w.delay(n, DelayRequest)
+			w.in(w.latency()+late, -1, "", func() {
+				if late > 0 {
+					w.hit(DelayRequest)
+				}
+				w.serve(m)
+			})
 		})
 	}
 }
@@ -95,15 +124,16 @@ func (w *world) travel(m *message) {
 // serve has the API server answer m.
 func (w *world) serve(m *message) {
 	n := m.from.node.index
-	if w.afflicted(-1, Restart) {
+	if w.lost(-1, Restart) {
 		return // it went down with the server
 	}
 	if f := w.affliction(n, Refuse); f != nil {
+		w.hit(refused(f.N))
 		w.reply(m, answer{err: refusal(int(f.N))}, fmt.Sprintf("%s -> %d", m.verb, f.N))
 		return
 	}
 	var a answer
-	w.check.serving = m.from
+	w.check.serving = m
 	switch m.verb {
 	case "list":
 		a.object, a.err = w.store.list()
@@ -129,20 +159,32 @@ func (w *world) serve(m *message) {
 func (w *world) reply(m *message, a answer, what string) {
 	n := m.from.node.index
 	switch {
-	case w.afflicted(n, BlackHole), w.strikes(n, HangAnswer):
+	case w.lost(n, BlackHole), w.strikes(n, HangAnswer):
 		return
-	case w.afflicted(n, Cut), w.strikes(n, LoseAnswer):
+	case w.lost(n, Cut), w.strikes(n, LoseAnswer):
 		w.in(w.latency(), n, m.verb+" answer lost", func() { m.fail(syscall.ECONNRESET) })
 		return
 	}
-	w.in(w.latency()+w.delay(n, DelayAnswer), n, what, func() {
+	late := w.delay(n, DelayAnswer)
+	w.in(w.latency()+late, n, what, func() {
+		if late > 0 {
+			w.hit(DelayAnswer)
+		}
 		switch {
-		case m.from.dead || m.gone.Load() || w.afflicted(n, BlackHole):
-		case w.afflicted(n, Cut):
+		case m.from.dead || m.gone.Load() || w.lost(n, BlackHole):
+		case w.lost(n, Cut):
 			m.fail(syscall.ECONNRESET)
 		default:
 			if a.err == nil {
 				w.check.acknowledged(m)
+				switch o := a.object.(type) {
+				case *coordv1.Lease:
+					w.check.show(m.from, o)
+				case *coordv1.LeaseList:
+					for i := range o.Items {
+						w.check.show(m.from, &o.Items[i])
+					}
+				}
 			}
 			m.answers <- a
 		}
@@ -165,26 +207,4 @@ func refusal(status int) error {
 		return apierrors.NewServiceUnavailable("not ready")
 	}
 	return apierrors.NewInternalError(fmt.Errorf("etcdserver: leader changed"))
-}
-
-// admit has the guard decide on a write or an announcement.
-func (w *world) admit(m *message) {
-	if m.from.dead && m.verb == verbAnnounce {
-		return
-	}
-	err := w.check.admit(m)
-	n := m.from.node.index
-	what := m.verb + " admitted"
-	if err != nil {
-		what = m.verb + " refused"
-	}
-	w.check.tell(n, fmt.Sprintf("%s, epoch %d", what, m.token.Epoch))
-	if w.afflicted(n, GuardDown) {
-		return
-	}
-	w.in(w.latency(), n, "", func() {
-		if !m.from.dead && !m.gone.Load() {
-			m.answers <- answer{err: err}
-		}
-	})
 }

@@ -2,8 +2,6 @@ package sim
 
 import (
 	"context"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,6 +10,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/peerlock"
 )
 
 // peer is a candidate with client-go's elector, which is one shot: after a loss
@@ -28,7 +27,7 @@ func (p *process) peer(ctx context.Context) error {
 
 func (p *process) peerOnce(ctx context.Context) error {
 	t := p.world.plan.timing(p.node.Node)
-	lock := &observedLock{Interface: &resourcelock.LeaseLock{
+	lock := &peerlock.Observed{Interface: &resourcelock.LeaseLock{
 		LeaseMeta:  metav1.ObjectMeta{Namespace: namespace, Name: leaseName},
 		Client:     client{process: p}.CoordinationV1(),
 		LockConfig: resourcelock.ResourceLockConfig{Identity: p.name},
@@ -40,8 +39,8 @@ func (p *process) peerOnce(ctx context.Context) error {
 		ReleaseOnCancel: p.node.Elector == ClientGoRelease,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(ctx context.Context) {
-				defer lock.working.Done()
-				token := fencing.Token{Scope: namespace + "/" + leaseName, Epoch: lock.transitions.Load()}
+				defer lock.Returned()
+				token := fencing.Token{Scope: namespace + "/" + leaseName, Epoch: lock.Token()}
 				p.work(&job{
 					process: p, ctx: ctx, began: time.Now(), valid: func() bool { return ctx.Err() == nil },
 					token: func() fencing.Token { return token },
@@ -54,39 +53,6 @@ func (p *process) peerOnce(ctx context.Context) error {
 		return err
 	}
 	elector.Run(ctx)
-	lock.working.Wait() // Run does not
+	lock.Wait() // Run does not
 	return nil
-}
-
-// observedLock tells what the elector itself does not: which leaseTransitions
-// it wrote last, and that it is about to call OnStartedLeading.
-type observedLock struct {
-	resourcelock.Interface
-	transitions atomic.Int64
-	working     sync.WaitGroup
-}
-
-// Create is part of [resourcelock.Interface].
-func (l *observedLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
-	return l.wrote(record, l.Interface.Create(ctx, record))
-}
-
-// Update is part of [resourcelock.Interface].
-func (l *observedLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
-	return l.wrote(record, l.Interface.Update(ctx, record))
-}
-
-func (l *observedLock) wrote(record resourcelock.LeaderElectionRecord, err error) error {
-	if err == nil {
-		l.transitions.Store(int64(record.LeaderTransitions))
-	}
-	return err
-}
-
-// RecordEvent is part of [resourcelock.Interface].
-func (l *observedLock) RecordEvent(what string) {
-	if what == "became leader" { // once per call of OnStartedLeading, before it
-		l.working.Add(1)
-	}
-	l.Interface.RecordEvent(what)
 }

@@ -39,7 +39,7 @@ type Plan struct {
 
 	// Deliberate breaches, for negative controls.
 	IgnoreStopBudget bool // work goes on for this much longer than it may
-	NoGuard          bool // the resource admits every write
+	Guard            Guard
 }
 
 // Node is a candidate's machine.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -36,10 +37,12 @@ type process struct {
 	dead    bool               // crashed: what it still does counts for nothing
 	killed  chan struct{}      // closed then
 	elector *singleton.Elector
+	outbox  sync.WaitGroup
 
-	// The driver's:
-	acknowledged time.Time // when its last acknowledged write was sent
-	sighted      time.Time // when it first learned what is on the Lease
+	// Under the world's mutex, set by the driver:
+	acknowledged time.Time       // when its last acknowledged write was sent
+	shown        map[string]bool // terms it has been shown on the Lease
+	era          int             // in which it last acquired
 }
 
 // start starts a process on a node, under the node's name or a new one.
@@ -48,7 +51,7 @@ func (w *world) start(n *node, renamed bool) {
 		return
 	}
 	n.started++
-	p := &process{world: w, node: n, number: n.started, name: name(n.index), killed: make(chan struct{})}
+	p := &process{world: w, node: n, number: n.started, name: name(n.index), killed: make(chan struct{}), shown: map[string]bool{}}
 	if renamed {
 		p.name = fmt.Sprintf("%s-%d", p.name, p.number)
 	}
@@ -65,6 +68,7 @@ func (w *world) start(n *node, renamed bool) {
 	w.wg.Go(func() {
 		err := run(ctx)
 		cancel()
+		p.outbox.Wait()
 		w.check.returned(p, err)
 		w.mu.Lock()
 		w.live--
@@ -80,6 +84,7 @@ func (w *world) crash(n *node) {
 		return
 	}
 	n.process, p.dead = nil, true
+	w.hit(Crash)
 	w.check.crashed(p)
 	close(p.killed)
 	p.cancel()
@@ -89,6 +94,9 @@ func (w *world) crash(n *node) {
 func (w *world) stop(n *node, drain time.Duration) {
 	if p := n.process; p != nil {
 		n.process, p.drain = nil, drain
+		if !w.closing {
+			w.hit(Stop)
+		}
 		p.cancel()
 	}
 }
@@ -143,6 +151,9 @@ func (p *process) client() (kubernetes.Interface, error) {
 func (p *process) hook() {
 	p.world.mu.Lock()
 	until := p.node.hooksUntil
+	if time.Until(until) > 0 {
+		p.world.check.felt[Hooks]++
+	}
 	p.world.mu.Unlock()
 	p.pause(time.Until(until))
 }

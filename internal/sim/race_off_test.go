@@ -6,4 +6,6 @@ package sim_test
 const (
 	fewSeeds                = 300
 	replaySeeds, replayRuns = 20, 10
+	historySeeds            = 60
+	strikeSeeds             = 250
 )

@@ -6,4 +6,6 @@ package sim_test
 const (
 	fewSeeds                = 40
 	replaySeeds, replayRuns = 4, 2
+	historySeeds            = 20
+	strikeSeeds             = 0
 )

@@ -1,17 +1,15 @@
 package sim
 
 import (
-	"context"
-	"time"
+	coordv1 "k8s.io/api/coordination/v1"
 
-	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/lease"
 )
 
 // acknowledged takes in that a process learned of its write's success.
 func (c *checker) acknowledged(m *message) {
-	if m.from.sighted.IsZero() && m.verb == "list" {
-		m.from.sighted = time.Now()
-	}
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
 	if m.verb == "create" || m.verb == "update" {
 		if m.lease.Spec.HolderIdentity != nil && *m.lease.Spec.HolderIdentity != "" {
 			m.from.acknowledged = m.sent
@@ -19,9 +17,18 @@ func (c *checker) acknowledged(m *message) {
 	}
 }
 
+// show takes in that a process is shown the Lease.
+func (c *checker) show(p *process, l *coordv1.Lease) {
+	if term := l.Annotations[lease.AnnotationTerm]; !p.shown[term] {
+		c.w.mu.Lock()
+		defer c.w.mu.Unlock()
+		p.shown[term] = true
+	}
+}
+
 // requested checks a request as it is sent.
 func (c *checker) requested(m *message) {
-	if m.from.node.Elector != Hotseat || m.verb == verbGo || m.verb == verbWrite || m.verb == verbAnnounce {
+	if m.from.node.Elector != Hotseat || m.local() {
 		return
 	}
 	c.w.mu.Lock()
@@ -33,37 +40,6 @@ func (c *checker) requested(m *message) {
 	if c.w.now() > c.w.plan.quiet() && !c.w.closing {
 		c.requests++
 	}
-}
-
-// admit has the guard decide, and checks the decision.
-func (c *checker) admit(m *message) error {
-	c.w.mu.Lock()
-	defer c.w.mu.Unlock()
-	fenced := m.from.node.Elector == Hotseat
-	stale := m.job != nil && m.job.number < c.latest && (fenced || c.w.plan.Nodes[0].Elector != Hotseat)
-	var err error
-	if fenced && (m.job == nil || !c.w.plan.NoGuard) {
-		order, conflict := fencing.Compare(m.token, c.mark)
-		wanted := c.mark.IsZero() || conflict == nil && order >= 0
-		if err = c.w.guard.Check(context.Background(), m.token); (err == nil) != wanted {
-			c.violate("guard", "%v against mark %v: %v", m.token, c.mark, err)
-		}
-		if err == nil {
-			c.mark = m.token
-		}
-	}
-	if stale {
-		c.writes.Stale++
-		if err != nil {
-			c.writes.Refused++
-		} else {
-			c.writes.Accepted++
-			if fenced {
-				c.violate("stale writes are refused", "%s wrote with epoch %d after a later term began", m.from.name, m.token.Epoch)
-			}
-		}
-	}
-	return err
 }
 
 // checkTraffic: in the quiet end of a run only the active renews.

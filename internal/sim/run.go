@@ -16,6 +16,8 @@ type Result struct {
 	Contexts time.Duration // the longest that two had a live context
 	Backward bool          // a term's token was not above those before
 	Writes   Writes
+	Calls    []GuardCall  // of the guard
+	Struck   map[Kind]int // how often a fault had its effect
 }
 
 // Run plays a plan; call it inside a testing/synctest bubble. With story, the
@@ -35,6 +37,9 @@ func Run(p Plan, story bool) (Result, error) {
 	}
 	defer w.store.close()
 	w.schedule()
+	if p.Guard == GuardForgetful {
+		w.in(forgets, -1, "", w.forget)
+	}
 	w.drive(w.began.Add(p.Length))
 	w.finish()
 	return w.result(), nil
@@ -54,6 +59,7 @@ func (w *world) finish() {
 		panic("sim: processes do not end: " + w.plan.Replay())
 	}
 	w.wg.Wait()
+	w.calls.Wait()
 	for _, x := range w.watchers {
 		x.close()
 	}
@@ -61,10 +67,13 @@ func (w *world) finish() {
 
 func (w *world) result() Result {
 	c := w.check
-	c.w.mu.Lock()
-	defer c.w.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	c.checkTraffic()
-	out := Result{Plan: w.plan, Violations: c.found, Terms: len(c.jobs), Steps: w.steps, Writes: c.writes}
+	out := Result{Plan: w.plan, Violations: c.found, Terms: len(c.jobs), Steps: w.steps, Writes: c.writes, Calls: c.calls, Struck: w.struck}
+	for kind, n := range c.felt {
+		out.Struck[kind] += n
+	}
 	for _, l := range c.told() {
 		out.Story = append(out.Story, l.String())
 	}
@@ -72,11 +81,11 @@ func (w *world) result() Result {
 	for i, a := range c.jobs {
 		if a.process.node.Elector == w.plan.Nodes[0].Elector {
 			epoch := a.token().Epoch
-			out.Backward = out.Backward || epoch <= highest && !c.rewound
+			out.Backward = out.Backward || epoch <= highest && c.era == 0
 			highest = max(highest, epoch)
 		}
 		for _, b := range c.jobs[i+1:] {
-			if !c.comparable(a, b) {
+			if a.frozen || b.frozen || a.overran || !c.comparable(a, b, b.began) {
 				continue
 			}
 			out.AtWork = max(out.AtWork, overlap(b.began, a.returned, b.returned))

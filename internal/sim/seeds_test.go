@@ -14,6 +14,7 @@ import (
 // TestSeeds plays schedules nobody has seen: SIM_SEEDS of them from SIM_FROM on,
 // which is drawn anew each time.
 func TestSeeds(t *testing.T) {
+	t.Parallel()
 	seeds := number(t, "SIM_SEEDS", fewSeeds)
 	from := number(t, "SIM_FROM", rand.Uint64N(1<<40))
 	t.Logf("seeds %d to %d: SIM_FROM=%d SIM_SEEDS=%d", from, from+seeds-1, from, seeds)
@@ -69,6 +70,10 @@ func TestFound(t *testing.T) {
 		{"a restored Lease names this process, whose term it is not", "foreign:-1:2m14.1s:0s:0 restore-bump:-1:2m50s:0s:55492", 91},
 		{"a deleted Lease restored, and listed without a pause", "delete:-1:33.4s:0s:0 restore:-1:34s:0s:25989", 106988},
 		{"the same after an outage", "refuse:-1:1m27.9s:37.44s:429 restore-bump:-1:2m8.44s:0s:9734", 235},
+		{"a watch that broke soon after an outage, and was waited with as long as the outage was", "api-restart:-1:55.048s:1.794s:0 delete:-1:56.8s:0s:0 restore:-1:57.3s:0s:56636", 49},
+		{"a Lease deleted in an outage, created long after it", "lose-request:-1:2m23.3s:18.413s:100 delete:-1:2m32.1s:0s:0", 15047},
+		{"a fence undone by the adoption of an acquire", "duplicate:1:11.8s:38.333s:100 hang-answer:-1:1m31.5s:38.334s:60 lose-answer:2:1m31.6s:7.49s:30 " +
+			"slow-guard:0:1m58.42s:12.208s:5332 foreign:-1:1m59.145s:0s:0 raise-epoch:-1:2m10.5s:0s:774", 5680},
 	} {
 		p := sim.Draw(found.seed, sim.Hotseat)
 		faults, err := sim.ParseFaults(found.faults)

@@ -11,7 +11,7 @@ import (
 	"github.com/hotseat-go/hotseat/internal/sim"
 )
 
-// play runs a plan in a bubble of its own.
+// play runs a plan in a bubble of its own, and judges what it leaves.
 func play(t *testing.T, p sim.Plan, story bool) (out sim.Result) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -19,6 +19,7 @@ func play(t *testing.T, p sim.Plan, story bool) (out sim.Result) {
 		out, err = sim.Run(p, story)
 		require.NoError(t, err)
 	})
+	judge(&out)
 	return out
 }
 

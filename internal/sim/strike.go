@@ -3,19 +3,20 @@ package sim
 import (
 	"slices"
 	"strconv"
-	"syscall"
 	"time"
 
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/singleton"
 )
 
 // dated is a backup and when it was taken.
 type dated struct {
-	at     time.Duration
-	backup any
+	at       time.Duration
+	revision int64
+	backup   any
 }
 
 // schedule puts the plan's faults, and the backups that some of them need, on
@@ -24,7 +25,7 @@ func (w *world) schedule() {
 	for _, f := range w.plan.Faults {
 		w.in(f.At, -1, "", func() { w.strike(f) })
 		if f.Kind == Restore || f.Kind == Bumped {
-			w.in(f.backupAt(), -1, "", func() { w.backups = append(w.backups, dated{f.backupAt(), w.store.backup()}) })
+			w.in(f.backupAt(), -1, "", func() { w.backups = append(w.backups, dated{f.backupAt(), w.store.revision(), w.store.backup()}) })
 		}
 	}
 }
@@ -40,13 +41,13 @@ func (w *world) strike(f Fault) {
 	}
 	switch f.Kind {
 	case Cut:
-		w.endWatches(f.Node, syscall.ECONNRESET)
+		w.endWatches(f.Node, nil, Cut)
 	case Restart:
-		w.endWatches(-1, syscall.ECONNRESET)
+		w.endWatches(-1, nil, Restart)
 	case EndWatches:
-		w.endWatches(f.Node, nil)
+		w.endWatches(f.Node, nil, EndWatches)
 	case ExpireWatches:
-		w.endWatches(f.Node, expired(w.store.revision()))
+		w.endWatches(f.Node, expired(w.store.revision()), ExpireWatches)
 	case Compact:
 		w.store.compact()
 	case Restore, Bumped:
@@ -56,20 +57,34 @@ func (w *world) strike(f Fault) {
 	case Stop:
 		w.stop(w.nodes[f.Node], time.Duration(f.N)*time.Millisecond)
 	case Resign:
-		if p := w.nodes[f.Node].process; p != nil && p.elector != nil {
-			p.elector.Resign()
+		w.resign(w.nodes[f.Node])
+	case Overrun:
+		w.setUntil(&w.nodes[f.Node].overrunUntil, f.For)
+		switch f.N {
+		case 1:
+			w.resign(w.nodes[f.Node])
+		case 2:
+			w.edit(Fault{Kind: Foreign, Node: -1})
 		}
-	case Overrun, Hooks:
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		until := time.Now().Add(f.For)
-		if f.Kind == Hooks {
-			w.nodes[f.Node].hooksUntil = until
-		} else {
-			w.nodes[f.Node].overrunUntil = until
-		}
+	case Hooks:
+		w.setUntil(&w.nodes[f.Node].hooksUntil, f.For)
 	default:
 		w.edit(f)
+	}
+}
+
+func (w *world) setUntil(t *time.Time, d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	*t = time.Now().Add(d)
+}
+
+func (w *world) resign(n *node) {
+	if p := n.process; p != nil && p.elector != nil {
+		if p.elector.Status().State == singleton.StateActive {
+			w.hit(Resign)
+		}
+		p.elector.Resign()
 	}
 }
 
@@ -89,12 +104,13 @@ func (w *world) relent(f Fault) {
 func (w *world) restore(f Fault) {
 	for _, b := range w.backups {
 		if b.at == f.backupAt() {
+			if w.store.revision() > b.revision {
+				w.hit(f.Kind)
+			}
 			w.store.restore(b.backup, f.Kind == Bumped)
-			w.endWatches(-1, syscall.ECONNRESET)
-			w.mu.Lock()
-			w.check.restored = time.Now()
-			w.check.rewound = w.check.rewound || f.Kind == Restore
-			w.mu.Unlock()
+			w.endWatches(-1, nil, f.Kind)
+			l, err := w.store.get()
+			w.check.rewind(f.Kind == Bumped, err == nil && lease.NewRecord(l).Holder() == "")
 			return
 		}
 	}
@@ -102,6 +118,11 @@ func (w *world) restore(f Fault) {
 
 // edit is what somebody else does to the Lease; a missing one cannot be edited.
 func (w *world) edit(f Fault) {
+	defer func(before int64) {
+		if w.store.revision() > before {
+			w.hit(f.Kind)
+		}
+	}(w.store.revision())
 	if f.Kind == Delete {
 		w.store.remove()
 		return

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	coordv1 "k8s.io/api/coordination/v1"
@@ -22,8 +21,9 @@ type watcher struct {
 	node   *process
 	next   int64 // revision of the last change sent
 	queue  []*event
-	silent bool // an event was lost: a stream cannot skip, so nothing follows
-	last   *watch.Event
+	silent bool    // an event was lost: a stream cannot skip, so nothing follows
+	last   *change // comes again as a stale event
+	newest int64   // revision delivered
 
 	events chan watch.Event
 	closed bool        // the driver's
@@ -46,6 +46,10 @@ func (w *world) openWatch(m *message) answer {
 	w.watchers = append(w.watchers, x)
 	if m.timeout > 0 {
 		w.in(m.timeout, -1, "", func() { w.enqueue(x, 0, func() { x.close() }) })
+	}
+	if w.lost(-1, Compact) {
+		w.enqueue(x, w.latency(), func() { x.end(expired(from)) })
+		return answer{watch: x}
 	}
 	w.feed(x)
 	return answer{watch: x}
@@ -73,22 +77,32 @@ func (w *world) feed(x *watcher) {
 	x.next = max(x.next, w.store.revision())
 	for _, c := range changes {
 		e := c.event()
-		w.enqueue(x, w.latency()+w.delay(n, SlowEvents), func() { w.deliver(x, e) })
-		if w.strikes(n, Duplicate) {
-			w.enqueue(x, w.latency(), func() { w.deliver(x, e) })
+		if w.rng.Int64N(100) < w.share(n, Reorder) {
+			// Later ones overtake it.
+			w.in(w.latency()+upTo(w.rng, overtaken), n, "", func() { w.deliver(x, e, c.revision, Reorder) })
+			continue
 		}
-		if old := x.last; old != nil && w.strikes(n, Stale) {
-			w.enqueue(x, w.latency(), func() { w.deliver(x, *old) })
+		late := w.delay(n, SlowEvents)
+		w.enqueue(x, w.latency()+late, func() {
+			if late > 0 {
+				w.hit(SlowEvents)
+			}
+			w.deliver(x, e, c.revision, "")
+		})
+		if w.rng.Int64N(100) < w.share(n, Duplicate) {
+			w.enqueue(x, w.latency(), func() { w.deliver(x, e, c.revision, Duplicate) })
+		}
+		if old := x.last; old != nil && w.rng.Int64N(100) < w.share(n, Stale) {
+			w.enqueue(x, w.latency(), func() { w.deliver(x, old.event(), old.revision, Stale) })
 		}
 		if x.last == nil || w.rng.IntN(3) == 0 {
-			x.last = &e
-		}
-		if last := len(x.queue) - 1; last > 0 && w.strikes(n, Reorder) {
-			a, b := x.queue[last-1], x.queue[last]
-			a.do, b.do = b.do, a.do
+			x.last = &c
 		}
 	}
 }
+
+// overtaken is how late an event may be that others overtake.
+const overtaken = 5 * time.Second
 
 // enqueue sends something down a watch, after what was sent before it.
 func (w *world) enqueue(x *watcher, d time.Duration, do func()) {
@@ -99,14 +113,23 @@ func (w *world) enqueue(x *watcher, d time.Duration, do func()) {
 	x.queue = append(x.queue, &event{at, x.node.node.index, "", do})
 }
 
-func (w *world) deliver(x *watcher, e watch.Event) {
+// deliver hands the client an event; why tells what made it come out of order.
+func (w *world) deliver(x *watcher, e watch.Event, revision int64, why Kind) {
 	n := x.node.node.index
-	x.silent = x.silent || w.afflicted(n, BlackHole)
-	if x.silent || x.closed || x.stop.Load() || x.node.dead {
+	if x.closed || x.stop.Load() || x.node.dead {
 		return
 	}
+	x.silent = x.silent || w.lost(n, BlackHole)
+	if x.silent {
+		return
+	}
+	if revision < x.newest && why != "" || revision == x.newest && why == Duplicate {
+		w.hit(why)
+	}
+	x.newest = max(x.newest, revision)
 	if l, ok := e.Object.(*coordv1.Lease); ok {
 		w.check.tell(n, "watch "+string(e.Type)+" "+l.ResourceVersion)
+		w.check.show(x.node, l)
 		e.Object = x.node.inward(l)
 	}
 	if len(x.events) == cap(x.events) {
@@ -135,21 +158,22 @@ func (x *watcher) close() {
 	}
 }
 
-// endWatches ends a node's watches, or everybody's: with an error, or cleanly.
-func (w *world) endWatches(node int, err error) {
+// hears reports whether the client would notice that its watch ends.
+func (x *watcher) hears() bool { return !x.closed && !x.silent && !x.stop.Load() && !x.node.dead }
+
+// endWatches ends a node's watches, or everybody's: with an error that the API
+// server tells, or without a word.
+func (w *world) endWatches(node int, err error, why Kind) {
 	for _, x := range w.watchers {
 		if node >= 0 && x.node.node.index != node {
 			continue
 		}
-		if err == nil || err == syscall.ECONNRESET { //nolint:errorlint // made here
-			w.enqueue(x, 0, func() {
-				if !x.silent {
-					x.close()
-				}
-			})
-			continue
-		}
-		w.enqueue(x, 0, func() { x.end(err) })
+		w.enqueue(x, 0, func() {
+			if x.hears() {
+				w.hit(why)
+				x.end(err)
+			}
+		})
 	}
 }
 

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -18,24 +19,29 @@ type job struct {
 
 	// The checker's, under the world's mutex.
 	number   int
-	ended    time.Time // when its context was first seen to have ended
+	shown    map[string]bool // terms its process had been shown when it began
+	ended    time.Time       // when its context did
 	returned time.Time
-	frozen   bool // at least once: it may outlive its term
+	frozen   bool // at least once
+	stuck    bool // after its context had ended: it cannot return
 	overran  bool // a fault made it outstay its budget
 	killed   bool
-	misled   bool // began on a restored Lease, by a process that had never seen it before
 	// Reported already:
 	overdue, double, overlapped bool
 }
 
-const writePeriod = 3 * time.Second
+const (
+	writePeriod  = 3 * time.Second
+	writeTimeout = 5 * time.Second
+	outboxDelay  = 8 * time.Second // at most
+)
 
 // work is what a candidate does while it leads.
 func (p *process) work(j *job) {
 	p.world.check.begin(j)
 	defer p.world.check.end(j)
 	for j.ctx.Err() == nil && p.alive() {
-		p.write(j.ctx, j)
+		p.writeSome(j)
 		select {
 		case <-j.ctx.Done():
 		case <-p.killed:
@@ -43,7 +49,7 @@ func (p *process) work(j *job) {
 		}
 	}
 	if p.wasFrozen(j) {
-		p.write(context.Background(), j) // it does not know yet that its context has ended
+		p.write(context.Background(), &message{job: j}) // it does not know yet that its context has ended
 	}
 	p.finishUp(j)
 	p.wasFrozen(j)
@@ -58,12 +64,34 @@ func (p *process) alive() bool {
 	}
 }
 
+// writeSome writes once or, now and then, several times at once. Some terms'
+// writes are left in an outbox, which sends them later, with the term's token,
+// whether the term is over or not: for the guard to judge.
+func (p *process) writeSome(j *job) {
+	var writes sync.WaitGroup
+	for range 1 + 2*(p.draw(4)/3) {
+		writes.Go(func() { p.write(j.ctx, &message{job: j}) })
+	}
+	if p.draw(5) < 2 {
+		late := &message{job: j, token: j.token(), outbox: true}
+		p.outbox.Go(func() {
+			p.pause(p.draw(outboxDelay))
+			p.write(context.Background(), late)
+		})
+	}
+	writes.Wait()
+}
+
 // write is a write to the guarded resource. Its caller does not wait longer than
 // ctx; the write may land all the same.
-func (p *process) write(ctx context.Context, j *job) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+func (p *process) write(ctx context.Context, m *message) {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	_, _ = p.call(ctx, &message{verb: verbWrite, job: j, token: j.token()}) // the checker judges it
+	m.verb = verbWrite
+	if !m.outbox {
+		m.token = m.job.token()
+	}
+	_, _ = p.call(ctx, m) // the checker judges it
 }
 
 // wasFrozen waits while the process is frozen, and reports whether it was.
@@ -87,7 +115,13 @@ func (p *process) finishUp(j *job) {
 	p.world.mu.Lock()
 	drain := p.drain
 	overrun := time.Until(p.node.overrunUntil)
-	j.overran = j.overran || overrun > 0
+	if overrun > 0 {
+		j.overran = true
+		p.world.check.felt[Overrun]++
+	}
+	if drain > 0 && j.valid() {
+		p.world.check.felt[Drain]++
+	}
 	p.world.mu.Unlock()
 
 	if end := time.Now().Add(drain); j.valid() {
@@ -99,7 +133,10 @@ func (p *process) finishUp(j *job) {
 	if !j.valid() {
 		p.pause(budget)
 	}
-	p.pause(overrun)
+	if overrun > 0 {
+		p.pause(overrun)
+		p.write(context.Background(), &message{job: j})
+	}
 	if p.world.plan.IgnoreStopBudget {
 		p.pause(2 * p.world.plan.Timing.LeaseDuration)
 	}

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"testing/synctest"
 	"time"
-
-	"github.com/hotseat-go/hotseat/fencing"
 )
 
 // Where the Lease is.
@@ -27,7 +25,7 @@ type world struct {
 	began time.Time
 	rng   *rand.Rand
 	store server
-	guard *fencing.Memory
+	guard resource
 	check *checker
 
 	nodes    []*node
@@ -37,13 +35,15 @@ type world struct {
 	watchers []*watcher
 	backups  []dated
 	steps    int
-	closing  bool // all processes have been asked to stop
+	struck   map[Kind]int // how often a fault had its effect
+	closing  bool         // all processes have been asked to stop
 
-	wg   sync.WaitGroup // processes
-	mu   sync.Mutex
-	sent []*message    // since the driver last looked
-	live int           // processes that have not returned
-	wake chan struct{} // buffered; something was sent, or a process returned
+	wg    sync.WaitGroup // processes
+	calls sync.WaitGroup // of the guard
+	mu    sync.Mutex
+	sent  []*message    // since the driver last looked
+	live  int           // processes that have not returned
+	wake  chan struct{} // buffered; something was sent, or a process returned
 }
 
 // event is something that is due.
@@ -55,13 +55,13 @@ type event struct {
 }
 
 func newWorld(p Plan) (*world, error) {
-	guard, err := fencing.NewMemory(fencing.MemoryConfig{})
+	guard, err := newGuard(p.Guard)
 	if err != nil {
 		return nil, err
 	}
 	w := &world{
 		plan: p, began: time.Now(), rng: rand.New(rand.NewPCG(p.Seed, 2)),
-		guard: guard, wake: make(chan struct{}, 1),
+		guard: guard, wake: make(chan struct{}, 1), struck: map[Kind]int{},
 	}
 	w.check = newChecker(w)
 	if w.store, err = newServer(p, w.check.committed); err != nil {
@@ -148,7 +148,7 @@ func (w *world) takeIn() {
 	w.mu.Unlock()
 	slices.SortStableFunc(sent, func(a, b *message) int {
 		return cmp.Or(cmp.Compare(a.from.node.index, b.from.node.index), cmp.Compare(a.from.number, b.from.number),
-			cmp.Compare(a.verb, b.verb), a.deadline.Compare(b.deadline))
+			cmp.Compare(a.verb, b.verb), a.deadline.Compare(b.deadline), cmp.Compare(a.asked(), b.asked()))
 	})
 	for _, m := range sent {
 		w.check.requested(m)
@@ -185,6 +185,7 @@ func (w *world) pick(now time.Time) *event {
 // perform does e, unless its node is frozen: then it is parked.
 func (w *world) perform(e *event) {
 	if e.node >= 0 && w.afflicted(e.node, Freeze) {
+		w.hit(Freeze)
 		w.parked = append(w.parked, e)
 		return
 	}
@@ -230,9 +231,32 @@ func (w *world) affliction(node int, k Kind) *Fault {
 
 // strikes reports whether a fault that hits a share of messages hits this one.
 func (w *world) strikes(node int, k Kind) bool {
-	f := w.affliction(node, k)
-	return f != nil && w.rng.Int64N(100) < f.N
+	if w.rng.Int64N(100) >= w.share(node, k) {
+		return false
+	}
+	w.hit(k)
+	return true
 }
+
+// share is the N of a fault that is on a node, in percent.
+func (w *world) share(node int, k Kind) int64 {
+	if f := w.affliction(node, k); f != nil {
+		return f.N
+	}
+	return 0
+}
+
+// lost reports whether a fault takes a message away.
+func (w *world) lost(node int, k Kind) bool {
+	if !w.afflicted(node, k) {
+		return false
+	}
+	w.hit(k)
+	return true
+}
+
+// hit counts that a fault had its effect.
+func (w *world) hit(k Kind) { w.struck[k]++ }
 
 // delay of a message by faults of a kind.
 func (w *world) delay(node int, k Kind) time.Duration {

@@ -1,0 +1,185 @@
+//go:build unix
+
+package trial
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/singleton"
+)
+
+// Spec is what a replica is told, as one line on its standard input.
+type Spec struct {
+	Name string
+	// Server is the address of its wire, host:port; ServerName what the API
+	// server's certificate is for, with CA its issuer.
+	Server, ServerName string
+	CA                 []byte
+	Token              string // of a ServiceAccount
+	Namespace, Lease   string
+	Ledger             string // URL
+	Timing             lease.Timing
+	Write              time.Duration // the work before each record
+	Drain              time.Duration // for how long it goes on writing when told to end
+	MaxRaise           int64
+	// Peer makes it a candidate of client-go's elector, which gives no token:
+	// it writes nothing.
+	Peer bool
+}
+
+// Login makes the replica a client with that configuration, which has a
+// bearer token, but for its wire.
+func (s *Spec) Login(config *rest.Config) {
+	s.ServerName, s.CA, s.Token = config.ServerName, config.CAData, config.BearerToken
+	if u, err := url.Parse(config.Host); err == nil && s.ServerName == "" {
+		s.ServerName = u.Hostname()
+	}
+}
+
+const envReplica = "HOTSEAT_TRIAL_REPLICA"
+
+// IsReplica is the whole life of a replica if this process is to be one, and
+// says whether it was. SIGTERM ends it gracefully; the end of standard input, at
+// once. On SIGUSR1 it freezes itself (SIGSTOP) between deciding on a record and
+// sending it.
+func IsReplica() bool {
+	if os.Getenv(envReplica) == "" {
+		return false
+	}
+	if err := runReplica(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	return true
+}
+
+func runReplica() error {
+	var spec Spec
+	if err := json.NewDecoder(os.Stdin).Decode(&spec); err != nil {
+		return fmt.Errorf("trial: replica: %w", err)
+	}
+	go func() { // the trial holds the other end: without it nobody would end us
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(1)
+	}()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	client, err := spec.client()
+	if err != nil {
+		return err
+	}
+	r := &replica{
+		Spec: spec, pid: os.Getpid(), freeze: make(chan os.Signal, 1),
+		ledger: &ledgerClient{spec.Ledger, &http.Client{Transport: &http.Transport{}}},
+	}
+	if spec.Peer {
+		return r.runPeer(ctx, client)
+	}
+	signal.Notify(r.freeze, syscall.SIGUSR1)
+	elector, err := singleton.New(client, singleton.Config{
+		Name: spec.Lease, Namespace: spec.Namespace, Identity: spec.Name,
+		LeaseDuration: spec.Timing.LeaseDuration,
+		RenewDeadline: spec.Timing.RenewDeadline,
+		RetryPeriod:   spec.Timing.RetryPeriod,
+		Fences:        []fencing.Guard{r.ledger},
+		MaxRaise:      spec.MaxRaise,
+		Logger:        slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	})
+	if err != nil {
+		return err
+	}
+	return elector.Run(ctx, r.work)
+}
+
+func (s Spec) client() (kubernetes.Interface, error) {
+	return kubernetes.NewForConfig(&rest.Config{
+		Host: "https://" + s.Server, BearerToken: s.Token, QPS: -1,
+		TLSClientConfig: rest.TLSClientConfig{CAData: s.CA, ServerName: s.ServerName},
+	})
+}
+
+// replica is a candidate: what a service's process would be.
+type replica struct {
+	Spec
+	ledger *ledgerClient
+	pid    int
+	wrote  int // records decided so far; terms of one process follow each other
+	freeze chan os.Signal
+}
+
+// work writes to the ledger: check, then write, as services do.
+//
+// Nothing between check and write looks at ctx again. That stands for a write
+// that can no longer be called back: handed to the kernel, to a proxy, to a
+// queue. Only the guard can refuse it.
+func (r *replica) work(ctx context.Context, term *singleton.Term) error {
+	r.report(Event{Kind: Acquired, Token: term.Token()})
+	for r.goesOn(ctx, term) {
+		r.record(term)
+	}
+	if errors.Is(context.Cause(ctx), singleton.ErrShuttingDown) {
+		for end := time.Now().Add(r.Drain); time.Now().Before(end) && term.Valid(); {
+			r.record(term)
+		}
+	}
+	r.report(Event{Kind: Ended, Token: term.Token(), Text: fmt.Sprint(context.Cause(ctx))})
+	return nil
+}
+
+func (*replica) goesOn(ctx context.Context, term *singleton.Term) bool {
+	return ctx.Err() == nil && term.Valid()
+}
+
+func (r *replica) record(term *singleton.Term) {
+	token := term.Token()
+	r.wrote++
+	time.Sleep(r.Write)
+	select {
+	case <-r.freeze:
+		r.report(Event{Kind: Frozen, Token: token, N: r.wrote})
+		_ = syscall.Kill(r.pid, syscall.SIGSTOP) // may always be sent to oneself
+		// The kernel may stop another thread first: give it time to stop this one.
+		for froze := Now(); Now()-froze < int64(time.Second); {
+			time.Sleep(10 * time.Millisecond)
+		}
+	default:
+	}
+	// Half of the stop budget leaves time to return within it.
+	ctx, cancel := context.WithTimeout(context.Background(), r.Timing.StopBudget()/2)
+	defer cancel()
+	outcome := Event{Kind: Written, Token: token, N: r.wrote}
+	if err := r.ledger.write(ctx, token, Record{Replica: r.Name, PID: r.pid, N: r.wrote}); err != nil {
+		outcome.Kind, outcome.Text = Refused, err.Error()
+		if errors.Is(err, fencing.ErrUnavailable) {
+			outcome.Kind = Unanswered
+		}
+	}
+	r.report(outcome)
+}
+
+// report tells the trial. One Write per line: goroutines do not mix.
+func (r *replica) report(e Event) {
+	e.At, e.Replica, e.PID = Now(), r.Name, r.pid
+	line, err := json.Marshal(e)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "trial: report:", err)
+		return
+	}
+	_, _ = os.Stdout.Write(append(line, '\n')) // without a reader the lifeline ends us
+}

@@ -1,0 +1,56 @@
+package main
+
+// ofOthers are what other electors do, or did.
+func ofOthers() []mutant {
+	return []mutant{
+		{
+			name: "valid-for-a-whole-lease", file: fileLock, pkg: pkgLease, run: "TestAcquireRenewRelease", seeds: 20,
+			old: "return c.Sent.Add(t.RenewDeadline) }", new: "return c.Sent.Add(t.LeaseDuration) }",
+			why: "no time is left between an old term's end and a new one's begin",
+		},
+		{
+			name: "one-try-per-deadline", file: fileTiming, pkg: pkgLease, run: "TestTimingDefaultsAreValid", seeds: 20,
+			old: "{ return t.RenewDeadline / 4 }", new: "{ return t.RenewDeadline }",
+			why: "one lost packet costs the term",
+		},
+		{
+			name: "half-a-lease-waited", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 20,
+			old: "return v.since.Add(v.owed) }", new: "return v.since.Add(v.owed / 2) }",
+			why: "a holder that is cut off is robbed while it works",
+		},
+		{
+			name: "wall-clock-believed", file: fileView, pkg: pkgLease, run: "TestWaitDoesNotCountByWallClocks", seeds: 20,
+			old: "next.since = o.At\n",
+			new: "next.since = o.At\n\tif at := o.Record.RenewTime(); !at.IsZero() && time.Since(at) > 0 {\n\t\tnext.since = o.At.Add(-time.Since(at))\n\t}\n",
+			why: "a wall clock an hour ahead takes every Lease",
+		},
+		{
+			name: "failed-renewal-extends", file: fileKeeper, pkg: pkgSingleton, run: "TestPartitionRightAfter", seeds: 20,
+			old: "k.claim.Token = a.claim.Token // a raise may have landed\n",
+			new: "k.claim.Token = a.claim.Token\n\t\tk.claim.Sent = k.r.config.clock.Now()\n\t\tk.term.extend(k.claim)\n",
+			why: "cut off, work never ends",
+		},
+		{
+			name: "event-extends", file: fileKeeper, pkg: pkgSingleton, run: "TestEventsExtendNothing", seeds: 20,
+			old: "k.claim = k.claim.Rebase(o.Record)\n",
+			new: "k.claim = k.claim.Rebase(o.Record)\n\tk.claim.Sent = o.At\n\tk.term.extend(k.claim)\n",
+			why: "a slow event keeps work alive beside its successor",
+		},
+		{
+			name: "loss-ends-run", file: fileActive, pkg: pkgSingleton, run: "TestAnotherHolderSeen|TestOneOnLose", seeds: 20,
+			old: "return false, nil\n}", new: "return cause.lost(), cause\n}",
+			why: "who lost the Lease once stands by no more",
+		},
+		{
+			name: "own-name-is-free", file: fileStandby, pkg: pkgSingleton, run: "TestOwnIdentityIsWaitedOut", seeds: 20,
+			old: "d = r.listen(r.reseat(d, now), now)\n",
+			new: "d = r.listen(r.reseat(d, now), now)\n\tif r.view.Record().Holder() == r.config.Identity {\n\t\td.Action = lease.Acquire\n\t}\n",
+			why: "a restored Lease that names us says nothing about who works",
+		},
+		{
+			name: "watched-once", file: fileObserver, pkg: pkgSingleton, run: "TestWatchesEnding", seeds: 20,
+			old: "if o.pointless(err) {", new: "if err == nil {\n\t\t\t<-ctx.Done()\n\t\t}\n\t\tif o.pointless(err) {",
+			why: "a standby goes deaf when the server ends its watch, as servers do",
+		},
+	}
+}

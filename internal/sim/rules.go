@@ -1,0 +1,110 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+// checkDeadline: a term is over RenewDeadline after its last acknowledged write
+// was sent, at the latest. The mutex is held, as by all rules.
+func (c *checker) checkDeadline(j *job, now time.Time) {
+	p := j.process
+	if p.node.Elector != Hotseat || j.overdue {
+		return
+	}
+	r := c.w.plan.timing(p.node.Node).RenewDeadline
+	if age := now.Sub(p.acknowledged); age > r && (j.ended.IsZero() || j.valid()) {
+		j.overdue = true
+		c.violate("deadline", "%s works %v after it sent its last acknowledged write, RenewDeadline is %v", p.name, age, r)
+	}
+}
+
+// checkPairs: no two valid, no two at work for any time.
+func (c *checker) checkPairs(now time.Time) {
+	for i, b := range c.live {
+		for _, a := range c.live[:i] {
+			c.checkPair(a, b, now)
+		}
+	}
+}
+
+func (c *checker) checkPair(a, b *job, now time.Time) {
+	if !c.comparable(a, b, now) {
+		return
+	}
+	valid := a.valid()
+	if valid && b.valid() && !b.double {
+		b.double = true
+		c.violate("one valid term", "%s (epoch %d) and %s (epoch %d)", a.process.name, a.token().Epoch, b.process.name, b.token().Epoch)
+	}
+	outside := !valid && (a.stuck || a.overran) // of the assumptions: frozen, or made to outstay its budget
+	if outside || b.overlapped || !b.began.Before(now) {
+		return
+	}
+	b.overlapped = true
+	c.violate("one at a time", "%s (epoch %d) and %s (epoch %d) are both at work", a.process.name, a.token().Epoch, b.process.name, b.token().Epoch)
+}
+
+// comparable reports whether two jobs, the earlier one first, must not overlap.
+// Another elector among ours is outside the assumptions.
+//
+// So is, and this is a limit of the protocol, a term that a restore from a backup
+// in which nobody held the Lease wiped out, for a process that had not been shown
+// it: nothing that it can read tells it of that term, which is over a lease later
+// at the latest.
+func (c *checker) comparable(a, b *job, now time.Time) bool {
+	if c.w.plan.Nodes[0].Elector == Hotseat && (a.process.node.Elector != Hotseat || b.process.node.Elector != Hotseat) {
+		return false
+	}
+	wiped := !c.freed.IsZero() && a.began.Before(c.freed) && now.Sub(c.freed) < c.w.plan.Timing.LeaseDuration
+	return !wiped || b.shown[a.token().Term]
+}
+
+// checkLiveness: after the last fault somebody is active within a lease.
+func (c *checker) checkLiveness(now time.Time) {
+	since := c.settled
+	if c.lastActive.After(since) {
+		since = c.lastActive
+	}
+	if !c.late && !c.w.closing && now.Sub(since) > c.patience {
+		c.late = true
+		c.violate("always one again", "nobody is active %v after %v, the bound is %v", now.Sub(since), since.Sub(c.w.began), c.patience)
+	}
+}
+
+// committed checks a change of the Lease.
+func (c *checker) committed(ch change) {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	m := c.serving
+	if m == nil || m.from.node.Elector != Hotseat || ch.new == nil {
+		return
+	}
+	p, before, after := m.from, lease.NewRecord(ch.old), lease.NewRecord(ch.new)
+	epochBefore, _ := before.Epoch()
+	epochAfter, _ := after.Epoch()
+	mine := p.elector.Identity()
+	acquired := after.Term() != before.Term()
+	if acquired {
+		p.era = c.era
+	}
+	// Resource versions come again after a restore without a bump: what a term of
+	// the time before sends may fit by accident, until it is over.
+	accident := !c.rewound.IsZero() && m.sent.Before(c.rewound.Add(c.w.plan.Timing.RenewDeadline))
+	switch {
+	case accident || !before.Exists():
+	case !acquired && before.Holder() != mine:
+		c.violate("no write over another's record", "%s wrote over a record of %q", p.name, before.Holder())
+	case !acquired && epochAfter < epochBefore, acquired && before.Term() != "" && epochAfter <= epochBefore:
+		c.violate("tokens grow", "%s wrote epoch %d over %d of %q", p.name, epochAfter, epochBefore, before.Holder())
+	}
+	if after.Holder() != "" {
+		return
+	}
+	for _, j := range c.live {
+		if j.process == p {
+			c.violate("release after work", "%s released the Lease with work of epoch %d not returned", p.name, j.token().Epoch)
+		}
+	}
+}

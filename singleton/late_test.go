@@ -1,0 +1,154 @@
+package singleton_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	coordv1 "k8s.io/api/coordination/v1"
+
+	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/singleton"
+	"github.com/hotseat-go/hotseat/singleton/singletontest"
+)
+
+// What comes late: answers, fences and hooks.
+
+func TestTermExtendsFromSending(t *testing.T) {
+	inLab(t, func(l lab) {
+		l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Skip: 1, DelayAfter: 2 * second})
+		e := l.elector("a")
+		l.run(e, idle)
+		sleep(4 * second) // renewed at 2 s, answered now
+		require.Equal(l, 8*second, e.Status().ValidFor)
+	})
+}
+
+// Only acknowledged writes prove that the term was ours at a time.
+func TestEventsExtendNothing(t *testing.T) {
+	inLab(t, func(l lab) {
+		e := l.elector("a")
+		l.run(e, idle)
+		sleep(second)
+		l.edit(func(x *coordv1.Lease) { x.Labels = map[string]string{"team": "a"} })
+		require.Equal(l, 9*second, e.Status().ValidFor)
+	})
+}
+
+func takenByX(x *coordv1.Lease) {
+	other := "x"
+	x.Spec.HolderIdentity = &other
+}
+
+// A term that is lost while a fence takes its time, and does not listen to its
+// context, has not begun for anybody.
+func TestLostWhileAnnouncing(t *testing.T) {
+	inLab(t, func(l lab) {
+		block := make(chan struct{})
+		fence := guardFunc{memory(l), func(context.Context, fencing.Token) error { <-block; return nil }}
+		told := 0
+		a := l.elector("a", fenced(func(c *singleton.Config) {
+			c.Hooks.OnAcquire = func(context.Context, *singleton.Term) { told++ }
+			c.Hooks.OnLose = func(*singleton.Term, error) { told++ }
+		}, fence))
+		worked := false
+		l.run(a, func(context.Context, *singleton.Term) error { worked = true; return nil })
+		require.Equal(l, singleton.StateActive, a.Status().State)
+		l.edit(takenByX)
+		require.Equal(l, singleton.StateDraining, a.Status().State)
+		close(block)
+		sleep(second)
+		require.Equal(l, singleton.StateStandby, a.Status().State)
+		require.Zero(l, told)
+		require.False(l, worked)
+	})
+}
+
+// A term that is lost inside OnAcquire ends with OnLose, and without work.
+func TestLostInsideOnAcquire(t *testing.T) {
+	inLab(t, func(l lab) {
+		block := make(chan struct{})
+		var losses []error
+		a := l.elector("a", func(c *singleton.Config) {
+			c.Hooks.OnAcquire = func(context.Context, *singleton.Term) { <-block }
+			c.Hooks.OnLose = func(_ *singleton.Term, cause error) { losses = append(losses, cause) }
+		})
+		worked := false
+		l.run(a, func(context.Context, *singleton.Term) error { worked = true; return nil })
+		l.edit(takenByX)
+		close(block)
+		sleep(second)
+		require.False(l, worked)
+		require.Len(l, losses, 1)
+		require.ErrorIs(l, losses[0], singleton.ErrLost)
+	})
+}
+
+// A fence that hangs does not keep the Lease from everybody.
+func TestHangingFenceGivesTheLeaseUp(t *testing.T) {
+	inLab(t, func(l lab) {
+		fence := guardFunc{memory(l), func(ctx context.Context, _ fencing.Token) error { <-ctx.Done(); return ctx.Err() }}
+		a, b := l.elector("a", fenced(nil, fence)), l.elector("b")
+		l.run(a, idle)
+		l.run(b, idle)
+		require.Equal(l, singleton.StateActive, a.Status().State)
+		sleep(11 * second) // RenewDeadline and a little
+		require.Equal(l, singleton.StateActive, b.Status().State)
+		require.EqualValues(l, 1, metric(l, a, "hotseat_terms_total", "reason", "refused"))
+	})
+}
+
+// Work that drains for longer than its term would have been valid has no right
+// to the Lease any more that was deleted under it: others may have begun.
+func TestDeletedLeaseIsNotTakenTooLate(t *testing.T) {
+	inLab(t, func(l lab) {
+		a := l.elector("a")
+		l.run(a, func(ctx context.Context, _ *singleton.Term) error {
+			<-ctx.Done()
+			time.Sleep(12 * second) // RenewDeadline is 10 s
+			return context.Cause(ctx)
+		})
+		l.DeleteLease("shop", "invoicer")
+		sleep(14 * second)
+		require.Equal(l, singleton.StateStandby, a.Status().State)
+		require.Empty(l, l.record().Holder())
+		sleep(20 * second)
+		require.Equal(l, singleton.StateActive, a.Status().State, "like anybody, a lease after")
+	})
+}
+
+// A List that was made to act on is old when the replica may act at last.
+func TestEligibleLooksAgain(t *testing.T) {
+	inLab(t, func(l lab) {
+		l.edit(takenByX)
+		a := l.elector("a")
+		l.run(a, idle)
+		remove := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"list"}, DelayAfter: second})
+		sleep(15500 * time.Millisecond) // it confirms that x has not renewed
+		a.SetEligible(false)
+		sleep(20 * second)
+		remove()
+		l.ForgetRequests()
+		require.Equal(l, singleton.StateStandby, a.Status().State)
+		a.SetEligible(true)
+		sleep(second)
+		require.Equal(l, singleton.StateActive, a.Status().State)
+		require.Equal(l, 1, l.CountRequests("a", "list"))
+	})
+}
+
+// One whose writes arrive but are never answered lets others go first, also
+// slower ones.
+func TestUnheardReplicaLetsOthersGoFirst(t *testing.T) {
+	inLab(t, func(l lab) {
+		l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, LoseAnswer: true})
+		a, b := l.elector("a"), l.elector("b")
+		l.run(a, idle)
+		require.Equal(l, a.Identity(), l.record().Holder())
+		l.Link("b").Inject(singletontest.Fault{DelayBefore: 20 * time.Millisecond})
+		l.run(b, idle)
+		sleep(20 * second)
+		require.Equal(l, singleton.StateActive, b.Status().State)
+	})
+}
