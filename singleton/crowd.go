@@ -14,9 +14,9 @@ import (
 // each time it loses again, and mostly sees the winner's write before it would
 // have tried. One that never lost, as with few replicas, waits for nothing.
 const (
-	crowdLeast  = 5 * time.Millisecond // spread after the first lost race
+	crowdLeast  = 10 * time.Millisecond // spread after the first lost race
 	crowdGrowth = 4
-	crowdMost   = 100 * time.Millisecond
+	crowdMost   = 200 * time.Millisecond
 )
 
 // crowd is what a standby has learned of the others. The zero value is nothing.

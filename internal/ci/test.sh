@@ -31,6 +31,10 @@ while read -r module; do
     # The whole story is make e2e. Without the race detector: its tests are processes that race the clock.
     how=(-short -timeout 30m)
   fi
+  if [[ $module == ./internal/bench && -z $real ]]; then
+    echo "test: SKIPPED: the handover of internal/bench on the real API server" >&2
+    how+=(-skip OnTheRealServer)
+  fi
   "$GO" test -count=1 "${how[@]}" "${cover[@]}" ./... || failed=1
 done < <("$root/internal/ci/modules.sh")
 # Once more without the race detector, which distorts memory, and under which the simulator is several times slower:
