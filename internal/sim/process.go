@@ -44,7 +44,7 @@ type process struct {
 	shown        map[string]bool // terms it has been shown on the Lease
 	latest       string          // version of the Lease it was shown last
 	behind       time.Time       // the last restore that undid what it had not been shown
-	early        bool            // it acquired by a write sent before a restore, and committed after
+	early        time.Time       // the restore before which it sent the write that acquired after it
 	era          int             // in which it last acquired
 }
 

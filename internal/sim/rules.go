@@ -58,11 +58,11 @@ func (c *checker) comparable(a, b *job, now time.Time) bool {
 	if c.w.plan.Nodes[0].Elector == Hotseat && (a.process.node.Elector != Hotseat || b.process.node.Elector != Hotseat) {
 		return false
 	}
-	if c.restored.IsZero() || !a.began.Before(c.restored) || now.Sub(c.restored) >= c.w.plan.Timing.LeaseDuration {
-		return true
+	undone := func(restored time.Time) bool {
+		return !restored.IsZero() && a.began.Before(restored) && now.Sub(restored) < c.w.plan.Timing.LeaseDuration
 	}
-	wiped := c.freed.Equal(c.restored) && !b.shown[a.token().Term]
-	return !wiped && !b.early && !b.process.behind.Equal(c.restored)
+	wiped := undone(c.freed) && !b.shown[a.token().Term]
+	return !wiped && !undone(b.early) && !undone(b.process.behind)
 }
 
 // checkLiveness: after the last fault somebody is active within a lease.
@@ -91,7 +91,10 @@ func (c *checker) committed(ch change) {
 	mine := p.elector.Identity()
 	acquired := after.Term() != before.Term()
 	if acquired {
-		p.era, p.early = c.era, m.sent.Before(c.restored)
+		p.era, p.early = c.era, time.Time{}
+		if m.sent.Before(c.restored) {
+			p.early = c.restored
+		}
 	}
 	// Resource versions come again after a restore without a bump: what a term of
 	// the time before sends may fit by accident, until it is over.

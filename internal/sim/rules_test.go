@@ -151,8 +151,17 @@ func TestEachRuleFires(t *testing.T) {
 			s.tick(second)
 			s.rewind(false, false, "")
 			lose()
-			s.b.early = true
+			s.b.early = time.Now()
 			s.work(s.b, 2)
+			s.tick(second)
+		}},
+		"wiped out by a restore, with another after it": {"", func(s *scene) {
+			_, lose, _ := s.work(s.a, 1)
+			s.tick(second)
+			s.rewind(true, true, "")
+			lose()
+			s.work(s.b, 2)
+			s.rewind(true, false, "")
 			s.tick(second)
 		}},
 		"wiped out by a restore, and shown too late": {"", func(s *scene) { // by a stale event

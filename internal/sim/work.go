@@ -20,7 +20,7 @@ type job struct {
 	// The checker's, under the world's mutex.
 	number   int
 	shown    map[string]bool // terms its process had been shown when it began
-	early    bool            // its process acquired by a write from before a restore
+	early    time.Time       // its process's, when it began
 	ended    time.Time       // when its context did
 	returned time.Time
 	frozen   bool // at least once
