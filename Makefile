@@ -40,7 +40,7 @@ fuzz: ## Each fuzz target for FUZZTIME (default 30s).
 	internal/ci/fuzz.sh
 
 .PHONY: bench
-bench: ## Benchmarks, and the side-by-side runs of internal/bench.
+bench: ## Benchmarks, and the side-by-side runs of internal/bench: writes its RESULTS.md. 25 minutes, on a quiet machine.
 	internal/ci/bench.sh
 
 .PHONY: sim

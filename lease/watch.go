@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/internal/chance"
 )
@@ -23,61 +24,73 @@ const minWatch, maxWatch = 5 * time.Minute, 10 * time.Minute
 // list and watch again. The error is a [*RequestError]; its kind is ErrConflict
 // when from is too old to watch from (410).
 func (l *Lock) Watch(ctx context.Context, from Observation, deliver func(Observation)) error {
-	timeout := minWatch + chance.N(ctx, maxWatch-minWatch)
-	seconds := int64(timeout / time.Second)
-	ctx, cancel := context.WithTimeout(ctx, timeout+l.Timing.RequestTimeout()) // the server is to end it sooner
+	w := watching{client: l.client, selector: l.selector(), from: from.ResourceVersion, timeout: l.Timing.RequestTimeout()}
+	return w.run(ctx, func(object *coordv1.Lease, deleted bool) {
+		if object.Name == l.Name { // a server that ignores the selector must not fool us
+			deliver(seen(l.Clock, object, deleted))
+		}
+	})
+}
+
+// seen is what a watch event shows.
+func seen(clock Clock, object *coordv1.Lease, deleted bool) Observation {
+	arrived := clock.Now()
+	o := Observation{Asked: arrived, At: arrived, ResourceVersion: object.ResourceVersion}
+	if !deleted {
+		o.Record = Record{object}
+	}
+	return o
+}
+
+// watching is one WATCH.
+type watching struct {
+	client   coordclient.LeaseInterface
+	selector string        // of fields; empty: all
+	from     string        // the resource version after which it begins
+	timeout  time.Duration // of its opening
+}
+
+func (w watching) run(ctx context.Context, deliver func(object *coordv1.Lease, deleted bool)) error {
+	lasts := minWatch + chance.N(ctx, maxWatch-minWatch)
+	seconds := int64(lasts / time.Second)
+	ctx, cancel := context.WithTimeout(ctx, lasts+w.timeout) // the server is to end it sooner
 	defer cancel()
-	opening := time.AfterFunc(l.Timing.RequestTimeout(), cancel)
-	w, err := l.client.Watch(ctx, metav1.ListOptions{
-		FieldSelector:       l.selector(),
-		ResourceVersion:     from.ResourceVersion,
+	opening := time.AfterFunc(w.timeout, cancel)
+	stream, err := w.client.Watch(ctx, metav1.ListOptions{
+		FieldSelector:       w.selector,
+		ResourceVersion:     w.from,
 		AllowWatchBookmarks: true, // keeps the connection's resource version young
 		TimeoutSeconds:      &seconds,
 	})
 	if !opening.Stop() && err == nil {
-		w.Stop()
+		stream.Stop()
 		err = context.DeadlineExceeded
 	}
 	if err != nil {
 		return watchError(err)
 	}
-	defer w.Stop()
+	defer stream.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return watchError(ctx.Err())
-		case event, ok := <-w.ResultChan():
+		case event, ok := <-stream.ResultChan():
 			if !ok {
 				return nil
 			}
-			if err := l.deliver(event, deliver); err != nil {
-				return err
+			switch event.Type {
+			case watch.Bookmark:
+				continue
+			case watch.Error:
+				return watchError(apierrors.FromObject(event.Object))
 			}
+			object, ok := event.Object.(*coordv1.Lease)
+			if !ok {
+				return watchError(fmt.Errorf("%s event carries a %T", event.Type, event.Object))
+			}
+			deliver(object, event.Type == watch.Deleted)
 		}
 	}
-}
-
-func (l *Lock) deliver(event watch.Event, deliver func(Observation)) error {
-	switch event.Type {
-	case watch.Bookmark:
-		return nil
-	case watch.Error:
-		return watchError(apierrors.FromObject(event.Object))
-	}
-	object, ok := event.Object.(*coordv1.Lease)
-	if !ok {
-		return watchError(fmt.Errorf("%s event carries a %T", event.Type, event.Object))
-	}
-	if object.Name != l.Name {
-		return nil
-	}
-	arrived := l.Clock.Now()
-	o := Observation{Asked: arrived, At: arrived, ResourceVersion: object.ResourceVersion}
-	if event.Type != watch.Deleted {
-		o.Record = Record{object}
-	}
-	deliver(o)
-	return nil
 }
 
 func watchError(err error) error {

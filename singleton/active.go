@@ -43,6 +43,10 @@ func (r *run) active(k *keeper, w *worker) *outcome {
 			k.term.end(&EndError{Reason: ReasonPanicked, Err: panicked})
 		case seen := <-r.observer.seen:
 			k.observed(seen)
+		case <-r.observer.news:
+			for _, seen := range r.observer.take() {
+				k.observed(seen)
+			}
 		case <-k.due.C:
 			k.renew()
 		case a := <-k.answers:
@@ -73,6 +77,10 @@ func (r *run) draining(k *keeper, w *worker) *outcome {
 			r.overran(k.term)
 		case seen := <-r.observer.seen:
 			k.observed(seen)
+		case <-r.observer.news:
+			for _, seen := range r.observer.take() {
+				k.observed(seen)
+			}
 		case <-k.due.C:
 			k.renew()
 		case a := <-k.answers:

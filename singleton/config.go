@@ -66,6 +66,11 @@ type Config struct {
 	// not raise its epoch, and ends if a fence holds a higher one.
 	MaxRaise int64
 
+	// SharedWatch, if set, tells this elector of its Lease, which then has no watch
+	// of its own: for processes that are candidates for many Leases of one
+	// namespace.
+	SharedWatch *SharedWatch
+
 	// WarmUp, if set, is called once per Run before the first candidacy: fill
 	// caches, open connections. Its error ends Run. The replica observes the
 	// Lease meanwhile.
@@ -114,6 +119,13 @@ func (c Config) withDefaults() (Config, error) {
 		refuse("Namespace", "", fmt.Sprintf("must be set here or in $%s (downward API: fieldPath metadata.namespace), unless %s names it", envPodNamespace, namespaceFile))
 	} else if problems := validation.IsDNS1123Label(c.Namespace); len(problems) > 0 {
 		refuse("Namespace", c.Namespace, "must name a namespace: "+strings.Join(problems, "; "))
+	}
+	switch shared := c.SharedWatch; {
+	case shared == nil:
+	case shared.client == nil:
+		refuse("SharedWatch", shared.namespace, "must be made by NewSharedWatch, with a client")
+	case shared.namespace != c.Namespace:
+		refuse("SharedWatch", shared.namespace, fmt.Sprintf("must be of the Lease's namespace %q", c.Namespace))
 	}
 	host, err := os.Hostname()
 	c.Identity = cmp.Or(c.Identity, os.Getenv(envPodName), host)

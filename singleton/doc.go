@@ -71,6 +71,10 @@
 // Standbys ask nothing else while their watch delivers; while no holder renews,
 // they list each two to three RetryPeriods.
 //
+// A process that is a candidate for many Leases of one namespace gives its
+// electors one [SharedWatch]: they then hold one watch together, and a standby is
+// one goroutine, the one that called Run, and less than 20 kB.
+//
 // # Sources
 //
 // Gray and Cheriton, Leases (1989), for the timing; Burrows, The Chubby lock

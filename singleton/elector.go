@@ -21,7 +21,7 @@ type Work func(ctx context.Context, term *Term) error
 type Elector struct {
 	config  Config
 	lock    *lease.Lock
-	metrics *metrics
+	metrics metrics
 
 	running    atomic.Bool
 	ineligible atomic.Bool
@@ -52,7 +52,6 @@ func New(client kubernetes.Interface, config Config) (*Elector, error) {
 			Namespace: config.Namespace, Name: config.Name, Identity: config.Identity,
 			Timing: config.timing(), Clock: config.clock,
 		}),
-		metrics:  newMetrics(config.Namespace, config.Name),
 		eligible: make(chan struct{}, 1),
 	}
 	e.holdUntil.Store(&lease.Instant{})

@@ -42,13 +42,13 @@ type Holder struct {
 // process works for nobody.
 func ExitOnOverrun(*Term) { os.Exit(3) }
 
-// hookRunner calls hooks in order on a goroutine of its own.
+// hookRunner calls hooks in order on a goroutine of its own, which is there only
+// while a hook is: a process may stand by for a thousand Leases.
 type hookRunner struct {
-	mu     sync.Mutex
-	queue  []queuedHook
-	closed bool
+	mu      sync.Mutex
+	queue   []queuedHook
+	running bool // a goroutine works the queue off
 
-	wake chan struct{}    // buffered; there is something in queue, or closed
 	bad  chan *PanicError // buffered; a hook panicked
 	done sync.WaitGroup
 }
@@ -59,31 +59,18 @@ type queuedHook struct {
 	called chan struct{} // closed when it returned
 }
 
-func startHooks() *hookRunner {
-	h := &hookRunner{wake: make(chan struct{}, 1), bad: make(chan *PanicError, 1)}
-	h.done.Go(h.run)
-	return h
-}
+func newHooks() *hookRunner { return &hookRunner{bad: make(chan *PanicError, 1)} }
 
+// run works the queue off.
 func (h *hookRunner) run() {
 	finished := false
 	defer func() {
 		if !finished { // a hook called runtime.Goexit: the queue goes on
-			h.signal()
 			h.done.Go(h.run)
 		}
 	}()
-	for range h.wake {
-		for {
-			next, ok := h.pop()
-			if !ok {
-				break
-			}
-			h.guarded(next)
-		}
-		if h.drained() {
-			break
-		}
+	for next, ok := h.pop(); ok; next, ok = h.pop() {
+		h.guarded(next)
 	}
 	finished = true
 }
@@ -101,16 +88,12 @@ func (h *hookRunner) guarded(q queuedHook) {
 	})
 }
 
-func (h *hookRunner) drained() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.closed && len(h.queue) == 0
-}
-
+// pop returns the next hook; there is none once the goroutine is to end.
 func (h *hookRunner) pop() (queuedHook, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.queue) == 0 {
+		h.queue, h.running = nil, false
 		return queuedHook{}, false
 	}
 	next := h.queue[0]
@@ -121,21 +104,17 @@ func (h *hookRunner) pop() (queuedHook, bool) {
 func (h *hookRunner) push(q queuedHook) <-chan struct{} {
 	q.called = make(chan struct{})
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	if last := len(h.queue) - 1; q.holder && last >= 0 && h.queue[last].holder {
 		h.queue[last] = q
 	} else {
 		h.queue = append(h.queue, q)
 	}
-	h.mu.Unlock()
-	h.signal()
-	return q.called
-}
-
-func (h *hookRunner) signal() {
-	select {
-	case h.wake <- struct{}{}:
-	default:
+	if !h.running {
+		h.running = true
+		h.done.Go(h.run)
 	}
+	return q.called
 }
 
 // overrun calls f at once, beside the queue.
@@ -143,11 +122,5 @@ func (h *hookRunner) overrun(f func()) {
 	h.done.Go(func() { h.guarded(queuedHook{call: f, called: make(chan struct{})}) })
 }
 
-// stop lets every queued hook run and waits for the last.
-func (h *hookRunner) stop() {
-	h.mu.Lock()
-	h.closed = true
-	h.mu.Unlock()
-	h.signal()
-	h.done.Wait()
-}
+// wait returns when every queued hook has; nothing may be pushed any more.
+func (h *hookRunner) wait() { h.done.Wait() }

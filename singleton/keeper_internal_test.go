@@ -32,7 +32,6 @@ func inKeep(t *testing.T, f func(k kept)) {
 		e, err := New(c.Client("a"), Config{Name: "invoicer", Namespace: "shop", Identity: "a", Logger: slog.New(slog.DiscardHandler)})
 		require.NoError(t, err)
 		r := newRun(t.Context(), e, nil)
-		defer r.hooks.stop()
 		before, err := r.lock.List(t.Context())
 		require.NoError(t, err)
 		claim, err := r.lock.Acquire(t.Context(), before, lease.EpochInputs{})

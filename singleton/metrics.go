@@ -1,6 +1,8 @@
 package singleton
 
 import (
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -8,94 +10,155 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// metrics of one elector. Gauges are read off its status when scraped, so they
-// are right whenever they are looked at, also right after it stopped.
+// metrics of one elector: plain numbers, dressed for Prometheus only while it
+// asks, since a process may hold a thousand of these. Gauges are read off the
+// elector's status then, so they are right whenever they are looked at, also
+// right after it stopped.
 type metrics struct {
-	active, state, validity, epochNow, overrun *prometheus.Desc
-
-	terms    *prometheus.CounterVec
-	renewals prometheus.Histogram
-	failures *prometheus.CounterVec
-	overruns prometheus.Counter
-	sources  *prometheus.CounterVec
+	mu       sync.Mutex
+	terms    map[Reason]uint64
+	sources  map[lease.Source]uint64
+	failures map[string]uint64
+	overruns uint64
+	renewals uint64
+	seconds  float64  // the sum of all renewals'
+	upTo     []uint64 // renewals that took no longer than each of renewBuckets and longer than the one before
 }
 
-func newMetrics(namespace, name string) *metrics {
-	labels := prometheus.Labels{"namespace": namespace, "lease": name}
+func renewBuckets() []float64 {
+	return []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+}
+
+func failureReasons() []string {
+	return []string{"conflict", "forbidden", "unauthorized", "rejected", "unavailable", "lost", "other"}
+}
+
+func (m *metrics) started(c lease.Claim) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	count(&m.sources, c.Source)
+}
+
+func (m *metrics) ended(r Reason) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	count(&m.terms, r)
+}
+
+func (m *metrics) renewed(took time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	buckets := renewBuckets()
+	if m.upTo == nil {
+		m.upTo = make([]uint64, len(buckets))
+	}
+	m.renewals++
+	m.seconds += took.Seconds()
+	if i, _ := slices.BinarySearch(buckets, took.Seconds()); i < len(buckets) {
+		m.upTo[i]++
+	}
+}
+
+func (m *metrics) renewalFailed(reason string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	count(&m.failures, reason)
+}
+
+func (m *metrics) overran() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.overruns++
+}
+
+func count[K comparable](counts *map[K]uint64, key K) {
+	if *counts == nil {
+		*counts = map[K]uint64{}
+	}
+	(*counts)[key]++
+}
+
+// histogram returns the renewals as Prometheus counts them: each bucket
+// includes those below.
+func (m *metrics) histogram() map[float64]uint64 {
+	buckets, sum := map[float64]uint64{}, uint64(0)
+	for i, most := range renewBuckets() {
+		if m.upTo != nil {
+			sum += m.upTo[i]
+		}
+		buckets[most] = sum
+	}
+	return buckets
+}
+
+// descs are the names an elector's metrics have.
+type descs struct {
+	active, state, validity, epoch, overrun      *prometheus.Desc
+	terms, renewals, failures, overruns, sources *prometheus.Desc
+}
+
+func (e *Elector) descs() descs {
+	labels := prometheus.Labels{"namespace": e.config.Namespace, "lease": e.config.Name}
 	desc := func(name, help string, variable ...string) *prometheus.Desc {
 		return prometheus.NewDesc("hotseat_"+name, help, variable, labels)
 	}
-	counter := func(name, help string, variable ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hotseat_" + name, Help: help, ConstLabels: labels}, variable)
-	}
-	m := &metrics{
+	return descs{
 		active:   desc("active", "1 while this replica's term is valid, else 0."),
 		state:    desc("state", "1 for the state the elector is in, 0 for the others.", "state"),
 		validity: desc("validity_remaining_seconds", "How long the term stays valid unless renewed; 0 without one."),
-		epochNow: desc("epoch", "Fencing epoch of this replica's current term; 0 without one."),
+		epoch:    desc("epoch", "Fencing epoch of this replica's current term; 0 without one."),
 		overrun:  desc("overrun", "1 while work has outstayed its stop budget, else 0."),
-		terms:    counter("terms_total", "Terms of this replica that ended, by reason.", "reason"),
-		renewals: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "hotseat_renew_duration_seconds", Help: "Time from sending a renewal to its acknowledgement, retries on conflicts included.",
-			ConstLabels: labels,
-			Buckets:     []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-		}),
-		failures: counter("renew_failures_total", "Renewals that failed, by reason.", "reason"),
-		overruns: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "hotseat_overruns_total", Help: "Terms whose work outstayed its stop budget.", ConstLabels: labels,
-		}),
-		sources: counter("terms_started_total", "Terms of this replica that began, by what their epoch was derived from.", "source"),
+		terms:    desc("terms_total", "Terms of this replica that ended, by reason.", "reason"),
+		renewals: desc("renew_duration_seconds", "Time from sending a renewal to its acknowledgement, retries on conflicts included."),
+		failures: desc("renew_failures_total", "Renewals that failed, by reason.", "reason"),
+		overruns: desc("overruns_total", "Terms whose work outstayed its stop budget."),
+		sources:  desc("terms_started_total", "Terms of this replica that began, by what their epoch was derived from.", "source"),
 	}
-	for _, reason := range reasons() {
-		m.terms.WithLabelValues(string(reason))
-	}
-	for _, reason := range []string{"conflict", "forbidden", "unauthorized", "rejected", "unavailable", "lost", "other"} {
-		m.failures.WithLabelValues(reason)
-	}
-	for _, source := range []lease.Source{lease.SourceStore, lease.SourceCounter} {
-		m.sources.WithLabelValues(string(source))
-	}
-	return m
-}
-
-func (m *metrics) started(c lease.Claim)       { m.sources.WithLabelValues(string(c.Source)).Inc() }
-func (m *metrics) ended(r Reason)              { m.terms.WithLabelValues(string(r)).Inc() }
-func (m *metrics) renewed(took time.Duration)  { m.renewals.Observe(took.Seconds()) }
-func (m *metrics) renewalFailed(reason string) { m.failures.WithLabelValues(reason).Inc() }
-func (m *metrics) overran()                    { m.overruns.Inc() }
-
-func (m *metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.terms, m.renewals, m.failures, m.overruns, m.sources}
 }
 
 // Describe implements prometheus.Collector.
 func (e *Elector) Describe(ch chan<- *prometheus.Desc) {
-	m := e.metrics
-	for _, d := range []*prometheus.Desc{m.active, m.state, m.validity, m.epochNow, m.overrun} {
-		ch <- d
-	}
-	for _, c := range m.collectors() {
-		c.Describe(ch)
+	d := e.descs()
+	for _, desc := range []*prometheus.Desc{
+		d.active, d.state, d.validity, d.epoch, d.overrun, d.terms, d.renewals, d.failures, d.overruns, d.sources,
+	} {
+		ch <- desc
 	}
 }
 
 // Collect implements prometheus.Collector. All metrics are named hotseat_* and
 // carry the labels namespace and lease.
 func (e *Elector) Collect(ch chan<- prometheus.Metric) {
-	m, now := e.metrics, e.Status()
-	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	for _, metric := range e.collect() {
+		ch <- metric
 	}
-	gauge(m.active, truth(now.ValidFor > 0))
-	gauge(m.validity, now.ValidFor.Seconds())
-	gauge(m.epochNow, float64(now.Token.Epoch))
-	gauge(m.overrun, truth(now.Overrun))
+}
+
+func (e *Elector) collect() (all []prometheus.Metric) {
+	d, m, now := e.descs(), &e.metrics, e.Status()
+	add := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
+		all = append(all, prometheus.MustNewConstMetric(desc, kind, value, labels...))
+	}
+	add(d.active, prometheus.GaugeValue, truth(now.ValidFor > 0))
+	add(d.validity, prometheus.GaugeValue, now.ValidFor.Seconds())
+	add(d.epoch, prometheus.GaugeValue, float64(now.Token.Epoch))
+	add(d.overrun, prometheus.GaugeValue, truth(now.Overrun))
 	for s := StateStopped; s <= StateDraining; s++ {
-		gauge(m.state, truth(s == now.State), s.String())
+		add(d.state, prometheus.GaugeValue, truth(s == now.State), s.String())
 	}
-	for _, c := range m.collectors() {
-		c.Collect(ch)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, reason := range reasons() {
+		add(d.terms, prometheus.CounterValue, float64(m.terms[reason]), string(reason))
 	}
+	for _, source := range []lease.Source{lease.SourceStore, lease.SourceCounter} {
+		add(d.sources, prometheus.CounterValue, float64(m.sources[source]), string(source))
+	}
+	for _, reason := range failureReasons() {
+		add(d.failures, prometheus.CounterValue, float64(m.failures[reason]), reason)
+	}
+	add(d.overruns, prometheus.CounterValue, float64(m.overruns))
+	return append(all, prometheus.MustNewConstHistogram(d.renewals, m.renewals, m.seconds, m.histogram()))
 }
 
 func truth(b bool) float64 {

@@ -76,3 +76,37 @@ func TestActiveGaugeFallsAtTheDeadline(t *testing.T) {
 		require.Zero(l, metric(l, a, "hotseat_active"))
 	})
 }
+
+// The histogram counts as Prometheus' own does, bounds included.
+func TestRenewalsAreCountedInBuckets(t *testing.T) {
+	const name = "hotseat_renew_duration_seconds"
+	for _, late := range []time.Duration{0, time.Millisecond, 400 * time.Microsecond, 10 * time.Millisecond, second} {
+		inLab(t, func(l lab) {
+			e := l.elector("a")
+			l.run(e, idle)
+			l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, DelayAfter: late})
+			sleep(5 * second)
+			theirs := prometheus.NewHistogram(prometheus.HistogramOpts{
+				Name: name, Help: "Time from sending a renewal to its acknowledgement, retries on conflicts included.",
+				ConstLabels: prometheus.Labels{"namespace": "shop", "lease": "invoicer"},
+				Buckets:     []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+			})
+			theirs.Observe(late.Seconds())
+			theirs.Observe(late.Seconds())
+			shown := func(c prometheus.Collector) string {
+				registry := prometheus.NewPedanticRegistry()
+				require.NoError(l, registry.Register(c))
+				families, err := registry.Gather()
+				require.NoError(l, err)
+				for _, family := range families {
+					if family.GetName() == name {
+						family.GetMetric()[0].GetHistogram().CreatedTimestamp = nil
+						return family.String()
+					}
+				}
+				return ""
+			}
+			require.Equal(l, shown(theirs), shown(e))
+		})
+	}
+}

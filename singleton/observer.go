@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -11,13 +12,19 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// observer keeps one watch on the Lease and delivers what it sees. When the
-// watch ends it lists and watches again; where watching is forbidden it polls.
+// observer keeps one watch on the Lease, or a share in one, and delivers what it
+// sees. When the watch ends it lists and watches again; where watching is
+// forbidden it polls.
 type observer struct {
-	lock *lease.Lock
-	log  *slog.Logger
-	seen chan lease.Observation
-	bad  chan error // buffered; a permission that was never there
+	lock   *lease.Lock
+	shared *SharedWatch  // nil: there is none
+	share  *subscription // in it, while running
+	alone  atomic.Bool   // with a share: a goroutine observes nevertheless
+	log    *slog.Logger
+	seen   chan lease.Observation
+	news   <-chan struct{} // take has something; nil without a share
+	begin  func()          // starts the goroutine again
+	bad    chan error      // buffered; a permission that was never there
 
 	listed    bool      // a list was allowed before
 	reached   bool      // by the current look
@@ -25,29 +32,69 @@ type observer struct {
 	pollsSaid bool
 	listing   outage
 	watching  outage
-	current   atomic.Pointer[context.CancelFunc] // of the watch
+	current   atomic.Pointer[func()] // renews the watch
 }
 
-func newObserver(lock *lease.Lock, log *slog.Logger) *observer {
+func newObserver(e *Elector) *observer {
+	log := e.config.Logger
 	return &observer{
-		lock: lock, log: log, seen: make(chan lease.Observation), bad: make(chan error, 1),
+		lock: e.lock, shared: e.config.SharedWatch, log: log, seen: make(chan lease.Observation), bad: make(chan error, 1),
 		listing: outage{log: log, what: "listing"}, watching: outage{log: log, what: "watching"},
 	}
 }
 
-// renew ends the current watch: a list showed that it is not delivering.
+// renew has the current watch replaced: a list showed that it is not delivering.
 func (o *observer) renew() {
-	if cancel := o.current.Load(); cancel != nil {
-		(*cancel)()
+	if current := o.current.Load(); current != nil {
+		(*current)()
 	}
 }
 
-// run observes until ctx ends.
+func (o *observer) renewBy(f func()) { o.current.Store(&f) }
+
+// start observes until ctx ends, on a goroutine of helpers. With a share in a
+// watch that goroutine ends once it has listed: the loop reads the share itself.
+// finish, to be called after the goroutine's end, gives the share up.
+func (o *observer) start(ctx context.Context, helpers *sync.WaitGroup) (finish func()) {
+	if o.shared == nil {
+		helpers.Go(func() { o.run(ctx) })
+		return func() {}
+	}
+	o.share = o.shared.subscribe(ctx, o.lock) // before the list: what is written after it is not missed
+	o.news = o.share.wake
+	o.begin = func() {
+		helpers.Go(func() {
+			o.run(ctx)
+			o.alone.Store(false)
+			o.share.poke() // it may have been refused just now
+		})
+	}
+	o.alone.Store(true)
+	o.begin()
+	return func() { o.shared.unsubscribe(o.share) }
+}
+
+// take returns what the share has seen, when news says so. Where the watch that is
+// shared is refused, it has the observer watch alone.
+func (o *observer) take() []lease.Observation {
+	if o.share.refused() && o.alone.CompareAndSwap(false, true) {
+		o.begin()
+	}
+	return o.share.take()
+}
+
+// errShared ends the goroutine of an observer that has a share.
+var errShared = errors.New("the shared watch goes on from here")
+
+// run observes until ctx ends, or a shared watch does it.
 func (o *observer) run(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {
 		began, reached := time.Now(), o.reached
 		o.reached = false
 		err := o.look(ctx)
+		if errors.Is(err, errShared) {
+			return
+		}
 		if o.pointless(err) {
 			o.bad <- err
 			return
@@ -90,7 +137,7 @@ func (o *observer) pointless(err error) bool {
 
 // look lists, then watches until the watch ends.
 func (o *observer) look(ctx context.Context) error {
-	first, err := o.lock.List(ctx)
+	first, err := o.list(ctx)
 	if err != nil {
 		return err
 	}
@@ -98,9 +145,13 @@ func (o *observer) look(ctx context.Context) error {
 	o.listed = true
 	o.listing.over()
 	o.deliver(ctx, first)
+	if o.share != nil && !o.share.refused() {
+		o.renewBy(o.share.doubt)
+		return errShared
+	}
 	watchCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	o.current.Store(&cancel)
+	o.renewBy(cancel)
 	err = o.lock.Watch(watchCtx, first, func(seen lease.Observation) { o.deliver(ctx, seen) })
 	if watchCtx.Err() != nil {
 		return nil
@@ -115,6 +166,14 @@ func (o *observer) look(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// list looks at the Lease, in its turn where many do.
+func (o *observer) list(ctx context.Context) (lease.Observation, error) {
+	if o.shared != nil {
+		defer o.shared.turn(ctx)()
+	}
+	return o.lock.List(ctx)
 }
 
 func (o *observer) deliver(ctx context.Context, seen lease.Observation) {

@@ -39,6 +39,7 @@ type run struct {
 	refused    time.Time // since when writes are refused; zero: they are not
 	createAt   time.Time // the missing Lease is not to be created before
 	courteous  bool      // others are to go first when the Lease comes free
+	crowd      crowd
 	createSaid bool
 	outage     outage
 	vanished   *lease.Claim // our last term's Lease was deleted while we held it
@@ -49,8 +50,8 @@ func newRun(ctx context.Context, e *Elector, work Work) *run {
 	period := e.config.RetryPeriod
 	return &run{
 		Elector: e, ctx: ctx, work: work, log: e.config.Logger,
-		observer: newObserver(e.lock, e.config.Logger),
-		hooks:    startHooks(),
+		observer: newObserver(e),
+		hooks:    newHooks(),
 		outage:   outage{log: e.config.Logger, what: "standing by"},
 		view:     e.view, // of an earlier Run
 		silence:  silenceLeast*period + chance.N(ctx, period),
@@ -64,7 +65,7 @@ func (r *run) run() error {
 	err := r.loop()
 	r.Elector.view = r.view
 	r.setState(StateStopped, nil)
-	r.hooks.stop()
+	r.hooks.wait()
 	select {
 	case panicked := <-r.hooks.bad:
 		if !isPanic(err) {
@@ -80,9 +81,9 @@ func (r *run) run() error {
 
 func (r *run) loop() error {
 	ctx, stop := context.WithCancel(r.ctx)
+	defer r.observer.start(ctx, &r.helpers)()
 	defer r.helpers.Wait()
 	defer stop()
-	r.helpers.Go(func() { r.observer.run(ctx) })
 
 	if err := r.warm(); err != nil {
 		return err
@@ -117,6 +118,8 @@ func (r *run) warm() error {
 		select {
 		case seen := <-r.observer.seen:
 			r.observe(seen)
+		case <-r.observer.news:
+			r.observeShared()
 		case err := <-r.observer.bad:
 			bad = r.pointless(err)
 		case err := <-r.hooks.bad:
@@ -130,13 +133,21 @@ func (r *run) warm() error {
 	}
 }
 
+// observeShared takes in what a shared watch saw.
+func (r *run) observeShared() {
+	for _, seen := range r.observer.take() {
+		r.observe(seen)
+	}
+}
+
 // observe takes in what was seen and tells the hook of a new holder.
 func (r *run) observe(o lease.Observation) {
 	before := r.view
 	r.view = r.view.Observe(o, r.config.LeaseDuration)
 	r.fresh = false
 	if before.FreeAt() != r.view.FreeAt() { // a change: what failed before may not now
-		r.failures = 0
+		r.failures, r.retryAt = 0, time.Time{}
+		r.crowd.next(r.ctx)
 	}
 	if !r.view.Record().Exists() && (before.Record().Exists() || !before.Known()) {
 		r.createAt = time.Now().Add(chance.N(r.ctx, createSpread))

@@ -2,6 +2,7 @@ package singleton_test
 
 import (
 	"context"
+	"hash/crc32"
 	"log/slog"
 	"os"
 	"testing"
@@ -22,14 +23,23 @@ func quiet() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// hotseat plays a scenario's candidate.
-func hotseat(t *testing.T) scenario.StartFunc {
+// hotseat plays a scenario's candidate, with a watch of its own.
+func hotseat(t *testing.T) scenario.StartFunc { return candidate(t, false) }
+
+// sharing plays it as one of a process whose electors share a watch.
+func sharing(t *testing.T) scenario.StartFunc { return candidate(t, true) }
+
+func candidate(t *testing.T, share bool) scenario.StartFunc {
 	return func(ctx context.Context, s *scenario.Stage, c *scenario.Candidate) {
 		client, err := kubernetes.NewForConfig(s.Config(c))
 		require.NoError(t, err)
-		elector, err := singleton.New(client, singleton.Config{
+		config := singleton.Config{
 			Name: scenario.Lease, Namespace: scenario.Namespace, Identity: c.Identity, Logger: quiet().With("me", c.Name),
-		})
+		}
+		if share {
+			config.SharedWatch = singleton.NewSharedWatch(client, scenario.Namespace, config.Logger)
+		}
+		elector, err := singleton.New(client, config)
 		require.NoError(t, err)
 		err = elector.Run(ctx, func(ctx context.Context, term *singleton.Term) error {
 			return c.Work(ctx, term.Token().Epoch)
@@ -68,6 +78,15 @@ func onRestoredStage(t *testing.T, tokensMayRepeat bool, script func(t *testing.
 func play(t *testing.T, o scenario.Options, script func(t *testing.T, s *scenario.Stage)) {
 	t.Helper()
 	playWith(t, o, hotseat, script)
+	if sharedToo(t) {
+		t.Run("shared watch", func(t *testing.T) { playWith(t, o, sharing, script) })
+	}
+}
+
+// sharedToo reports whether a script is also played with shared watches: one in
+// three is, told by the test's name, and all of them with HOTSEAT_SHARED=all.
+func sharedToo(t *testing.T) bool {
+	return crc32.ChecksumIEEE([]byte(t.Name()))%3 == 0 || os.Getenv("HOTSEAT_SHARED") == "all"
 }
 
 func playWith(t *testing.T, o scenario.Options, fleet func(*testing.T) scenario.StartFunc, script func(t *testing.T, s *scenario.Stage)) {

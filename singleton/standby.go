@@ -38,6 +38,8 @@ func (r *run) await(at lease.Instant) error {
 	case <-r.ctx.Done():
 	case seen := <-r.observer.seen:
 		r.observe(seen)
+	case <-r.observer.news:
+		r.observeShared()
 	case <-r.eligible:
 		r.fresh = false
 	case <-due:
@@ -65,11 +67,14 @@ func (r *run) next() lease.Decision {
 		}
 	}
 	later(now.Add(time.Until(r.retryAt)))
-	switch {
-	case d.Action == lease.Create && r.vanished == nil:
+	switch free := r.view.FreeAt(); {
+	case r.vanished != nil:
+	case d.Action == lease.Create:
 		later(now.Add(time.Until(r.createAt)))
-	case r.courteous && r.vanished == nil:
-		later(r.view.FreeAt().Add(courtesy))
+	case r.courteous:
+		later(free.Add(courtesy))
+	case !free.After(now):
+		later(free.Add(r.crowd.turn))
 	}
 	switch {
 	case r.ineligible.Load():
@@ -142,7 +147,7 @@ func (r *run) attempt(d lease.Decision) (*lease.Claim, error) {
 	if err != nil {
 		return nil, r.settle(err)
 	}
-	r.acquired, r.vanished, r.courteous = true, nil, false
+	r.acquired, r.vanished, r.courteous, r.crowd = true, nil, false, crowd{}
 	r.failures, r.refused = 0, time.Time{}
 	r.outage.over()
 	r.see(claim.Record)
@@ -237,6 +242,7 @@ func (r *run) settle(err error) error {
 	case denied && request.Verb == "update", errors.Is(err, lease.ErrNoNamespace), errors.Is(err, lease.ErrRejected):
 		return r.refusal(err)
 	case errors.Is(err, lease.ErrConflict): // somebody was faster; the watch is about to say who
+		r.crowd.lost()
 	case errors.Is(err, lease.ErrUnheard):
 		r.courteous = true
 		r.outage.failed(err)

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/hotseat-go/hotseat/internal/scenario"
+	"github.com/hotseat-go/hotseat/singleton"
 )
 
 // elector is one of the two things compared.
@@ -21,7 +23,7 @@ type elector struct {
 func electors() []elector { return []elector{peer(), ours()} }
 
 func electorNamed(name string) (elector, error) {
-	for _, e := range electors() {
+	for _, e := range append(electors(), oursSharing()) {
 		if e.name == name {
 			return e, nil
 		}
@@ -32,10 +34,13 @@ func electorNamed(name string) (elector, error) {
 // replica is one candidate for a Lease.
 type replica struct {
 	config   *rest.Config
-	lease    string // its name, in scenario.Namespace
+	client   kubernetes.Interface // that others use too; nil: one of its own, made from config
+	lease    string               // its name, in scenario.Namespace
 	identity string
 	timing   timing
 	work     work
+
+	watch *singleton.SharedWatch // for hotseat only; nil: its own
 
 	// For client-go only; hotseat releases and runs on always, and its standbys
 	// do not poll.
@@ -53,6 +58,20 @@ type work func(ctx context.Context, leads func() bool, token int64) error
 // timing of an elector; the zero value means 15, 10 and 2 s, the defaults of
 // both.
 type timing struct{ LeaseDuration, RenewDeadline, RetryPeriod time.Duration }
+
+// defaults are those of both, written out.
+func defaults() timing { return timing{15 * time.Second, 10 * time.Second, 2 * time.Second} }
+
+func (t timing) String() string {
+	return fmt.Sprintf("%g/%g/%g s", t.LeaseDuration.Seconds(), t.RenewDeadline.Seconds(), t.RetryPeriod.Seconds())
+}
+
+func (r replica) ownClient() (kubernetes.Interface, error) {
+	if r.client != nil {
+		return r.client, nil
+	}
+	return kubernetes.NewForConfig(r.config)
+}
 
 // play has an elector play a scenario's candidates.
 func (e elector) play(rerun bool) scenario.StartFunc {

@@ -40,9 +40,7 @@ func newProcesses(t *testing.T, e elector) *processes {
 
 func createLease(t testing.TB, c *singletontest.Cluster, name string) {
 	t.Helper()
-	l := &coordv1.Lease{}
-	l.Namespace, l.Name = scenario.Namespace, name
-	if _, err := c.CreateLease(l); err != nil {
+	if _, err := c.CreateLease(unheldLease(name)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,7 +1,7 @@
 // Command bench puts hotseat beside client-go's elector and prints what both
 // do as Markdown tables. See README.md.
 //
-//	go run . [section ...]
+//	go run . [-server double|real] [section ...]
 package main
 
 import (
@@ -9,12 +9,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"k8s.io/klog/v2"
 )
@@ -22,15 +19,24 @@ import (
 // section is a part of the report.
 type section struct {
 	name  string
+	real  bool // on a real API server
 	print func(*testing.T, io.Writer)
 }
 
 func sections() []section {
 	return []section{
-		{"faults", faultTable}, {"frozen", freezeTable}, {"failover", failoverTable},
-		{"handover", handoverTable}, {"traffic", trafficTable}, {"calls", callTable},
+		{"faults", false, faultTable}, {"frozen", false, freezeTable}, {"failover", false, failoverTable},
+		{"handover", false, handoverTable}, {"traffic", false, trafficTable}, {"calls", false, callTable},
+		{"real-handover", true, realHandoverTable}, {"real-failover", true, realFailoverTable},
+		{"real-load", true, realLoadTable}, {"real-herd", true, realHerdTable}, {"real-scale", true, realScaleTable},
 	}
 }
+
+// The servers that -server chooses from: the in-process one and Kubernetes' own.
+const (
+	onDouble = "double"
+	onReal   = "real"
+)
 
 func main() {
 	if isReplica() {
@@ -38,9 +44,10 @@ func main() {
 	}
 	klog.SetLogger(klog.Logger{}) // the stage of a fault is not the place for its log
 	testing.Init()
+	server := flag.String("server", "", "only sections on this `server`: "+onDouble+" or "+onReal)
 	flag.Usage = usage
 	flag.Parse()
-	chosen, err := choose(flag.Args())
+	chosen, err := choose(*server, flag.Args())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		usage()
@@ -48,7 +55,10 @@ func main() {
 	}
 	out := os.Stdout
 	os.Stdout = os.Stderr // where package testing says what failed, and PASS
-	header(out)
+	if err := header(out, chosen); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	// There is no virtual time (testing/synctest) without a *testing.T.
 	var tests []testing.InternalTest
 	for _, s := range chosen {
@@ -63,11 +73,18 @@ func usage() {
 	for _, s := range sections() {
 		names = append(names, s.name)
 	}
-	fmt.Fprintf(os.Stderr, "usage: bench [section ...]\nsections: %s; all if none is named\n", strings.Join(names, ", "))
+	fmt.Fprintf(os.Stderr, "usage: bench [-server double|real] [section ...]\nsections: %s; all if none is named\n", strings.Join(names, ", "))
 }
 
-func choose(names []string) ([]section, error) {
+func choose(server string, names []string) ([]section, error) {
 	all := sections()
+	switch server {
+	case "":
+	case onDouble, onReal:
+		all = slices.DeleteFunc(all, func(s section) bool { return s.real != (server == onReal) })
+	default:
+		return nil, fmt.Errorf("bench: -server %s: must be %s or %s", server, onDouble, onReal)
+	}
 	for _, name := range names {
 		if !slices.ContainsFunc(all, func(s section) bool { return s.name == name }) {
 			return nil, fmt.Errorf("bench: no section %q", name)
@@ -77,19 +94,6 @@ func choose(names []string) ([]section, error) {
 		all = slices.DeleteFunc(all, func(s section) bool { return !slices.Contains(names, s.name) })
 	}
 	return all, nil
-}
-
-func header(out io.Writer) {
-	version := "?"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, dep := range info.Deps {
-			if dep.Path == "k8s.io/client-go" {
-				version = dep.Version
-			}
-		}
-	}
-	fmt.Fprintf(out, "# hotseat beside client-go %s\n\n%s, %s/%s, %d CPUs, %s.\n", version,
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), time.Now().UTC().Format(time.DateOnly))
 }
 
 func faultTable(t *testing.T, out io.Writer) {

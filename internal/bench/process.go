@@ -28,23 +28,28 @@ type replicaSpec struct {
 
 // event is a line that such a process prints.
 type event struct {
-	Kind  string // started, woke or ended
+	Kind  string // started, woke or ended; of a crowd: used, stopping or started
 	At    time.Time
-	Token int64 // with started
-	Leads bool  // with woke: the first answer after the process stood still
+	Token int64  // with started
+	Leads bool   // with woke: the first answer after the process stood still
+	Lease string // of a crowd
+	Use   use    // with used
 }
 
-// isReplica runs the replica if this process is to be one.
+// isReplica runs the replica, or the crowd of them, if this process is to be one.
 func isReplica() bool {
-	text, ok := os.LookupEnv(envReplica)
-	if !ok {
-		return false
+	for env, run := range map[string]func(string) error{envReplica: runReplica, envCrowd: runCrowd} {
+		text, ok := os.LookupEnv(env)
+		if !ok {
+			continue
+		}
+		if err := run(text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return true
 	}
-	if err := runReplica(text); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	return true
+	return false
 }
 
 // runReplica stands until SIGTERM, or until whoever started it is gone.
@@ -102,11 +107,24 @@ type process struct {
 	t      *testing.T
 	name   string
 	cmd    *exec.Cmd
-	events chan event // closed when it ended
+	in     io.WriteCloser
+	events chan event    // closed when it ended
+	read   chan struct{} // closed when there is no more of them
 }
 
 // startProcess starts a replica that ends with the test at the latest.
 func startProcess(t *testing.T, spec replicaSpec) *process {
+	t.Helper()
+	return startSelf(t, spec.Elector+" "+spec.Name, envReplica, spec)
+}
+
+// startCrowd starts a crowd in the same way.
+func startCrowd(t *testing.T, spec crowdSpec) *process {
+	t.Helper()
+	return startSelf(t, spec.Name, envCrowd, spec)
+}
+
+func startSelf(t *testing.T, name, env string, spec any) *process {
 	t.Helper()
 	text, err := json.Marshal(spec)
 	if err != nil {
@@ -116,14 +134,16 @@ func startProcess(t *testing.T, spec replicaSpec) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, name: spec.Elector + " " + spec.Name, cmd: exec.CommandContext(t.Context(), self), events: make(chan event, 1024)}
-	p.cmd.Env = append(os.Environ(), envReplica+"="+string(text))
+	p := &process{
+		t: t, name: name, cmd: exec.CommandContext(t.Context(), self),
+		events: make(chan event, 4096), read: make(chan struct{}),
+	}
+	p.cmd.Env = append(os.Environ(), env+"="+string(text))
 	p.cmd.Stderr = os.Stderr
 	// It reads to the end of stdin, which comes when we are gone. If it is frozen
 	// then, being a group of its own has the kernel wake it with SIGHUP.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	stdin, err := p.cmd.StdinPipe()
-	if err != nil {
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
 	stdout, err := p.cmd.StdoutPipe()
@@ -133,9 +153,8 @@ func startProcess(t *testing.T, spec replicaSpec) *process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	read := make(chan struct{})
 	go func() {
-		defer close(read)
+		defer close(p.read)
 		defer close(p.events)
 		for lines := json.NewDecoder(stdout); ; {
 			var e event
@@ -145,23 +164,37 @@ func startProcess(t *testing.T, spec replicaSpec) *process {
 			p.events <- e
 		}
 	}()
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill() // works on a frozen process too
-		<-read
-		_ = p.cmd.Wait()
-		_ = stdin.Close()
-	})
+	t.Cleanup(p.kill)
 	return p
 }
 
-// await returns the next event of that kind, passing over others, if it comes
-// in time.
+// kill ends it, frozen or not, and waits until it is gone. It may be called
+// twice. Events that nobody takes are lost.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	for range p.events { // none may hold up the reader
+	}
+	<-p.read
+	_ = p.cmd.Wait()
+	_ = p.in.Close()
+}
+
+// say writes a line to its stdin.
+func (p *process) say(line string) {
+	p.t.Helper()
+	if _, err := fmt.Fprintln(p.in, line); err != nil {
+		p.t.Fatalf("%s: %v", p.name, err)
+	}
+}
+
+// await returns the next event of that kind (empty: of any), passing over
+// others, if it comes in time.
 func (p *process) await(kind string, timeout time.Duration) (event, bool) {
 	after := time.After(timeout)
 	for {
 		select {
 		case e, ok := <-p.events:
-			if !ok || e.Kind == kind {
+			if !ok || e.Kind == kind || kind == "" {
 				return e, ok
 			}
 		case <-after:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
 )
@@ -16,6 +17,15 @@ func seconds(d time.Duration) string {
 	default:
 		return strings.TrimSuffix(fmt.Sprintf("%.1f", s), ".0") + " s"
 	}
+}
+
+// bar tells whether what was asked of hotseat was reached.
+func bar(out io.Writer, what string, met bool) {
+	verdict := "**missed**"
+	if met {
+		verdict = "met"
+	}
+	fmt.Fprintf(out, "\nBar: %s: %s.\n", what, verdict)
 }
 
 // settings are those of client-go's side that a row depends on.

@@ -33,7 +33,9 @@ while read -r module; do
   fi
   "$GO" test -count=1 "${how[@]}" "${cover[@]}" ./... || failed=1
 done < <("$root/internal/ci/modules.sh")
-# The simulator again without the race detector, which it is several times slower under: seeds drawn anew, replay, faults.
+# Once more without the race detector, which distorts memory, and under which the simulator is several times slower:
+# seeds drawn anew, replay, faults that strike.
 cd "$root"
+"$GO" test -count=1 -run '^TestFootprint' ./singleton || failed=1
 "$GO" test -count=1 -v -run '^(TestSeeds|TestASeedIsOneRun|TestFaultsStrike)$' ./internal/sim || failed=1
 exit "$failed"

@@ -31,15 +31,19 @@ type replica struct {
 // patience bounds every wait for what has to come.
 const patience = 30 * time.Second
 
-func (s shop) replica(name string) *replica {
+func (s shop) replica(name string, change ...func(*singleton.Config)) *replica {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &replica{began: make(chan struct{}, 16), done: make(chan error, 1), stop: cancel, log: &lines{}}
-	var err error
-	r.elector, err = singleton.New(s.client(), singleton.Config{
+	config := singleton.Config{
 		Name: leaseName, Namespace: s.namespace, Identity: name,
 		LeaseDuration: 3 * time.Second, RenewDeadline: 2 * time.Second, RetryPeriod: 400 * time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(r.log, nil)),
-	})
+	}
+	for _, change := range change {
+		change(&config)
+	}
+	var err error
+	r.elector, err = singleton.New(s.client(), config)
 	require.NoError(s.t, err)
 	ended := make(chan struct{})
 	go func() {

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"testing"
+	"time"
+)
+
+// What a Lease's replicas ask of a real API server when nothing happens: counted
+// in its audit log, in its count of writes to etcd, and on the wire.
+
+// apiLoad is rates per second.
+type apiLoad struct {
+	load
+	etcd  float64 // writes of any Lease; the server renews one of its own
+	bytes float64 // both ways, TLS included
+}
+
+// apiLoadOf measures n replicas of one Lease over the window; with none, what the
+// server does by itself.
+func apiLoadOf(t *testing.T, s *server, e elector, n int, window time.Duration) apiLoad {
+	t.Helper()
+	lease := fmt.Sprintf("load-%s-%d", e.name, n)
+	s.createLease(t, lease)
+	var runners []*runner
+	for i := range n {
+		name := fmt.Sprintf("n%d", i)
+		runners = append(runners, start(e, replica{config: s.account(lease + "." + name), lease: lease, identity: name}))
+	}
+	defer func() {
+		for _, r := range runners {
+			r.stop()
+		}
+		for _, r := range runners {
+			<-r.done
+		}
+	}()
+	time.Sleep(3*defaults().RetryPeriod + time.Second) // all have joined
+	total := func() (sum int64) {
+		for _, r := range runners {
+			sum += r.link.bytes()
+		}
+		return sum
+	}
+	began, etcd, bytes := time.Now(), s.etcdWrites(t), total()
+	time.Sleep(window)
+	ended, etcdThen, bytesThen := time.Now(), s.etcdWrites(t), total()
+	took := ended.Sub(began)
+	return apiLoad{
+		load:  s.requests(t).within(began, ended).load(took),
+		etcd:  (etcdThen - etcd) / took.Seconds(),
+		bytes: float64(bytesThen-bytes) / took.Seconds(),
+	}
+}
+
+func realLoadTable(t *testing.T, out io.Writer) {
+	t.Helper()
+	const window = 40 * time.Second
+	s := startServer(t)
+	fmt.Fprintf(out, "\n## Requests per second at the real API server, steady state: 15/10/2 s, %s each\n\n", window)
+	fmt.Fprintln(out, "Requests from its audit log; bytes on the wire, both ways; writes of Leases to etcd from its metrics, its own Lease included (first line).")
+	fmt.Fprintln(out)
+	fmt.Fprintln(out, "| replicas | client-go: requests, kB/s, etcd writes | hotseat: requests, kB/s, etcd writes | hotseat: writes + reads + watches opened | ratio of requests | of bytes |")
+	fmt.Fprintln(out, "|---|---|---|---|---|---|")
+	tell := func(l apiLoad) string { return fmt.Sprintf("%.2f, %.2f, %.2f", l.all(), l.bytes/1000, l.etcd) }
+	idle := apiLoadOf(t, s, floor(), 0, window)
+	fmt.Fprintf(out, "| 0 | %s | | | | |\n", tell(idle))
+	var reads, writes float64
+	for _, n := range []int{3, 20, 100} {
+		our, theirs := apiLoadOf(t, s, ours(), n, window), apiLoadOf(t, s, peer(), n, window)
+		fmt.Fprintf(out, "| load, N = %d | %s | %s | %.2f + %.2f + %.2f | %s | %s |\n", n, tell(theirs), tell(our),
+			our.writes, our.reads, our.watches, ratio(theirs.all(), our.all()), ratio(theirs.bytes, our.bytes))
+		writes, reads = max(writes, our.writes), max(reads, our.reads)
+	}
+	// A window may hold one renewal more than its share.
+	bar(out, "at most 0.5 writes/s", writes <= 0.5+1/window.Seconds())
+	bar(out, "no polling by standbys", reads == 0)
+}
