@@ -4,53 +4,68 @@ package main
 func ofOthers() []mutant {
 	return []mutant{
 		{
-			name: "valid-for-a-whole-lease", file: fileLock, pkg: pkgLease, run: "TestAcquireRenewRelease", seeds: 20,
+			name: "valid-for-a-whole-lease", file: fileLock, pkg: pkgLease, run: "TestAcquireRenewRelease", seeds: 40,
 			old: "return c.Sent.Add(t.RenewDeadline) }", new: "return c.Sent.Add(t.LeaseDuration) }",
 			why: "no time is left between an old term's end and a new one's begin",
 		},
 		{
-			name: "one-try-per-deadline", file: fileTiming, pkg: pkgLease, run: "TestTimingDefaultsAreValid", seeds: 20,
+			name: "one-try-per-deadline", file: fileTiming, pkg: pkgLease, run: "TestTimingDefaultsAreValid", seeds: 40,
 			old: "{ return t.RenewDeadline / 4 }", new: "{ return t.RenewDeadline }",
 			why: "one lost packet costs the term",
 		},
 		{
-			name: "half-a-lease-waited", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 20,
+			name: "half-a-lease-waited", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 40,
 			old: "return v.since.Add(v.owed) }", new: "return v.since.Add(v.owed / 2) }",
 			why: "a holder that is cut off is robbed while it works",
 		},
 		{
-			name: "wall-clock-believed", file: fileView, pkg: pkgLease, run: "TestWaitDoesNotCountByWallClocks", seeds: 20,
+			name: "wall-clock-believed", file: fileView, pkg: pkgLease, run: "TestWaitDoesNotCountByWallClocks", seeds: 40,
 			old: "next.since = o.At\n",
 			new: "next.since = o.At\n\tif at := o.Record.RenewTime(); !at.IsZero() && time.Since(at) > 0 {\n\t\tnext.since = o.At.Add(-time.Since(at))\n\t}\n",
 			why: "a wall clock an hour ahead takes every Lease",
 		},
 		{
-			name: "failed-renewal-extends", file: fileKeeper, pkg: pkgSingleton, run: "TestPartitionRightAfter", seeds: 20,
+			name: "failed-renewal-extends", file: fileKeeper, pkg: pkgSingleton, run: "TestPartitionRightAfter", seeds: 40,
 			old: "k.claim.Token = a.claim.Token // a raise may have landed\n",
 			new: "k.claim.Token = a.claim.Token\n\t\tk.claim.Sent = k.r.config.clock.Now()\n\t\tk.term.extend(k.claim)\n",
 			why: "cut off, work never ends",
 		},
 		{
-			name: "event-extends", file: fileKeeper, pkg: pkgSingleton, run: "TestEventsExtendNothing", seeds: 20,
+			name: "event-extends", file: fileKeeper, pkg: pkgSingleton, run: "TestEventsExtendNothing", seeds: 40,
 			old: "k.claim = k.claim.Rebase(o.Record)\n",
 			new: "k.claim = k.claim.Rebase(o.Record)\n\tk.claim.Sent = o.At\n\tk.term.extend(k.claim)\n",
 			why: "a slow event keeps work alive beside its successor",
 		},
 		{
-			name: "loss-ends-run", file: fileActive, pkg: pkgSingleton, run: "TestAnotherHolderSeen|TestOneOnLose", seeds: 20,
+			name: "loss-ends-run", file: fileActive, pkg: pkgSingleton, run: "TestAnotherHolderSeen|TestOneOnLose", seeds: 40,
 			old: "return false, nil\n}", new: "return cause.lost(), cause\n}",
 			why: "who lost the Lease once stands by no more",
 		},
 		{
-			name: "own-name-is-free", file: fileStandby, pkg: pkgSingleton, run: "TestOwnIdentityIsWaitedOut", seeds: 20,
+			name: "own-name-is-free", file: fileStandby, pkg: pkgSingleton, run: "TestOwnIdentityIsWaitedOut", seeds: 40,
 			old: "d = r.listen(r.reseat(d, now), now)\n",
 			new: "d = r.listen(r.reseat(d, now), now)\n\tif r.view.Record().Holder() == r.config.Identity {\n\t\td.Action = lease.Acquire\n\t}\n",
 			why: "a restored Lease that names us says nothing about who works",
 		},
 		{
-			name: "watched-once", file: fileObserver, pkg: pkgSingleton, run: "TestWatchesEnding", seeds: 20,
+			name: "watched-once", file: fileObserver, pkg: pkgSingleton, run: "TestWatchesEnding", seeds: 40,
 			old: "if o.pointless(err) {", new: "if err == nil {\n\t\t\t<-ctx.Done()\n\t\t}\n\t\tif o.pointless(err) {",
 			why: "a standby goes deaf when the server ends its watch, as servers do",
+		},
+		{
+			name: "lost-race-ends-run", file: fileStandby, pkg: pkgSingleton, run: "TestLastingFailures", seeds: 40,
+			old: "case errors.Is(err, lease.ErrConflict):", new: "case errors.Is(err, lease.ErrConflict):\n\t\treturn r.pointless(err)",
+			why: "who was a little slower stands by no more",
+		},
+		{
+			name: "outage-ends-run", file: fileStandby, pkg: pkgSingleton, run: "TestLostAnswersOfAcquire", seeds: 40,
+			old: "\tdefault:\n\t\tr.outage.failed(err)", new: "\tdefault:\n\t\treturn r.pointless(err)",
+			why: "after an outage of the API server nobody is left",
+		},
+		{
+			name: "no-back-off", file: fileObserver, pkg: pkgSingleton, run: "TestLastingFailures", seeds: 40,
+			old: "return d/2 + chance.N(ctx, d/2)", new: "return min(d, time.Millisecond)",
+			why: "an API server that is down is hammered by everybody",
 		},
 	}
 }

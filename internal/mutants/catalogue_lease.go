@@ -26,7 +26,7 @@ func ofTime() []mutant {
 			why: "a claim that is valid for no time at all",
 		},
 		{
-			name: "adopt-without-renewing", file: fileLock, pkg: pkgLease, run: "TestAcquireWhoseAnswerIsLost", seeds: 480,
+			name: "adopt-without-renewing", file: fileLock, pkg: pkgLease, run: "TestAcquireWhoseAnswerIsLost", seeds: 1000,
 			old: "claim, err = l.Renew(ctx, claim.Rebase(o.Record))",
 			new: "claim = claim.Rebase(o.Record)\n\tclaim.Sent = o.At",
 			why: "a List counts as an acknowledgement; the write may be a lease old",
@@ -44,7 +44,7 @@ func ofTime() []mutant {
 			why: "the operator's higher epoch is written over",
 		},
 		{
-			name: "requests-without-deadline", file: fileLock, pkg: pkgLease, run: "TestEveryRequestHasADeadline", seeds: 20,
+			name: "requests-without-deadline", file: fileLock, pkg: pkgLease, run: "TestEveryRequestHasADeadline", seeds: 40,
 			old: "func (l *Lock) write(ctx context.Context, next *coordv1.Lease) (Record, error) {\n\tctx, cancel := context.WithTimeout(ctx, l.Timing.RequestTimeout())",
 			new: "func (l *Lock) write(ctx context.Context, next *coordv1.Lease) (Record, error) {\n\tctx, cancel := context.WithCancel(ctx)",
 			why: "one lost packet costs the term",
@@ -66,7 +66,7 @@ func ofWrites() []mutant {
 			why: "a renewal of a deleted Lease creates it",
 		},
 		{
-			name: "update-without-version", file: fileLock, pkg: pkgLease, run: "TestAcquireLosesTheRace", seeds: 20,
+			name: "update-without-version", file: fileLock, pkg: pkgLease, run: "TestAcquireLosesTheRace", seeds: 40,
 			old: "stored, err := do()", new: "next.ResourceVersion = \"\"\n\tstored, err := do()",
 			why: "no compare-and-swap: the last writer wins",
 		},
@@ -77,7 +77,7 @@ func ofWrites() []mutant {
 			why: "client-go's: it clears the successor's record",
 		},
 		{
-			name: "reread-without-standing", file: fileLock, pkg: pkgLease, run: "TestLostTermWritesNothing", seeds: 20,
+			name: "reread-without-standing", file: fileLock, pkg: pkgLease, run: "TestLostTermWritesNothing", seeds: 40,
 			old: "return c.Rebase(o.Record), c.Standing(o.Record)", new: "return c.Rebase(o.Record), nil",
 			why: "after a conflict it writes over whoever is there",
 		},
@@ -144,12 +144,12 @@ func ofStanding() []mutant {
 			why: "a Lease made anew from a copy passes for the one we held",
 		},
 		{
-			name: "operators-fence-ignored", file: fileLock, pkg: pkgLease, run: "TestLostTermWritesNothing",
+			name: "operators-fence-ignored", file: fileLock, pkg: pkgLease, run: "TestLostTermWritesNothing", seeds: 140,
 			old: "case err == nil && epoch > c.Token.Epoch:", new: "case err == nil && epoch < 0:",
 			why: "a higher epoch written by hand does not end the term",
 		},
 		{
-			name: "released-without-mark-believed", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 110,
+			name: "released-without-mark-believed", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 100,
 			old: "r.lease.Spec.RenewTime != nil &&\n\t\tr.annotation(AnnotationReleased) == releaseMark(r.RenewTime())", new: "r.lease.Spec.RenewTime != nil",
 			why: "a holder cleared by hand is taken over at once, at work or not",
 		},
@@ -159,7 +159,7 @@ func ofStanding() []mutant {
 			why: "a foreign holder passes for the term before it",
 		},
 		{
-			name: "renewals-not-seen", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 20,
+			name: "renewals-not-seen", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 40,
 			old: " && r.RenewTime().Equal(o.RenewTime())", new: "",
 			why: "a renewing holder is robbed after one lease",
 		},
@@ -170,7 +170,7 @@ func ofStanding() []mutant {
 func ofEpoch() []mutant {
 	return []mutant{
 		{
-			name: "epoch-without-plus-one", file: fileEpoch, pkg: pkgLease, run: "TestNextEpoch", seeds: 50,
+			name: "epoch-without-plus-one", file: fileEpoch, pkg: pkgLease, run: "TestNextEpoch", seeds: 140,
 			old: "return max(base+1, version), SourceStore, nil", new: "return max(base, version), SourceStore, nil",
 			why: "two terms share a number",
 		},
@@ -231,7 +231,7 @@ func ofView() []mutant {
 			why: "a List that overtook an event shows the past",
 		},
 		{
-			name: "unheld-is-free", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 70,
+			name: "unheld-is-free", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 100,
 			old: "case r.Released(), r.untouched() && !v.known:", new: "case r.Exists() && r.Holder() == \"\":",
 			why: "a holder cleared by hand may be at work",
 		},

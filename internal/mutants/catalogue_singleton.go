@@ -14,7 +14,7 @@ func ofTerm() []mutant {
 			why: "valid at the instant at which it is not any more",
 		},
 		{
-			name: "loss-does-not-cancel", file: fileTerm, pkg: pkgSingleton, run: "TestAnotherHolderSeenInTheRecord|TestLeaseDeletedUnder", seeds: 20,
+			name: "loss-does-not-cancel", file: fileTerm, pkg: pkgSingleton, run: "TestAnotherHolderSeenInTheRecord|TestLeaseDeletedUnder", seeds: 40,
 			old: "\tt.over.Store(true)\n\tt.cancel(cause)\n", new: "\tt.over.Store(true)\n",
 			why: "work goes on after its term was lost",
 		},
@@ -24,12 +24,12 @@ func ofTerm() []mutant {
 			why: "one poisoned mark uses the numbers up",
 		},
 		{
-			name: "watchdog-never", file: fileWatchdog, pkg: pkgSingleton, run: "TestPartitionRightAfter", seeds: 20,
+			name: "watchdog-never", file: fileWatchdog, pkg: pkgSingleton, run: "TestPartitionRightAfter", seeds: 40,
 			old: "w.timer = time.AfterFunc(w.next(), w.check)", new: "w.timer = time.AfterFunc(w.next(), func() {})",
 			why: "cut off, work never ends",
 		},
 		{
-			name: "watchdog-not-armed-again", file: fileWatchdog, pkg: pkgSingleton, run: "TestPartitionRightAfter", seeds: 20,
+			name: "watchdog-not-armed-again", file: fileWatchdog, pkg: pkgSingleton, run: "TestPartitionRightAfter", seeds: 40,
 			old: "if !w.stopped {", new: "if w.stopped {",
 			why: "the deadline is watched once",
 		},
@@ -76,7 +76,7 @@ func ofTerm() []mutant {
 func ofLoop() []mutant {
 	return []mutant{
 		{
-			name: "release-before-drain", file: fileActive, pkg: pkgSingleton, run: "TestReleasedAfterTheWorkReturned", seeds: 20,
+			name: "release-before-drain", file: fileActive, pkg: pkgSingleton, run: "TestReleasedAfterTheWorkReturned", seeds: 40,
 			old: "r.setState(StateDraining, t)\n", new: "r.setState(StateDraining, t)\n\t\t_ = r.release(k.claim)\n",
 			why: "the successor starts while the old work drains",
 		},

@@ -21,26 +21,29 @@ type detector struct {
 	pkg     string // the package it is in, "./..." style
 	run     string // a -run pattern
 	env     []string
-	timeout time.Duration // of the test; one that never ends is caught by it
+	timeout time.Duration // of the test
+	endless time.Duration // of the processor: what times out after so much never ends, after less it was starved
 	tell    func(out string) string
 }
 
 // suite is the tests of the packages themselves.
 func suite(m mutant, timeout time.Duration) detector {
-	return detector{name: "suite", pkg: m.pkg, run: m.run, timeout: timeout, tell: firstFailure}
+	return detector{name: "suite", pkg: m.pkg, run: m.run, timeout: timeout, endless: timeout / 4, tell: firstFailure}
 }
 
 const (
 	envSeeds = "MUTANT_SEEDS"
 	saySeed  = "playing seed"
 	sayRule  = "violated:"
+
+	sayTimeout = "panic: test timed out"
 )
 
 // simulator is random schedules of internal/sim, from seed 1 up, so that what
 // caught a mutant once catches it again. One P runs a bubble fastest.
 func simulator(seeds int, timeout time.Duration) detector {
 	return detector{
-		name: "sim", pkg: "./internal/mutants", run: "^TestSeeds$", timeout: timeout, tell: firstSeed,
+		name: "sim", pkg: "./internal/mutants", run: "^TestSeeds$", timeout: timeout, endless: timeout / 4, tell: firstSeed,
 		env: []string{envSeeds + "=" + strconv.Itoa(seeds), "GOMAXPROCS=1", "GOGC=400"},
 	}
 }
@@ -84,6 +87,9 @@ func try(ctx context.Context, goTool, root string, m mutant, d detector) (caught
 	case err == nil:
 		return "", nil
 	case errors.As(err, &exit):
+		if used := exit.UserTime() + exit.SystemTime(); strings.Contains(out.String(), sayTimeout) && used < d.endless {
+			return "", fmt.Errorf("mutant %s: the %s used %v of the processor in %v: the machine is too busy", m.name, d.name, used, d.timeout)
+		}
 		return d.tell(out.String()), nil
 	}
 	return "", err
@@ -149,7 +155,7 @@ func firstSeed(out string) string {
 
 func deathOf(out string) string {
 	switch {
-	case strings.Contains(out, "panic: test timed out"):
+	case strings.Contains(out, sayTimeout):
 		return "never ends"
 	case strings.Contains(out, "deadlock: "):
 		return "deadlock"

@@ -98,7 +98,7 @@ func (h hunter) judge(ctx context.Context, m mutant) (v verdict) {
 }
 
 // simTimeout is long: only a mutant that never ends is to meet it.
-const simTimeout = 5 * time.Minute
+const simTimeout = 8 * time.Minute
 
 // sound demands that the tests pass on the tree as it is, or failing on a mutant
 // would prove nothing.

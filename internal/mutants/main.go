@@ -37,7 +37,7 @@ func run(ctx context.Context) error {
 		which   = flag.String("detector", "both", "what is to catch them: suite, sim or both")
 		only    = flag.String("only", "", "names of the mutants to try, a regular expression")
 		list    = flag.Bool("list", false, "list them and stop")
-		timeout = flag.Duration("timeout", 40*time.Second, "of one run of the suite; a mutant that never ends is caught by it")
+		timeout = flag.Duration("timeout", time.Minute, "of one run of the suite; a mutant that never ends is caught by it")
 		seeds   = flag.Int("seeds", 0, "give the simulator at least so many seeds for every mutant, to find out its bound")
 		jobs    = flag.Int("jobs", runtime.NumCPU(), "how many mutants to try at once")
 		goTool  = flag.String("go", "go", "the go command")

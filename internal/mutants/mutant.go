@@ -18,7 +18,7 @@ type mutant struct {
 	// pkg is their package.
 	run, pkg string
 	// seeds is within how many the simulator must catch it: about three times
-	// what it took, at least 20. 0: it does not, because another rule of the
+	// what it took, at least 40. 0: it does not, because another rule of the
 	// protocol makes up for the bug, because no schedule it draws comes across
 	// it in time, or because it has no rule for what goes wrong.
 	seeds int
