@@ -1,0 +1,248 @@
+package guardtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+type kind int
+
+const (
+	announce  kind = iota // Advance or Check: admits, changes no value
+	write                 // Write
+	read                  // Read
+	highWater             // HighWater
+)
+
+// call is one call as its client knows it.
+type call struct {
+	kind  kind
+	token fencing.Token // presented; of highWater: the answer
+	value string        // written; of read: the answer
+	err   error
+}
+
+// state is what a guard and its register must remember. It shares no code with
+// package fencing.
+type state struct {
+	epoch   int64 // of the mark
+	term    string
+	settled int64 // highest epoch that a call returned for: no lower one has effects any more
+	value   string
+}
+
+// A step is a part of a call that happens at one instant. Between its check and
+// its end a call may raise the mark for all to see while the effect of an older
+// one, which was admitted before, is still to come.
+type step struct {
+	name string
+	call
+	next func(s state, c call) []state // after it; none if it cannot happen in s
+}
+
+func (s step) String() string {
+	return fmt.Sprintf("%s %d.%.16s %q: %v", s.name, s.token.Epoch, s.token.Term, s.value, s.err)
+}
+
+func only(s state, ok bool) []state {
+	if ok {
+		return []state{s}
+	}
+	return nil
+}
+
+func (s state) raised(t fencing.Token) state {
+	if t.Epoch > s.epoch {
+		s.epoch, s.term = t.Epoch, t.Term
+	}
+	return s
+}
+
+func (s state) admits(t fencing.Token) bool {
+	return t.Epoch > s.epoch || t.Epoch == s.epoch && t.Term == s.term
+}
+
+func admitted(s state, c call) []state { return only(s.raised(c.token), s.admits(c.token)) }
+
+func perhapsRaised(s state, c call) []state { return []state{s, s.raised(c.token)} }
+
+func settled(s state, c call) []state {
+	s.settled = max(s.settled, c.token.Epoch)
+	return []state{s}
+}
+
+func written(s state, c call) []state {
+	ok := s.settled <= c.token.Epoch
+	s.settled, s.value = c.token.Epoch, c.value
+	return only(s, ok)
+}
+
+func perhapsWritten(s state, c call) []state { return append(written(s, c), s) }
+
+func sawValue(s state, c call) []state { return only(s, c.value == s.value) }
+
+func sawMark(s state, c call) []state {
+	return only(s, c.token.Epoch == s.epoch && c.token.Term == s.term)
+}
+
+func wasStale(s state, c call) []state { return only(s, c.token.Epoch < s.epoch) }
+
+func wasConflict(s state, c call) []state {
+	return only(s, c.token.Epoch == s.epoch && c.token.Term != s.term)
+}
+
+// steps are what c is made of.
+func (c call) steps() []step {
+	is := func(name string, next func(state, call) []state) step { return step{name, c, next} }
+	switch {
+	case c.kind == read:
+		return []step{is("read", sawValue)}
+	case c.kind == highWater:
+		return []step{is("high water", sawMark)}
+	// A refused call may have raised the mark, waited for older work, and been overtaken.
+	case errors.Is(c.err, fencing.ErrStale):
+		return []step{is("raise?", perhapsRaised), is("stale", wasStale)}
+	case errors.Is(c.err, fencing.ErrConflict):
+		return []step{is("raise?", perhapsRaised), is("conflict", wasConflict)}
+	case c.kind == write && c.err == nil:
+		return []step{is("check", admitted), is("write", written)}
+	case c.kind == write:
+		return []step{is("raise?", perhapsRaised), is("write?", perhapsWritten)}
+	case c.err == nil:
+		return []step{is("check", admitted), is("settle", settled)}
+	default:
+		return []step{is("raise?", perhapsRaised)}
+	}
+}
+
+func model() porcupine.Model {
+	m := porcupine.NondeterministicModel{
+		Init: func() []any { return []any{state{}} },
+		Step: func(s, in, _ any) []any {
+			var next []any
+			step := in.(step)
+			for _, n := range step.next(s.(state), step.call) {
+				next = append(next, n)
+			}
+			return next
+		},
+		DescribeOperation: func(in, _ any) string { return in.(step).String() },
+	}
+	return m.ToModel()
+}
+
+// history collects calls of clients at once.
+type history struct {
+	clock atomic.Int64 // grows with every call and answer
+
+	mu         sync.Mutex
+	operations []porcupine.Operation
+	calls      []call
+}
+
+// done adds a call that began at since and has its answer now.
+func (h *history) done(client int, since int64, c call) {
+	until := h.clock.Add(1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.calls = append(h.calls, c)
+	if c.err != nil && !refused(c.err) {
+		if c.kind == read || c.kind == highWater {
+			return // it says nothing
+		}
+		until = math.MaxInt64 // it may happen at any time from now on
+	}
+	for _, s := range c.steps() {
+		h.operations = append(h.operations, porcupine.Operation{ClientId: client, Input: s, Call: since, Return: until})
+	}
+}
+
+func refused(err error) bool {
+	return errors.Is(err, fencing.ErrStale) || errors.Is(err, fencing.ErrConflict)
+}
+
+// judge looks for an order of the calls, each within its own interval, that
+// explains all answers.
+func (h *history) judge() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch result := porcupine.CheckOperationsTimeout(model(), h.operations, 2*time.Minute); result {
+	case porcupine.Ok:
+		return nil
+	case porcupine.Unknown:
+		return fmt.Errorf("whether an order explains the answers of %d calls was not found out in time", len(h.calls))
+	default:
+		return fmt.Errorf("no order of %d calls explains their answers", len(h.calls))
+	}
+}
+
+// count says how many calls had which outcome.
+func (h *history) count() map[string]int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	counts := map[string]int{}
+	for _, c := range h.calls {
+		switch {
+		case c.err == nil:
+			counts["ok"]++
+		case errors.Is(c.err, fencing.ErrStale):
+			counts["stale"]++
+		case errors.Is(c.err, fencing.ErrConflict):
+			counts["conflict"]++
+		default:
+			counts["unknown"]++
+		}
+	}
+	return counts
+}
+
+// recorder is a client whose calls go into a history.
+type recorder struct {
+	Client
+	id      int
+	history *history
+}
+
+func (r recorder) advance(ctx context.Context, t fencing.Token) error {
+	since := r.history.clock.Add(1)
+	err := r.Advance(ctx, t)
+	r.history.done(r.id, since, call{kind: announce, token: t, err: err})
+	return err
+}
+
+func (r recorder) check(ctx context.Context, t fencing.Token) error {
+	since := r.history.clock.Add(1)
+	err := r.Check(ctx, t)
+	r.history.done(r.id, since, call{kind: announce, token: t, err: err})
+	return err
+}
+
+func (r recorder) write(ctx context.Context, t fencing.Token, value string, between func()) error {
+	since := r.history.clock.Add(1)
+	err := r.Write(ctx, t, value, between)
+	r.history.done(r.id, since, call{kind: write, token: t, value: value, err: err})
+	return err
+}
+
+func (r recorder) read(ctx context.Context) (string, error) {
+	since := r.history.clock.Add(1)
+	value, err := r.Read(ctx)
+	r.history.done(r.id, since, call{kind: read, value: value, err: err})
+	return value, err
+}
+
+func (r recorder) highWater(ctx context.Context) error {
+	since := r.history.clock.Add(1)
+	mark, err := r.HighWater(ctx, Scope)
+	r.history.done(r.id, since, call{kind: highWater, token: mark, err: err})
+	return err
+}
