@@ -56,19 +56,13 @@ func (c *Cluster) remove(r *request) (answer, error) {
 // finalizers, and that for the garbage collector, which does not run here, if it is
 // asked to deal with dependents first. What is asked for overrides the object's.
 func finalizersFor(opts *metav1.DeleteOptions, old []string) []string {
-	ask := ""
-	switch policy, orphan := opts.PropagationPolicy, opts.OrphanDependents; {
-	case orphan != nil:
-		if *orphan {
-			ask = metav1.FinalizerOrphanDependents
-		}
-	case policy == nil:
+	if opts.PropagationPolicy == nil {
 		return old
-	case *policy == metav1.DeletePropagationOrphan:
-		ask = metav1.FinalizerOrphanDependents
-	case *policy == metav1.DeletePropagationForeground:
-		ask = metav1.FinalizerDeleteDependents
 	}
+	ask := map[metav1.DeletionPropagation]string{
+		metav1.DeletePropagationOrphan:     metav1.FinalizerOrphanDependents,
+		metav1.DeletePropagationForeground: metav1.FinalizerDeleteDependents,
+	}[*opts.PropagationPolicy]
 	finalizers := slices.DeleteFunc(slices.Clone(old), func(f string) bool {
 		return f == metav1.FinalizerOrphanDependents || f == metav1.FinalizerDeleteDependents
 	})
