@@ -61,7 +61,7 @@ func ofTime() []mutant {
 func ofWrites() []mutant {
 	return []mutant{
 		{
-			name: "update-without-uid", file: fileLock, pkg: pkgLease, run: "TestRenewalOfADeletedLease",
+			name: "update-without-uid", file: fileLock, pkg: pkgLease, run: "TestRenewalOfADeletedLease", seeds: 1130,
 			old: "stored, err := do()", new: "next.UID = \"\"\n\tstored, err := do()",
 			why: "a renewal of a deleted Lease creates it",
 		},
