@@ -96,7 +96,7 @@ func ofLoop() []mutant {
 			why: "work that outstays its budget goes unnoticed",
 		},
 		{
-			name: "valid-while-releasing", file: fileActive, pkg: pkgSingleton, run: "TestOneOnLosePerOnAcquire|TestHooksPairUp",
+			name: "valid-while-releasing", file: fileActive, pkg: pkgSingleton, run: "TestOneOnLosePerOnAcquire|TestHooksPairUp", seeds: 40,
 			old: "\tt.finish() // from here on nothing may be written in its name\n", new: "",
 			why: "the term is valid while it is given away",
 		},
