@@ -120,9 +120,10 @@ func (v View) claimed(o Observation, leaseDuration time.Duration) (owed, written
 	case restored: // the store, or this Lease, went back in time: it proves nothing
 	case r.Released(), r.untouched() && !v.known:
 		return 0, 0
-	case r.foreignRelease() && v.known && moved && !oursBefore:
+	case r.foreignRelease() && moved && before.Holder() != "" && !oursBefore && epoch <= v.epoch:
 		// Edits can give it that shape too; and client-go's release clears
-		// whoever holds the Lease by then.
+		// whoever holds the Lease by then, also a term that we were not shown,
+		// whose epoch it leaves there.
 		return r.Duration(), 0
 	case fenced && token.Epoch > v.epoch, // taken over, or seen for the first time
 		moved && r.Holder() != "" && r.Holder() == before.Holder() && r.UID() == before.UID(): // renewed

@@ -61,7 +61,7 @@ func ofTime() []mutant {
 func ofWrites() []mutant {
 	return []mutant{
 		{
-			name: "update-without-uid", file: fileLock, pkg: pkgLease, run: "TestRenewalOfADeletedLease",
+			name: "update-without-uid", file: fileLock, pkg: pkgLease, run: "TestRenewalOfADeletedLease", seeds: 1130,
 			old: "stored, err := do()", new: "next.UID = \"\"\n\tstored, err := do()",
 			why: "a renewal of a deleted Lease creates it",
 		},
@@ -262,8 +262,13 @@ func ofView() []mutant {
 		},
 		{
 			name: "client-go-cleared-ours", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
-			old: " && moved && !oursBefore:", new: " && moved && (oursBefore || !oursBefore):",
+			old: " && !oursBefore && epoch", new: " && (oursBefore || !oursBefore) && epoch",
 			why: "client-go's release clears whoever holds the Lease by then",
+		},
+		{
+			name: "client-go-cleared-unseen", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
+			old: " && !oursBefore && epoch <= v.epoch:", new: " && !oursBefore:",
+			why: "a term that came and was cleared while the watch was down may be at work",
 		},
 		{
 			name: "shorter-lease-believed", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",

@@ -22,6 +22,7 @@ type job struct {
 	shown    map[string]bool // terms its process had been shown when it began
 	early    time.Time       // its process's, when it began
 	undone   time.Time       // likewise
+	acquired time.Time       // when its term was, on the Lease
 	ended    time.Time       // when its context did
 	returned time.Time
 	frozen   bool // at least once
