@@ -152,6 +152,16 @@ func ofLoop() []mutant {
 func ofStandby() []mutant {
 	return []mutant{
 		{
+			name: "crowd-waits-for-long", file: fileCrowd, pkg: pkgSingleton, run: "TestCrowdWaits",
+			old: "crowdMost   = 200 * time.Millisecond", new: "crowdMost   = 10 * time.Second",
+			why: "who lost many races takes over seconds late when it is the only one left",
+		},
+		{
+			name: "outage-waited-out-for-long", file: fileStandby, pkg: pkgSingleton, run: "TestTakesOverSoonAfterAnOutage",
+			old: "most := r.config.RetryPeriod\n", new: "most := r.config.LeaseDuration\n",
+			why: "after an outage the pause between two attempts is as long as a lease",
+		},
+		{
 			name: "memory-not-handed-on", file: fileStandby, pkg: pkgSingleton, run: "TestStoreRestored|TestRemember|TestEpoch",
 			old: "lease.EpochInputs{Remembered: r.view.Epoch()}", new: "lease.EpochInputs{}",
 			why: "a number raised by hand is used again after a deletion",
