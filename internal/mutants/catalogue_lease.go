@@ -312,7 +312,7 @@ func ofView() []mutant {
 		},
 		{
 			name: "last-number-remembered", file: fileView, pkg: pkgSingleton, run: "TestEpochExhausted",
-			old: "err == nil && epoch < math.MaxInt64 {", new: "err == nil && epoch <= math.MaxInt64 {",
+			old: "err == nil && epoch > v.epoch && epoch < math.MaxInt64 {", new: "err == nil && epoch > v.epoch && epoch <= math.MaxInt64 {",
 			why: "one slip of the pen and this process never leads again",
 		},
 	}
