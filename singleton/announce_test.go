@@ -261,8 +261,10 @@ func TestResignOnStale(t *testing.T) {
 		refused func(own fencing.Token) error
 		ends    bool
 	}{
-		"stale":    {func(own fencing.Token) error { return &fencing.StaleError{Presented: own, HighWater: above(500)} }, true},
-		"conflict": {func(own fencing.Token) error { return &fencing.ConflictError{Presented: own, HighWater: above(own.Epoch)} }, true},
+		"stale": {func(own fencing.Token) error { return &fencing.StaleError{Presented: own, HighWater: above(500)} }, true},
+		"conflict": {func(own fencing.Token) error {
+			return &fencing.ConflictError{Presented: own, HighWater: above(own.Epoch)}
+		}, true},
 		"of another scope": {func(own fencing.Token) error {
 			return &fencing.StaleError{Presented: elsewhere(own), HighWater: elsewhere(above(500))}
 		}, false},

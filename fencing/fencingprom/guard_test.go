@@ -2,7 +2,6 @@ package fencingprom_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -222,8 +221,7 @@ func TestConfigIsChecked(t *testing.T) {
 func TestUnfencedIsCounted(t *testing.T) {
 	g := tracker(t, fencingprom.Config{})
 	require.NoError(t, g.Check(fencing.AllowUnfenced(t.Context(), "migration"), fencing.Token{}))
-	err := g.Check(t.Context(), fencing.Token{})
-	require.True(t, errors.Is(err, fencing.ErrMissing))
+	require.ErrorIs(t, g.Check(t.Context(), fencing.Token{}), fencing.ErrMissing)
 	seen := samples(t, g)
 	require.InDelta(t, 1, seen["hotseat_guard_checks_total unfenced"], 0)
 	require.InDelta(t, 1, seen["hotseat_guard_checks_total missing"], 0)

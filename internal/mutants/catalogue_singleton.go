@@ -76,7 +76,7 @@ func ofTerm() []mutant {
 		},
 		{
 			name: "late-refusal-ignored", file: fileAnnounce, pkg: pkgSingleton, run: "TestFenceThatRefusesLater",
-			old: "case !mark.IsZero():\n", new: "case false:\n",
+			old: "case !mark.IsZero():\n", new: "case !mark.IsZero() && false:\n",
 			why: "a term goes on whose writes its own fence refuses",
 		},
 		{
@@ -112,7 +112,7 @@ func ofLoop() []mutant {
 		},
 		{
 			name: "hold-off-dropped", file: fileActive, pkg: pkgSingleton, run: "TestResignHandsOver|TestUnavailableFence",
-			old: "case !cause.lost() && cause.Reason != ReasonShutdown:\n", new: "case false:\n",
+			old: "case !cause.lost() && cause.Reason != ReasonShutdown:\n", new: "case !mark.IsZero() && false:\n",
 			why: "who resigned takes the Lease again at once",
 		},
 		{
