@@ -37,7 +37,7 @@ type Memory struct {
 	fences map[string]*fence
 }
 
-var _ Guard = (*Memory)(nil)
+var _ Tracker = (*Memory)(nil)
 
 // fence is the state of one scope.
 type fence struct {
@@ -49,8 +49,8 @@ type fence struct {
 
 // work is one effect in flight.
 type work struct {
-	token  Token
-	cancel context.CancelCauseFunc
+	token Token
+	end   func(error) // with the cause
 }
 
 // NewMemory returns a guard without marks. It fails when cfg.Drain is negative.
@@ -67,7 +67,12 @@ func (m *Memory) Advance(ctx context.Context, t Token) error { return m.admit(ct
 
 // Check is [Memory.Advance]: both admit exactly the mark and what is newer. With the current token and no older work in
 // flight it neither blocks nor allocates, nor does it look at ctx. An effect that follows Check is not followed: prefer Enter.
-func (m *Memory) Check(ctx context.Context, t Token) error { return m.admit(ctx, t, nil) }
+func (m *Memory) Check(ctx context.Context, t Token) error {
+	if unfenced(ctx, t) {
+		return nil
+	}
+	return m.admit(ctx, t, nil)
+}
 
 // HighWater returns the mark of a scope, which is the zero Token for one never seen.
 func (m *Memory) HighWater(_ context.Context, scope string) (Token, error) {
@@ -91,10 +96,14 @@ func (m *Memory) HighWater(_ context.Context, scope string) (Token, error) {
 //
 // Call leave when the effect has happened or never will; it does not block and may be called more than once. Not calling
 // it locks out every later term. Work in flight must not present a newer token itself: that would wait for itself.
-// On error the other results are nil; errors are those of Check.
+// On error the other results are nil; errors are those of Check. What [AllowUnfenced] lets in is not followed.
 func (m *Memory) Enter(ctx context.Context, t Token) (_ context.Context, leave func(), _ error) {
+	if unfenced(ctx, t) {
+		ctx, cancel := context.WithCancel(ctx)
+		return ctx, cancel, nil
+	}
 	workCtx, cancel := context.WithCancelCause(NewContext(ctx, t))
-	w := &work{token: t, cancel: cancel}
+	w := &work{token: t, end: func(cause error) { cancel(Report(ctx, cause)) }}
 	if err := m.admit(ctx, t, w); err != nil {
 		cancel(err)
 		return nil, nil, err
@@ -110,10 +119,10 @@ func (m *Memory) admit(ctx context.Context, t Token, w *work) error {
 	for { // the second round decides: the change was a newer mark, or older work is gone and cannot come back
 		ended, changed, err := m.decide(t, w)
 		for w := range ended {
-			w.cancel(fmt.Errorf("%w: %w", &StaleError{Presented: w.token, HighWater: t}, context.Canceled))
+			w.end(fmt.Errorf("%w: %w", &StaleError{Presented: w.token, HighWater: t}, context.Canceled))
 		}
 		if changed == nil {
-			return err
+			return Report(ctx, err)
 		}
 		if err := m.wait(ctx, changed); err != nil {
 			return err
