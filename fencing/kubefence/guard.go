@@ -31,7 +31,7 @@ func (o object[T]) String() string { return o.name }
 func (o object[T]) scope() string  { return o.Scope }
 
 func (o object[T]) raise(ctx context.Context, t fencing.Token) error {
-	return o.write(ctx, t, o.name, true, func(context.Context, T) error { return nil })
+	return o.try(ctx, t, o.name, true, func(context.Context, T) error { return nil })
 }
 
 func (o object[T]) mark(ctx context.Context) (fencing.Token, error) {
@@ -79,7 +79,7 @@ func NewGuard(mark Object, others ...Object) (*Guard, error) {
 // Advance raises the mark, then stamps the other objects, one after the other. When it returns nil no write of an older term
 // to any of them can land any more. On an error some may be stamped; a retry goes on.
 func (g *Guard) Advance(ctx context.Context, t fencing.Token) error {
-	if err := own(g.scope, t); err != nil {
+	if err := own(fencing.AllowUnfenced(ctx, ""), g.scope, t); err != nil {
 		return err
 	}
 	for _, o := range g.objects {
@@ -94,7 +94,11 @@ func (g *Guard) Advance(ctx context.Context, t fencing.Token) error {
 // Check reads the mark, and advances if t is newer, or if this guard has not announced t. Objects it fences are better written
 // through [Objects], which compares and writes in one step.
 func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
-	if err := own(g.scope, t); err != nil {
+	return fencing.Report(ctx, g.check(ctx, t))
+}
+
+func (g *Guard) check(ctx context.Context, t fencing.Token) error {
+	if err := own(ctx, g.scope, t); err != nil || t.IsZero() {
 		return err
 	}
 	mark, err := g.objects[0].mark(ctx)

@@ -128,7 +128,7 @@ func TestGuard(t *testing.T) {
 			t.Run("Hammer", func(t *testing.T) { suite(r).Hammer(t, time.Second) })
 			r.lossy = true
 			t.Run("Linearizable", func(t *testing.T) {
-				suite(r).Linearizable(t, guardtest.Load{Rounds: 4, Calls: 30, Timeout: 2 * time.Second})
+				suite(r).Linearizable(t, guardtest.Load{Rounds: 2, Calls: 25, Timeout: 2 * time.Second})
 			})
 		})
 	}

@@ -29,8 +29,11 @@ func MarkOf(object metav1.Object) (fencing.Token, error) {
 	return t, nil
 }
 
-// admit compares t with the object's mark. raises: t is newer, or the first.
+// admit compares t with the object's mark. raises: t is newer, or the first. The zero Token is one that was allowed to pass.
 func admit(t fencing.Token, object metav1.Object) (raises bool, err error) {
+	if t.IsZero() {
+		return false, nil
+	}
 	mark, err := MarkOf(object)
 	if err != nil || mark.IsZero() {
 		return true, err
@@ -49,6 +52,9 @@ func admit(t fencing.Token, object metav1.Object) (raises bool, err error) {
 }
 
 func stamp(object metav1.Object, t fencing.Token) {
+	if t.IsZero() {
+		return
+	}
 	annotations := maps.Clone(object.GetAnnotations())
 	if annotations == nil {
 		annotations = map[string]string{}

@@ -24,7 +24,11 @@ var ErrUnknown = errors.New("kubefence: whether the object was written is not kn
 // After a send without a clear answer there is doubt. As long as the object is unchanged, sending once more is safe: both
 // name the same version, so at most one of them has an effect. Once it is changed nobody can tell by whom.
 func (o *Objects[T]) write(ctx context.Context, t fencing.Token, name string, stampFirst bool, send func(context.Context, T) error) error {
-	if err := o.own(t); err != nil {
+	return fencing.Report(ctx, o.try(ctx, t, name, stampFirst, send))
+}
+
+func (o *Objects[T]) try(ctx context.Context, t fencing.Token, name string, stampFirst bool, send func(context.Context, T) error) error {
+	if err := own(ctx, o.Scope, t); err != nil {
 		return err
 	}
 	var doubt, last error
