@@ -335,4 +335,3 @@ func deployment(name string) *appsv1.Deployment {
 		},
 	}
 }
-
