@@ -7,7 +7,8 @@ import "context"
 //
 // Whoever implements one, over whatever store, does the following for each token presented to Advance or Check:
 //
-//  1. Validate it: [ErrMissing] for the zero Token, [ErrMalformed] or [ErrScope] for one it cannot judge.
+//  1. Validate it: [ErrMissing] for the zero Token, [ErrMalformed] or [ErrScope] for one it cannot judge. Check admits the
+//     zero Token, and does no more, if [UnfencedReason] says so.
 //  2. In one atomic step against the store, [Compare] it with the mark of its scope. Older: a [*StaleError]. Same epoch,
 //     other term: a [*ConflictError]. Newer, or first: it becomes the mark. The same: nothing changes.
 //  3. After raising the mark and before returning nil, make sure that no effect admitted under an older token can still
@@ -31,4 +32,12 @@ type Guard interface {
 	// HighWater returns the mark of a scope: the zero Token and no error when the scope was never seen,
 	// [ErrMalformed] when it cannot be one, [ErrUnavailable] when the store does not answer.
 	HighWater(ctx context.Context, scope string) (Token, error)
+}
+
+// Tracker is a [Guard] that also follows work in flight, as [Memory] and [Durable] do.
+type Tracker interface {
+	Guard
+
+	// Enter is Check for an effect that takes time: see [Memory.Enter].
+	Enter(ctx context.Context, t Token) (_ context.Context, leave func(), _ error)
 }
