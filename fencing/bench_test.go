@@ -2,6 +2,8 @@ package fencing_test
 
 import (
 	"context"
+	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -38,23 +40,28 @@ func BenchmarkMemoryCheck(b *testing.B) {
 	m := newMemory(b, 0)
 	b.Run("current", func(b *testing.B) {
 		b.ReportAllocs()
+		ctx, tok := b.Context(), token(42)
 		for b.Loop() {
-			if err := m.Check(b.Context(), token(42)); err != nil {
+			if err := m.Check(ctx, tok); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
-	b.Run("current, parallel", func(b *testing.B) {
-		b.ReportAllocs()
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				if err := m.Check(b.Context(), token(42)); err != nil {
-					b.Error(err)
-					return
+	for _, n := range []int{1, 4, 16} {
+		b.Run(fmt.Sprintf("current, goroutines=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetParallelism(max(1, n/runtime.GOMAXPROCS(0)))
+			b.RunParallel(func(pb *testing.PB) {
+				ctx, tok := b.Context(), token(42)
+				for pb.Next() {
+					if err := m.Check(ctx, tok); err != nil {
+						b.Error(err)
+						return
+					}
 				}
-			}
+			})
 		})
-	})
+	}
 	b.Run("stale", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

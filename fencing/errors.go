@@ -33,7 +33,7 @@ var (
 // HighWater is the highest token the guard had admitted at that moment.
 type StaleError struct{ Presented, HighWater Token }
 
-func (e *StaleError) Error() string { return refusal(ErrStale, e.Presented, e.HighWater) }
+func (e *StaleError) Error() string { return describe(ErrStale, e.Presented, e.HighWater) }
 
 // Is reports whether target is [ErrStale].
 func (e *StaleError) Is(target error) bool { return target == ErrStale }
@@ -42,11 +42,11 @@ func (e *StaleError) Is(target error) bool { return target == ErrStale }
 // epoch and another term, and was admitted earlier.
 type ConflictError struct{ Presented, HighWater Token }
 
-func (e *ConflictError) Error() string { return refusal(ErrConflict, e.Presented, e.HighWater) }
+func (e *ConflictError) Error() string { return describe(ErrConflict, e.Presented, e.HighWater) }
 
 // Is reports whether target is [ErrConflict].
 func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
 
-func refusal(why error, presented, highWater Token) string {
+func describe(why error, presented, highWater Token) string {
 	return fmt.Sprintf("%v: presented %v, high-water mark %v", why, presented, highWater)
 }

@@ -34,7 +34,7 @@ type Guard interface {
 	HighWater(ctx context.Context, scope string) (Token, error)
 }
 
-// Tracker is a [Guard] that also follows work in flight, as [Memory] does.
+// Tracker is a [Guard] that also follows work in flight, as [Memory] and [Durable] do.
 type Tracker interface {
 	Guard
 

@@ -113,14 +113,8 @@ func (m *Memory) Enter(ctx context.Context, t Token) (_ context.Context, leave f
 
 // admit returns nil once t is the mark and no older work is in flight; w, if any, is then counted as in flight.
 func (m *Memory) admit(ctx context.Context, t Token, w *work) error {
-	if err := t.Validate(); err != nil {
-		return err
-	}
 	for { // the second round decides: the change was a newer mark, or older work is gone and cannot come back
-		ended, changed, err := m.decide(t, w)
-		for w := range ended {
-			w.end(fmt.Errorf("%w: %w", &StaleError{Presented: w.token, HighWater: t}, context.Canceled))
-		}
+		changed, err := m.raise(t, w)
 		if changed == nil {
 			return Report(ctx, err)
 		}
@@ -130,23 +124,34 @@ func (m *Memory) admit(ctx context.Context, t Token, w *work) error {
 	}
 }
 
-// decide compares t with the mark and raises that if t is newer. The work that this makes older is returned, to be
-// ended without the mutex. While any older work is in flight, changed tells when to ask again; nil means decided.
+// raise makes t the mark if it is newer, and ends the work that this makes older. While any older work is in flight,
+// changed tells when to ask again; nil means decided.
+func (m *Memory) raise(t Token, w *work) (changed <-chan struct{}, err error) {
+	ended, changed, err := m.decide(t, w)
+	for w := range ended {
+		w.end(fmt.Errorf("%w: %w", &StaleError{Presented: w.token, HighWater: t}, context.Canceled))
+	}
+	return changed, err
+}
+
+// decide is raise without the calls that must not be made under the mutex: ended is the work to end.
 func (m *Memory) decide(t Token, w *work) (ended map[*work]struct{}, changed <-chan struct{}, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	f := m.fences[t.Scope]
+	if f == nil || t != f.mark { // what equals a mark is valid
+		if err := t.Validate(); err != nil {
+			return nil, nil, err
+		}
+	}
 	if f == nil {
 		f = &fence{mark: t, current: make(map[*work]struct{}), older: make(map[*work]struct{})}
 		m.fences[t.Scope] = f
 	}
-	order, err := Compare(t, f.mark)
-	switch {
-	case err != nil:
+	if err := refusal(t, f.mark); err != nil {
 		return nil, nil, err
-	case order < 0:
-		return nil, nil, &StaleError{Presented: t, HighWater: f.mark}
-	case order > 0:
+	}
+	if t != f.mark {
 		ended = f.current
 		f.mark, f.current = t, make(map[*work]struct{})
 		maps.Copy(f.older, ended)
@@ -162,6 +167,16 @@ func (m *Memory) decide(t Token, w *work) (ended map[*work]struct{}, changed <-c
 		f.current[w] = struct{}{}
 	}
 	return ended, nil, nil
+}
+
+// refusal says why t is refused by the marks as they are; nil if it is not. It raises none.
+func (m *Memory) refusal(t Token) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if f := m.fences[t.Scope]; f != nil {
+		return refusal(t, f.mark)
+	}
+	return nil
 }
 
 func (m *Memory) wait(ctx context.Context, changed <-chan struct{}) error {

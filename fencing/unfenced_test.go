@@ -67,5 +67,5 @@ func TestUnfencedWrites(t *testing.T) {
 
 // trackers are the guards of this package.
 func trackers(t *testing.T) map[string]fencing.Tracker {
-	return map[string]fencing.Tracker{"memory": newMemory(t, 0)}
+	return map[string]fencing.Tracker{"memory": newMemory(t, 0), "durable": newDurable(t, newShelf())}
 }

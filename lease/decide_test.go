@@ -67,6 +67,8 @@ func TestWhatAChangeProves(t *testing.T) {
 		"holder cleared by hand":                        {[]Record{held, fenced("a_1", termA, "50", "101", holder(""))}, L, Acquire},
 		"cleared by hand, first thing seen":             {[]Record{fenced("a_1", termA, "50", "101", holder(""))}, L, Acquire},
 		"released by client-go":                         {[]Record{NewRecord(sample("cg")), fenced("cg", "", "", "101", releasedByClientGo)}, time.Second, Acquire},
+		"held by hotseat, cleared by client-go":         {[]Record{held, fenced("a_1", termA, "50", "101", releasedByClientGo)}, L, Acquire},
+		"one epoch, another term, released":             {[]Record{held, fenced("b_1", termB, "50", "101", renewed(9)), fenced("b_1", termB, "50", "102", released)}, L, Acquire},
 		"edited into client-go's shape":                 {[]Record{fenced("a_1", termA, "50", "100", func(l *coordv1.Lease) { l.Spec.AcquireTime = l.Spec.RenewTime }), fenced("a_1", termA, "50", "101", holder(""), duration(1), func(l *coordv1.Lease) { l.Spec.AcquireTime = l.Spec.RenewTime })}, L, Acquire},
 		"deleted":                                       {[]Record{held, {}}, L, Create},
 		"deleted under a longer lease":                  {[]Record{fenced("a_1", termA, "50", "100", duration(60)), {}}, time.Minute, Create},

@@ -247,13 +247,23 @@ func ofView() []mutant {
 		},
 		{
 			name: "restore-not-noticed", file: fileView, pkg: pkgLease, run: "TestRestoredReleaseProvesNothing",
-			old: "restored := v.known && r.Exists() && err == nil && order <= 0 || epoch", new: "restored := order > 9 && err == nil || epoch",
+			old: "restored := v.known && r.Exists() && err == nil && order <= 0 ||", new: "restored := order > 9 && err == nil ||",
 			why: "a release from before a restore frees the Lease",
 		},
 		{
 			name: "bumped-restore-not-noticed", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
-			old: " || epoch < v.epoch && epoch > 0\n", new: " || epoch < v.epoch && epoch < 0\n",
+			old: "(epoch < v.epoch || ", new: "(",
 			why: "the same, where the revision was bumped",
+		},
+		{
+			name: "epoch-come-again-believed", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
+			old: " || epoch == v.epoch && r.Term() != v.term)", new: ")",
+			why: "after a restore the release of an epoch's second term frees its first one's Lease",
+		},
+		{
+			name: "client-go-cleared-ours", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
+			old: " && moved && !oursBefore:", new: " && moved && (oursBefore || !oursBefore):",
+			why: "client-go's release clears whoever holds the Lease by then",
 		},
 		{
 			name: "shorter-lease-believed", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",

@@ -77,7 +77,7 @@ func (c *checker) begin(j *job) {
 		return
 	}
 	j.number, j.shown = len(c.jobs)+1, maps.Clone(p.shown)
-	j.early = p.early
+	j.early, j.undone = p.early, p.undone
 	c.jobs, c.live = append(c.jobs, j), append(c.live, j)
 	context.AfterFunc(j.ctx, func() { c.contextEnded(j) })
 	c.w.rouse()
@@ -159,6 +159,9 @@ func (c *checker) rewind(bumped, free bool, undone string) {
 	c.restored = now
 	if free {
 		c.freed = now
+		for _, j := range c.live {
+			j.process.undone = now
+		}
 	}
 	for _, n := range c.w.nodes {
 		if n.process != nil && n.process.latest != undone {

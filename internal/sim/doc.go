@@ -51,8 +51,10 @@
 //     term is over: that is what the guard is for.
 //   - Overlap with a client-go candidate.
 //   - A restore from a backup, for a lease: a process that was not shown the term
-//     or the renewals it wiped out has nothing that tells of them, and a write sent
-//     before it may fit a version that has come back.
+//     or the renewals it wiped out has nothing that tells of them, a write sent
+//     before it may fit a version that has come back, and an active whose term it
+//     wiped out, and whose Lease is deleted before it learns of that, takes the
+//     deletion for one under its own term.
 //   - A restore without a revision bump: epochs of the new history may repeat
 //     those of the old one, and until RenewDeadline later, what terms of the old
 //     one send may fit the new one's resource versions.

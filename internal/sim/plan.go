@@ -104,6 +104,11 @@ const roundTrips = 8
 // silentPeriods: three until a standby looks again, one between its attempts.
 const silentPeriods = 4
 
+// restRetry: client-go sends a read whose connection was reset again, a second
+// later, below us. A read of the outage that is on its way when that ends counts
+// until then.
+const restRetry = time.Second
+
 // patience is how long it may take after the last fault until one is active: a
 // lease and half a second, and what some faults leave behind.
 func (p Plan) patience() time.Duration {
@@ -120,6 +125,9 @@ func (p Plan) patience() time.Duration {
 		}
 	}
 	limit += written
+	if p.REST {
+		limit += restRetry
+	}
 	if silenced {
 		limit += silentPeriods*p.Timing.RetryPeriod + p.Timing.RequestTimeout()
 	}

@@ -44,6 +44,7 @@ type process struct {
 	shown        map[string]bool // terms it has been shown on the Lease
 	latest       string          // version of the Lease it was shown last
 	behind       time.Time       // the last restore that undid what it had not been shown
+	undone       time.Time       // the last restore to a Lease nobody held, out of a term
 	early        time.Time       // the restore before which it sent the write that acquired after it
 	era          int             // in which it last acquired
 }

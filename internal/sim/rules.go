@@ -52,17 +52,21 @@ func (c *checker) checkPair(a, b *job, now time.Time) {
 // So is, for a lease after a restore from a backup, and these are limits of the
 // protocol: a term that the restore wiped out where it left the Lease unheld, for
 // a process that had not been shown it; renewals that it wiped out, for a process
-// that had not been shown the last of them and so waits from an earlier one; and
-// whatever it wiped out, for a write sent before it, whose version has come back.
+// that had not been shown the last of them and so waits from an earlier one;
+// whatever it wiped out, for a write sent before it, whose version has come back;
+// and a term begun on a Lease that it left unheld, for the one whose own term it
+// wiped out, if that Lease is deleted before it learns of it.
 func (c *checker) comparable(a, b *job, now time.Time) bool {
 	if c.w.plan.Nodes[0].Elector == Hotseat && (a.process.node.Elector != Hotseat || b.process.node.Elector != Hotseat) {
 		return false
 	}
-	undone := func(restored time.Time) bool {
-		return !restored.IsZero() && a.began.Before(restored) && now.Sub(restored) < c.w.plan.Timing.LeaseDuration
+	recent := func(restored time.Time) bool {
+		return !restored.IsZero() && now.Sub(restored) < c.w.plan.Timing.LeaseDuration
 	}
+	undone := func(restored time.Time) bool { return recent(restored) && a.began.Before(restored) }
 	wiped := undone(c.freed) && !b.shown[a.token().Term]
-	return !wiped && !undone(b.early) && !undone(b.process.behind)
+	deposed := recent(b.undone) && !b.shown[a.token().Term]
+	return !wiped && !deposed && !undone(b.early) && !undone(b.process.behind)
 }
 
 // checkLiveness: after the last fault somebody is active within a lease.

@@ -146,6 +146,30 @@ func TestEachRuleFires(t *testing.T) {
 			s.work(s.b, 2)
 			s.tick(second)
 		}},
+		"its own term wiped out, and not shown the one after it": {"", func(s *scene) { // the Lease was deleted in between
+			_, lose, back := s.work(s.b, 1)
+			s.tick(second)
+			s.rewind(true, true, "")
+			s.work(s.a, 2)
+			s.tick(second)
+			lose()
+			back()
+			s.work(s.b, 3)
+			s.tick(second)
+		}},
+		"its own term wiped out, and shown the one after it": {"one at a time", func(s *scene) {
+			_, lose, back := s.work(s.b, 1)
+			s.tick(second)
+			s.rewind(true, true, "")
+			_, loseOther, _ := s.work(s.a, 2)
+			s.tick(second)
+			s.b.shown[s.a.name] = true
+			lose()
+			back()
+			loseOther()
+			s.work(s.b, 3)
+			s.tick(second)
+		}},
 		"acquired by a write from before a restore": {"", func(s *scene) {
 			_, lose, _ := s.work(s.a, 1)
 			s.tick(second)

@@ -1,0 +1,137 @@
+package fencing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Store keeps the marks of a [Durable] guard: one token per scope, with a version by which a change is made only to what
+// was read. Package filestore has one over files. Implementations are safe for concurrent use, also by several processes
+// where the medium is shared, and do not retry for longer than ctx lasts. Any error means that the guard refuses.
+type Store interface {
+	// Load returns the mark of a scope and its version, any string. The zero Token says that the scope never had one; that
+	// has a version too. A mark that cannot be read, parsed or believed is an error, never the zero Token.
+	//
+	// What Load returns is durable: after any crash it is there, or a later one is. Two calls return the same version only
+	// if nothing was swapped in between.
+	Load(ctx context.Context, scope string) (mark Token, version string, err error)
+
+	// CompareAndSwap makes next the mark of its scope if the version is still the one given, in one step against all
+	// other swaps. True: it is, and durably so. False: the version was another and nothing was changed. An error: it may
+	// have happened or not, or may happen yet.
+	CompareAndSwap(ctx context.Context, version string, next Token) (swapped bool, err error)
+}
+
+// Durable is a [Guard] for a resource that one process at a time owns, like [Memory], whose marks outlive the process. A
+// newer token is in the store before anything that carries it is admitted. Make one with [NewDurable]; all methods are
+// safe for concurrent use.
+//
+// Each call reads the store, so that a mark which another process put there is seen at once, and refuses with
+// [ErrUnavailable] what it cannot read. Several processes may share a store, and agree on the mark at any time; but each
+// follows its own work in flight only. If effects may be in flight in more than one of them, bind check and effect
+// by something they share, such as a transaction.
+//
+// It remembers too what it saw: a store that goes back in time under a running guard lowers nothing, and rises
+// again with the next announcement.
+type Durable struct {
+	store  Store
+	flight *Memory // work in flight, and the highest marks this process saw
+}
+
+var _ Tracker = (*Durable)(nil)
+
+// NewDurable returns a guard over store; cfg is that of the work in flight. It does not read the store. It fails when store is
+// nil, and when [NewMemory] does.
+func NewDurable(store Store, cfg MemoryConfig) (*Durable, error) {
+	if store == nil {
+		return nil, errors.New("fencing: Store is nil")
+	}
+	flight, err := NewMemory(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Durable{store: store, flight: flight}, nil
+}
+
+// Advance stores t, ends the work in flight of older tokens and waits for it. See [Guard] and [Memory.Advance].
+func (d *Durable) Advance(ctx context.Context, t Token) error {
+	if err := d.persist(ctx, t); err != nil {
+		return Report(ctx, err)
+	}
+	return d.flight.Advance(ctx, t)
+}
+
+// Check is Advance: both admit exactly the mark and what is newer. An effect that follows it is not followed: prefer Enter.
+func (d *Durable) Check(ctx context.Context, t Token) error {
+	if unfenced(ctx, t) {
+		return nil
+	}
+	return d.Advance(ctx, t)
+}
+
+// Enter is Check for an effect that takes time: see [Memory.Enter].
+func (d *Durable) Enter(ctx context.Context, t Token) (_ context.Context, leave func(), _ error) {
+	if !unfenced(ctx, t) {
+		if err := d.persist(ctx, t); err != nil {
+			return nil, nil, Report(ctx, err)
+		}
+	}
+	return d.flight.Enter(ctx, t)
+}
+
+// HighWater returns the mark of a scope: the stored one, or a higher one that this process saw.
+func (d *Durable) HighWater(ctx context.Context, scope string) (Token, error) {
+	if err := validateScope(scope); err != nil {
+		return Token{}, err
+	}
+	if _, _, err := d.load(ctx, scope); err != nil {
+		return Token{}, err
+	}
+	return d.flight.HighWater(ctx, scope)
+}
+
+// persist returns nil once t is the stored mark. Whether t may be admitted here and now is up to flight.
+func (d *Durable) persist(ctx context.Context, t Token) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	if err := d.flight.refusal(t); err != nil { // before a store that went back is told of it
+		return err
+	}
+	for last := (*string)(nil); ; {
+		mark, version, err := d.load(ctx, t.Scope)
+		if err != nil {
+			return err
+		}
+		if err := refusal(t, mark); err != nil || t == mark {
+			return err
+		}
+		if last != nil && version == *last {
+			return fmt.Errorf("%w: the store did not swap version %q and still has it", ErrUnavailable, version)
+		}
+		swapped, err := d.store.CompareAndSwap(ctx, version, t)
+		if err != nil {
+			return fmt.Errorf("%w: storing %v: %w", ErrUnavailable, t, err)
+		}
+		if swapped {
+			return nil
+		}
+		last = &version
+	}
+}
+
+// load reads the store. What it shows to be older is older here too, and is ended.
+func (d *Durable) load(ctx context.Context, scope string) (mark Token, version string, err error) {
+	mark, version, err = d.store.Load(ctx, scope)
+	switch {
+	case err != nil:
+		return Token{}, "", fmt.Errorf("%w: loading the mark of %s: %w", ErrUnavailable, scope, err)
+	case mark.IsZero():
+		return mark, version, nil
+	case mark.Scope != scope || mark.Validate() != nil:
+		return Token{}, "", fmt.Errorf("%w: the mark of %s is stored as %q", ErrUnavailable, scope, mark)
+	}
+	_, _ = d.flight.raise(mark, nil)
+	return mark, version, nil
+}
