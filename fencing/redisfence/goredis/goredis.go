@@ -3,41 +3,48 @@ package goredis
 
 import (
 	"context"
-	"fmt"
+	"crypto/sha1"
+	"encoding/hex"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/hotseat-go/hotseat/fencing/redisfence"
 )
 
-// Eval returns an Evaler that runs scripts through client: by their hash, and by their text where the server does not know that yet.
-//
-// It fails if client sends commands again whose answers it missed, as go-redis does by default. A script would then run twice, possibly
-// with another write between. Set MaxRetries to -1 in the client's options.
-func Eval(client redis.UniversalClient) (redisfence.Evaler, error) {
-	retries := 0
-	switch c := client.(type) {
-	case *redis.Client:
-		retries = c.Options().MaxRetries
-	case *redis.ClusterClient:
-		retries = c.Options().MaxRetries // -1 unless set; redirections are followed, those ran nothing
-	case *redis.Ring:
-		retries = c.Options().MaxRetries
-	default:
-		return nil, fmt.Errorf("goredis: a %T cannot be asked for its MaxRetries", client)
-	}
-	if retries > 0 {
-		return nil, fmt.Errorf("goredis: MaxRetries is %d, must be -1: a script whose answer is lost must not run twice", retries)
-	}
-	return eval{client}, nil
+// Client is what is needed of a *redis.Client, *redis.ClusterClient or *redis.Ring.
+type Client interface {
+	Process(ctx context.Context, cmd redis.Cmder) error
 }
 
-type eval struct{ client redis.Scripter }
+// Eval returns an Evaler that runs scripts through client: by their hash, and by their text where the server does not know that yet. It
+// sends each once, whatever MaxRetries says: a script whose answer was lost must not run again, possibly with another write between.
+func Eval(client Client) redisfence.Evaler { return eval{client} }
+
+type eval struct{ client Client }
 
 func (e eval) Eval(ctx context.Context, script string, keys, args []string) (any, error) {
-	arguments := make([]any, len(args))
-	for i, a := range args {
-		arguments[i] = a
+	hash := sha1.Sum([]byte(script)) // the server's name for it
+	result, err := e.run(ctx, "evalsha", hex.EncodeToString(hash[:]), keys, args)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		return e.run(ctx, "eval", script, keys, args)
 	}
-	return redis.NewScript(script).Run(ctx, e.client, keys, arguments...).Result()
+	return result, err
 }
+
+func (e eval) run(ctx context.Context, command, script string, keys, args []string) (any, error) {
+	words := append(make([]any, 0, 3+len(keys)+len(args)), command, script, len(keys))
+	for _, s := range append(keys[:len(keys):len(keys)], args...) {
+		words = append(words, s)
+	}
+	cmd := once{redis.NewCmd(ctx, words...)}
+	if err := e.client.Process(ctx, cmd); err != nil {
+		return nil, err
+	}
+	return cmd.Result()
+}
+
+// once is a command that go-redis does not send again.
+type once struct{ *redis.Cmd }
+
+// NoRetry says so.
+func (once) NoRetry() bool { return true }
