@@ -333,6 +333,14 @@ func TestDelete(t *testing.T) {
 		require.NoError(t, err)
 		c.link.Inject(singletontest.Fault{Verbs: []string{"delete"}, Count: 1, LoseAnswer: true})
 		require.ErrorIs(t, remove(), kubefence.ErrUnknown)
+
+		// What outlives its deletion has the mark of who deleted it.
+		_, err = c.cluster.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "counter", Finalizers: []string{"example.com/last"}}})
+		require.NoError(t, err)
+		require.NoError(t, c.increment(one))
+		require.NoError(t, c.objects.Delete(t.Context(), two, "counter", metav1.DeleteOptions{}))
+		require.ErrorIs(t, c.increment(one), fencing.ErrStale)
+		c.holds("1", two)
 	})
 }
 

@@ -3,7 +3,8 @@ package redisfence
 import "fmt"
 
 // check compares the token with the mark and returns a refusal, or nothing. Epochs are decimal strings, compared by length, then byte by
-// byte: numbers are doubles here, exact up to 2^53 only, and comparing strings follows the server's locale.
+// byte: numbers are doubles here, exact up to 2^53 only, and comparing strings follows the server's locale. A mark above 2^63-1
+// makes every token stale, and is found to be none by whoever parses that answer.
 //
 // KEYS: the mark; the user's. ARGV: scope@, epoch and term of the token, all empty for a write that needs none; the user's.
 const check = `local scope, epoch, term = ARGV[1], ARGV[2], ARGV[3]
@@ -19,7 +20,7 @@ local raises = epoch ~= ''
 if raises and mark then
   local rest = mark:sub(#scope + 1)
   local digits, other = rest:match('^([1-9][0-9]*)%.([0-9a-f]+)$')
-  if mark:sub(1, #scope) ~= scope or not digits or #other ~= 32 or compare(digits, '9223372036854775807') > 0 then
+  if mark:sub(1, #scope) ~= scope or not digits or #other ~= 32 then
     return {'damaged', mark}
   end
   local order = compare(epoch, digits)

@@ -153,15 +153,15 @@ func TestKubefence(t *testing.T) {
 				},
 			}
 		}
-		hammer := 30 * time.Second
+		hammer, load := 30*time.Second, guardtest.Load{}
 		if testing.Short() || apart {
-			hammer = 5 * time.Second
+			hammer, load.Rounds = 5*time.Second, 3
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Run("Conformance", suite(0).Conformance)
 			t.Run("Parked", suite(0).Parked)
 			t.Run("Hammer", func(t *testing.T) { suite(0).Hammer(t, hammer) })
-			t.Run("Linearizable", func(t *testing.T) { suite(40).Linearizable(t, guardtest.Load{}) })
+			t.Run("Linearizable", func(t *testing.T) { suite(40).Linearizable(t, load) })
 		})
 	}
 }
@@ -227,7 +227,7 @@ func TestKubefenceApply(t *testing.T) {
 	_, err = objects.Apply(t.Context(), second, "missing", applycorev1.ConfigMap("missing", f.namespace), apply)
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
 	gone := &interfering{ConfigMapInterface: f.maps(), before: func() {
-		require.NoError(t, client(f.maps().Delete(t.Context(), "n", metav1.DeleteOptions{})))
+		require.NoError(t, unlessGone(f.maps().Delete(t.Context(), "n", metav1.DeleteOptions{})))
 	}}
 	_, err = fence(t, kubefence.Client[*corev1.ConfigMap](gone)).Apply(t.Context(), second, "n",
 		applycorev1.ConfigMap("n", f.namespace).WithData(map[string]string{"value": "back"}), apply)
@@ -236,7 +236,7 @@ func TestKubefenceApply(t *testing.T) {
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
 }
 
-func client(err error) error {
+func unlessGone(err error) error {
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
