@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 
@@ -33,7 +34,7 @@ func (e eval) Eval(ctx context.Context, script string, keys, args []string) (any
 
 func (e eval) run(ctx context.Context, command, script string, keys, args []string) (any, error) {
 	words := append(make([]any, 0, 3+len(keys)+len(args)), command, script, len(keys))
-	for _, s := range append(keys[:len(keys):len(keys)], args...) {
+	for _, s := range slices.Concat(keys, args) {
 		words = append(words, s)
 	}
 	cmd := once{redis.NewCmd(ctx, words...)}
