@@ -47,5 +47,6 @@
 // names: RBAC's resourceNames are enough. The mark is best a ConfigMap of its own, shipped in the manifests. Never take the
 // Lease itself: its holder writes it all the time.
 //
-// Annotations of a Deployment are copied to its ReplicaSets. Do not let a Policy select both.
+// "kubectl rollout undo" gives a Deployment the annotations back that it had then, an old mark among them. A Policy refuses that; without
+// one, announce again.
 package kubefence
