@@ -1,0 +1,196 @@
+package kubefence
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// Config of [New]. Only Scope is required.
+type Config struct {
+	// Scope of the tokens that write: namespace/name of the Lease. Tokens of others are refused with [fencing.ErrScope].
+	Scope string
+
+	// FieldManager is named in creates and updates. Empty: the server takes the client's user agent.
+	FieldManager string
+
+	// Tries bounds how often one call reads the object and sends a write, when others write between the two or an answer
+	// is lost. Between tries it pauses, up to 200 ms. Zero means 10; negative is an error.
+	Tries int
+
+	// RequestTimeout bounds each request. Zero means 10 s; negative is an error. Too short costs unknown outcomes, never safety.
+	RequestTimeout time.Duration
+}
+
+// Objects writes the objects of one kind in one namespace, each write with a token. All methods are safe for concurrent use
+// if the Client is. Where [fencing.AllowUnfenced] allows writes without a token, these leave the mark as it is and are not
+// compared with it. Methods return, beside the errors of fencing:
+//
+//   - [ErrUnknown] when the write may have happened, or may yet happen;
+//   - the API server's own answer, wrapped, when it refused the write or when there is no such object: nothing was written;
+//   - [fencing.ErrUnavailable] when the object could not be read, or was written by others in all tries: nothing was written.
+type Objects[T metav1.Object] struct {
+	client Client[T]
+	Config
+}
+
+// New returns the fenced objects that client reads and writes. It fails when a field of c is not as documented.
+func New[T metav1.Object](client Client[T], c Config) (*Objects[T], error) {
+	if err := validateScope(c.Scope); err != nil {
+		return nil, fmt.Errorf("kubefence: Config.Scope: %w", err)
+	}
+	if c.Tries < 0 || c.RequestTimeout < 0 {
+		return nil, fmt.Errorf("kubefence: Config.Tries is %d, Config.RequestTimeout is %v, must not be negative", c.Tries, c.RequestTimeout)
+	}
+	c.Tries, c.RequestTimeout = cmp.Or(c.Tries, 10), cmp.Or(c.RequestTimeout, 10*time.Second)
+	return &Objects[T]{client, c}, nil
+}
+
+// Update reads the object, compares its mark with t, lets mutate change it, stamps it, and writes exactly the version that was
+// read. When somebody else wrote it meanwhile, it starts over: mutate may be called several times, each time on what is
+// stored then. An error of mutate ends the call and is returned as it is. It returns the object as stored.
+//
+// Of an object with a status subresource the status is not written: see [Objects.Stamped].
+func (o *Objects[T]) Update(ctx context.Context, t fencing.Token, name string, mutate func(T) error) (stored T, _ error) {
+	err := o.write(ctx, t, name, false, func(ctx context.Context, current T) error {
+		read := versionOf(current)
+		if err := mutate(current); err != nil {
+			return &abort{err}
+		}
+		read.pin(current)
+		var err error
+		stored, err = o.update(ctx, current, t)
+		return err
+	})
+	return stored, err
+}
+
+// Stamped is for every write that is not a plain update of the object: of its status, its scale, a patch, an eviction. It
+// compares, stamps the object with t if its mark is lower, and calls send with the object as stored. Send must make
+// a write that names that object's resourceVersion (and UID, if it can), so that it fails with a conflict once somebody else, such
+// as a later term, wrote:
+//
+//	err := deployments.Stamped(ctx, token, "web", func(ctx context.Context, d *appsv1.Deployment) error {
+//		_, err := client.UpdateScale(ctx, d.Name, &autoscalingv1.Scale{
+//			ObjectMeta: metav1.ObjectMeta{Name: d.Name, Namespace: d.Namespace, UID: d.UID, ResourceVersion: d.ResourceVersion},
+//			Spec:       autoscalingv1.ScaleSpec{Replicas: 3},
+//		}, metav1.UpdateOptions{})
+//		return err
+//	})
+//
+// Send is called again after a conflict, and after an error that is no answer of the API server, if the object is unchanged.
+func (o *Objects[T]) Stamped(ctx context.Context, t fencing.Token, name string, send func(ctx context.Context, stored T) error) error {
+	return o.write(ctx, t, name, true, send)
+}
+
+// Delete deletes the object exactly as it was compared, by preconditions on UID and resourceVersion. Its mark goes with it: a stale
+// create of the same name meets nothing to be compared with. Preconditions in opts are replaced.
+func (o *Objects[T]) Delete(ctx context.Context, t fencing.Token, name string, opts metav1.DeleteOptions) error {
+	// Stamped first, because the object outlives the call where it has finalizers or a grace period.
+	return o.write(ctx, t, name, true, func(ctx context.Context, current T) error {
+		uid, resourceVersion := current.GetUID(), current.GetResourceVersion()
+		opts.Preconditions = &metav1.Preconditions{UID: &uid, ResourceVersion: &resourceVersion}
+		return o.client.Delete(ctx, name, opts)
+	})
+}
+
+// Create stamps the object, in place, and creates it. Where one of the name exists it fails: with the errors of [fencing] if
+// t may not write that one, else with the API server's AlreadyExists, and [Objects.Update] is what to do.
+// The object needs a name (not only generateName).
+//
+// A create is only as fenced as its name: where no object is, no mark is. See the package's documentation.
+func (o *Objects[T]) Create(ctx context.Context, t fencing.Token, object T) (T, error) {
+	stored, err := o.tryCreate(ctx, t, object)
+	return stored, fencing.Report(ctx, err)
+}
+
+func (o *Objects[T]) tryCreate(ctx context.Context, t fencing.Token, object T) (none T, _ error) {
+	if err := own(ctx, o.Scope, t); err != nil {
+		return none, err
+	}
+	name := object.GetName()
+	stamp(object, t)
+	var doubt, last error
+	for try := 0; try < o.Tries && pause(ctx, try); try++ {
+		stored, err := o.create(ctx, object)
+		switch {
+		case err == nil:
+			return stored, nil
+		case !refused(err):
+			doubt = err
+			continue
+		case doubt != nil:
+			return none, unknown(name, doubt)
+		case !apierrors.IsAlreadyExists(err):
+			return none, answered(name, err)
+		}
+		existing, missing := o.get(ctx, name)
+		switch {
+		case apierrors.IsNotFound(missing): // gone since
+			last = err
+		case missing != nil:
+			return none, missing
+		default:
+			if _, err := admit(t, existing); err != nil {
+				return none, err
+			}
+			return none, answered(name, err)
+		}
+	}
+	return none, o.giveUp(ctx, name, doubt, last)
+}
+
+// own refuses tokens that no mark has to be asked for. It lets the zero Token pass where ctx allows that.
+func own(ctx context.Context, scope string, t fencing.Token) error {
+	if _, allowed := fencing.UnfencedReason(ctx); allowed && t.IsZero() {
+		return nil
+	}
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	if t.Scope != scope {
+		return fmt.Errorf("%w: the token is of %s, the objects are fenced by %s", fencing.ErrScope, t.Scope, scope)
+	}
+	return nil
+}
+
+func validateScope(scope string) error {
+	return fencing.Token{Scope: scope, Epoch: 1, Term: "00000000000000000000000000000000"}.Validate()
+}
+
+// get reads the object. NotFound is returned as such; whatever else goes wrong, nothing can be admitted.
+func (o *Objects[T]) get(ctx context.Context, name string) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.RequestTimeout)
+	defer cancel()
+	object, err := o.client.Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		err = answered(name, err)
+	case err != nil:
+		err = fmt.Errorf("%w: reading %q: %w", fencing.ErrUnavailable, name, err)
+	}
+	return object, err
+}
+
+// update stamps the object and writes it.
+func (o *Objects[T]) update(ctx context.Context, object T, t fencing.Token) (T, error) {
+	stamp(object, t)
+	ctx, cancel := context.WithTimeout(ctx, o.RequestTimeout)
+	defer cancel()
+	return o.client.Update(ctx, object, metav1.UpdateOptions{FieldManager: o.FieldManager})
+}
+
+func (o *Objects[T]) create(ctx context.Context, object T) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.RequestTimeout)
+	defer cancel()
+	return o.client.Create(ctx, object, metav1.CreateOptions{FieldManager: o.FieldManager})
+}
+
+// abort is an error of the caller's own, before anything was sent.
+type abort struct{ error }

@@ -1,0 +1,112 @@
+package kubefence
+
+import (
+	"fmt"
+	"strings"
+
+	admission "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// The rules in CEL. An epoch is a decimal number without leading zeros, so of two the longer one is greater, and of equally long
+// ones the one that sorts later; int(...) would do too, but fail on what is above 2^63-1.
+
+func (p Policy) rules() []admission.NamedRuleWithOperations {
+	operations := []admission.OperationType{admission.Create, admission.Update}
+	if len(p.Deleters) > 0 {
+		operations = append(operations, admission.Delete)
+	}
+	rules := make([]admission.NamedRuleWithOperations, 0, len(p.Resources))
+	for _, r := range p.Resources {
+		rules = append(rules, admission.NamedRuleWithOperations{RuleWithOperations: admission.RuleWithOperations{
+			Operations: operations,
+			Rule:       admission.Rule{APIGroups: []string{r.Group}, APIVersions: []string{"*"}, Resources: []string{r.Resource, r.Resource + "/*"}},
+		}})
+	}
+	return rules
+}
+
+// variables are four of each token there is: of the written object (new), of the stored one (old), and of the announcement (top).
+func (p Policy) variables() []admission.Variable {
+	variables := append(p.token("new", "object"), p.token("old", "oldObject")...)
+	if p.Announced != nil {
+		variables = append(variables, p.token("top", "params")...)
+	}
+	return variables
+}
+
+// token is whether an object has the annotation, its text, whether that is a token of the scope, and its epoch, "" if not. The scope
+// has neither quotes nor backslashes.
+func (p Policy) token(name, object string) []admission.Variable {
+	annotations, text := object+".metadata.annotations", "variables."+name+"Text"
+	start := len(p.Scope) + len("@")
+	rest, longest := len(".")+termChars, len("9223372036854775807")
+	return []admission.Variable{{
+		Name:       name + "Has",
+		Expression: fmt.Sprintf(`%s != null && has(%[1]s.metadata) && has(%s) && %q in %[2]s`, object, annotations, Annotation),
+	}, {
+		Name:       name + "Text",
+		Expression: fmt.Sprintf(`variables.%sHas ? %s[%q] : ""`, name, annotations, Annotation),
+	}, {
+		Name: name + "Good",
+		Expression: fmt.Sprintf(`%[1]s.startsWith("%[2]s@") && %[1]s.substring(%[3]d).matches("^[1-9][0-9]{0,%[4]d}[.][0-9a-f]{%[5]d}$")`,
+			text, p.Scope, start, longest-1, termChars) +
+			fmt.Sprintf(` && (size(%[1]s) < %[2]d || %[1]s.substring(%[3]d, %[4]d) <= "9223372036854775807")`,
+				text, start+longest+rest, start, start+longest),
+	}, {
+		Name:       name + "Epoch",
+		Expression: fmt.Sprintf(`variables.%[1]sGood ? %[2]s.substring(%[3]d, size(%[2]s) - %[4]d) : ""`, name, text, start, rest),
+	}}
+}
+
+const termChars = 32 // of Token.Term
+
+func (p Policy) validations() []admission.Validation {
+	forbidden := metav1.StatusReasonForbidden
+	var validations []admission.Validation
+	demand := func(expression, message, explanation string) {
+		validations = append(validations, admission.Validation{Expression: expression, Message: message, MessageExpression: explanation, Reason: &forbidden})
+	}
+	const plain = `(!has(request.subResource) || request.subResource == "")`
+
+	demand(`!variables.newHas || variables.newGood`, "fencing: malformed token, or one of another scope",
+		fmt.Sprintf(`"fencing: not a token of %s: " + variables.newText`, p.Scope))
+	demand(`!variables.oldHas || variables.oldGood`, "fencing: the object's mark is malformed or of another scope",
+		fmt.Sprintf(`"fencing: the object's mark is not one of %s, repair it first: " + variables.oldText`, p.Scope))
+	demand(`!variables.oldHas || variables.newHas || object == null`, "fencing: the mark must not be removed: "+Annotation, "")
+	ordered("old", "the object's mark", demand)
+	if p.Announced != nil {
+		demand(`!variables.topHas || variables.topGood`, "fencing: the announced mark is malformed or of another scope", "")
+		ordered("top", "the announced mark", demand)
+	}
+	if p.Required {
+		demand(`object == null || variables.newHas || !`+plain, "fencing: no token: "+Annotation+" is required", "")
+	}
+	if len(p.Deleters) > 0 {
+		demand(`request.operation != "DELETE" || !variables.oldHas || request.userInfo.username in `+list(append(clusterDeleters(), p.Deleters...)),
+			"fencing: an object with a mark may not be deleted by this user", "")
+	}
+	if len(p.Scalers) > 0 {
+		demand(plain+` || request.subResource != "scale" || request.userInfo.username in `+list(p.Scalers),
+			"fencing: a guarded object may not be scaled by this user", "")
+	}
+	return validations
+}
+
+// ordered demands that the new token is not below a mark, nor another one of its epoch.
+func ordered(mark, what string, demand func(expression, message, explanation string)) {
+	expand := func(s string) string { return strings.ReplaceAll(s, "$", "variables."+mark) }
+	both := fmt.Sprintf(`" + variables.newText + ", %s " + variables.%sText`, what, mark)
+	demand(expand(`!variables.newGood || !$Good || size(variables.newEpoch) > size($Epoch) || (size(variables.newEpoch) == size($Epoch) && variables.newEpoch >= $Epoch)`),
+		"fencing: stale token", `"fencing: stale token: presented `+both)
+	demand(expand(`!variables.newGood || !$Good || variables.newEpoch != $Epoch || variables.newText == $Text`),
+		"fencing: another term has this epoch", `"fencing: another term has this epoch: presented `+both)
+}
+
+func list(users []string) string {
+	quoted := make([]string, len(users))
+	for i, user := range users {
+		quoted[i] = `"` + user + `"`
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}

@@ -1,0 +1,41 @@
+// Package redisfence fences writes to Redis: a [fencing.Guard] whose mark is a key beside the data, and writes that are checked in the same
+// script that makes them.
+//
+//	EVALSHA  compare the token with the mark  -> *StaleError, *ConflictError: nothing happened
+//	         the write
+//	         the mark
+//
+// Redis runs one script at a time, so nothing comes between these. A write that was parked on its way, in a frozen process or in the network,
+// is compared when it runs: after a newer token was announced ([Fence.Advance]) it does nothing.
+//
+//	client := redis.NewClient(&redis.Options{Addr: "redis:6379"})
+//	ledger, err := redisfence.New(goredis.Eval(client), redisfence.Config{Scope: "shop/invoicer", Key: "{invoicer}:mark"})
+//	...
+//	elector, err := singleton.New(kube, singleton.Config{Name: "invoicer", Fences: []fencing.Guard{ledger}})
+//	...
+//	err = ledger.HSet(ctx, token, "{invoicer}:paid", "4711", "yes") // in the work; token from fencing.FromContext
+//
+// The package needs an [Evaler] and imports no client of Redis; its subpackage goredis makes one of go-redis.
+//
+// # What it takes
+//
+// All keys behind one fence are in one slot: they have the hash tag of the mark. The user needs EVAL, EVALSHA, GET, SET, PERSIST and what
+// the writes use, on the primary; replicas are refused, also for reading the mark. Writers who do not go through the fence are not fenced.
+// The mark has no time to live; one that somebody gives it is taken away by the next call.
+//
+// # As durable as the server
+//
+// The mark is one more key. What Redis forgets, the fence forgets: a token below the lost mark is then admitted until the present term is
+// announced again, or writes. Redis alone never lowers it, but
+//
+//   - a failover to a replica loses what the primary had not sent yet, mark and data alike: replication is asynchronous. min-replicas-to-write
+//     bounds how much, and does not prevent it;
+//   - a crash loses what was not synced: with appendfsync everysec up to two seconds, without an append-only file all since the last snapshot,
+//     with appendfsync always nothing that was answered;
+//   - eviction: with an allkeys policy and maxmemory the mark may be thrown out. Use noeviction, or a volatile policy, which leaves
+//     keys alone that have no time to live;
+//   - FLUSHDB, DEL of the mark, or a restored backup.
+//
+// The token itself comes from the Lease, so unlike with a counter in Redis no two terms ever get one epoch by any of these. Where losing acknowledged
+// writes at a failover is not acceptable, neither is Redis for the data; put both into a database with sqlfence.
+package redisfence

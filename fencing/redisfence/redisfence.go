@@ -1,0 +1,248 @@
+package redisfence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// Evaler runs a Lua script on the primary that has the keys. Package goredis has one. The result is what the script returns: nil, int64,
+// string (or []byte), or []any of these.
+//
+// It must not run a script again whose answer it missed. An error of the server's own, as opposed to one of the connection, should have
+// a method RedisError(), as go-redis's errors do: then it is not taken for an unknown outcome.
+type Evaler interface {
+	Eval(ctx context.Context, script string, keys, args []string) (any, error)
+}
+
+// ErrUnknown: no answer came that says whether the write happened. It may have, or may yet, as long as no later term wrote or was
+// announced. Do not take it for done, nor for refused.
+var ErrUnknown = errors.New("redisfence: whether the write happened is not known")
+
+// Config of [New]. Both are required.
+type Config struct {
+	// Scope of the tokens that write: namespace/name of the Lease. Tokens of others are refused with [fencing.ErrScope].
+	Scope string
+
+	// Key of the mark, with a hash tag that the keys behind it have too: "{invoicer}:mark" for "{invoicer}:total".
+	Key string
+}
+
+// Fence is a [fencing.Guard] in Redis, and writes what is behind it. Safe for concurrent use if the Evaler is.
+//
+// Its writes return the errors of fencing, [ErrUnknown], or an error of the server's own, wrapped. After the latter the mark is where it
+// was, and nothing was written, except what a body of [Fence.Do] wrote before the command that failed: scripts have no rollback.
+type Fence struct {
+	eval Evaler
+	Config
+	tag string
+}
+
+var _ fencing.Guard = (*Fence)(nil)
+
+// New returns a fence without asking the server. It fails when a field of c is not as documented.
+func New(eval Evaler, c Config) (*Fence, error) {
+	if err := validateScope(c.Scope); err != nil {
+		return nil, fmt.Errorf("redisfence: Config.Scope: %w", err)
+	}
+	tag, ok := hashTag(c.Key)
+	if !ok {
+		return nil, fmt.Errorf("redisfence: Config.Key is %q, must have a hash tag: one {...} that is not empty, shared by the keys behind it", c.Key)
+	}
+	return &Fence{eval, c, tag}, nil
+}
+
+// hashTag is the part of a key that decides its slot, if that is not the whole key.
+func hashTag(key string) (string, bool) {
+	_, rest, _ := strings.Cut(key, "{")
+	tag, _, closed := strings.Cut(rest, "}")
+	return tag, closed && tag != ""
+}
+
+// Advance raises the mark. Every script that runs later and has an older token is refused, wherever it was parked until then.
+func (f *Fence) Advance(ctx context.Context, t fencing.Token) error {
+	if err := own(fencing.AllowUnfenced(ctx, ""), f.Scope, t); err != nil {
+		return err
+	}
+	_, err := f.run(ctx, advance, t, nil, nil)
+	return failClosed(err)
+}
+
+// Check is Advance for a caller who writes. Its result holds for the instant of the call: write through the fence's own methods, which
+// check in the same script.
+func (f *Fence) Check(ctx context.Context, t fencing.Token) error {
+	if err := own(ctx, f.Scope, t); err != nil || t.IsZero() {
+		return err
+	}
+	_, err := f.run(ctx, advance, t, nil, nil)
+	return fencing.Report(ctx, failClosed(err))
+}
+
+// HighWater reads the mark.
+func (f *Fence) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
+	if err := validateScope(scope); err != nil {
+		return fencing.Token{}, err
+	}
+	if scope != f.Scope {
+		return fencing.Token{}, fmt.Errorf("%w: asked for %s, the fence is of %s", fencing.ErrScope, scope, f.Scope)
+	}
+	answer, err := f.eval.Eval(ctx, highWater, []string{f.Key}, nil)
+	if err != nil {
+		return fencing.Token{}, failClosed(err)
+	}
+	text, err := decode(answer)
+	if err != nil || text == nil {
+		return fencing.Token{}, failClosed(err)
+	}
+	return f.parse(text)
+}
+
+// Set sets a string, without a time to live.
+func (f *Fence) Set(ctx context.Context, t fencing.Token, key, value string) error {
+	_, err := f.Do(ctx, t, set, []string{key}, []string{value})
+	return err
+}
+
+// HSet sets fields of a hash: field, value, field, value.
+func (f *Fence) HSet(ctx context.Context, t fencing.Token, key string, fields ...string) error {
+	if len(fields) == 0 || len(fields)%2 != 0 {
+		return fmt.Errorf("redisfence: HSet of %q: %d strings are no pairs of field and value", key, len(fields))
+	}
+	_, err := f.Do(ctx, t, hset, []string{key}, fields)
+	return err
+}
+
+// Del deletes keys and returns how many there were.
+func (f *Fence) Del(ctx context.Context, t fencing.Token, keys ...string) (int64, error) {
+	result, err := f.Do(ctx, t, del, keys, nil)
+	n, _ := result.(int64)
+	return n, err
+}
+
+// Do runs body, the inside of a Lua function with the parameters KEYS and ARGV, if the fence admits t, and returns what it returns.
+// Check, body and mark are one script: nothing happens between them. The body should be constant text, since the server keeps each one it has
+// seen; what varies goes into args. Keys must have the hash tag of the mark, or they could be on another server.
+func (f *Fence) Do(ctx context.Context, t fencing.Token, body string, keys, args []string) (any, error) {
+	if err := own(ctx, f.Scope, t); err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
+		if tag, _ := hashTag(key); tag != f.tag || key == f.Key {
+			return nil, fmt.Errorf("redisfence: key %q must have the hash tag {%s} of the mark, and not be the mark", key, f.tag)
+		}
+	}
+	result, err := f.run(ctx, fenced(body), t, keys, args)
+	return result, fencing.Report(ctx, err)
+}
+
+// run runs a script with the token, and turns its refusals into errors.
+func (f *Fence) run(ctx context.Context, script string, t fencing.Token, keys, args []string) (any, error) {
+	head := []string{"", "", ""}
+	if !t.IsZero() {
+		head = []string{t.Scope + "@", strconv.FormatInt(t.Epoch, 10), t.Term}
+	}
+	answer, err := f.eval.Eval(ctx, script, append([]string{f.Key}, keys...), append(head, args...))
+	var ofServer interface{ RedisError() }
+	switch {
+	case errors.As(err, &ofServer):
+		return nil, fmt.Errorf("redisfence: %w", err)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+	result, err := decode(answer)
+	var refused *refusal
+	if !errors.As(err, &refused) {
+		return result, err
+	}
+	mark, err := f.parse(refused.mark)
+	switch {
+	case err != nil:
+		return nil, err
+	case refused.verdict == "stale":
+		return nil, fmt.Errorf("redisfence: %q: %w", f.Key, &fencing.StaleError{Presented: t, HighWater: mark})
+	case refused.verdict == "conflict":
+		return nil, fmt.Errorf("redisfence: %q: %w", f.Key, &fencing.ConflictError{Presented: t, HighWater: mark})
+	default:
+		return nil, fmt.Errorf("%w: the script found the mark %v damaged", fencing.ErrUnavailable, mark)
+	}
+}
+
+// refusal is a script's answer that nothing was done.
+type refusal struct {
+	verdict string
+	mark    any
+}
+
+func (r *refusal) Error() string { return fmt.Sprintf("%s: %v", r.verdict, r.mark) }
+
+// decode takes a script's answer apart.
+func decode(answer any) (result any, err error) {
+	list, _ := answer.([]any)
+	var verdict string
+	if len(list) > 0 {
+		verdict, _ = text(list[0])
+	}
+	if len(list) > 1 {
+		result = list[1]
+	}
+	switch verdict {
+	case "ok":
+		return result, nil
+	case "stale", "conflict", "damaged":
+		return nil, &refusal{verdict, result}
+	}
+	return nil, fmt.Errorf("%w: the answer %.80q is none of the script's", ErrUnknown, fmt.Sprint(answer))
+}
+
+// parse reads a mark. What is none is ErrUnavailable: nothing is admitted until somebody repaired it.
+func (f *Fence) parse(mark any) (fencing.Token, error) {
+	s, ok := text(mark)
+	t, err := fencing.ParseToken(s)
+	switch {
+	case !ok || err != nil:
+		return fencing.Token{}, fmt.Errorf("%w: the mark %q cannot be read: %v", fencing.ErrUnavailable, f.Key, err) //nolint:errorlint // it is the mark that is malformed, not the caller's token
+	case t.Scope != f.Scope:
+		return fencing.Token{}, fmt.Errorf("%w: %w: the mark %q is of %s, not of %s", fencing.ErrUnavailable, fencing.ErrScope, f.Key, t.Scope, f.Scope)
+	}
+	return t, nil
+}
+
+func text(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case []byte:
+		return string(v), true
+	}
+	return "", false
+}
+
+// own refuses tokens that the mark has not to be asked for. It lets the zero Token pass where ctx allows that.
+func own(ctx context.Context, scope string, t fencing.Token) error {
+	if _, allowed := fencing.UnfencedReason(ctx); allowed && t.IsZero() {
+		return nil
+	}
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	if t.Scope != scope {
+		return fmt.Errorf("%w: the token is of %s, the fence is of %s", fencing.ErrScope, t.Scope, scope)
+	}
+	return nil
+}
+
+func validateScope(scope string) error {
+	return fencing.Token{Scope: scope, Epoch: 1, Term: "00000000000000000000000000000000"}.Validate()
+}
+
+// failClosed makes everything that is no verdict on the token ErrUnavailable.
+func failClosed(err error) error {
+	if err == nil || errors.Is(err, fencing.ErrStale) || errors.Is(err, fencing.ErrConflict) || errors.Is(err, fencing.ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", fencing.ErrUnavailable, err)
+}

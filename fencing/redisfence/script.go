@@ -1,0 +1,64 @@
+package redisfence
+
+import "fmt"
+
+// check compares the token with the mark and returns a refusal, or nothing. Epochs are decimal strings, compared by length, then byte by
+// byte: numbers are doubles here, exact up to 2^53 only, and comparing strings follows the server's locale. A mark above 2^63-1
+// makes every token stale, and is found to be none by whoever parses that answer.
+//
+// KEYS: the mark; the user's. ARGV: scope@, epoch and term of the token, all empty for a write that needs none; the user's.
+const check = `local scope, epoch, term = ARGV[1], ARGV[2], ARGV[3]
+local mark = redis.call('GET', KEYS[1])
+local function compare(a, b)
+  if #a ~= #b then return #a - #b end
+  for i = 1, #a do
+    if a:byte(i) ~= b:byte(i) then return a:byte(i) - b:byte(i) end
+  end
+  return 0
+end
+local raises = epoch ~= ''
+if raises and mark then
+  local rest = mark:sub(#scope + 1)
+  local digits, other = rest:match('^([1-9][0-9]*)%.([0-9a-f]+)$')
+  if mark:sub(1, #scope) ~= scope or not digits or #other ~= 32 then
+    return {'damaged', mark}
+  end
+  local order = compare(epoch, digits)
+  if order < 0 then return {'stale', mark} end
+  if order == 0 and term ~= other then return {'conflict', mark} end
+  raises = order > 0
+end
+`
+
+// finish moves the mark, after the write: what failed on the way has not moved it. PERSIST is a write, so that a replica, whose mark may
+// be old, refuses; and it takes away a time to live that somebody gave the mark.
+const finish = `if raises then redis.call('SET', KEYS[1], scope .. epoch .. '.' .. term) else redis.call('PERSIST', KEYS[1]) end
+`
+
+const (
+	advance = check + finish + `return {'ok'}`
+
+	highWater = `redis.call('PERSIST', KEYS[1])
+return {'ok', redis.call('GET', KEYS[1])}`
+)
+
+// fenced is the script around a body, which sees only the user's keys and arguments.
+func fenced(body string) string {
+	return fmt.Sprintf(`%slocal function body(KEYS, ARGV)
+%s
+end
+local keys, args = {}, {}
+for i = 2, #KEYS do keys[i - 1] = KEYS[i] end
+for i = 4, #ARGV do args[i - 3] = ARGV[i] end
+local result = body(keys, args)
+%sreturn {'ok', result}`, check, body, finish)
+}
+
+// The writes that have methods of their own.
+const (
+	set  = `redis.call('SET', KEYS[1], ARGV[1])`
+	hset = `for i = 1, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end`
+	del  = `local n = 0
+for i = 1, #KEYS do n = n + redis.call('DEL', KEYS[i]) end
+return n`
+)
