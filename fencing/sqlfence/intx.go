@@ -58,7 +58,7 @@ func (g *Guard) begin(ctx context.Context, t fencing.Token, opts *sql.TxOptions)
 			return nil, err
 		}
 	}
-	for range 2 { // a newer token is announced in between
+	for announced := false; ; announced = true {
 		tx, err := g.db.BeginTx(ctx, opts)
 		if err != nil {
 			return nil, unavailable("begin", err)
@@ -74,11 +74,13 @@ func (g *Guard) begin(ctx context.Context, t fencing.Token, opts *sql.TxOptions)
 		if err != nil {
 			return nil, g.sayWhy(ctx, t, err)
 		}
+		if announced {
+			return nil, fmt.Errorf("%w: sqlfence: the mark of %s went back", fencing.ErrUnavailable, t.Scope)
+		}
 		if err := g.raise(ctx, t); err != nil {
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("%w: sqlfence: the mark of %s went back", fencing.ErrUnavailable, t.Scope)
 }
 
 // enter takes the lock, and tells whether t has to be announced first.
