@@ -13,19 +13,21 @@ import (
 // longer to begin than most tests do.
 type shared struct {
 	begin func(context.Context, ...string) (*services.Server, error)
+	args  []string
 	once  sync.Once
 	s     *services.Server
 	err   error
 }
 
 var (
-	sharedPostgres = shared{begin: services.StartPostgres}
-	sharedMariaDB  = shared{begin: services.StartMariaDB}
+	// Neither is to survive more than the end of its own process, and the disk is slow.
+	sharedPostgres = shared{begin: services.StartPostgres, args: []string{"-c", "fsync=off"}}
+	sharedMariaDB  = shared{begin: services.StartMariaDB, args: []string{"--innodb-flush-log-at-trx-commit=2"}}
 )
 
 func (s *shared) server(tb testing.TB) *services.Server {
 	tb.Helper()
-	s.once.Do(func() { s.s, s.err = s.begin(context.Background()) }) //nolint:usetesting // it outlives the test that needs it first
+	s.once.Do(func() { s.s, s.err = s.begin(context.Background(), s.args...) }) //nolint:usetesting // it outlives the test that needs it first
 	services.Need(tb, s.err)
 	return s.s
 }
