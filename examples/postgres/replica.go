@@ -110,7 +110,7 @@ func (b *biller) work(ctx context.Context, term *singleton.Term) error {
 			term.Resign()
 			<-ctx.Done()
 		case err != nil && ctx.Err() == nil:
-			time.Sleep(rendering) // nothing was written: begin again
+			time.Sleep(retryPeriod) // nothing was written: begin again
 		}
 	}
 	return nil

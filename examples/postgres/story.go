@@ -40,6 +40,7 @@ type story struct {
 	replicas map[string]*process
 	reports  chan report
 	refused  int
+	said     string // last, of a replica
 	invoices int
 }
 
@@ -150,8 +151,9 @@ func (s *story) heard(r report) {
 	if r.Kind == reportRefused {
 		s.refused++
 	}
-	if r.Text != "" {
-		s.say("  " + r.Replica + ": " + r.Text)
+	if line := "  " + r.Replica + ": " + r.Text; r.Text != "" && line != s.said {
+		s.said = line
+		s.say(line)
 	}
 }
 

@@ -10,7 +10,7 @@
 //	   | InTx: lock shared, mark = 42 ---> refused: *fencing.StaleError
 //
 // So check and effect are one step, the transactions of one leader run side by side, and when Advance has returned, no
-// older transaction is open or can open. In a transaction with a fence row that was read, and not locked, none of this holds.
+// older transaction is open or can open.
 //
 // # Setting up
 //
@@ -25,7 +25,10 @@
 //   - A commit whose answer is lost is [ErrCommitUnknown]. It is never retried here, and never taken for done.
 //   - A database that was restored, or failed over to a replica that lags behind, has an older mark until the current
 //     term is announced again.
+//   - Locks must hold for all writers. In clusters with several primaries that certify writes at the commit (Galera, Group Replication with
+//     many primaries) a shared lock is known to its own node only: let all writers use one node. Databases that merely speak a dialect
+//     may take a lock for a hint.
 //   - Statements outside of transactions of InTx and Verify, and tables in other databases, are not fenced.
-//   - What is written beside tables in MySQL: use InnoDB tables. Others do not roll back.
-//   - MySQL's schema changes and TRUNCATE commit the transaction they are in, and with that drop its lock: none in fn.
+//   - MySQL's tables of other engines than InnoDB do not roll back. Its schema changes and
+//     TRUNCATE commit the transaction they are in, and with that drop its lock: none in fn.
 package sqlfence

@@ -64,7 +64,11 @@ func (g *Guard) begin(ctx context.Context, t fencing.Token, opts *sql.TxOptions)
 			return nil, unavailable("begin", err)
 		}
 		if free {
-			return tx, g.declareUnfenced(ctx, tx)
+			if err := g.declareUnfenced(ctx, tx); err != nil {
+				_ = tx.Rollback()
+				return nil, err
+			}
+			return tx, nil
 		}
 		newer, err := g.enter(ctx, tx, t)
 		if err == nil && !newer {

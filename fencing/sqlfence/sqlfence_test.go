@@ -152,6 +152,20 @@ func TestMarkThatWentBack(t *testing.T) {
 	require.Len(t, f.said("COMMIT"), 1, "of the raise")
 }
 
+// TestUnfencedThatFails leaves no transaction open.
+func TestUnfencedThatFails(t *testing.T) {
+	broken := errors.New("broken")
+	f := &fake{fail: func(s string) error {
+		if strings.Contains(s, "hotseat.unfenced") {
+			return broken
+		}
+		return nil
+	}}
+	ctx := fencing.AllowUnfenced(t.Context(), "repair")
+	require.ErrorIs(t, guard(t, f, sqlfence.PostgreSQL).InTx(ctx, fencing.Token{}, nil, nil), broken)
+	require.Len(t, f.said("ROLLBACK"), 1)
+}
+
 type stateError string
 
 func (e stateError) Error() string    { return "state " + string(e) }
