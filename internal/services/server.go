@@ -209,12 +209,7 @@ func (s *Server) Log() string {
 func forTest(tb testing.TB, k kind, args []string) *Server {
 	tb.Helper()
 	s, err := start(tb.Context(), k, args)
-	if errors.Is(err, ErrMissing) && os.Getenv("CI") == "" {
-		tb.Skipf("SKIPPED: %v", err)
-	}
-	if err != nil {
-		tb.Fatal(err)
-	}
+	Need(tb, err)
 	tb.Cleanup(func() {
 		if tb.Failed() {
 			tb.Logf("%s wrote last:\n%s", k.name, s.Log())
@@ -222,6 +217,18 @@ func forTest(tb testing.TB, k kind, args []string) *Server {
 		s.Close()
 	})
 	return s
+}
+
+// Need fails the test for an error of a Start function; for [ErrMissing] it skips the test,
+// but not in CI.
+func Need(tb testing.TB, err error) {
+	tb.Helper()
+	if errors.Is(err, ErrMissing) && os.Getenv("CI") == "" {
+		tb.Skipf("SKIPPED: %v", err)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
 }
 
 func freePort() (string, error) {

@@ -1,0 +1,127 @@
+package sqlfence
+
+import (
+	"cmp"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// Config configures a [Guard].
+type Config struct {
+	// DB is the database that holds what is written. It must be the primary: a replica's mark is an old one. Required.
+	DB *sql.DB
+
+	// Dialect is what DB speaks: [PostgreSQL], [MySQL] or [SQLite]. Required.
+	Dialect Dialect
+
+	// Table holds the marks: name, or schema.name, of ASCII letters, digits and _, at most 63 each and not beginning with a digit. The
+	// default is hotseat_fence. It must be in the same database as what is written, so that one transaction covers both.
+	Table string
+
+	// Scope binds the guard to one scope: others are refused with fencing.ErrScope. Empty takes any, with a mark for each;
+	// then the token of another Lease is as good as the first.
+	Scope string
+
+	// IdleLimit makes the server end a transaction of [Guard.InTx] in which the client sends nothing for this long
+	// (PostgreSQL's idle_in_transaction_session_timeout). Otherwise a frozen replica holds up its successor until the server's own
+	// limit ends its transaction, if there is one. In PostgreSQL only, rounded up to milliseconds; an error elsewhere.
+	// Zero leaves it to the server; negative is an error.
+	IdleLimit time.Duration
+}
+
+// Dialect is what a database speaks.
+type Dialect int
+
+const (
+	// PostgreSQL: tested on 15, with pgx.
+	PostgreSQL Dialect = iota + 1
+	// MySQL and MariaDB with InnoDB: tested on MariaDB 10.11, with go-sql-driver/mysql.
+	MySQL
+	// SQLite 3.35 or later: tested with modernc.org/sqlite. Its transactions that write exclude each other, fenced or not.
+	// Set a busy timeout, or they fail instead of waiting.
+	SQLite
+)
+
+// String returns the name.
+func (d Dialect) String() string {
+	switch d {
+	case PostgreSQL:
+		return "PostgreSQL"
+	case MySQL:
+		return "MySQL"
+	case SQLite:
+		return "SQLite"
+	default:
+		return fmt.Sprintf("Dialect(%d)", int(d))
+	}
+}
+
+// Guard is a [fencing.Guard] over a table. Make one with [New]; all methods are safe for concurrent use.
+type Guard struct {
+	db    *sql.DB
+	speak Dialect
+	table string // quoted
+	name  string // as configured
+	scope string // "" takes any
+	idle  time.Duration
+}
+
+var _ fencing.Guard = (*Guard)(nil)
+
+// New returns a guard. It fails for what [Config] forbids and names all of it. It does not touch the database.
+func New(cfg Config) (*Guard, error) {
+	g := &Guard{db: cfg.DB, speak: cfg.Dialect, name: cmp.Or(cfg.Table, "hotseat_fence"), scope: cfg.Scope, idle: cfg.IdleLimit}
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("sqlfence: "+format, args...)) }
+	if cfg.DB == nil {
+		bad("Config.DB is nil, must be set")
+	}
+	if cfg.Dialect < PostgreSQL || cfg.Dialect > SQLite {
+		bad("Config.Dialect is %v, must be PostgreSQL, MySQL or SQLite", cfg.Dialect)
+	}
+	var err error
+	if g.table, err = cfg.Dialect.quote(g.name); err != nil {
+		bad("Config.Table: %w", err)
+	}
+	if cfg.Scope != "" {
+		if err := checkScope(cfg.Scope); err != nil {
+			bad("Config.Scope: %w", err)
+		}
+	}
+	switch {
+	case cfg.IdleLimit < 0:
+		bad("Config.IdleLimit is %v, must not be negative", cfg.IdleLimit)
+	case cfg.IdleLimit > 0 && cfg.Dialect != PostgreSQL:
+		bad("Config.IdleLimit is %v, and %v knows no such limit", cfg.IdleLimit, cfg.Dialect)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return g, nil
+}
+
+// checkScope returns nil for what can be the scope of a token.
+func checkScope(scope string) error {
+	return fencing.Token{Scope: scope, Epoch: 1, Term: strings.Repeat("0", 32)}.Validate()
+}
+
+// quote returns name, or schema.name, so that it is one identifier whatever words the database reserves.
+func (d Dialect) quote(name string) (string, error) {
+	if !regexp.MustCompile(`^[A-Za-z_]\w{0,62}(\.[A-Za-z_]\w{0,62})?$`).MatchString(name) {
+		return "", fmt.Errorf("name is %.140q, must be one or two words with a dot between, of 1 to 63 letters, digits and _, not beginning with a digit", name)
+	}
+	q := `"`
+	if d == MySQL {
+		q = "`"
+	}
+	return q + strings.ReplaceAll(name, ".", q+"."+q) + q, nil
+}
+
+// text returns s as a literal. No text of a token has a backslash, so this is the same in all dialects and modes.
+func text(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

@@ -1,0 +1,34 @@
+// Package sqlfence fences what is written to a SQL database, over database/sql: PostgreSQL, MySQL and MariaDB, SQLite.
+//
+// A table in the database keeps the mark of each scope. Work writes in transactions of [Guard.InTx], which begin with
+// the fence row, under a shared lock; a newer term raises the mark under an exclusive one:
+//
+//	leader, term 41                      database (mark)            successor, term 42
+//	   | InTx: lock shared, mark = 41 ---> 41
+//	   | write ...                         41   <-- waits ---------  Advance(42) |
+//	   | commit ------------------------->  42       ok ---------->  work begins |
+//	   | InTx: lock shared, mark = 42 ---> refused: *fencing.StaleError
+//
+// So check and effect are one step, the transactions of one leader run side by side, and when Advance has returned, no
+// older transaction is open or can open.
+//
+// # Setting up
+//
+// Run [Guard.Schema] with your migrations, give the guard to the elector (Config.Fences of package singleton), and write
+// through [Guard.InTx] with the token from the work's context. One guard may serve many electors. Optional: [Guard.Triggers]
+// refuse writers that know nothing of guards. [Guard.RowSet] fences single rows without the lock.
+//
+// # Limits
+//
+//   - A transaction that a frozen process left open holds up its successor until the database ends it. Let it: [Config.IdleLimit],
+//     or MariaDB's idle_transaction_timeout, or tcp_keepalives and wait_timeout.
+//   - A commit whose answer is lost is [ErrCommitUnknown]. It is never retried here, and never taken for done.
+//   - A database that was restored, or failed over to a replica that lags behind, has an older mark until the current
+//     term is announced again.
+//   - Locks must hold for all writers. In clusters with several primaries that certify writes at the commit (Galera, Group Replication with
+//     many primaries) a shared lock is known to its own node only: let all writers use one node. Databases that merely speak a dialect
+//     may take a lock for a hint.
+//   - Statements outside of transactions of InTx and Verify, and tables in other databases, are not fenced.
+//   - MySQL's tables of other engines than InnoDB do not roll back. Its schema changes and
+//     TRUNCATE commit the transaction they are in, and with that drop its lock: none in fn.
+package sqlfence

@@ -1,0 +1,171 @@
+package sqlfence
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// Advance announces t. When it is newer than the mark, it waits until the transactions of older terms have ended,
+// and raises the mark; in doing so it keeps later ones of older terms from starting. See [fencing.Guard].
+//
+// It fails with [fencing.ErrUnavailable] when ctx ends first, or a lock timeout of the database. Then the mark is mostly as before,
+// and older terms go on. When it is not newer, nothing waits.
+func (g *Guard) Advance(ctx context.Context, t fencing.Token) error {
+	return fencing.Report(ctx, g.advance(ctx, t))
+}
+
+// Check is [Guard.Advance], but for a zero token in a context of [fencing.AllowUnfenced]. Nothing binds what follows to it: use
+// [Guard.InTx], or [Guard.Verify] in a transaction of your own.
+func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
+	if unfenced(ctx, t) {
+		return nil
+	}
+	return fencing.Report(ctx, g.advance(ctx, t))
+}
+
+// HighWater returns the mark of a scope. See [fencing.Guard].
+func (g *Guard) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
+	if err := checkScope(scope); err != nil {
+		return fencing.Token{}, err
+	}
+	if err := g.in(scope); err != nil {
+		return fencing.Token{}, err
+	}
+	return g.read(ctx, g.db, g.peek(scope), scope)
+}
+
+func unfenced(ctx context.Context, t fencing.Token) bool {
+	_, allowed := fencing.UnfencedReason(ctx)
+	return allowed && t.IsZero()
+}
+
+// valid refuses what this guard cannot judge.
+func (g *Guard) valid(t fencing.Token) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	return g.in(t.Scope)
+}
+
+func (g *Guard) in(scope string) error {
+	if g.scope != "" && scope != g.scope {
+		return fmt.Errorf("%w: %q, the guard is for %q", fencing.ErrScope, scope, g.scope)
+	}
+	return nil
+}
+
+// advance reads first: a mark is only raised when the transactions of older terms have ended, so one that equals t
+// needs no lock, behind which t's own transactions would wait.
+func (g *Guard) advance(ctx context.Context, t fencing.Token) error {
+	if err := g.valid(t); err != nil {
+		return err
+	}
+	mark, err := g.read(ctx, g.db, g.peek(t.Scope), t.Scope)
+	if err != nil {
+		return err
+	}
+	newer, err := judge(t, mark)
+	if err != nil || !newer {
+		return err
+	}
+	return g.raise(ctx, t)
+}
+
+// judge returns whether t is newer than the mark; an error if it is refused.
+func judge(t, mark fencing.Token) (newer bool, err error) {
+	if mark.IsZero() {
+		return true, nil
+	}
+	order, err := fencing.Compare(t, mark)
+	if order < 0 {
+		return false, &fencing.StaleError{Presented: t, HighWater: mark}
+	}
+	return order > 0, err
+}
+
+// raise takes the exclusive lock, compares with what the mark is by then, and raises it.
+func (g *Guard) raise(ctx context.Context, t fencing.Token) error {
+	// PostgreSQL's stricter levels would refuse the wait for others; the locks are enough.
+	opts := &sql.TxOptions{}
+	if g.speak == PostgreSQL {
+		opts.Isolation = sql.LevelReadCommitted
+	}
+	tx, err := g.db.BeginTx(ctx, opts)
+	if err != nil {
+		return unavailable("begin", err)
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	for _, statement := range g.lockExclusive(t) {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return unavailable("waiting for older transactions", err)
+		}
+	}
+	mark, err := g.read(ctx, tx, g.readLocked(t), t.Scope)
+	if err != nil {
+		return err
+	}
+	newer, err := judge(t, mark)
+	if err != nil {
+		return err
+	}
+	if newer {
+		if _, err := tx.ExecContext(ctx, g.update(t)); err != nil {
+			return unavailable("raising the mark", err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return unavailable("raising the mark", err) // it may be raised; a retry finds out
+	}
+	return nil
+}
+
+// querier is a *sql.DB or a *sql.Tx.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// read runs a query for the mark of a scope. No row is the zero Token.
+func (g *Guard) read(ctx context.Context, q querier, query, scope string) (fencing.Token, error) {
+	var epoch any
+	var term sql.NullString
+	switch err := q.QueryRowContext(ctx, query).Scan(&epoch, &term); {
+	case errors.Is(err, sql.ErrNoRows):
+		return fencing.Token{}, nil
+	case err != nil:
+		return fencing.Token{}, unavailable("reading the mark", err)
+	}
+	return decode(scope, epoch, term.String)
+}
+
+// decode makes a token of what is stored. What is no token is [fencing.ErrUnavailable].
+func decode(scope string, epoch any, term string) (fencing.Token, error) {
+	var digits string
+	switch e := epoch.(type) {
+	case int64:
+		digits = strconv.FormatInt(e, 10)
+	case []byte:
+		digits = string(e)
+	case string:
+		digits = e
+	default:
+		return fencing.Token{}, fmt.Errorf("%w: the epoch stored for %s is %T, must be a whole number", fencing.ErrUnavailable, scope, epoch)
+	}
+	mark, err := fencing.ParseToken(scope + "@" + digits + "." + term)
+	if err != nil {
+		return fencing.Token{}, fmt.Errorf("%w: the mark stored for %s is damaged: %w", fencing.ErrUnavailable, scope, hide(err))
+	}
+	return mark, nil
+}
+
+// hide keeps err's text only: a stored token that is malformed is not the caller's mistake.
+func hide(err error) error { return errors.New(err.Error()) }
+
+// unavailable is a failure of the database before anything was admitted.
+func unavailable(doing string, err error) error {
+	return fmt.Errorf("%w: sqlfence: %s: %w", fencing.ErrUnavailable, doing, err)
+}

@@ -1,0 +1,98 @@
+package sqlfence
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"time"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// The statements of each dialect. They carry validated literals and no arguments, because a driver may need more round
+// trips for those.
+
+// Schema returns the statement that makes the table of marks, if it is not there. Run it once, as whoever owns the
+// schema. Writers need SELECT, INSERT and UPDATE on the table, no DELETE: a deleted mark is a lowered one.
+func (g *Guard) Schema() string {
+	scope, options := "TEXT", ""
+	switch g.speak {
+	case PostgreSQL:
+		scope = `TEXT COLLATE "C"`
+	case MySQL: // the usual collations take two scopes that differ in case for one
+		scope, options = "VARCHAR(317) CHARACTER SET ascii COLLATE ascii_bin", " ENGINE=InnoDB"
+	case SQLite:
+	}
+	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (\n\tscope %s NOT NULL PRIMARY KEY,\n\tepoch BIGINT NOT NULL CHECK (epoch >= 1),\n\tterm CHAR(32) NOT NULL\n)%s",
+		g.table, scope, options)
+}
+
+// peek reads the mark without a lock.
+func (g *Guard) peek(scope string) string {
+	return "SELECT epoch, term FROM " + g.table + " WHERE scope = " + text(scope)
+}
+
+// lockShared takes the shared lock and reads the mark, in one round trip. It must be the first statement of its
+// transaction, so that no snapshot is older than the lock. On the way it tells the triggers of [Guard.Triggers] which token
+// the transaction carries.
+//
+// PostgreSQL lets share locks of a row overtake a waiting exclusive one, so a busy old leader could keep its successor
+// waiting for ever. Its advisory locks queue: the row is locked only once the shared one is there.
+//
+// SQLite has one lock for all writers. A first statement that writes takes it and begins the snapshot, as BEGIN
+// IMMEDIATE does, which database/sql has no word for.
+func (g *Guard) lockShared(t fencing.Token) string {
+	switch g.speak {
+	case PostgreSQL:
+		settings := setting("hotseat.token", t.String())
+		if g.idle > 0 {
+			ms := (g.idle + time.Millisecond - 1) / time.Millisecond
+			settings += setting("idle_in_transaction_session_timeout", strconv.FormatInt(int64(ms), 10))
+		}
+		return g.peek(t.Scope) + settings + " AND pg_advisory_xact_lock_shared(" + g.advisory(t.Scope) + ") IS NOT NULL FOR SHARE"
+	case MySQL: // MariaDB has no FOR SHARE
+		return g.peek(t.Scope) + " AND (@hotseat_token := " + text(t.String()) + ") IS NOT NULL LOCK IN SHARE MODE"
+	default:
+		return "UPDATE " + g.table + " SET scope = scope WHERE scope = " + text(t.Scope) + " RETURNING epoch, term"
+	}
+}
+
+// setting is a condition that is always true, and sets something until the transaction ends.
+func setting(name, value string) string {
+	return " AND set_config(" + text(name) + ", " + text(value) + ", true) IS NOT NULL"
+}
+
+// advisory is the number of PostgreSQL's advisory lock for a scope. Two scopes with one number wait for each other, no more.
+func (g *Guard) advisory(scope string) string {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte("hotseat " + g.name + " " + scope))
+	return strconv.FormatInt(int64(h.Sum64()), 10) //nolint:gosec // any 64 bits do
+}
+
+// lockExclusive are statements that wait for all shared locks.
+func (g *Guard) lockExclusive(t fencing.Token) []string {
+	switch g.speak {
+	case PostgreSQL:
+		return []string{"SELECT pg_advisory_xact_lock(" + g.advisory(t.Scope) + ")"}
+	case MySQL:
+		return []string{g.insert(t) + " ON DUPLICATE KEY UPDATE scope = scope"}
+	default:
+		return nil
+	}
+}
+
+// readLocked reads the mark under the exclusive lock; where there was none, t is the mark.
+func (g *Guard) readLocked(t fencing.Token) string {
+	if g.speak == MySQL {
+		return g.peek(t.Scope) + " FOR UPDATE"
+	}
+	return g.insert(t) + " ON CONFLICT (scope) DO UPDATE SET scope = excluded.scope RETURNING epoch, term"
+}
+
+func (g *Guard) insert(t fencing.Token) string {
+	return fmt.Sprintf("INSERT INTO %s (scope, epoch, term) VALUES (%s, %d, %s)", g.table, text(t.Scope), t.Epoch, text(t.Term))
+}
+
+func (g *Guard) update(t fencing.Token) string {
+	return fmt.Sprintf("UPDATE %s SET epoch = %d, term = %s WHERE scope = %s", g.table, t.Epoch, text(t.Term), text(t.Scope))
+}

@@ -1,0 +1,160 @@
+package guards
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	_ "github.com/go-sql-driver/mysql" // the drivers under test
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite"
+
+	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/fencing/sqlfence"
+	"github.com/hotseat-go/hotseat/internal/guardtest"
+)
+
+// backend is a kind of database.
+type backend struct {
+	dialect sqlfence.Dialect
+	driver  string
+	server  *shared // nil: SQLite, a file for each database
+}
+
+var (
+	postgres = backend{sqlfence.PostgreSQL, "pgx", &sharedPostgres}
+	mariadb  = backend{sqlfence.MySQL, "mysql", &sharedMariaDB}
+	sqlite   = backend{sqlfence.SQLite, "sqlite", nil}
+)
+
+// each runs a test on every backend.
+func each(t *testing.T, test func(*testing.T, backend), backends ...backend) {
+	t.Helper()
+	if len(backends) == 0 {
+		backends = []backend{postgres, mariadb, sqlite}
+	}
+	for _, b := range backends {
+		t.Run(b.dialect.String(), func(t *testing.T) { test(t, b) })
+	}
+}
+
+var names atomic.Int64
+
+// database is a register behind a guard, in tables of its own.
+type database struct {
+	backend
+	n     int64
+	file  string
+	odds  int            // of lost connections
+	opts  *sql.TxOptions // of its writes
+	admin *sql.DB
+}
+
+func (b backend) database(tb testing.TB) *database {
+	tb.Helper()
+	d := &database{backend: b, n: names.Add(1), file: filepath.Join(tb.TempDir(), "db")}
+	d.admin = d.open(tb, nil)
+	d.do(tb, d.guard(tb, d.admin).Schema())
+	d.do(tb, "CREATE TABLE "+d.register()+" (id INT PRIMARY KEY, value VARCHAR(80) NOT NULL)")
+	return d
+}
+
+func (d *database) fence() string    { return fmt.Sprintf("fence_%d", d.n) }
+func (d *database) register() string { return fmt.Sprintf("register_%d", d.n) }
+
+// open connects, through a link if there is one.
+func (d *database) open(tb testing.TB, link *guardtest.Link) *sql.DB {
+	tb.Helper()
+	dsn := "file:" + d.file + "?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)"
+	if d.server != nil {
+		s := d.server.server(tb)
+		dsn = s.DSN()
+		if link != nil {
+			dsn = s.DSNVia(link.Addr())
+		}
+	}
+	if d.driver == "mysql" {
+		dsn += "?clientFoundRows=true"
+	}
+	db, err := sql.Open(d.driver, dsn)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func (d *database) link(tb testing.TB, odds int) *guardtest.Link {
+	tb.Helper()
+	return guardtest.NewLink(tb, d.server.server(tb).Addr(), odds)
+}
+
+func (d *database) guard(tb testing.TB, db *sql.DB) *sqlfence.Guard {
+	tb.Helper()
+	g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence()})
+	require.NoError(tb, err)
+	return g
+}
+
+func (d *database) do(tb testing.TB, statements ...string) {
+	tb.Helper()
+	for _, s := range statements {
+		_, err := d.admin.ExecContext(tb.Context(), s)
+		require.NoError(tb, err, s)
+	}
+}
+
+// value is the register's, or "".
+func (d *database) value(tb testing.TB) string {
+	tb.Helper()
+	value, err := d.client(tb, d.admin).Read(tb.Context())
+	require.NoError(tb, err)
+	return value
+}
+
+// client is a client of the register, of other tests too.
+func (d *database) client(tb testing.TB, db *sql.DB) *client {
+	tb.Helper()
+	return &client{Guard: d.guard(tb, db), db: db, database: d}
+}
+
+func (d *database) Client(tb testing.TB) guardtest.Client {
+	if d.odds == 0 {
+		return d.client(tb, d.open(tb, nil))
+	}
+	if d.server == nil {
+		return guardtest.Lossy(tb, d.client(tb, d.open(tb, nil)))
+	}
+	return d.client(tb, d.open(tb, d.link(tb, d.odds)))
+}
+
+type client struct {
+	*sqlfence.Guard
+	db       *sql.DB
+	database *database
+}
+
+func (c *client) Write(ctx context.Context, t fencing.Token, value string, between func()) error {
+	return c.InTx(ctx, t, c.database.opts, func(ctx context.Context, tx *sql.Tx) error {
+		between()
+		return c.database.set(ctx, tx, value)
+	})
+}
+
+// set writes the register. Its values need no quotes.
+func (d *database) set(ctx context.Context, tx *sql.Tx, value string) error {
+	conflict := "CONFLICT (id) DO UPDATE SET value = excluded.value"
+	if d.dialect == sqlfence.MySQL {
+		conflict = "DUPLICATE KEY UPDATE value = VALUES(value)"
+	}
+	_, err := tx.ExecContext(ctx, "INSERT INTO "+d.register()+" (id, value) VALUES (1, '"+value+"') ON "+conflict)
+	return err
+}
+
+func (c *client) Read(ctx context.Context) (string, error) {
+	var value string
+	err := c.db.QueryRowContext(ctx, "SELECT coalesce(max(value), '') FROM "+c.database.register()).Scan(&value)
+	return value, err
+}

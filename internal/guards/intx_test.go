@@ -1,0 +1,265 @@
+package guards
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/fencing/sqlfence"
+	"github.com/hotseat-go/hotseat/internal/guardtest"
+)
+
+// soon bounds waits for what must come; far above what any server needs.
+const soon = time.Minute
+
+func nothing(context.Context, *sql.Tx) error { return nil }
+
+// TestTransactionsOfOneTermRunSideBySide: each waits inside for the other.
+func TestTransactionsOfOneTermRunSideBySide(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		ctx, cancel := context.WithTimeout(t.Context(), soon)
+		defer cancel()
+		g := b.database(t)
+		c := g.client(t, g.admin)
+		token := guardtest.Token(5, 0)
+		require.NoError(t, c.Advance(ctx, token))
+		meet, done := make(chan struct{}), make(chan error)
+		for range 2 {
+			go func() {
+				done <- c.InTx(ctx, token, nil, func(ctx context.Context, _ *sql.Tx) error {
+					select {
+					case meet <- struct{}{}:
+					case <-meet:
+					case <-ctx.Done():
+						return context.Cause(ctx)
+					}
+					return nil
+				})
+			}()
+		}
+		require.NoError(t, <-done)
+		require.NoError(t, <-done)
+		// Nor does announcing the same token again wait for them.
+		require.NoError(t, c.InTx(ctx, token, nil, func(ctx context.Context, _ *sql.Tx) error {
+			return errors.Join(c.Advance(ctx, token), c.Check(ctx, token))
+		}))
+	}, postgres, mariadb)
+}
+
+// TestBusyLeaderDoesNotStarveItsSuccessor: at no instant is there no transaction
+// of the leader.
+func TestBusyLeaderDoesNotStarveItsSuccessor(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		ctx, cancel := context.WithTimeout(t.Context(), soon)
+		defer cancel()
+		d := b.database(t)
+		c := d.client(t, d.admin)
+		old, next := guardtest.Token(5, 0), guardtest.Token(6, 0)
+		require.NoError(t, c.Advance(ctx, old))
+		// Each hands on to the next from inside its own transaction, unless the next has to wait.
+		const handOn = 300 * time.Millisecond
+		entered := make(chan struct{}, 100)
+		ended := make(chan error, 100)
+		write := func() {
+			ended <- c.InTx(ctx, old, nil, func(ctx context.Context, _ *sql.Tx) error {
+				entered <- struct{}{}
+				select {
+				case <-time.After(handOn):
+				case <-ctx.Done():
+				}
+				return nil
+			})
+		}
+		stop, stopped := make(chan struct{}), make(chan struct{})
+		running := 0
+		go func() {
+			defer close(stopped)
+			for {
+				go write()
+				running++
+				select {
+				case <-stop:
+					return
+				case <-time.After(handOn / 3):
+				}
+			}
+		}()
+		<-entered
+		err := c.Advance(ctx, next)
+		close(stop)
+		<-stopped
+		refused := 0
+		for range running {
+			if errors.Is(<-ended, fencing.ErrStale) {
+				refused++
+			}
+		}
+		require.NoError(t, err)
+		require.NotZero(t, refused, "those that came while the successor waited")
+	}, postgres, mariadb)
+}
+
+// TestSuccessorThatMayNotWait: a context, or the server's own lock timeout, ends
+// the wait. Nothing changed then, and a retry succeeds once the leader's transaction is over.
+func TestSuccessorThatMayNotWait(t *testing.T) {
+	limit := map[sqlfence.Dialect]string{
+		sqlfence.PostgreSQL: "SET lock_timeout = '100ms'", sqlfence.MySQL: "SET innodb_lock_wait_timeout = 1",
+		sqlfence.SQLite: "PRAGMA busy_timeout = 100",
+	}
+	each(t, func(t *testing.T, b backend) {
+		d := b.database(t)
+		c := d.client(t, d.admin)
+		old, next := guardtest.Token(5, 0), guardtest.Token(6, 0)
+		require.NoError(t, c.InTx(t.Context(), old, nil, func(ctx context.Context, tx *sql.Tx) error {
+			short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+			defer cancel()
+			require.ErrorIs(t, c.Advance(short, next), fencing.ErrUnavailable)
+
+			db := d.open(t, nil)
+			db.SetMaxOpenConns(1)
+			_, err := db.ExecContext(ctx, limit[b.dialect])
+			require.NoError(t, err)
+			require.ErrorIs(t, d.client(t, db).Advance(ctx, next), fencing.ErrUnavailable)
+			return d.set(ctx, tx, "old")
+		}), "the leader's transaction is not hurt")
+		mark, err := c.HighWater(t.Context(), old.Scope)
+		require.NoError(t, err)
+		require.Equal(t, old, mark)
+		require.Equal(t, "old", d.value(t))
+		require.NoError(t, c.Advance(t.Context(), next))
+		require.ErrorIs(t, c.InTx(t.Context(), old, nil, nothing), fencing.ErrStale)
+	})
+}
+
+// TestIsolation: at each level fn sees what its predecessor committed last, also when its
+// own lock had to wait, and a stale transaction is refused as such.
+func TestIsolation(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		for _, level := range []sql.IsolationLevel{sql.LevelDefault, sql.LevelReadCommitted, sql.LevelRepeatableRead, sql.LevelSerializable} {
+			if b.dialect == sqlfence.SQLite && level != sql.LevelDefault && level != sql.LevelSerializable {
+				continue
+			}
+			t.Run(level.String(), func(t *testing.T) {
+				d := b.database(t)
+				c := d.client(t, d.admin)
+				opts := &sql.TxOptions{Isolation: level}
+				old, next := guardtest.Token(5, 0), guardtest.Token(6, 0)
+				require.NoError(t, c.Advance(t.Context(), old))
+				inside, seen, errs := make(chan struct{}), "", make(chan error, 2)
+				require.NoError(t, c.InTx(t.Context(), old, opts, func(ctx context.Context, tx *sql.Tx) error {
+					go func() {
+						close(inside)
+						errs <- c.InTx(t.Context(), next, opts, func(ctx context.Context, tx *sql.Tx) error {
+							return tx.QueryRowContext(ctx, "SELECT value FROM "+d.register()).Scan(&seen)
+						})
+					}()
+					<-inside
+					time.Sleep(200 * time.Millisecond) // the other has begun, and waits
+					go func() {
+						errs <- ignoreUnavailable(c.InTx(t.Context(), old, opts, nothing)) // comes behind it, where locks queue
+					}()
+					time.Sleep(200 * time.Millisecond)
+					return d.set(ctx, tx, "last of old")
+				}))
+				for range 2 {
+					if err := <-errs; err != nil {
+						require.ErrorIs(t, err, fencing.ErrStale)
+						var stale *fencing.StaleError
+						require.ErrorAs(t, err, &stale)
+						require.Equal(t, old, stale.Presented)
+					}
+				}
+				require.Equal(t, "last of old", seen)
+				require.ErrorIs(t, c.InTx(t.Context(), old, opts, nothing), fencing.ErrStale)
+			})
+		}
+	})
+}
+
+// ignoreUnavailable: a database may answer a deadlock or a busy file with a failure.
+func ignoreUnavailable(err error) error {
+	if errors.Is(err, fencing.ErrUnavailable) {
+		return nil
+	}
+	return err
+}
+
+// TestWhatFnDoes: its errors and panics, and the end of its context, roll back.
+func TestWhatFnDoes(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		d := b.database(t)
+		c := d.client(t, d.admin)
+		token := guardtest.Token(5, 0)
+		mine := errors.New("mine")
+		err := c.InTx(t.Context(), token, nil, func(ctx context.Context, tx *sql.Tx) error {
+			return errors.Join(d.set(ctx, tx, "x"), mine)
+		})
+		require.ErrorIs(t, err, mine)
+		require.PanicsWithValue(t, "boom", func() {
+			_ = c.InTx(t.Context(), token, nil, func(ctx context.Context, tx *sql.Tx) error {
+				require.NoError(t, d.set(ctx, tx, "x"))
+				panic("boom")
+			})
+		})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		err = c.InTx(ctx, token, nil, func(ctx context.Context, tx *sql.Tx) error {
+			require.NoError(t, d.set(ctx, tx, "x"))
+			cancel(mine)
+			return nil
+		})
+		require.ErrorIs(t, err, mine)
+		require.NotErrorIs(t, err, sqlfence.ErrCommitUnknown)
+		require.Empty(t, d.value(t))
+		require.NoError(t, c.Advance(t.Context(), guardtest.Token(6, 0)), "no lock is left")
+	})
+}
+
+// TestVerify fences a transaction of the caller's own.
+func TestVerify(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		d := b.database(t)
+		c := d.client(t, d.admin)
+		verify := func(token fencing.Token) error {
+			tx, err := d.admin.BeginTx(t.Context(), nil)
+			require.NoError(t, err)
+			defer func() { _ = tx.Rollback() }()
+			if err := c.Verify(t.Context(), tx, token); err != nil {
+				return err
+			}
+			short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			require.ErrorIs(t, c.Advance(short, guardtest.Token(99, 0)), fencing.ErrUnavailable, "it waits")
+			require.NoError(t, d.set(t.Context(), tx, "verified"))
+			return tx.Commit()
+		}
+		require.ErrorIs(t, verify(guardtest.Token(5, 0)), fencing.ErrUnavailable, "not announced")
+		require.NoError(t, c.Advance(t.Context(), guardtest.Token(5, 0)))
+		require.NoError(t, verify(guardtest.Token(5, 0)))
+		require.Equal(t, "verified", d.value(t))
+		require.ErrorIs(t, verify(guardtest.Token(4, 0)), fencing.ErrStale)
+		require.ErrorIs(t, verify(guardtest.Token(5, 1)), fencing.ErrConflict)
+		require.ErrorIs(t, verify(guardtest.Token(6, 0)), fencing.ErrUnavailable)
+		require.ErrorIs(t, verify(fencing.Token{}), fencing.ErrMissing)
+	})
+}
+
+// TestVerifyAfterReading: a snapshot from before the current term is refused, or
+// is one that the lock made.
+func TestVerifyAfterReading(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		d := b.database(t)
+		c := d.client(t, d.admin)
+		require.NoError(t, c.Advance(t.Context(), guardtest.Token(5, 0)))
+		tx, err := d.admin.BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelSerializable})
+		require.NoError(t, err)
+		defer func() { _ = tx.Rollback() }()
+		require.NoError(t, tx.QueryRowContext(t.Context(), "SELECT count(*) FROM "+d.register()).Scan(new(int)))
+		require.NoError(t, c.Advance(t.Context(), guardtest.Token(6, 0)))
+		require.ErrorIs(t, c.Verify(t.Context(), tx, guardtest.Token(6, 0)), fencing.ErrUnavailable)
+	}, postgres, sqlite)
+}
