@@ -28,11 +28,14 @@
 // term began. A guard closes that gap by making check and effect one atomic step, as a database transaction does, or
 // by following work in flight, as [Memory.Enter] does: a newer token ends older work and waits for it before it is admitted.
 //
+// A refusal is an error to whoever writes. [Report] also tells the elector, which may end the term by it.
+// [AllowUnfenced] is the one way to write without a token.
+//
 // # What is not guaranteed
 //
 //   - Effects that pass no guard are not fenced: an e-mail, a request to a service that ignores tokens.
-//   - A guard is as durable as its store. [Memory] forgets on restart; a restored database has an old mark. Until the
-//     current term is announced again, such a guard may admit an old token.
+//   - A guard is as durable as its store. [Memory] forgets on restart; [Durable] does not, but a restored store has an old
+//     mark. Until the current term is announced again, which the elector does now and then, such a guard may admit an old token.
 //   - Work that ignores its context delays its successor: the guard waits and answers [ErrUnavailable], and
 //     never admits both.
 //   - Tokens are not secrets and prove nothing about the sender. Whoever may reach a guard can present any epoch.

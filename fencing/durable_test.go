@@ -120,8 +120,13 @@ func (p persistent) Check(ctx context.Context, t fencing.Token) error {
 	return p.again(func() error { return p.Durable.Check(ctx, t) })
 }
 
-func (p persistent) Enter(ctx context.Context, t fencing.Token) (work context.Context, leave func(), err error) {
-	err = p.again(func() error { work, leave, err = p.Durable.Enter(ctx, t); return err })
+func (p persistent) Enter(ctx context.Context, t fencing.Token) (context.Context, func(), error) {
+	var work context.Context
+	var leave func()
+	err := p.again(func() (err error) {
+		work, leave, err = p.Durable.Enter(ctx, t) //nolint:fatcontext // made of ctx each time
+		return err
+	})
 	return work, leave, err
 }
 

@@ -39,7 +39,7 @@ const (
 	ReasonCleared  Reason = "cleared"  // the holder was removed from the Lease
 	ReasonDeleted  Reason = "deleted"  // the Lease was deleted
 	ReasonFenced   Reason = "fenced"   // the Lease carries a higher epoch
-	ReasonRefused  Reason = "refused"  // a fence refused the token or was unavailable
+	ReasonRefused  Reason = "refused"  // a fence refused the token, or was unavailable at the start
 	ReasonResigned Reason = "resigned" // Resign
 	ReasonShutdown Reason = "shutdown" // Run's context ended
 	ReasonReturned Reason = "returned" // work returned by itself

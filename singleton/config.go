@@ -54,8 +54,21 @@ type Config struct {
 
 	// Fences are told of each term's token before its work starts
 	// ([fencing.Guard.Advance]), each within RenewDeadline. If one is
-	// unavailable, the work does not start and the term is given up.
+	// unavailable, the work does not start and the term is given up. While the
+	// work runs they are told again each AnnouncePeriod, and when a renewal is
+	// acknowledged after one was not: a fence whose own store went back learns
+	// of the current term again. A fence that refuses then ends the term, unless
+	// MaxRaise lets it raise its epoch; one that is unavailable does not.
 	Fences []fencing.Guard
+	// AnnouncePeriod is the time between two announcements of one term.
+	// Default: LeaseDuration.
+	AnnouncePeriod time.Duration
+	// ResignOnStale ends the term when the work's token is refused for a newer
+	// one anywhere, also by a guard that is not among Fences: it passed its
+	// error to [fencing.Report] with a context that comes from the work's. The
+	// Lease is kept until work returns, then released, and this replica stands
+	// back for HoldOff. Default: work decides, by the error.
+	ResignOnStale bool
 	// Floor, if set, is asked before each acquire for a number the new epoch
 	// must lie above, for example SELECT max(epoch): it keeps tokens growing
 	// when the API server's own history went back. While it fails, this replica
@@ -103,6 +116,10 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxRaise < 0 {
 		refuse("MaxRaise", c.MaxRaise, "must not be negative")
 	}
+	if c.AnnouncePeriod < 0 {
+		refuse("AnnouncePeriod", c.AnnouncePeriod, "must not be negative")
+	}
+	c.AnnouncePeriod = cmp.Or(c.AnnouncePeriod, c.LeaseDuration)
 	for i, fence := range c.Fences {
 		if fence == nil {
 			refuse(fmt.Sprintf("Fences[%d]", i), fence, "must not be nil")

@@ -109,6 +109,9 @@ func (k *keeper) answered(a answer) {
 		k.r.log.Warn("renewal failed", "error", a.err, "valid_for", k.term.left())
 		k.due.Reset(backoff(k.ctx, k.failures, k.r.config.RetryPeriod/2))
 	default:
+		if k.failures > 0 {
+			k.term.reconnect()
+		}
 		k.failures = 0
 		k.claim = a.claim
 		k.term.extend(a.claim)

@@ -26,7 +26,8 @@ type Term struct {
 	lost   chan struct{} // closed when over is set
 	once   sync.Once     // closes lost
 
-	raises chan raiseRequest
+	raises      chan raiseRequest
+	reconnected chan struct{} // buffered; a renewal was acknowledged after one was not
 }
 
 type raiseRequest struct {
@@ -35,10 +36,16 @@ type raiseRequest struct {
 }
 
 func newTerm(ctx context.Context, config *Config, claim lease.Claim) *Term {
-	t := &Term{config: config, began: time.Now(), lost: make(chan struct{}), raises: make(chan raiseRequest)}
+	t := &Term{
+		config: config, began: time.Now(), lost: make(chan struct{}),
+		raises: make(chan raiseRequest), reconnected: make(chan struct{}, 1),
+	}
 	t.extend(claim)
 	ctx, t.cancel = context.WithCancelCause(ctx)
 	t.ctx = fencing.NewSourceContext(ctx, t)
+	if config.ResignOnStale {
+		t.ctx = fencing.WithReporter(t.ctx, t.refused)
+	}
 	return t
 }
 

@@ -15,6 +15,7 @@ const (
 	fileDecide   = "lease/decide.go"
 	fileView     = "lease/view.go"
 	fileRecord   = "lease/record.go"
+	fileAnnounce = "singleton/announce.go"
 	fileActive   = "singleton/active.go"
 	fileTiming   = "lease/timing.go"
 	fileKeeper   = "singleton/keeper.go"

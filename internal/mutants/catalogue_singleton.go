@@ -65,9 +65,24 @@ func ofTerm() []mutant {
 			why: "work starts after its term is over",
 		},
 		{
-			name: "fence-without-deadline", file: fileWork, pkg: pkgSingleton, run: "TestHangingFence",
+			name: "fence-without-deadline", file: fileAnnounce, pkg: pkgSingleton, run: "TestHangingFence",
 			old: "ctx, cancel := context.WithTimeout(ctx, t.config.RenewDeadline)", new: "ctx, cancel := context.WithCancel(ctx)",
 			why: "a fence that hangs keeps the Lease from everybody",
+		},
+		{
+			name: "not-announced-after-reconnect", file: fileKeeper, pkg: pkgSingleton, run: "TestFencesAreToldAfterAReconnect",
+			old: "if k.failures > 0 {\n\t\t\tk.term.reconnect()", new: "if false {\n\t\t\tk.term.reconnect()",
+			why: "a fence that went back in the same outage admits an old token for longer",
+		},
+		{
+			name: "late-refusal-ignored", file: fileAnnounce, pkg: pkgSingleton, run: "TestFenceThatRefusesLater",
+			old: "case !mark.IsZero():\n", new: "case false:\n",
+			why: "a term goes on whose writes its own fence refuses",
+		},
+		{
+			name: "own-raise-taken-for-a-rival", file: fileAnnounce, pkg: pkgSingleton, run: "TestRaiseOvertakesAnAnnouncement",
+			old: "case !t.outranked(mark):", new: "case false:",
+			why: "each raise by the work may be raised above once more",
 		},
 	}
 }

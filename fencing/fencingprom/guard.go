@@ -1,0 +1,207 @@
+package fencingprom
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// Config of a [Guard].
+type Config struct {
+	// Guard names the guard in the label of that name: one per guard in a process. Required.
+	Guard string
+	// Scopes bounds the series of hotseat_guard_high_water_epoch. Default 100; negative is an error.
+	Scopes int
+}
+
+// Guard is a [fencing.Guard] that is measured, and the collector of its metrics. Its methods are safe for concurrent use.
+// It passes calls, contexts and errors on as they are.
+type Guard struct {
+	guard  fencing.Guard
+	scopes int
+
+	checks, advances *prometheus.CounterVec
+	took, lag        prometheus.Histogram
+	epoch            *prometheus.Desc
+
+	mu    sync.Mutex
+	marks map[string]int64 // by scope
+}
+
+// Tracker is a [Guard] around a guard that also follows work in flight.
+type Tracker struct {
+	*Guard
+	tracker fencing.Tracker
+}
+
+var (
+	_ fencing.Guard        = (*Guard)(nil)
+	_ fencing.Tracker      = (*Tracker)(nil)
+	_ prometheus.Collector = (*Tracker)(nil)
+)
+
+// New returns guard, measured. It fails when guard is nil or cfg breaks a rule.
+func New(guard fencing.Guard, cfg Config) (*Guard, error) {
+	switch {
+	case guard == nil:
+		return nil, errors.New("fencingprom: guard is nil")
+	case cfg.Guard == "":
+		return nil, errors.New("fencingprom: Config.Guard is empty, must name the guard")
+	case cfg.Scopes < 0:
+		return nil, fmt.Errorf("fencingprom: Config.Scopes is %d, must not be negative", cfg.Scopes)
+	}
+	labels := prometheus.Labels{"guard": cfg.Guard}
+	g := &Guard{
+		guard: guard, scopes: cmp.Or(cfg.Scopes, 100), marks: map[string]int64{},
+		checks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotseat_guard_checks_total", Help: "Effects that asked a guard to be admitted, by result.", ConstLabels: labels,
+		}, []string{"result"}),
+		advances: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotseat_guard_advances_total", Help: "Tokens announced to a guard, by result.", ConstLabels: labels,
+		}, []string{"result"}),
+		took: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "hotseat_guard_advance_duration_seconds", ConstLabels: labels,
+			Help:    "Time an announcement took, waiting for the work in flight of older terms included.",
+			Buckets: []float64{.0001, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}),
+		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "hotseat_guard_stale_lag_epochs", ConstLabels: labels,
+			Help:    "By how much the epoch of a stale token was below the guard's mark.",
+			Buckets: prometheus.ExponentialBuckets(1, 10, 10),
+		}),
+		epoch: prometheus.NewDesc("hotseat_guard_high_water_epoch", "Highest epoch this process saw the guard hold.", []string{"scope"}, labels),
+	}
+	for _, counters := range []*prometheus.CounterVec{g.checks, g.advances} {
+		for _, result := range results() { // there from the start: a rate needs a zero
+			counters.WithLabelValues(result)
+		}
+	}
+	return g, nil
+}
+
+// NewTracker is [New] for a guard that also follows work in flight, such as [fencing.Memory].
+func NewTracker(guard fencing.Tracker, cfg Config) (*Tracker, error) {
+	if guard == nil {
+		return nil, errors.New("fencingprom: guard is nil")
+	}
+	g, err := New(guard, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Tracker{Guard: g, tracker: guard}, nil
+}
+
+// Advance implements [fencing.Guard].
+func (g *Guard) Advance(ctx context.Context, t fencing.Token) error {
+	began := time.Now()
+	err := g.guard.Advance(ctx, t)
+	g.took.Observe(time.Since(began).Seconds())
+	g.count(g.advances, t, err)
+	return err
+}
+
+// Check implements [fencing.Guard].
+func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
+	err := g.guard.Check(ctx, t)
+	g.count(g.checks, t, err)
+	return err
+}
+
+// HighWater implements [fencing.Guard].
+func (g *Guard) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
+	return g.guard.HighWater(ctx, scope)
+}
+
+// Enter implements [fencing.Tracker]; it counts as a check.
+func (t *Tracker) Enter(ctx context.Context, token fencing.Token) (_ context.Context, leave func(), _ error) {
+	work, leave, err := t.tracker.Enter(ctx, token)
+	t.count(t.checks, token, err)
+	return work, leave, err
+}
+
+func (g *Guard) count(counters *prometheus.CounterVec, t fencing.Token, err error) {
+	counters.WithLabelValues(resultOf(t, err)).Inc()
+	if err == nil {
+		g.saw(t)
+	}
+	if stale, ok := errors.AsType[*fencing.StaleError](err); ok {
+		g.lag.Observe(float64(stale.HighWater.Epoch) - float64(stale.Presented.Epoch))
+		g.saw(stale.HighWater)
+	}
+}
+
+// saw notes a mark. Calls may end in another order than the guard decided in.
+func (g *Guard) saw(mark fencing.Token) {
+	if mark.IsZero() {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if known, ok := g.marks[mark.Scope]; ok || len(g.marks) < g.scopes {
+		g.marks[mark.Scope] = max(known, mark.Epoch)
+	}
+}
+
+func results() []string {
+	return []string{"ok", "stale", "conflict", "missing", "malformed", "scope", "unavailable", "unfenced", "other"}
+}
+
+func resultOf(t fencing.Token, err error) string {
+	switch {
+	case err == nil && t.IsZero():
+		return "unfenced"
+	case err == nil:
+		return "ok"
+	case errors.Is(err, fencing.ErrStale):
+		return "stale"
+	case errors.Is(err, fencing.ErrConflict):
+		return "conflict"
+	case errors.Is(err, fencing.ErrMissing):
+		return "missing"
+	case errors.Is(err, fencing.ErrMalformed):
+		return "malformed"
+	case errors.Is(err, fencing.ErrScope):
+		return "scope"
+	case errors.Is(err, fencing.ErrUnavailable):
+		return "unavailable"
+	}
+	return "other"
+}
+
+// Describe implements prometheus.Collector.
+func (g *Guard) Describe(ch chan<- *prometheus.Desc) {
+	for _, c := range g.collectors() {
+		c.Describe(ch)
+	}
+	ch <- g.epoch
+}
+
+// Collect implements prometheus.Collector. It does not ask the guard.
+func (g *Guard) Collect(ch chan<- prometheus.Metric) {
+	for _, c := range g.collectors() {
+		c.Collect(ch)
+	}
+	for _, metric := range g.epochs() {
+		ch <- metric
+	}
+}
+
+func (g *Guard) collectors() []prometheus.Collector {
+	return []prometheus.Collector{g.checks, g.advances, g.took, g.lag}
+}
+
+func (g *Guard) epochs() (all []prometheus.Metric) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for scope, epoch := range g.marks {
+		all = append(all, prometheus.MustNewConstMetric(g.epoch, prometheus.GaugeValue, float64(epoch), scope))
+	}
+	return all
+}

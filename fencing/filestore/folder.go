@@ -1,0 +1,71 @@
+package filestore
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// folder is what a store asks of the system, about one system call each, so that a test can fail or end the process at
+// any of them, and lose what was not synced.
+type folder interface {
+	tryLock() (unlock func(), err error) // errLocked: somebody else has it
+	read(name string) ([]byte, error)
+	create(name string) (file, error) // fs.ErrExist: there is one
+	remove(name string) error
+	rename(from, to string) error
+	sync() error
+	close() error
+}
+
+type file interface {
+	io.Writer
+	Sync() error
+	Close() error
+}
+
+var errLocked = errors.New("locked by another process")
+
+// directory is the folder of a file system. Held open, it stays the one that was opened.
+type directory struct{ *os.Root }
+
+func openFolder(dir string) (folder, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return directory{root}, nil
+}
+
+func (d directory) close() error                 { return d.Close() }
+func (d directory) remove(name string) error     { return d.Remove(name) }
+func (d directory) rename(from, to string) error { return d.Rename(from, to) }
+
+func (d directory) create(name string) (file, error) {
+	return d.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+func (d directory) read(name string) ([]byte, error) {
+	info, err := d.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // opening a pipe would wait for a writer
+		return nil, fmt.Errorf("%w: it is no file but %v", errForeign, info.Mode())
+	}
+	f, err := d.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxSize))
+	return data, errors.Join(err, f.Close())
+}
+
+func (d directory) sync() error {
+	f, err := d.Open(".")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

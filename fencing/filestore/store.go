@@ -1,0 +1,169 @@
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// Store is a [fencing.Store] over a folder. Its methods are safe for concurrent use, also by other processes.
+type Store struct {
+	folder folder
+	turn   chan struct{} // holds one: of this process, one at a time asks for the folder's lock
+
+	mu     sync.Mutex
+	synced map[string]fencing.Token // by scope: what the disk is known to keep
+}
+
+var _ fencing.Store = (*Store)(nil)
+
+// Open returns a store over an existing folder, which should be nobody else's. An empty one has no marks. The files it
+// makes are the process's user's alone (mode 0600). It fails when the folder cannot be opened. Close it after use.
+func Open(dir string) (*Store, error) {
+	folder, err := openFolder(dir)
+	if err != nil {
+		return nil, fmt.Errorf("filestore: %w", err)
+	}
+	return newStore(folder), nil
+}
+
+func newStore(f folder) *Store {
+	return &Store{folder: f, turn: make(chan struct{}, 1), synced: make(map[string]fencing.Token)}
+}
+
+// Close lets the folder go. Calls that come later fail.
+func (s *Store) Close() error { return s.folder.close() }
+
+// Load reads the mark of a scope. See [fencing.Store].
+func (s *Store) Load(ctx context.Context, scope string) (mark fencing.Token, version string, err error) {
+	if err := ctx.Err(); err != nil {
+		return fencing.Token{}, "", context.Cause(ctx)
+	}
+	mark, err = s.read(scope)
+	if err != nil {
+		return fencing.Token{}, "", err
+	}
+	if err := s.ensure(mark); err != nil {
+		return fencing.Token{}, "", err
+	}
+	return mark, versionOf(mark), nil
+}
+
+// CompareAndSwap writes next unless the version is another. It waits for its turn among goroutines and processes until
+// ctx ends. See [fencing.Store].
+func (s *Store) CompareAndSwap(ctx context.Context, version string, next fencing.Token) (swapped bool, err error) {
+	if err := next.Validate(); err != nil {
+		return false, err
+	}
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	mark, err := s.read(next.Scope)
+	if err != nil || versionOf(mark) != version {
+		return false, err
+	}
+	if err := s.write(next); err != nil {
+		return false, fmt.Errorf("filestore: writing %v: %w", next, err)
+	}
+	if err := s.ensure(next); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// versionOf a mark is its text: marks rise, so none comes twice.
+func versionOf(mark fencing.Token) string {
+	if mark.IsZero() {
+		return ""
+	}
+	return mark.String()
+}
+
+func (s *Store) read(scope string) (fencing.Token, error) {
+	data, err := s.folder.read(fileName(scope))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fencing.Token{}, nil
+	}
+	if err == nil {
+		var mark fencing.Token
+		if mark, err = decode(data, scope); err == nil {
+			return mark, nil
+		}
+	}
+	return fencing.Token{}, fmt.Errorf("filestore: mark of %s in %s: %w", scope, fileName(scope), err)
+}
+
+// write puts a mark in place of the old one. From the rename on it is seen; only once the folder is synced it stays.
+func (s *Store) write(mark fencing.Token) error {
+	name := fileName(mark.Scope)
+	temp := tempName(name)
+	f, err := s.folder.create(temp)
+	if errors.Is(err, fs.ErrExist) { // of somebody who crashed. Not truncated: after a bad rename it may be the mark itself
+		if err := s.folder.remove(temp); err != nil {
+			return err
+		}
+		f, err = s.folder.create(temp)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(encode(mark))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return s.folder.rename(temp, name)
+}
+
+// ensure returns nil once the disk is known to keep a mark that was read or renamed. Its content is: it was synced
+// before it got its name.
+func (s *Store) ensure(mark fencing.Token) error {
+	s.mu.Lock()
+	known := mark.IsZero() || s.synced[mark.Scope] == mark
+	s.mu.Unlock()
+	if known {
+		return nil
+	}
+	if err := s.folder.sync(); err != nil {
+		return fmt.Errorf("filestore: syncing the folder: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.synced[mark.Scope] = mark
+	return nil
+}
+
+// lock waits for the folder's lock. Nobody holds it for longer than a few system calls take, but the process that does
+// may be frozen.
+func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("filestore: waiting for the folder's lock: %w", context.Cause(ctx))
+	}
+	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
+		release, err := s.folder.tryLock()
+		if err == nil {
+			return func() { release(); <-s.turn }, nil
+		}
+		if errors.Is(err, errLocked) {
+			select {
+			case <-time.After(pause):
+				continue
+			case <-ctx.Done():
+				err = context.Cause(ctx)
+			}
+		}
+		<-s.turn
+		return nil, fmt.Errorf("filestore: waiting for the folder's lock: %w", err)
+	}
+}

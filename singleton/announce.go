@@ -1,0 +1,141 @@
+package singleton
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// announceTries bounds how often a term raises its epoch before it gives up:
+// each fence may hold a higher mark than the one before.
+const announceTries = 3
+
+// announce tells every fence of t's token. A fence that holds a higher mark,
+// or the same epoch of another term, although the Lease is still ours, shows
+// that the API server went back in time: the epoch is raised above it
+// (Config.MaxRaise) and announced again, to all.
+func announce(ctx context.Context, t *Term) error {
+	for try := 1; ; try++ {
+		err := announceOnce(ctx, t)
+		_, mark := refusal(err)
+		switch {
+		case err == nil || mark.IsZero() || try == announceTries:
+			return err
+		case !t.outranked(mark): // by ourselves: raised meanwhile
+			continue
+		case t.config.MaxRaise == 0:
+			return err
+		}
+		if liftErr := t.lift(ctx, mark.Epoch); liftErr != nil {
+			return errors.Join(err, liftErr)
+		}
+	}
+}
+
+func announceOnce(ctx context.Context, t *Term) error {
+	token := t.Token()
+	for i, fence := range t.config.Fences {
+		if err := advance(ctx, fence, token, t); err != nil {
+			return fmt.Errorf("announcing %v to Fences[%d]: %w", token, i, err)
+		}
+	}
+	return nil
+}
+
+// advance tells one fence. What it refuses is this caller's to judge, not a
+// report about the work.
+func advance(ctx context.Context, fence fencing.Guard, token fencing.Token, t *Term) error {
+	ctx, cancel := context.WithTimeout(ctx, t.config.RenewDeadline)
+	defer cancel()
+	return fence.Advance(fencing.WithReporter(ctx, nil), token)
+}
+
+// refusal returns which token a fence refused and the mark that won; zero if
+// err is anything else.
+func refusal(err error) (presented, mark fencing.Token) {
+	if stale, ok := errors.AsType[*fencing.StaleError](err); ok {
+		return stale.Presented, stale.HighWater
+	}
+	if conflict, ok := errors.AsType[*fencing.ConflictError](err); ok {
+		return conflict.Presented, conflict.HighWater
+	}
+	return fencing.Token{}, fencing.Token{}
+}
+
+// outranked reports whether a mark refuses the term's token as it is now.
+func (t *Term) outranked(mark fencing.Token) bool {
+	order, err := fencing.Compare(t.Token(), mark)
+	return err != nil || order < 0
+}
+
+// refused is told of what guards refuse to the work (fencing.Report), and ends
+// the term if that was its token. A raise outdates the token that a write under
+// way carries; such a refusal does not mean the term.
+func (t *Term) refused(err error) {
+	presented, mark := refusal(err)
+	own := t.Token()
+	if presented.Scope == own.Scope && presented.Term == own.Term && t.outranked(mark) {
+		t.end(&EndError{Reason: ReasonRefused, Err: err})
+	}
+}
+
+// keepAnnouncing tells the fences of the token again, on a goroutine of its own
+// that ends with the work's context, so that a fence whose own store went back
+// hears of the current term again:
+//
+//   - AnnouncePeriod after the last time, and
+//   - when a renewal is acknowledged after one was not, since what cut this
+//     replica off may have hit the fences too.
+//
+// One announcement runs at a time, so there is at most one per acknowledged
+// renewal. A fence that cannot be reached is tried at the next of these times;
+// one that refuses, with nothing to raise, ends the term.
+func (r *run) keepAnnouncing(t *Term) {
+	if len(r.config.Fences) == 0 {
+		return
+	}
+	r.helpers.Go(func() {
+		failing := false
+		for t.wait(r.config.AnnouncePeriod) {
+			var err error
+			protect(func() error { return announce(t.ctx, t) }, func(e error) { err = e })
+			_, mark := refusal(err)
+			switch {
+			case t.ctx.Err() != nil:
+			case isPanic(err):
+				t.end(&EndError{Reason: ReasonPanicked, Err: err})
+			case !mark.IsZero():
+				t.end(&EndError{Reason: ReasonRefused, Err: err})
+			case err != nil && !failing:
+				r.log.Warn("a fence could not be told of the token again, trying later", "token", t.Token().String(), "error", err)
+			case err == nil && failing:
+				r.log.Info("fences were told of the token again", "token", t.Token().String())
+			}
+			failing = err != nil
+		}
+	})
+}
+
+// wait returns when the fences are to be told again; false once there is nothing
+// to tell them.
+func (t *Term) wait(period time.Duration) bool {
+	timer := time.NewTimer(period)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-t.reconnected:
+	case <-t.ctx.Done():
+	}
+	return t.Valid() && t.ctx.Err() == nil
+}
+
+// reconnect has the fences told again, without waiting.
+func (t *Term) reconnect() {
+	select {
+	case t.reconnected <- struct{}{}:
+	default:
+	}
+}
