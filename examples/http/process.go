@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 // replicaArg makes this binary one replica instead of the story.
@@ -25,7 +26,8 @@ type replicaConfig struct {
 type process struct {
 	replicaConfig
 	cmd   *exec.Cmd
-	stdin io.Closer // its lifeline: it ends with the story, however that ends
+	stdin io.Closer     // its lifeline: it ends with the story, however that ends
+	gone  chan struct{} // closed when it is, and all it said is out
 }
 
 // start runs this binary again as a replica; what it says goes to out.
@@ -50,7 +52,8 @@ func start(config replicaConfig, out io.Writer) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{config, cmd, stdin}
+	p := &process{config, cmd, stdin, make(chan struct{})}
+	go func() { defer close(p.gone); _ = cmd.Wait() }()
 	if _, err := stdin.Write(append(line, '\n')); err != nil {
 		p.kill()
 		return nil, err
@@ -65,9 +68,20 @@ func (p *process) signal(s syscall.Signal) error {
 	return nil
 }
 
+// stop ends the process and waits until it is gone: in order, if it can.
+func (p *process) stop() {
+	_ = p.signal(syscall.SIGTERM)
+	select {
+	case <-p.gone:
+		_ = p.stdin.Close()
+	case <-time.After(5 * time.Second):
+		p.kill()
+	}
+}
+
 // kill ends the process at once, frozen or not, and waits until it is gone.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
-	_ = p.cmd.Wait()
+	<-p.gone
 	_ = p.stdin.Close()
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -57,15 +58,13 @@ func tell(ctx context.Context, out io.Writer) error {
 	server, served := &http.Server{Handler: s.store, ReadHeaderTimeout: 5 * time.Second}, make(chan struct{})
 	go func() { defer close(served); _ = server.Serve(listener) }()
 	defer func() { _ = server.Close(); <-served }()
-	defer func() {
-		for _, p := range s.replicas {
-			p.kill()
-		}
-	}()
-	if err := s.acts(ctx); err != nil {
-		return err
+	err = s.acts(ctx)
+	var stopping sync.WaitGroup
+	for _, p := range s.replicas {
+		stopping.Go(p.stop)
 	}
-	return s.verdict()
+	stopping.Wait()
+	return errors.Join(err, s.verdict())
 }
 
 func (s *story) acts(ctx context.Context) error {
@@ -112,8 +111,11 @@ func (s *story) freeze(ctx context.Context, active string) error {
 	return errors.New("the frozen replica never wrote late")
 }
 
-func (s *story) start(name string) (err error) {
-	s.replicas[name], err = start(replicaConfig{Name: name, API: s.api, Store: s.url}, s.out)
+func (s *story) start(name string) error {
+	p, err := start(replicaConfig{Name: name, API: s.api, Store: s.url}, s.out)
+	if err == nil {
+		s.replicas[name] = p
+	}
 	return err
 }
 
