@@ -27,7 +27,8 @@
 //	403  Fencing-Refused: scope        a token of another Lease
 //	503  Fencing-Refused: unavailable  the guard cannot decide, or older work is still in flight; Retry-After is set
 //
-// The handler did not run. [Transport] turns all of these back into errors; the first two by status and Fencing-High-Water
+// The handler did not run, unless it answers so itself ([Refuse]): when a newer term overtook it, what it did before stays
+// done. [Transport] turns all of these back into errors; the first two by status and Fencing-High-Water
 // alone, so that a server in another language need not send Fencing-Refused.
 //
 // # What is not guaranteed
