@@ -1,0 +1,76 @@
+package grpcfence
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// DialOptions are [UnaryClient] and [StreamClient], chained behind what is there already.
+func DialOptions() []grpc.DialOption {
+	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(UnaryClient), grpc.WithChainStreamInterceptor(StreamClient)}
+}
+
+// UnaryClient is a [grpc.UnaryClientInterceptor] that makes each call under the token in its context
+// ([fencing.FromContext]), and turns a refusal back into an error of package fencing, of which the term is told
+// ([fencing.Report]). It fails before anything is sent when there is no token ([fencing.ErrMissing]), unless
+// [fencing.AllowUnfenced] allows that, or the metadata has one already ([fencing.ErrMalformed]).
+func UnaryClient(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	out, token, err := outgoing(ctx, method)
+	if err != nil {
+		return Refuse(err)
+	}
+	return told(ctx, invoke(out, method, request, reply, conn, opts...), token)
+}
+
+// StreamClient is [UnaryClient] for streams: the refusal is what RecvMsg returns, SendMsg then returns io.EOF. A stream
+// keeps the token it was opened under.
+func StreamClient(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	out, token, err := outgoing(ctx, method)
+	if err != nil {
+		return nil, Refuse(err)
+	}
+	stream, err := open(out, desc, conn, method, opts...)
+	if err != nil {
+		return nil, told(ctx, err, token)
+	}
+	return &clientStream{stream, token}, nil
+}
+
+// outgoing returns the context of a call, and the token that it carries; the zero one if none.
+func outgoing(ctx context.Context, method string) (context.Context, fencing.Token, error) {
+	if strings.HasPrefix(method, servicePath) {
+		return ctx, fencing.Token{}, nil // Remote's own
+	}
+	token, ok := fencing.FromContext(ctx)
+	if _, allowed := fencing.UnfencedReason(ctx); allowed && !ok {
+		return ctx, token, nil
+	}
+	ctx, err := stamp(ctx, token)
+	return ctx, token, err
+}
+
+// told returns err as what it stands for, and tells the term.
+func told(ctx context.Context, err error, presented fencing.Token) error {
+	return fencing.Report(ctx, refusal(err, presented))
+}
+
+type clientStream struct {
+	grpc.ClientStream
+	token fencing.Token
+}
+
+func (s *clientStream) RecvMsg(m any) error {
+	err := s.ClientStream.RecvMsg(m)
+	if status.Code(err) == codes.Canceled {
+		if marks := s.Trailer().Get(trailerHighWater); len(marks) == 1 {
+			return fencing.Report(s.Context(), Refuse(lost(codes.FailedPrecondition, s.token, marks[0])))
+		}
+	}
+	return told(s.Context(), err, s.token)
+}

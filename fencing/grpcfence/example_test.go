@@ -1,0 +1,40 @@
+package grpcfence_test
+
+import (
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+
+	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/fencing/grpcfence"
+)
+
+// The server: one process in front of the data.
+func ExampleFence() {
+	guard, err := fencing.NewMemory(fencing.MemoryConfig{})
+	if err != nil {
+		panic(err)
+	}
+	fence, err := grpcfence.New(grpcfence.Config{
+		Guard:  guard,
+		Scope:  "shop/invoicer",
+		Fenced: func(method string) bool { return method != "/shop.Invoices/List" },
+	})
+	if err != nil {
+		panic(err)
+	}
+	server := grpc.NewServer(fence.ServerOptions()...)
+	fence.Register(server) // announced to by grpcfence.Remote
+	// register your services; their handlers' contexts end when a newer term arrives
+	server.Stop()
+}
+
+// A replica: the guard goes into singleton.Config.Fences, the connection to work's stubs.
+func ExampleRemote() {
+	conn, err := grpc.NewClient("ledger:443", append(grpcfence.DialOptions(), grpc.WithTransportCredentials(credentials.NewTLS(nil)))...)
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = conn.Close() }()
+	fences := []fencing.Guard{grpcfence.NewRemote(conn)}
+	_ = fences
+}

@@ -1,0 +1,146 @@
+package grpcfence
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// The service of Register, which Remote calls:
+//
+//	service Fence {
+//	  rpc Announce(google.protobuf.Empty) returns (google.protobuf.StringValue);         // the fencing-token; returns it
+//	  rpc HighWater(google.protobuf.StringValue) returns (google.protobuf.StringValue);  // of a scope; or "none"
+//	}
+const (
+	service     = "hotseat.fencing.v1.Fence"
+	servicePath = "/" + service + "/"
+	announce    = "Announce"
+	highWater   = "HighWater"
+)
+
+// announcer is what the service's handlers are called on.
+type announcer interface {
+	announce(ctx context.Context) (fencing.Token, error)
+	highWater(ctx context.Context, scope string) (fencing.Token, error)
+}
+
+// Register adds the service to which [Remote] announces. It answers as in the package comment, also behind the
+// interceptors, which leave it alone.
+func (f *Fence) Register(s grpc.ServiceRegistrar) {
+	s.RegisterService(&grpc.ServiceDesc{
+		ServiceName: service,
+		HandlerType: (*announcer)(nil),
+		Methods: []grpc.MethodDesc{
+			method(announce, func(a announcer, ctx context.Context, _ *emptypb.Empty) (fencing.Token, error) {
+				return a.announce(ctx)
+			}),
+			method(highWater, func(a announcer, ctx context.Context, scope *wrapperspb.StringValue) (fencing.Token, error) {
+				return a.highWater(ctx, scope.GetValue())
+			}),
+		},
+	}, f)
+}
+
+// method is what protoc would generate for one that returns a token.
+func method[M any](name string, serve func(announcer, context.Context, *M) (fencing.Token, error)) grpc.MethodDesc {
+	return grpc.MethodDesc{MethodName: name, Handler: func(srv any, ctx context.Context, decode func(any) error, around grpc.UnaryServerInterceptor) (any, error) {
+		request := new(M)
+		if err := decode(request); err != nil {
+			return nil, err
+		}
+		handle := func(ctx context.Context, request any) (any, error) {
+			t, err := serve(srv.(announcer), ctx, request.(*M)) //nolint:forcetypeassert // by registration and by decode
+			return wrapperspb.String(t.String()), Refuse(err)
+		}
+		if around == nil {
+			return handle(ctx, request)
+		}
+		return around(ctx, request, &grpc.UnaryServerInfo{Server: srv, FullMethod: servicePath + name}, handle)
+	}}
+}
+
+func (f *Fence) announce(ctx context.Context) (fencing.Token, error) {
+	t, err := f.token(ctx)
+	if err != nil {
+		return fencing.Token{}, err
+	}
+	return t, f.config.Guard.Advance(ctx, t)
+}
+
+func (f *Fence) highWater(ctx context.Context, scope string) (fencing.Token, error) {
+	if err := validScope(scope); err != nil {
+		return fencing.Token{}, err
+	}
+	if scope != f.config.Scope {
+		return fencing.Token{}, fmt.Errorf("%w: %q, must be %q", fencing.ErrScope, scope, f.config.Scope)
+	}
+	return f.config.Guard.HighWater(ctx, scope)
+}
+
+// Remote is the guard of another process, reached through what [Fence.Register] serves there: list it in
+// singleton.Config.Fences. Make one with [NewRemote]; it is safe for concurrent use.
+//
+// Errors are the guard's, and [fencing.ErrUnavailable] for every other outcome of a call: the announcement may then have
+// arrived, and can be repeated. No time limit but the context's.
+type Remote struct{ conn grpc.ClientConnInterface }
+
+var _ fencing.Guard = (*Remote)(nil)
+
+// NewRemote returns the guard at the other end of conn, which may have the client interceptors, or not.
+func NewRemote(conn grpc.ClientConnInterface) *Remote { return &Remote{conn} }
+
+// Advance announces t and returns nil once the guard has admitted it. See [fencing.Guard].
+func (r *Remote) Advance(ctx context.Context, t fencing.Token) error {
+	out, err := stamp(ctx, t)
+	if err != nil {
+		return err
+	}
+	mark, err := r.call(out, announce, &emptypb.Empty{}, t)
+	if err == nil && mark != t.String() {
+		err = fmt.Errorf("%w: the answer to %v confirms %.400q", fencing.ErrUnavailable, t, mark)
+	}
+	return fencing.Report(ctx, err)
+}
+
+// Check is [Remote.Advance]: both admit exactly the mark and what is newer. An effect that follows is not bound to it;
+// make that a call under the token.
+func (r *Remote) Check(ctx context.Context, t fencing.Token) error {
+	if _, allowed := fencing.UnfencedReason(ctx); allowed && t.IsZero() {
+		return nil
+	}
+	return r.Advance(ctx, t)
+}
+
+// HighWater asks for the mark of a scope. See [fencing.Guard].
+func (r *Remote) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
+	if err := validScope(scope); err != nil {
+		return fencing.Token{}, err
+	}
+	text, err := r.call(ctx, highWater, wrapperspb.String(scope), fencing.Token{})
+	if err != nil || text == (fencing.Token{}).String() {
+		return fencing.Token{}, err
+	}
+	mark, err := fencing.ParseToken(text)
+	if err != nil || mark.Scope != scope {
+		return fencing.Token{}, fmt.Errorf("%w: the mark of %q is %.400q", fencing.ErrUnavailable, scope, text)
+	}
+	return mark, nil
+}
+
+func (r *Remote) call(ctx context.Context, name string, request any, presented fencing.Token) (string, error) {
+	reply := &wrapperspb.StringValue{}
+	err := r.conn.Invoke(ctx, servicePath+name, request, reply)
+	if err == nil {
+		return reply.GetValue(), nil
+	}
+	if refused := refusal(err, presented); refused != err { //nolint:errorlint // refusal returns the same when it is none
+		return "", refused
+	}
+	return "", fmt.Errorf("%w: %w", fencing.ErrUnavailable, err)
+}

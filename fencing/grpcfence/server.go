@@ -1,0 +1,207 @@
+package grpcfence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// Config configures a [Fence].
+type Config struct {
+	// Guard judges the tokens and follows the calls in flight. Required.
+	Guard fencing.Tracker
+
+	// Scope is the only one whose tokens are taken: namespace/name of the Lease. Required.
+	Scope string
+
+	// Fenced reports whether a method, as /package.Service/Method, needs a token. Default: all do. A token is judged
+	// wherever one is sent.
+	Fenced func(fullMethod string) bool
+}
+
+// Fence is the server's side. Make one with [New]; all methods are safe for concurrent use.
+type Fence struct{ config Config }
+
+// New fails when cfg lacks Guard, or Scope cannot be that of a token.
+func New(cfg Config) (*Fence, error) {
+	if cfg.Guard == nil {
+		return nil, errors.New("grpcfence: Config.Guard must not be nil")
+	}
+	if err := validScope(cfg.Scope); err != nil {
+		return nil, fmt.Errorf("grpcfence: Config.Scope: %w", err)
+	}
+	if cfg.Fenced == nil {
+		cfg.Fenced = func(string) bool { return true }
+	}
+	return &Fence{cfg}, nil
+}
+
+func validScope(scope string) error {
+	return fencing.Token{Scope: scope, Epoch: 1, Term: "00000000000000000000000000000000"}.Validate()
+}
+
+// ServerOptions are [Tap], [Fence.UnaryServer] and [Fence.StreamServer], chained behind what is there already. A server
+// has one tap: if yours has its own, install the interceptors yourself and call Tap from it.
+func (f *Fence) ServerOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.InTapHandle(Tap),
+		grpc.ChainUnaryInterceptor(f.UnaryServer),
+		grpc.ChainStreamInterceptor(f.StreamServer),
+	}
+}
+
+type cutKey struct{}
+
+// Tap is a [tap.ServerInHandle] that lets [Fence.StreamServer] end a stream whose handler waits for the client: that can
+// be done from nowhere else. Without it such a handler ends with the client's next message, and a newer term waits.
+func Tap(ctx context.Context, _ *tap.Info) (context.Context, error) {
+	ctx, cut := context.WithCancel(ctx) // ends with ctx at the latest, which is with the call
+	return context.WithValue(ctx, cutKey{}, cut), nil
+}
+
+// UnaryServer is a [grpc.UnaryServerInterceptor] that lets calls through whose token the guard admits. The call is in
+// flight at the guard until the handler returns or panics, so no effect of it can land after a newer term was admitted. Its
+// context carries the token, and ends when a newer term arrives, with a [*fencing.StaleError] as its cause.
+//
+// Errors of package fencing that the handler returns become their status, and so does the end of its context by a
+// newer term.
+func (f *Fence) UnaryServer(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	entry, err := f.enter(ctx, info.FullMethod)
+	if err != nil {
+		return nil, Refuse(err)
+	}
+	defer entry.leave()
+	reply, err := handler(entry.ctx, request)
+	return reply, entry.outcome(err)
+}
+
+// StreamServer is [Fence.UnaryServer] for streams. The guard is asked again for each message that the client sends. When a
+// newer term arrives, RecvMsg and SendMsg fail, also where they block already (see [Tap]).
+func (f *Fence) StreamServer(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	entry, err := f.enter(s.Context(), info.FullMethod)
+	if err != nil {
+		return Refuse(err)
+	}
+	defer entry.leave()
+	if entry.token.IsZero() {
+		return entry.outcome(handler(srv, s))
+	}
+	defer cutOff(s, &entry)()
+	return entry.outcome(handler(srv, &serverStream{s, f.config.Guard, entry}))
+}
+
+// cutOff ends what blocks in the stream s when the call in flight ends. gRPC then sends a status of its own, before the
+// handler could: so a trailer tells the client why.
+func cutOff(s grpc.ServerStream, e *entry) (stop func() bool) {
+	cut, ok := s.Context().Value(cutKey{}).(context.CancelFunc)
+	if !ok {
+		return func() bool { return true }
+	}
+	return context.AfterFunc(e.ctx, func() {
+		if ended := e.superseded(); ended != nil {
+			s.SetTrailer(metadata.Pairs(trailerHighWater, winner(ended).String()))
+		}
+		cut()
+	})
+}
+
+// entry is a call in flight.
+type entry struct {
+	ctx   context.Context //nolint:containedctx // of the call, like the one in grpc.ServerStream
+	token fencing.Token   // zero: not fenced
+	leave func()
+}
+
+func (f *Fence) enter(ctx context.Context, method string) (entry, error) {
+	if strings.HasPrefix(method, servicePath) {
+		return entry{ctx: ctx, leave: func() {}}, nil // Register's own
+	}
+	token, err := f.token(ctx)
+	missing := errors.Is(err, fencing.ErrMissing)
+	switch {
+	case missing && !f.config.Fenced(method):
+		return entry{ctx: ctx, leave: func() {}}, nil
+	case err != nil && !missing:
+		return entry{}, err
+	}
+	work, leave, err := f.config.Guard.Enter(ctx, token) // it knows what to do about a missing one
+	return entry{work, token, leave}, err
+}
+
+// token of a call; its scope is the Fence's.
+func (f *Fence) token(ctx context.Context) (fencing.Token, error) {
+	t, err := FromIncoming(ctx)
+	if err == nil && t.Scope != f.config.Scope {
+		err = fmt.Errorf("%w: %q, must be %q", fencing.ErrScope, t.Scope, f.config.Scope)
+	}
+	return t, err
+}
+
+// superseded returns the refusal of a call that a newer term ended, else nil.
+func (e *entry) superseded() error {
+	if e.ctx.Err() != nil {
+		if cause := context.Cause(e.ctx); errors.Is(cause, fencing.ErrStale) {
+			return Refuse(cause)
+		}
+	}
+	return nil
+}
+
+// outcome is what the client is told of what the handler returned.
+func (e *entry) outcome(err error) error {
+	if err == nil || errors.As(err, new(*fenced)) {
+		return err
+	}
+	for _, a := range answers() {
+		if errors.Is(err, a.err) {
+			return Refuse(err)
+		}
+	}
+	if ended := e.superseded(); ended != nil && (errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled) {
+		return ended
+	}
+	return err
+}
+
+// serverStream is a stream that ends with its term.
+type serverStream struct {
+	grpc.ServerStream
+	guard fencing.Guard
+	entry entry
+}
+
+func (s *serverStream) Context() context.Context { return s.entry.ctx }
+
+func (s *serverStream) RecvMsg(m any) error {
+	err := s.ServerStream.RecvMsg(m)
+	if ended := s.entry.superseded(); ended != nil {
+		return ended
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.guard.Check(s.entry.ctx, s.entry.token); err != nil {
+		return Refuse(err)
+	}
+	return nil
+}
+
+func (s *serverStream) SendMsg(m any) error {
+	if ended := s.entry.superseded(); ended != nil {
+		return ended
+	}
+	err := s.ServerStream.SendMsg(m)
+	if ended := s.entry.superseded(); err != nil && ended != nil {
+		return ended
+	}
+	return err
+}

@@ -1,0 +1,71 @@
+package httpfence
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// none is the Fencing-High-Water of a scope that was never seen.
+const none = "none"
+
+// Endpoint is where [Remote] announces: serve it at a path of its own, beside the middleware and behind the same
+// authentication.
+//
+//	POST             announce the Fencing-Token: 204 once the guard has admitted it and older work has left
+//	GET ?scope=...   204, Fencing-High-Water is the mark of the scope, or none
+//
+// Each 204 has a Fencing-High-Water, so that no other server's success is taken for an announcement. Refusals are as in
+// the package comment, 405 for other methods.
+func (f *Fence) Endpoint() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var mark fencing.Token
+		var err error
+		switch r.Method {
+		case http.MethodPost:
+			mark, err = f.announce(r)
+		case http.MethodGet:
+			mark, err = f.mark(r)
+		default:
+			w.Header().Set("Allow", http.MethodGet+", "+http.MethodPost)
+			http.Error(w, "GET or POST", http.StatusMethodNotAllowed)
+			return
+		}
+		value := none
+		if err == nil && !mark.IsZero() {
+			value, err = Format(mark)
+		}
+		if err != nil {
+			Refuse(w, err)
+			return
+		}
+		w.Header().Set(HeaderHighWater, value)
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+func (f *Fence) announce(r *http.Request) (fencing.Token, error) {
+	t, err := f.token(r)
+	if err != nil {
+		return fencing.Token{}, err
+	}
+	return t, f.config.Guard.Advance(r.Context(), t)
+}
+
+func (f *Fence) mark(r *http.Request) (fencing.Token, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil || len(query["scope"]) != 1 {
+		return fencing.Token{}, fmt.Errorf("%w: query is %.400q, must be scope=SCOPE", fencing.ErrMalformed, r.URL.RawQuery)
+	}
+	scope := query.Get("scope")
+	if err := validScope(scope); err != nil {
+		return fencing.Token{}, err
+	}
+	if scope != f.config.Scope {
+		return fencing.Token{}, fmt.Errorf("%w: %q, must be %q", fencing.ErrScope, scope, f.config.Scope)
+	}
+	return f.config.Guard.HighWater(r.Context(), scope)
+}

@@ -1,0 +1,85 @@
+package httpfence
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// Config configures a [Fence].
+type Config struct {
+	// Guard judges the tokens and follows the requests in flight. Required.
+	Guard fencing.Tracker
+
+	// Scope is the only one whose tokens are taken: namespace/name of the Lease. Required. A server of several makes
+	// one Fence for each.
+	Scope string
+
+	// Fenced reports whether a request needs a token. Default: all but GET, HEAD and OPTIONS, and those too if they
+	// ask for another protocol (Upgrade). A token is judged wherever one is sent.
+	Fenced func(*http.Request) bool
+}
+
+// Fence is the server's side. Make one with [New]; all methods are safe for concurrent use.
+type Fence struct{ config Config }
+
+// New fails when cfg lacks Guard, or Scope cannot be that of a token.
+func New(cfg Config) (*Fence, error) {
+	if cfg.Guard == nil {
+		return nil, errors.New("httpfence: Config.Guard must not be nil")
+	}
+	if err := validScope(cfg.Scope); err != nil {
+		return nil, fmt.Errorf("httpfence: Config.Scope: %w", err)
+	}
+	if cfg.Fenced == nil {
+		cfg.Fenced = writes
+	}
+	return &Fence{cfg}, nil
+}
+
+func validScope(scope string) error {
+	return fencing.Token{Scope: scope, Epoch: 1, Term: "00000000000000000000000000000000"}.Validate()
+}
+
+// token of a request; its scope is the Fence's.
+func (f *Fence) token(r *http.Request) (fencing.Token, error) {
+	t, err := FromHeader(r.Header)
+	if err == nil && t.Scope != f.config.Scope {
+		err = fmt.Errorf("%w: %q, must be %q", fencing.ErrScope, t.Scope, f.config.Scope)
+	}
+	return t, err
+}
+
+// Middleware lets requests through to next whose token the guard admits, and answers the others with [Refuse].
+//
+// The request is in flight at the guard until next returns or panics, so no effect of it can land after a newer term was
+// admitted. Its context carries the token, and ends when a newer term arrives, with a [*fencing.StaleError] as its cause.
+// From then on reads of the body fail with that error, and reads and writes of the connection fail at once, so that next
+// gets out of where it blocks (if w supports deadlines, as net/http's do; next must not extend them then). What it answers
+// when it has returned is sent over HTTP/1; over HTTP/2 the stream is reset.
+//
+// A request that needs no token and has none is passed on as it is. One that needs a token and has none is refused, unless
+// something around the middleware put [fencing.AllowUnfenced] into its context.
+func (f *Fence) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, err := f.token(r)
+		missing := errors.Is(err, fencing.ErrMissing)
+		if missing && !f.config.Fenced(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if err != nil && !missing {
+			Refuse(w, err)
+			return
+		}
+		ctx, leave, err := f.config.Guard.Enter(r.Context(), token) // it knows what to do about a missing one
+		if err != nil {
+			Refuse(w, err)
+			return
+		}
+		defer leave()
+		f.serve(ctx, token, next, w, r)
+	})
+}

@@ -1,0 +1,103 @@
+package httpfence
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// Remote is the guard of another process, reached through its [Fence.Endpoint]: list it in singleton.Config.Fences. Make
+// one with [NewRemote]; it is safe for concurrent use.
+//
+// Errors are the guard's, and [fencing.ErrUnavailable] for every answer that is not plainly the endpoint's, for a
+// redirect, and for none: the announcement may then have arrived, and can be repeated. No time limit but the context's.
+type Remote struct {
+	url    *url.URL
+	client *http.Client
+}
+
+var _ fencing.Guard = (*Remote)(nil)
+
+// NewRemote returns a guard whose endpoint is at rawURL. Base sends the requests, with what authenticates them; nil means
+// [http.DefaultTransport]. It fails when rawURL is not an absolute http or https URL.
+func NewRemote(rawURL string, base http.RoundTripper) (*Remote, error) {
+	u, err := parseServer(rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("httpfence: NewRemote: %w", err)
+	}
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Remote{u, &http.Client{Transport: base, CheckRedirect: stay}}, nil
+}
+
+// Advance announces t and returns nil once the guard has admitted it. See [fencing.Guard].
+func (r *Remote) Advance(ctx context.Context, t fencing.Token) error {
+	value, err := Format(t)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url.String(), http.NoBody)
+	if err != nil {
+		return err
+	}
+	request.Header.Set(HeaderToken, value)
+	request.Header["Idempotency-Key"] = nil // not sent: lets the transport try again when an idle connection broke
+	mark, err := r.ask(request, t)
+	if err == nil && mark != t {
+		err = fmt.Errorf("%w: the answer to %v confirms %v", fencing.ErrUnavailable, t, mark)
+	}
+	return fencing.Report(ctx, err)
+}
+
+// Check is [Remote.Advance]: both admit exactly the mark and what is newer. An effect that follows is not bound to it;
+// send that through [Transport] to [Fence.Middleware].
+func (r *Remote) Check(ctx context.Context, t fencing.Token) error {
+	if _, allowed := fencing.UnfencedReason(ctx); allowed && t.IsZero() {
+		return nil
+	}
+	return r.Advance(ctx, t)
+}
+
+// HighWater asks for the mark of a scope. See [fencing.Guard].
+func (r *Remote) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
+	if err := validScope(scope); err != nil {
+		return fencing.Token{}, err
+	}
+	u, query := *r.url, r.url.Query()
+	query.Set("scope", scope)
+	u.RawQuery = query.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+	if err != nil {
+		return fencing.Token{}, err
+	}
+	mark, err := r.ask(request, fencing.Token{})
+	if err == nil && !mark.IsZero() && mark.Scope != scope {
+		return fencing.Token{}, fmt.Errorf("%w: the mark of %q is %v", fencing.ErrUnavailable, scope, mark)
+	}
+	return mark, err
+}
+
+// ask sends one request and returns the mark that a success carries. It follows no redirect.
+func (r *Remote) ask(request *http.Request, presented fencing.Token) (fencing.Token, error) {
+	answer, err := r.client.Do(request) //nolint:bodyclose // discard closes it
+	if err != nil {
+		return fencing.Token{}, fmt.Errorf("%w: %w", fencing.ErrUnavailable, err)
+	}
+	defer discard(answer.Body)
+	if err := refusal(answer, presented); err != nil {
+		return fencing.Token{}, err
+	}
+	if answer.StatusCode != http.StatusNoContent {
+		return fencing.Token{}, fmt.Errorf("%w: %s", fencing.ErrUnavailable, answer.Status)
+	}
+	if values := answer.Header.Values(HeaderHighWater); len(values) == 1 && values[0] == none {
+		return fencing.Token{}, nil
+	}
+	mark, err := single(answer.Header, HeaderHighWater)
+	if err != nil {
+		return fencing.Token{}, fmt.Errorf("%w: the mark in the answer: %v", fencing.ErrUnavailable, err) //nolint:errorlint // the mark is malformed, not the token
+	}
+	return mark, nil
+}

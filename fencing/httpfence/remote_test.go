@@ -1,0 +1,157 @@
+package httpfence_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/fencing/httpfence"
+)
+
+func newRemote(t testing.TB, url string) *httpfence.Remote {
+	t.Helper()
+	r, err := httpfence.NewRemote(url, nil)
+	require.NoError(t, err)
+	return r
+}
+
+func TestRemoteAnnounces(t *testing.T) {
+	m := newMemory(t, 0)
+	s := httptest.NewServer(newFence(t, httpfence.Config{Guard: m}).Endpoint())
+	t.Cleanup(s.Close)
+	remote := newRemote(t, s.URL+"/?kept=1")
+	mark, err := remote.HighWater(t.Context(), scope)
+	require.NoError(t, err)
+	require.Zero(t, mark)
+
+	require.NoError(t, remote.Advance(t.Context(), token(42)))
+	mark, err = m.HighWater(t.Context(), scope)
+	require.NoError(t, err)
+	require.Equal(t, token(42), mark)
+
+	var told []error
+	ctx := fencing.WithReporter(t.Context(), func(err error) { told = append(told, err) })
+	want := &fencing.StaleError{Presented: token(41), HighWater: token(42)}
+	require.Equal(t, want, remote.Check(ctx, token(41)))
+	require.Equal(t, []error{want}, told)
+
+	require.ErrorIs(t, remote.Check(ctx, fencing.Token{}), fencing.ErrMissing)
+	require.NoError(t, remote.Check(fencing.AllowUnfenced(ctx, "repair"), fencing.Token{}))
+	require.ErrorIs(t, remote.Advance(fencing.AllowUnfenced(ctx, "repair"), fencing.Token{}), fencing.ErrMissing)
+}
+
+// Only the endpoint's own words count as an announcement, or as a mark.
+func TestRemoteBelievesNobodyElse(t *testing.T) {
+	for name, tt := range map[string]struct {
+		status int
+		marks  []string
+	}{
+		"page of some proxy":     {200, nil},
+		"no content":             {204, nil},
+		"mark, other status":     {200, []string{wire("42")}},
+		"empty mark":             {204, []string{""}},
+		"malformed mark":         {204, []string{"42"}},
+		"two marks":              {204, []string{wire("42"), wire("42")}},
+		"redirect":               {307, []string{wire("42")}},
+		"login":                  {401, nil},
+		"somebody's own 403":     {403, nil},
+		"somebody's own 412":     {412, nil},
+		"not found":              {404, nil},
+		"failure":                {500, []string{wire("42")}},
+		"stale, by an older one": {412, []string{wire("41")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header()[httpfence.HeaderHighWater] = tt.marks
+				w.Header().Set("Location", "/")
+				w.WriteHeader(tt.status)
+			})
+			remote := newRemote(t, s.URL)
+			require.ErrorIs(t, remote.Advance(t.Context(), token(42)), fencing.ErrUnavailable)
+			_, err := remote.HighWater(t.Context(), scope)
+			require.ErrorIs(t, err, fencing.ErrUnavailable)
+			for _, wrong := range []error{fencing.ErrMalformed, fencing.ErrMissing, fencing.ErrScope, fencing.ErrStale} {
+				require.NotErrorIs(t, err, wrong)
+			}
+		})
+	}
+	for name, mark := range map[string]string{
+		"another token": wire("43"), "none": "none", "another scope": `"42";scope="shop/other";term="` + termA + `"`,
+	} {
+		t.Run("confirms "+name, func(t *testing.T) {
+			s := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set(httpfence.HeaderHighWater, mark)
+				w.WriteHeader(http.StatusNoContent)
+			})
+			remote := newRemote(t, s.URL)
+			require.ErrorIs(t, remote.Advance(t.Context(), token(42)), fencing.ErrUnavailable)
+			_, err := remote.HighWater(t.Context(), "shop/third")
+			if name != "none" {
+				require.ErrorIs(t, err, fencing.ErrUnavailable)
+			}
+		})
+	}
+}
+
+func TestRemoteUnreachable(t *testing.T) {
+	s := httptest.NewServer(nil)
+	s.Close()
+	remote := newRemote(t, s.URL)
+	require.ErrorIs(t, remote.Advance(t.Context(), token(42)), fencing.ErrUnavailable)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := remote.Advance(ctx, token(42))
+	require.ErrorIs(t, err, fencing.ErrUnavailable)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestEndpointAnswers(t *testing.T) {
+	m := newMemory(t, 0)
+	require.NoError(t, m.Advance(t.Context(), token(42)))
+	h := newFence(t, httpfence.Config{Guard: m}).Endpoint()
+	for name, tt := range map[string]struct {
+		method, target, token string
+		status                int
+		mark                  string
+	}{
+		"announce":        {"POST", "/", wire("42"), 204, wire("42")},
+		"stale":           {"POST", "/", wire("41"), 412, wire("42")},
+		"no token":        {"POST", "/", "", 428, ""},
+		"malformed":       {"POST", "/", "x", 400, ""},
+		"other scope":     {"POST", "/", `"99";scope="shop/other";term="` + termA + `"`, 403, ""},
+		"mark":            {"GET", "/?scope=shop/invoicer", "", 204, wire("42")},
+		"no scope":        {"GET", "/", "", 400, ""},
+		"empty scope":     {"GET", "/?scope=", "", 400, ""},
+		"bad scope":       {"GET", "/?scope=a%20b", "", 400, ""},
+		"two scopes":      {"GET", "/?scope=shop/invoicer&scope=shop/other", "", 400, ""},
+		"bad query":       {"GET", "/?scope=%zz", "", 400, ""},
+		"somebody else's": {"GET", "/?scope=shop/other", "", 403, ""},
+		"PUT":             {"PUT", "/", wire("43"), 405, ""},
+		"DELETE":          {"DELETE", "/", wire("43"), 405, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, r := httptest.NewRecorder(), httptest.NewRequest(tt.method, tt.target, nil)
+			if tt.token != "" {
+				r.Header.Set(httpfence.HeaderToken, tt.token)
+			}
+			h.ServeHTTP(w, r.WithContext(fencing.AllowUnfenced(r.Context(), "not for announcements")))
+			require.Equal(t, tt.status, w.Code)
+			require.Equal(t, tt.mark, w.Header().Get(httpfence.HeaderHighWater))
+			mark, err := m.HighWater(t.Context(), scope)
+			require.NoError(t, err)
+			require.Equal(t, token(42), mark)
+		})
+	}
+}
+
+func TestNewRemoteRefuses(t *testing.T) {
+	for _, bad := range []string{"", "ledger:8080/fence", "/fence", "ftp://ledger/fence", "http://[/"} {
+		_, err := httpfence.NewRemote(bad, nil)
+		require.ErrorContains(t, err, "NewRemote", bad)
+	}
+}
