@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -18,8 +19,18 @@ const (
 	claimKey = "claim" // who initialized last; it means nothing, but that the log is read up to there
 )
 
-// toEnd: up to what was written, decided or not, when the call began.
-const toEnd = -1
+// How far to read: up to what was written, decided or not, when the call began, or only to what is decided.
+const (
+	toEnd    = -1
+	toStable = -2
+)
+
+// glance returns the mark as far as it can be had at once.
+func (w *Writer) glance(ctx context.Context) (fencing.Token, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	return w.readMark(ctx, toStable)
+}
 
 // readMark reads the fence topic, committed records only, up to the offset until. What lies below it and is
 // not decided yet is waited for: Kafka answers a commit before it is visible.
@@ -33,11 +44,11 @@ func (w *Writer) readMark(ctx context.Context, until int64) (fencing.Token, erro
 		return fencing.Token{}, err
 	}
 	defer client.Close()
-	start, end, err := bounds(ctx, client, w.cfg.FenceTopic)
+	start, end, err := bounds(ctx, client, w.cfg.FenceTopic, until == toStable)
 	if err != nil {
 		return fencing.Token{}, err
 	}
-	if until == toEnd {
+	if until < 0 {
 		until = end
 	}
 	var mark []byte
@@ -75,14 +86,19 @@ func (w *Writer) parse(text []byte) (fencing.Token, error) {
 	return t, nil
 }
 
-// bounds returns the first offset that a topic's only partition has, and the one after the last.
-func bounds(ctx context.Context, client *kgo.Client, topic string) (start, end int64, err error) {
+// bounds returns the first offset that a topic's only partition has, and the one after the last, or after the last below
+// all that is undecided.
+func bounds(ctx context.Context, client *kgo.Client, topic string, stable bool) (start, end int64, err error) {
 	admin := kadm.NewClient(client)
 	starts, err := admin.ListStartOffsets(ctx, topic)
 	if err != nil {
 		return 0, 0, err
 	}
-	ends, err := admin.ListEndOffsets(ctx, topic)
+	list := admin.ListEndOffsets
+	if stable {
+		list = admin.ListCommittedOffsets
+	}
+	ends, err := list(ctx, topic)
 	if err != nil {
 		return 0, 0, err
 	}

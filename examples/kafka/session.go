@@ -45,7 +45,7 @@ type producer struct {
 // open makes a session, without a request.
 func (w *Writer) open(t fencing.Token) (*session, error) {
 	client, err := kgo.NewClient(append(slices.Clone(w.cfg.Options),
-		kgo.TransactionalID(w.cfg.Scope), kgo.TransactionTimeout(w.cfg.Timeout))...)
+		kgo.TransactionalID(w.cfg.Scope), kgo.TransactionTimeout(w.cfg.Timeout), kgo.ProducerLinger(0))...)
 	if err != nil {
 		return nil, err
 	}
@@ -117,16 +117,16 @@ func (s *session) put(ctx context.Context, timeout time.Duration, key string) (o
 
 // commit makes one transaction of what fill produces.
 func (s *session) commit(ctx context.Context, timeout time.Duration, fill func(*Tx) error) error {
-	if err := s.client.BeginTransaction(); err != nil {
-		return err
-	}
-	// The client does not give up a record that is on its way. Without the client nobody will commit it.
+	// The client takes no context for the init, nor does it give up a record that is on its way. Without the client nobody will commit it.
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(closed)
 		s.client.Close()
 	})
-	err := fill(&Tx{session: s})
+	err := s.client.BeginTransaction() // the first one initializes
+	if err == nil {
+		err = fill(&Tx{session: s})
+	}
 	if err == nil {
 		err = s.stillOwner(ctx)
 	}

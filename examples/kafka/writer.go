@@ -56,9 +56,12 @@ func New(cfg Config) (*Writer, error) {
 	case cfg.Timeout < time.Second:
 		return nil, fmt.Errorf("kafka: Config.Timeout is %v, must be at least 1s", cfg.Timeout)
 	}
+	if err := validScope(cfg.Scope); err != nil {
+		return nil, err
+	}
 	w := &Writer{cfg: cfg, turn: make(chan struct{}, 1)}
 	w.turn <- struct{}{}
-	return w, validScope(cfg.Scope)
+	return w, nil
 }
 
 // Close gives up the connections. It waits for calls in progress.
@@ -141,13 +144,20 @@ func (w *Writer) Transact(ctx context.Context, t fencing.Token, work func(ctx co
 // claim makes sure of a session for t: of the producer that is Kafka's current one and has read the mark since it
 // became that. It reports whether it had to make one.
 func (w *Writer) claim(ctx context.Context, t fencing.Token) (claimed bool, err error) {
-	if err := refuse(t, w.seen); err != nil {
+	if err := refuse(t, w.seen); errors.Is(err, fencing.ErrStale) { // a conflict may have become that since
 		return false, err
 	}
 	if w.session != nil && w.session.token == t {
 		return false, nil
 	}
 	w.drop()
+	// Being polite: a stale one that can know that it is stale does not fence its successor. It proves nothing, and is not
+	// waited for.
+	if mark, err := w.glance(ctx); err == nil {
+		if err := refuse(t, mark); errors.Is(err, fencing.ErrStale) {
+			return false, err
+		}
+	}
 	if w.session, err = w.open(t); err != nil {
 		return false, err
 	}
@@ -212,12 +222,13 @@ func validScope(scope string) error {
 	return fencing.Token{Scope: scope, Epoch: 1, Term: "00000000000000000000000000000000"}.Validate()
 }
 
-// pause waits before attempt n: not at all for the first, and then up to half a second, so that two that met do not meet again.
+// pause waits before attempt n: not at all for the first, and then up to a second: two that claim at once fence
+// each other until one is through.
 func pause(ctx context.Context, n int) error {
 	if n == 0 {
 		return ctx.Err()
 	}
-	timer := time.NewTimer(rand.N(min(4*time.Millisecond<<n, 500*time.Millisecond)))
+	timer := time.NewTimer(rand.N(min(20*time.Millisecond<<n, time.Second)))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
