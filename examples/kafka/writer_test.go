@@ -77,6 +77,32 @@ func TestLateInitDoesNotEndTheCurrent(t *testing.T) {
 	require.Equal(t, []string{"current", "more"}, committed(t, cluster))
 }
 
+// onClient calls f when the nth client is made: the first looks at the mark, the second is the producer.
+type onClient struct {
+	n int
+	f func()
+}
+
+func (h *onClient) OnNewClient(*kgo.Client) {
+	if h.n--; h.n == 0 {
+		h.f()
+	}
+}
+
+// The worst moment for a stale one: it has looked at the mark, the successor is announced, and then it initializes. It
+// fences the successor, reads the mark again, and stops.
+func TestStaleInitBetweenLookAndClaim(t *testing.T) {
+	cluster := newCluster(t)
+	newer := guardtest.Token(2, 0)
+	successor := newWriter(t, cluster)
+	stale := newWriter(t, cluster, kgo.WithHooks(&onClient{2, func() {
+		require.NoError(t, successor.Transact(t.Context(), newer, produce(nothing, "current")))
+	}}))
+	require.ErrorIs(t, stale.Transact(t.Context(), guardtest.Token(1, 0), produce(nothing, "stale")), fencing.ErrStale)
+	require.NoError(t, successor.Transact(t.Context(), newer, produce(nothing, "more")))
+	require.Equal(t, []string{"current", "more"}, committed(t, cluster))
+}
+
 // With the brokers away, calls end with their context.
 func TestContextBoundsEachCall(t *testing.T) {
 	cluster := newCluster(t)
