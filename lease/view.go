@@ -40,6 +40,7 @@ type View struct {
 	owed    time.Duration // how long after since the claims seen so far may last
 	written time.Duration // the longest an elector wrote for one of them
 	epoch   int64
+	term    string // that epoch was seen with first
 }
 
 // Known reports whether anything was observed yet.
@@ -91,8 +92,8 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	next := v
 	next.known, next.last, next.doubted = true, o, false
 	// The last number is not remembered: written by hand, it can be taken back.
-	if epoch, err := o.Record.Epoch(); err == nil && epoch < math.MaxInt64 {
-		next.epoch = max(v.epoch, epoch)
+	if epoch, err := o.Record.Epoch(); err == nil && epoch > v.epoch && epoch < math.MaxInt64 {
+		next.epoch, next.term = epoch, o.Record.Term()
 	}
 	if v.known && o.Record.sameClaim(v.Record()) {
 		return next
@@ -110,14 +111,19 @@ func (v View) claimed(o Observation, leaseDuration time.Duration) (owed, written
 	before := v.Record()
 	order, err := resourceversion.CompareResourceVersion(r.ResourceVersion(), v.last.ResourceVersion)
 	epoch, _ := r.Epoch()
-	restored := v.known && r.Exists() && err == nil && order <= 0 || epoch < v.epoch && epoch > 0
+	restored := v.known && r.Exists() && err == nil && order <= 0 ||
+		epoch > 0 && (epoch < v.epoch || epoch == v.epoch && r.Term() != v.term)
 	token, fenced := r.Token()
+	_, oursBefore := before.Token()
 	moved := !r.RenewTime().Equal(before.RenewTime()) // edits by hand leave it alone
 	switch {
 	case restored: // the store, or this Lease, went back in time: it proves nothing
 	case r.Released(), r.untouched() && !v.known:
 		return 0, 0
-	case r.foreignRelease() && v.known && moved: // edits can give it that shape too
+	case r.foreignRelease() && moved && before.Holder() != "" && !oursBefore && epoch <= v.epoch:
+		// Edits can give it that shape too; and client-go's release clears
+		// whoever holds the Lease by then, also a term that we were not shown,
+		// whose epoch it leaves there.
 		return r.Duration(), 0
 	case fenced && token.Epoch > v.epoch, // taken over, or seen for the first time
 		moved && r.Holder() != "" && r.Holder() == before.Holder() && r.UID() == before.UID(): // renewed

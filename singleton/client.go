@@ -16,7 +16,9 @@ const envKubeconfig = clientcmd.RecommendedConfigPathEnvVar
 // InCluster returns a client for an elector's use alone: from the Pod's
 // service account, or outside a cluster from the files $KUBECONFIG lists. It has
 // no rate limiter, since the protocol paces its own requests, and no overall
-// timeout, since every request brings its own. The error says what is missing.
+// timeout, since every request brings its own. When two requests in a row run out
+// of time it opens new connections: those there are may have died without a word.
+// The error says what is missing.
 func InCluster() (kubernetes.Interface, error) {
 	config, err := rest.InClusterConfig()
 	switch {
@@ -31,6 +33,7 @@ func InCluster() (kubernetes.Interface, error) {
 	config.QPS = -1
 	config.Timeout = 0
 	rest.AddUserAgent(config, "hotseat")
+	reconnecting(config)
 	return kubernetes.NewForConfig(config)
 }
 

@@ -56,6 +56,13 @@ func (l lab) crowded(n, rounds int) (lost []int, took []time.Duration) {
 		members[now.member] = join(now.member)
 		now = next
 	}
+	for _, m := range members {
+		select {
+		case <-m.done:
+			require.Fail(l, "who loses a race stands by", m.err)
+		default:
+		}
+	}
 	return lost, took
 }
 

@@ -34,7 +34,8 @@
 // shipped anew, or restored from a backup in which it was released, says that
 // nobody is at work: whoever does that asserts it. An etcd restored from a backup
 // forgets what it acknowledged: for a lease after it a replica that was behind, or
-// whose write was on its way, may work beside the holder. Replicas configured with
+// whose write was on its way, or whose term it forgot and whose Lease is then
+// deleted, may work beside the holder. Replicas configured with
 // different LeaseDurations trust the one written. An epoch raised above the
 // store's revision is forgotten if the Lease, or the annotation, is removed while
 // no process that saw it runs (Config.Floor remembers). A candidate with

@@ -276,6 +276,26 @@ func TestMissingLeaseIsCreatedSoonAfterAnOutage(t *testing.T) {
 	}
 }
 
+// TestTakesOverSoonAfterAnOutage: the lease ran out while nobody could write, so
+// nothing is waited for but the pause between two attempts.
+func TestTakesOverSoonAfterAnOutage(t *testing.T) {
+	for outage := 40 * time.Second; outage < 45*time.Second; outage += 250 * time.Millisecond { // anywhere in a pause
+		onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+			trio(t, s)
+			var removes []func()
+			for _, n := range []string{"a", "b", "c"} {
+				removes = append(removes, s.Link(n).Inject(singletontest.Fault{Verbs: []string{"list", "create", "update"}, Status: http.StatusInternalServerError}))
+			}
+			time.Sleep(outage)
+			require.Empty(t, working(s))
+			for _, remove := range removes {
+				remove()
+			}
+			require.True(t, s.Until(lease.DefaultRetryPeriod+500*time.Millisecond, func() bool { return len(working(s)) == 1 }))
+		})
+	}
+}
+
 func TestSilentWatchOfTheActiveIsReplaced(t *testing.T) {
 	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
 		trio(t, s)

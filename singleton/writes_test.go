@@ -12,6 +12,9 @@ import (
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
+// operator is the user that is no candidate.
+const operator = "operator"
+
 // writes are all commits of a stage.
 type writes struct {
 	mu  sync.Mutex
@@ -37,7 +40,7 @@ func (w *writes) check(t *testing.T) {
 	defer w.mu.Unlock()
 	for _, x := range w.all {
 		old, stored := x.Leases()
-		if x.User == "" || old == nil || stored == nil || strings.HasPrefix(x.User, "client-go") {
+		if x.User == "" || x.User == operator || old == nil || stored == nil || strings.HasPrefix(x.User, "client-go") {
 			continue
 		}
 		before, after := lease.NewRecord(old), lease.NewRecord(stored)

@@ -40,8 +40,9 @@ func startServer(t *testing.T) *server {
 	defer cancel()
 	var err error
 	s.Cluster, err = controlplane.Start(ctx, controlplane.Options{
-		Progress:  os.Stderr,
-		APIServer: []string{"--audit-policy-file", policy, "--audit-log-path", s.audit},
+		Progress: os.Stderr,
+		// In megabytes: a log that is begun anew would hide what was asked before.
+		APIServer: []string{"--audit-policy-file", policy, "--audit-log-path", s.audit, "--audit-log-maxsize", "100000"},
 	})
 	if err != nil {
 		t.Fatal(err)

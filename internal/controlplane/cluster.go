@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -56,11 +56,16 @@ type Cluster struct {
 	admin      *kubernetes.Clientset
 }
 
-// Existing is the cluster of a kubeconfig file, whose user may do everything.
-// API and Etcd are nil: it is not ours to break.
+// Existing is the cluster of a kubeconfig file, or of a list of them as in
+// $KUBECONFIG, whose user may do everything. API and Etcd are nil: it is not ours to
+// break.
 func Existing(kubeconfig string) (*Cluster, error) {
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+		&clientcmd.ClientConfigLoadingRules{Precedence: filepath.SplitList(kubeconfig)}, nil).ClientConfig()
 	if err != nil {
+		return nil, fmt.Errorf("controlplane: %w", err)
+	}
+	if err := rest.LoadTLSFiles(config); err != nil { // replicas are told the data
 		return nil, fmt.Errorf("controlplane: %w", err)
 	}
 	config.QPS = -1
@@ -160,7 +165,16 @@ func (c *Cluster) Admin() kubernetes.Interface { return c.admin }
 func (c *Cluster) AdminConfig() *rest.Config { return rest.CopyConfig(c.config) }
 
 // Address of the API server, for a proxy before it: host:port.
-func (c *Cluster) Address() string { return strings.TrimPrefix(c.config.Host, "https://") }
+func (c *Cluster) Address() string {
+	u, _, err := rest.DefaultServerUrlFor(c.config)
+	if err != nil {
+		return c.config.Host // no client could be made of it
+	}
+	if u.Port() != "" {
+		return u.Host
+	}
+	return net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+}
 
 // StartEtcd starts etcd after a kill.
 func (c *Cluster) StartEtcd(ctx context.Context) error {

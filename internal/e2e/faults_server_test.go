@@ -17,9 +17,10 @@ import (
 // outage is longer than a lease.
 func outage() time.Duration { return timing().LeaseDuration + time.Second }
 
-// slack is what watches that died silently cost: standbys ask again when they
-// have heard nothing for that long.
-func slack(x *trial.Limits) { x.Back += 3 * timing().RetryPeriod }
+// slack is what a fault of the server leaves behind: a request of a standby's that
+// was swallowed is asked again after its timeout, and where a watch died silently
+// standbys look again when they have heard nothing for that long.
+func slack(x *trial.Limits) { x.Back += timing().RequestTimeout() + 3*timing().RetryPeriod }
 
 // serverFaults are done to the control plane.
 func serverFaults() []scenario {
@@ -68,11 +69,10 @@ func (l *lab) back(from int) {
 func restoreFaults() []scenario {
 	return []scenario{
 		{name: "etcd restored, revision bumped", limits: slack, play: restoreBumped},
-		{
-			name: "etcd restored, not bumped", open: longHistory, play: restoreUnbumped,
-			spec:   func(s *trial.Spec) { s.MaxRaise = 1000 },
-			limits: func(x *trial.Limits) { slack(x); x.Conflict = true },
-		},
+		unbumped("etcd restored, not bumped, MaxRaise", func(s *trial.Spec) { s.MaxRaise = 1000 },
+			func(x *trial.Limits) { slack(x); x.Conflict = true }),
+		unbumped("etcd restored, not bumped, Floor", func(s *trial.Spec) { s.Floor = true },
+			func(x *trial.Limits) { slack(x); x.Admitted = true }),
 	}
 }
 
@@ -93,9 +93,18 @@ func longHistory(l *lab) {
 	l.patch(`{"metadata":{"annotations":{"` + lease.AnnotationEpoch + `":"1000000000000"}}}`)
 }
 
+// unbumped has the replicas heal what such a restore takes away, in one of the
+// ways there are.
+func unbumped(name string, heal func(*trial.Spec), limits func(*trial.Limits)) scenario {
+	return scenario{
+		name: name, open: longHistory, spec: heal, limits: limits,
+		play: func(l *lab) { restoreUnbumped(l, heal) },
+	}
+}
+
 // restoreUnbumped goes back behind a term, and no process is left that
 // remembers it: the next one gets the same epoch.
-func restoreUnbumped(l *lab) {
+func restoreUnbumped(l *lab, heal func(*trial.Spec)) {
 	backup, err := l.Snapshot(l.t.Context())
 	require.NoError(l.t, err)
 	l.handOver()
@@ -106,7 +115,7 @@ func restoreUnbumped(l *lab) {
 	}
 	require.NoError(l.t, l.Restore(l.t.Context(), backup, 0))
 	for name := range l.replicas {
-		l.start(name, func(s *trial.Spec) { s.MaxRaise = 1000 })
+		l.start(name, heal)
 	}
 	l.back(from)
 }

@@ -112,9 +112,7 @@ func (s scenario) newLab(t *testing.T, c *controlplane.Cluster) *lab {
 		replicas: map[string]*candidate{},
 		renewed:  make(chan struct{}, 1),
 		limits: trial.Limits{
-			// A request on its way when the fault began may have been swallowed; what
-			// it would have told is asked again after its timeout.
-			Back:  tm.LeaseDuration + 500*time.Millisecond + tm.RequestTimeout(),
+			Back:  tm.LeaseDuration + 500*time.Millisecond,
 			Stop:  tm.StopBudget(),
 			Noise: noise,
 		},

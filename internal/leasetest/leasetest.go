@@ -65,6 +65,7 @@ func Run(t *testing.T, h Harness) {
 		{"DeletePreconditions", deletePreconditions},
 		{"DeleteMissing", deleteMissing},
 		{"Finalizers", finalizers},
+		{"DeleteWithDependents", deleteWithDependents},
 		{"VersionsGrowAcrossDelete", versionsGrowAcrossDelete},
 		{"GetMissing", getMissing},
 		{"ListByName", listByName},

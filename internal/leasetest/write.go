@@ -286,19 +286,6 @@ func deleteMissing(s *suite) {
 	s.refused(err, 404, metav1.StatusReasonNotFound, `leases.coordination.k8s.io "`+name+`" not found`)
 }
 
-func finalizers(s *suite) {
-	lease := s.lease()
-	lease.Finalizers = []string{"example.com/hold"}
-	_, err := s.leases.Create(s.ctx, lease, metav1.CreateOptions{})
-	require.NoError(s, err)
-	require.NoError(s, s.leases.Delete(s.ctx, lease.Name, metav1.DeleteOptions{}))
-	got := s.get(lease.Name)
-	require.NotNil(s, got.DeletionTimestamp, "a finalizer keeps the Lease")
-	got.Finalizers = nil
-	s.update(got)
-	getMissingNamed(s, lease.Name)
-}
-
 func versionsGrowAcrossDelete(s *suite) {
 	old := s.created()
 	require.NoError(s, s.leases.Delete(s.ctx, old.Name, metav1.DeleteOptions{}))

@@ -21,6 +21,7 @@ const (
 	fileKeeper   = "singleton/keeper.go"
 	fileObserver = "singleton/observer.go"
 	fileStandby  = "singleton/standby.go"
+	fileCrowd    = "singleton/crowd.go"
 	fileTerm     = "singleton/term.go"
 	fileWatchdog = "singleton/watchdog.go"
 	fileWork     = "singleton/work.go"

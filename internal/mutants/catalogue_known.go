@@ -53,7 +53,7 @@ func ofOthers() []mutant {
 			why: "a standby goes deaf when the server ends its watch, as servers do",
 		},
 		{
-			name: "lost-race-ends-run", file: fileStandby, pkg: pkgSingleton, run: "TestLastingFailures", seeds: 40,
+			name: "lost-race-ends-run", file: fileStandby, pkg: pkgSingleton, run: "TestACrowdLearns", seeds: 40,
 			old: "case errors.Is(err, lease.ErrConflict):", new: "case errors.Is(err, lease.ErrConflict):\n\t\treturn r.pointless(err)",
 			why: "who was a little slower stands by no more",
 		},

@@ -61,7 +61,7 @@ func ofTime() []mutant {
 func ofWrites() []mutant {
 	return []mutant{
 		{
-			name: "update-without-uid", file: fileLock, pkg: pkgLease, run: "TestRenewalOfADeletedLease",
+			name: "update-without-uid", file: fileLock, pkg: pkgLease, run: "TestRenewalOfADeletedLease", seeds: 1130,
 			old: "stored, err := do()", new: "next.UID = \"\"\n\tstored, err := do()",
 			why: "a renewal of a deleted Lease creates it",
 		},
@@ -247,13 +247,28 @@ func ofView() []mutant {
 		},
 		{
 			name: "restore-not-noticed", file: fileView, pkg: pkgLease, run: "TestRestoredReleaseProvesNothing",
-			old: "restored := v.known && r.Exists() && err == nil && order <= 0 || epoch", new: "restored := order > 9 && err == nil || epoch",
+			old: "restored := v.known && r.Exists() && err == nil && order <= 0 ||", new: "restored := order > 9 && err == nil ||",
 			why: "a release from before a restore frees the Lease",
 		},
 		{
 			name: "bumped-restore-not-noticed", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
-			old: " || epoch < v.epoch && epoch > 0\n", new: " || epoch < v.epoch && epoch < 0\n",
+			old: "(epoch < v.epoch || ", new: "(",
 			why: "the same, where the revision was bumped",
+		},
+		{
+			name: "epoch-come-again-believed", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
+			old: " || epoch == v.epoch && r.Term() != v.term)", new: ")",
+			why: "after a restore the release of an epoch's second term frees its first one's Lease",
+		},
+		{
+			name: "client-go-cleared-ours", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
+			old: " && !oursBefore && epoch", new: " && (oursBefore || !oursBefore) && epoch",
+			why: "client-go's release clears whoever holds the Lease by then",
+		},
+		{
+			name: "client-go-cleared-unseen", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
+			old: " && !oursBefore && epoch <= v.epoch:", new: " && !oursBefore:",
+			why: "a term that came and was cleared while the watch was down may be at work",
 		},
 		{
 			name: "shorter-lease-believed", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
@@ -297,7 +312,7 @@ func ofView() []mutant {
 		},
 		{
 			name: "last-number-remembered", file: fileView, pkg: pkgSingleton, run: "TestEpochExhausted",
-			old: "err == nil && epoch < math.MaxInt64 {", new: "err == nil && epoch <= math.MaxInt64 {",
+			old: "err == nil && epoch > v.epoch && epoch < math.MaxInt64 {", new: "err == nil && epoch > v.epoch && epoch <= math.MaxInt64 {",
 			why: "one slip of the pen and this process never leads again",
 		},
 	}

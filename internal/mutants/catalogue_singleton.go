@@ -14,6 +14,11 @@ func ofTerm() []mutant {
 			why: "valid at the instant at which it is not any more",
 		},
 		{
+			name: "lost-and-valid", file: fileTerm, pkg: pkgSingleton, run: "TestEventFromBeforeTheTerm|TestRenewalThatMeetsALoss", seeds: 40,
+			old: "\tif t.over.Load() {\n\t\tleft = min(left, 0)\n\t}\n", new: "",
+			why: "a term that is known to be over, or was released, counts as valid",
+		},
+		{
 			name: "loss-does-not-cancel", file: fileTerm, pkg: pkgSingleton, run: "TestAnotherHolderSeenInTheRecord|TestLeaseDeletedUnder", seeds: 40,
 			old: "\tt.over.Store(true)\n\tt.cancel(cause)\n", new: "\tt.over.Store(true)\n",
 			why: "work goes on after its term was lost",
@@ -106,7 +111,7 @@ func ofLoop() []mutant {
 			why: "work that outstays its budget goes unnoticed",
 		},
 		{
-			name: "valid-while-releasing", file: fileActive, pkg: pkgSingleton, run: "TestOneOnLosePerOnAcquire|TestHooksPairUp",
+			name: "valid-while-releasing", file: fileActive, pkg: pkgSingleton, run: "TestOneOnLosePerOnAcquire|TestHooksPairUp", seeds: 40,
 			old: "\tt.finish() // from here on nothing may be written in its name\n", new: "",
 			why: "the term is valid while it is given away",
 		},
@@ -161,6 +166,16 @@ func ofLoop() []mutant {
 // ofStandby are bugs in taking over.
 func ofStandby() []mutant {
 	return []mutant{
+		{
+			name: "crowd-waits-for-long", file: fileCrowd, pkg: pkgSingleton, run: "TestCrowdWaits",
+			old: "crowdMost   = 200 * time.Millisecond", new: "crowdMost   = 10 * time.Second",
+			why: "who lost many races takes over seconds late when it is the only one left",
+		},
+		{
+			name: "outage-waited-out-for-long", file: fileStandby, pkg: pkgSingleton, run: "TestTakesOverSoonAfterAnOutage",
+			old: "most := r.config.RetryPeriod\n", new: "most := r.config.LeaseDuration\n",
+			why: "after an outage the pause between two attempts is as long as a lease",
+		},
 		{
 			name: "memory-not-handed-on", file: fileStandby, pkg: pkgSingleton, run: "TestStoreRestored|TestRemember|TestEpoch",
 			old: "lease.EpochInputs{Remembered: r.view.Epoch()}", new: "lease.EpochInputs{}",

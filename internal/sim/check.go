@@ -40,6 +40,7 @@ type checker struct {
 	felt       map[Kind]int // faults that processes met
 	lastActive time.Time
 	late       bool // the absence of an active was reported
+	twice      bool // two valid terms were
 	requests   int  // in the quiet end
 }
 
@@ -77,7 +78,10 @@ func (c *checker) begin(j *job) {
 		return
 	}
 	j.number, j.shown = len(c.jobs)+1, maps.Clone(p.shown)
-	j.early = p.early
+	j.early, j.undone, j.acquired = p.early, p.undone, p.acquired
+	if j.acquired.IsZero() { // another elector's
+		j.acquired = j.began
+	}
 	c.jobs, c.live = append(c.jobs, j), append(c.live, j)
 	context.AfterFunc(j.ctx, func() { c.contextEnded(j) })
 	c.w.rouse()
@@ -159,6 +163,9 @@ func (c *checker) rewind(bumped, free bool, undone string) {
 	c.restored = now
 	if free {
 		c.freed = now
+		for _, j := range c.live {
+			j.process.undone = now
+		}
 	}
 	for _, n := range c.w.nodes {
 		if n.process != nil && n.process.latest != undone {
@@ -187,5 +194,6 @@ func (c *checker) step() {
 		c.checkDeadline(j, now)
 	}
 	c.checkPairs(now)
+	c.checkTerms(now)
 	c.checkLiveness(now)
 }

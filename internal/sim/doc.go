@@ -35,29 +35,33 @@
 //
 // # What is checked
 //
-// No two at work, nor two valid terms; a term is over RenewDeadline after its
-// last acknowledged write at the latest; epochs grow; nobody writes over
-// another's record or releases before its work returned; the guard decides as an
-// exact one would, at the step the decision falls in; what its clients saw of
-// announced, checked and refused writes is linearizable (porcupine, in the tests
-// of this package, so that nothing links it); stale writes are refused; every
-// request has a deadline; somebody is active soon after the last fault; and then
-// only renewals are sent. rules_test.go has a case in which each rule fires and
-// one in which it must not; strikes_test.go counts that each fault has an effect.
+// No two at work, nor two valid terms, with work or without; a term is over
+// RenewDeadline after its last acknowledged write at the latest; epochs grow;
+// nobody writes over another's record or releases before its work returned; the
+// guard decides as an exact one would, at the step the decision falls in; what
+// its clients saw of announced, checked and refused writes is linearizable
+// (porcupine, in the tests of this package, so that nothing links it); stale
+// writes are refused; every request has a deadline; somebody is active soon
+// after the last fault; and then only renewals are sent. rules_test.go has a
+// case in which each rule fires and one in which it must not; strikes_test.go
+// counts that each fault has an effect.
 //
 // # What is not held against hotseat
 //
 //   - Overlap with work that is frozen, or made to outstay its budget, once its
 //     term is over: that is what the guard is for.
-//   - Overlap with a client-go candidate.
+//   - Overlap with a client-go candidate that works on after its term, or that an
+//     edit, a deletion or a restore misled to take the Lease.
 //   - A restore from a backup, for a lease: a process that was not shown the term
-//     or the renewals it wiped out has nothing that tells of them, and a write sent
-//     before it may fit a version that has come back.
+//     or the renewals it wiped out has nothing that tells of them, a write sent
+//     before it may fit a version that has come back, and an active whose term it
+//     wiped out, and whose Lease is deleted before it learns of that, takes the
+//     deletion for one under its own term.
 //   - A restore without a revision bump: epochs of the new history may repeat
 //     those of the old one, and until RenewDeadline later, what terms of the old
 //     one send may fit the new one's resource versions.
-//   - A standby that lost watch events without notice needs some RetryPeriods more
-//     to take over: it looks again when it has heard nothing for that long.
+//   - A request that a fault swallowed, until it times out, and a watch that died
+//     without notice, until the standby looks again, within three RetryPeriods.
 //
 // The table leaves out overlap with whoever was ever frozen, for all electors
 // alike; the stale writes of frozen work are counted instead.

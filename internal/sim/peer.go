@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,23 +15,24 @@ import (
 )
 
 // peer is a candidate with client-go's elector, which is one shot: after a loss
-// it is run again, as a restarted process would.
+// it is run again, as a restarted process would. Each time it has another
+// identity, as the components of Kubernetes and controller-runtime do it.
 func (p *process) peer(ctx context.Context) error {
 	ctx = klog.NewContext(ctx, klog.Logger{}) // what it logs is not looked at
-	for ctx.Err() == nil {
-		if err := p.peerOnce(ctx); err != nil {
+	for n := 1; ctx.Err() == nil; n++ {
+		if err := p.peerOnce(ctx, fmt.Sprintf("%s_%d.%d", p.name, p.number, n)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *process) peerOnce(ctx context.Context) error {
+func (p *process) peerOnce(ctx context.Context, identity string) error {
 	t := p.world.plan.timing(p.node.Node)
 	lock := &peerlock.Observed{Interface: &resourcelock.LeaseLock{
 		LeaseMeta:  metav1.ObjectMeta{Namespace: namespace, Name: leaseName},
 		Client:     client{process: p}.CoordinationV1(),
-		LockConfig: resourcelock.ResourceLockConfig{Identity: p.name},
+		LockConfig: resourcelock.ResourceLockConfig{Identity: identity},
 	}}
 	var elector *leaderelection.LeaderElector
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{

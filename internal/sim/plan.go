@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -97,31 +98,58 @@ func (p Plan) pure() bool {
 	return true
 }
 
+// misleads reports whether a client-go candidate can come to take the Lease from
+// a holder at work: it believes what anybody writes there, that a Lease is free
+// which is missing, and on its own release that the Lease is still its own.
+func (p Plan) misleads(e Elector) bool {
+	return e == ClientGoRelease || slices.ContainsFunc(p.Faults, func(f Fault) bool {
+		switch f.Kind {
+		case Foreign, Clear, Shorten, Delete, Restore, Bumped:
+			return true
+		case Overrun:
+			return f.N == 2 // an intruder
+		}
+		return false
+	})
+}
+
 // roundTrips are those of a takeover: two lists, the write and the announcement,
 // some of them twice where two standbys meet.
 const roundTrips = 8
 
-// silentPeriods: three until a standby looks again, one between its attempts.
-const silentPeriods = 4
+// silentPeriods is after how many RetryPeriods a standby has looked again.
+const silentPeriods = 3
+
+// restRetry: client-go sends a read whose connection was reset again, a second
+// later, below us. A read of the outage that is on its way when that ends counts
+// until then.
+const restRetry = time.Second
 
 // patience is how long it may take after the last fault until one is active: a
 // lease and half a second, and what some faults leave behind.
 func (p Plan) patience() time.Duration {
 	limit := p.Timing.LeaseDuration + 500*time.Millisecond + roundTrips*2*p.Latency
-	silenced, written := false, time.Duration(0)
+	silenced, swallowed, written := false, false, time.Duration(0)
 	for _, f := range p.Faults {
+		late := p.settled()-f.over() < 2*p.Timing.LeaseDuration
 		switch f.Kind {
 		case Shorten: // the holder's written duration counts
-			written = max(written, time.Duration(f.N)*time.Second)
-		case BlackHole, HangAnswer, SlowEvents, DelayAnswer, DelayRequest:
-			// A standby whose watch fell silent looks again after a few
-			// RetryPeriods, and waits from what it then finds.
-			silenced = silenced || p.settled()-f.over() < 2*p.Timing.LeaseDuration
+			written = max(written, time.Duration(f.N)*time.Second-p.Timing.LeaseDuration)
+		case BlackHole: // a standby whose watch fell silent looks again, and waits from what it then finds
+			silenced, swallowed = silenced || late, swallowed || late
+		case HangAnswer, DelayAnswer, DelayRequest: // until it times out
+			swallowed = swallowed || late
 		}
 	}
 	limit += written
+	if p.REST {
+		limit += restRetry
+	}
 	if silenced {
-		limit += silentPeriods*p.Timing.RetryPeriod + p.Timing.RequestTimeout()
+		limit += silentPeriods * p.Timing.RetryPeriod
+	}
+	if swallowed {
+		limit += p.Timing.RequestTimeout()
 	}
 	if !p.pure() {
 		limit += p.Timing.LeaseDuration // its standbys poll, and its crashed holder has no term

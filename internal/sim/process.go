@@ -39,12 +39,16 @@ type process struct {
 	elector *singleton.Elector
 	outbox  sync.WaitGroup
 
+	validFor func() time.Duration // its term; nil before there is an elector. Under the world's mutex.
+
 	// Under the world's mutex, set by the driver:
 	acknowledged time.Time       // when its last acknowledged write was sent
 	shown        map[string]bool // terms it has been shown on the Lease
 	latest       string          // version of the Lease it was shown last
 	behind       time.Time       // the last restore that undid what it had not been shown
+	undone       time.Time       // the last restore to a Lease nobody held, out of a term
 	early        time.Time       // the restore before which it sent the write that acquired after it
+	acquired     time.Time       // when it last did
 	era          int             // in which it last acquired
 }
 
@@ -135,6 +139,7 @@ func (p *process) hotseat(ctx context.Context) error {
 	}
 	p.world.mu.Lock()
 	p.elector = elector
+	p.validFor = func() time.Duration { return elector.Status().ValidFor }
 	p.world.mu.Unlock()
 	return elector.Run(ctx, func(ctx context.Context, term *singleton.Term) error {
 		p.work(&job{process: p, ctx: ctx, valid: term.Valid, token: term.Token, began: time.Now()})

@@ -46,23 +46,56 @@ func (c *checker) checkPair(a, b *job, now time.Time) {
 	c.violate("one at a time", "%s (epoch %d) and %s (epoch %d) are both at work", a.process.name, a.token().Epoch, b.process.name, b.token().Epoch)
 }
 
+// checkTerms: nor are two terms valid of which work has not begun yet; and none is
+// whose work is over.
+func (c *checker) checkTerms(now time.Time) {
+	for _, j := range c.jobs {
+		if !j.returned.IsZero() && j.process.node.Elector == Hotseat && !j.killed && !j.double && j.valid() {
+			j.double = true
+			c.violate("one valid term", "%s (epoch %d) after its work returned", j.process.name, j.token().Epoch)
+		}
+	}
+	if c.twice || !c.restored.IsZero() && now.Sub(c.restored) < c.w.plan.Timing.LeaseDuration {
+		return // see comparable
+	}
+	valid := ""
+	for _, n := range c.w.nodes {
+		p := n.process
+		if p == nil || p.validFor == nil || p.validFor() <= 0 {
+			continue
+		}
+		if valid != "" {
+			c.twice = true
+			c.violate("one valid term", "of %s and of %s", valid, p.name)
+			return
+		}
+		valid = p.name
+	}
+}
+
 // comparable reports whether two jobs, the earlier one first, must not overlap.
-// Another elector among ours is outside the assumptions.
+//
+// Another elector among ours keeps its own rules: it works on after a loss, and
+// may take what it was misled to take for free.
 //
 // So is, for a lease after a restore from a backup, and these are limits of the
 // protocol: a term that the restore wiped out where it left the Lease unheld, for
 // a process that had not been shown it; renewals that it wiped out, for a process
-// that had not been shown the last of them and so waits from an earlier one; and
-// whatever it wiped out, for a write sent before it, whose version has come back.
+// that had not been shown the last of them and so waits from an earlier one;
+// whatever it wiped out, for a write sent before it, whose version has come back;
+// and a term begun on a Lease that it left unheld, for the one whose own term it
+// wiped out, if that Lease is deleted before it learns of it.
 func (c *checker) comparable(a, b *job, now time.Time) bool {
-	if c.w.plan.Nodes[0].Elector == Hotseat && (a.process.node.Elector != Hotseat || b.process.node.Elector != Hotseat) {
+	if c.w.plan.Nodes[0].Elector == Hotseat && (a.process.node.Elector != Hotseat || b.process.node.Elector != Hotseat && c.w.plan.misleads(b.process.node.Elector)) {
 		return false
 	}
-	undone := func(restored time.Time) bool {
-		return !restored.IsZero() && a.began.Before(restored) && now.Sub(restored) < c.w.plan.Timing.LeaseDuration
+	recent := func(restored time.Time) bool {
+		return !restored.IsZero() && now.Sub(restored) < c.w.plan.Timing.LeaseDuration
 	}
+	undone := func(restored time.Time) bool { return recent(restored) && a.acquired.Before(restored) }
 	wiped := undone(c.freed) && !b.shown[a.token().Term]
-	return !wiped && !undone(b.early) && !undone(b.process.behind)
+	deposed := recent(b.undone) && !b.shown[a.token().Term]
+	return !wiped && !deposed && !undone(b.early) && !undone(b.process.behind)
 }
 
 // checkLiveness: after the last fault somebody is active within a lease.
@@ -91,7 +124,7 @@ func (c *checker) committed(ch change) {
 	mine := p.elector.Identity()
 	acquired := after.Term() != before.Term()
 	if acquired {
-		p.era, p.early = c.era, time.Time{}
+		p.era, p.early, p.acquired = c.era, time.Time{}, time.Now()
 		if m.sent.Before(c.restored) {
 			p.early = c.restored
 		}
@@ -100,6 +133,8 @@ func (c *checker) committed(ch change) {
 	// the time before sends may fit by accident, until it is over.
 	accident := !c.rewound.IsZero() && m.sent.Before(c.rewound.Add(c.w.plan.Timing.RenewDeadline))
 	switch {
+	case !before.Exists() && after.Holder() != "":
+		c.violate("no write over another's record", "%s created the Lease held: who held the one before is not known", p.name)
 	case accident || !before.Exists():
 	case !acquired && before.Holder() != mine:
 		c.violate("no write over another's record", "%s wrote over a record of %q", p.name, before.Holder())

@@ -88,6 +88,48 @@ func TestEachRuleFires(t *testing.T) {
 			s.work(s.b, 2)
 			s.tick(second)
 		}},
+		"valid after its work returned": {"one valid term", func(s *scene) {
+			_, _, back := s.work(s.a, 1)
+			back()
+			s.tick(0)
+		}},
+		"both valid, one not at work yet": {"one valid term", func(s *scene) {
+			s.work(s.a, 1)
+			s.a.validFor, s.b.validFor = func() time.Duration { return second }, func() time.Duration { return 1 }
+			s.tick(0)
+		}},
+		"both valid, after a restore": {"", func(s *scene) {
+			s.a.validFor, s.b.validFor = func() time.Duration { return second }, func() time.Duration { return 1 }
+			s.rewind(true, false, "")
+			s.tick(14 * second)
+		}},
+		"one valid": {"", func(s *scene) {
+			s.a.validFor, s.b.validFor = func() time.Duration { return second }, func() time.Duration { return 0 }
+			s.tick(0)
+		}},
+		"created held":   {"no write over another's record", func(s *scene) { s.writes(s.a, nil, record(s.a.elector.Identity(), "4", "t")) }},
+		"created vacant": {"", func(s *scene) { s.writes(s.a, nil, record("", "", "")) }},
+		"client-go beside ours": {"one at a time", func(s *scene) {
+			s.b.node.Elector = ClientGo
+			_, lose, _ := s.work(s.a, 1)
+			lose()
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
+		"client-go beside ours, misled": {"", func(s *scene) {
+			s.b.node.Elector, s.w.plan.Faults = ClientGo, []Fault{{Kind: Clear, Node: -1}}
+			_, lose, _ := s.work(s.a, 1)
+			lose()
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
+		"client-go at work after its term": {"", func(s *scene) {
+			s.a.node.Elector = ClientGo
+			_, lose, _ := s.work(s.a, 1)
+			lose()
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
 		"both valid": {"one valid term", func(s *scene) { s.work(s.a, 1); s.work(s.b, 2); s.tick(0) }},
 		"work goes on a millisecond too long": {"one at a time", func(s *scene) {
 			_, lose, back := s.work(s.a, 1)
@@ -146,6 +188,30 @@ func TestEachRuleFires(t *testing.T) {
 			s.work(s.b, 2)
 			s.tick(second)
 		}},
+		"its own term wiped out, and not shown the one after it": {"", func(s *scene) { // the Lease was deleted in between
+			_, lose, back := s.work(s.b, 1)
+			s.tick(second)
+			s.rewind(true, true, "")
+			s.work(s.a, 2)
+			s.tick(second)
+			lose()
+			back()
+			s.work(s.b, 3)
+			s.tick(second)
+		}},
+		"its own term wiped out, and shown the one after it": {"one at a time", func(s *scene) {
+			_, lose, back := s.work(s.b, 1)
+			s.tick(second)
+			s.rewind(true, true, "")
+			_, loseOther, _ := s.work(s.a, 2)
+			s.tick(second)
+			s.b.shown[s.a.name] = true
+			lose()
+			back()
+			loseOther()
+			s.work(s.b, 3)
+			s.tick(second)
+		}},
 		"acquired by a write from before a restore": {"", func(s *scene) {
 			_, lose, _ := s.work(s.a, 1)
 			s.tick(second)
@@ -171,6 +237,15 @@ func TestEachRuleFires(t *testing.T) {
 			lose()
 			s.work(s.b, 2)
 			s.b.shown[s.a.name] = true
+			s.tick(second)
+		}},
+		"acquired, and wiped out by a restore before its work began": {"", func(s *scene) {
+			s.a.acquired = time.Now()
+			s.tick(second)
+			s.rewind(true, true, "")
+			_, lose, _ := s.work(s.a, 1)
+			lose()
+			s.work(s.b, 2)
 			s.tick(second)
 		}},
 		"wiped out by a restore": {"", func(s *scene) {

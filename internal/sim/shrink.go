@@ -8,7 +8,7 @@ import (
 )
 
 // Shrink looks for a smaller plan that still fails: first with fewer faults
-// (delta debugging), then with rounder and shorter ones, then a shorter run.
+// (delta debugging), then with rounder and shorter ones.
 // fails plays a plan and says whether it fails in the way that matters; it is
 // called a few hundred times.
 func Shrink(p Plan, fails func(Plan) bool) Plan {

@@ -21,6 +21,8 @@ type job struct {
 	number   int
 	shown    map[string]bool // terms its process had been shown when it began
 	early    time.Time       // its process's, when it began
+	undone   time.Time       // likewise
+	acquired time.Time       // when its term was, on the Lease
 	ended    time.Time       // when its context did
 	returned time.Time
 	frozen   bool // at least once
@@ -49,10 +51,14 @@ func (p *process) work(j *job) {
 		case <-time.After(writePeriod/2 + p.draw(writePeriod)):
 		}
 	}
-	if p.wasFrozen(j) {
-		p.write(context.Background(), &message{job: j}) // it does not know yet that its context has ended
+	spent := time.Duration(0)
+	if p.wasFrozen(j) { // it does not know yet that its context has ended
+		ctx, cancel := context.WithTimeout(context.Background(), poll)
+		p.write(ctx, &message{job: j})
+		cancel()
+		spent = poll
 	}
-	p.finishUp(j)
+	p.finishUp(j, spent)
 	p.wasFrozen(j)
 }
 
@@ -109,10 +115,11 @@ func (p *process) wasFrozen(j *job) bool {
 const poll = 100 * time.Millisecond
 
 // finishUp is what work does after its context has ended: asked to stop, it may
-// drain for as long as its term is valid; a lost term leaves the stop budget.
-func (p *process) finishUp(j *job) {
+// drain for as long as its term is valid; a lost term leaves the stop budget, of
+// which some is spent.
+func (p *process) finishUp(j *job, spent time.Duration) {
 	budget := p.world.plan.timing(p.node.Node).StopBudget()
-	budget = []time.Duration{0, budget / 2, budget}[p.draw(3)]
+	budget = max(0, []time.Duration{0, budget / 2, budget}[p.draw(3)]-spent)
 	p.world.mu.Lock()
 	drain := p.drain
 	overrun := time.Until(p.node.overrunUntil)

@@ -18,6 +18,7 @@ func (c *Cluster) remove(r *request) (answer, error) {
 		return answer{}, err
 	}
 	var last object
+	var kept bool // until its last finalizer goes
 	out, err := c.store.update(r.key(), r.writer(), func(cur object) (object, error) {
 		if cur == nil {
 			return nil, apierrors.NewNotFound(r.res.GroupResource(), r.name)
@@ -26,10 +27,11 @@ func (c *Cluster) remove(r *request) (answer, error) {
 		if err := checkPreconditions(r, opts.Preconditions, cur); err != nil {
 			return nil, err
 		}
-		if len(cur.GetFinalizers()) == 0 {
+		marked := cur.DeepCopyObject().(object)
+		marked.SetFinalizers(finalizersFor(opts, cur.GetFinalizers()))
+		if kept = len(marked.GetFinalizers()) > 0; !kept {
 			return nil, nil
 		}
-		marked := cur.DeepCopyObject().(object)
 		if marked.GetDeletionTimestamp() == nil {
 			now, grace := metav1.Now(), int64(0)
 			marked.SetDeletionTimestamp(&now)
@@ -40,7 +42,7 @@ func (c *Cluster) remove(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if len(last.GetFinalizers()) > 0 {
+	if kept {
 		return answer{code: http.StatusOK, obj: withKind(out, r.res.gvk())}, nil
 	}
 	return answer{code: http.StatusOK, obj: &metav1.Status{
@@ -48,6 +50,26 @@ func (c *Cluster) remove(r *request) (answer, error) {
 		Status:   metav1.StatusSuccess,
 		Details:  &metav1.StatusDetails{Name: r.name, Group: r.res.Group, Kind: r.res.Resource, UID: last.GetUID()},
 	}}, nil
+}
+
+// finalizersFor is what has to go before an object does that is deleted so: its
+// finalizers, and that for the garbage collector, which does not run here, if it is
+// asked to deal with dependents first. What is asked for overrides the object's.
+func finalizersFor(opts *metav1.DeleteOptions, old []string) []string {
+	if opts.PropagationPolicy == nil {
+		return old
+	}
+	ask := map[metav1.DeletionPropagation]string{
+		metav1.DeletePropagationOrphan:     metav1.FinalizerOrphanDependents,
+		metav1.DeletePropagationForeground: metav1.FinalizerDeleteDependents,
+	}[*opts.PropagationPolicy]
+	finalizers := slices.DeleteFunc(slices.Clone(old), func(f string) bool {
+		return f == metav1.FinalizerOrphanDependents || f == metav1.FinalizerDeleteDependents
+	})
+	if ask != "" {
+		finalizers = append(finalizers, ask)
+	}
+	return finalizers
 }
 
 func deleteOptions(r *request) (*metav1.DeleteOptions, error) {

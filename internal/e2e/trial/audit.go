@@ -27,6 +27,7 @@ type Limits struct {
 	Terms    int  // exactly that many before the trial was over; 0: any
 	Stale    bool // a stale write was attempted
 	Conflict bool // a token was refused whose epoch another term had used
+	Admitted bool // every announcement was admitted
 	Released bool // the Lease was seen released
 }
 
@@ -36,7 +37,7 @@ type Verdict struct {
 
 	Terms          int           // before the trial was over, of hotseat and of others
 	Records        int           // in the ledger
-	Overlap        time.Duration // of hotseat terms, but for those frozen when the next began
+	Overlap        time.Duration // of hotseat terms with later ones, but for those frozen when the next began
 	StaleAttempted int
 	StaleRefused   int
 	Back           time.Duration // the longest from a fault's end to an active replica
@@ -143,6 +144,9 @@ func (a *auditor) checkLedger() {
 		case e.Refused != nil:
 			if errors.Is(e.Refused, fencing.ErrConflict) {
 				conflicts++
+			}
+			if a.limits.Admitted && e.Kind == Announcement {
+				a.violate("ledger %d: an announcement was refused: %v", i, e.Refused)
 			}
 			if errors.As(e.Refused, &stale) && e.Kind == Writing {
 				a.StaleAttempted++

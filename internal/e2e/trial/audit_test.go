@@ -125,7 +125,7 @@ func TestAuditForgivesABusyMachineAndSaysSo(t *testing.T) {
 func TestAuditLeavesOtherElectorsAlone(t *testing.T) {
 	s := good()
 	s.limits.Terms = 4
-	s.event(15, Event{Kind: Acquired, PID: 4}) // beside 2, and without a token
+	s.event(12.05, Event{Kind: Acquired, PID: 4}) // then 2 beside it, which is its fault: it has no token
 	s.event(16, Event{Kind: Ended, PID: 4})
 	v := s.run()
 	require.Empty(t, v.Violations)
@@ -202,6 +202,12 @@ func TestAuditFindsEachViolation(t *testing.T) {
 			s.change(Ended, 1, func(e *Event) { e.At = int64(12040 * time.Millisecond) })
 			s.change(Exited, 1, func(e *Event) { e.At = int64(12050 * time.Millisecond) })
 		},
+		"b worked under token 0 beside b under token 2": func(s *told) { // another elector's, beside one of ours
+			s.limits.Terms = 4
+			s.event(15, Event{Kind: Acquired, PID: 5})
+			s.event(16, Event{Kind: Ended, PID: 5})
+		},
+		"an announcement was refused":  func(s *told) { s.limits.Admitted = true },
 		"the Lease was never released": func(s *told) { s.drop(Released, 0) },
 		"4 terms began, not 3": func(s *told) {
 			s.event(35, Event{Kind: Acquired, PID: 4})

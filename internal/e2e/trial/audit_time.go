@@ -11,11 +11,12 @@ import (
 
 // checkOverlap: no two terms' work at one time, unless the earlier one's
 // process was frozen when the later began, and stopped soon after its thaw.
-// client-go's terms do not count: it does not keep that promise.
+// A term of client-go's as the earlier one does not count: it does not keep that
+// promise. It must not begin beside one of ours either.
 func (a *auditor) checkOverlap() {
 	for i, earlier := range a.terms {
 		for _, later := range a.terms[i+1:] {
-			if later.start >= earlier.end || earlier.token.IsZero() || later.token.IsZero() {
+			if later.start >= earlier.end || earlier.token.IsZero() {
 				continue
 			}
 			if thaw, frozen := a.thawOf(earlier.pid, later.start); frozen {

@@ -66,6 +66,7 @@ func NewLedger(unguarded bool) (*Ledger, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /announcements", func(w http.ResponseWriter, r *http.Request) { l.serve(w, r, Announcement) })
+	mux.HandleFunc("GET /mark", l.mark)
 	mux.HandleFunc("POST /records", func(w http.ResponseWriter, r *http.Request) { l.serve(w, r, Writing) })
 	l.server = &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -91,6 +92,23 @@ func (l *Ledger) Entries() []Entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.entries)
+}
+
+// mark tells the guard's high-water mark of a scope, if there is one.
+func (l *Ledger) mark(w http.ResponseWriter, r *http.Request) {
+	if l.guard == nil {
+		http.Error(w, "unguarded", http.StatusServiceUnavailable)
+		return
+	}
+	mark, err := l.guard.HighWater(r.Context(), r.URL.Query().Get("scope"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if !mark.IsZero() {
+		w.Header().Set(tokenHeader, mark.String())
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 func (l *Ledger) serve(w http.ResponseWriter, r *http.Request, kind EntryKind) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/hotseat-go/hotseat/fencing"
 )
@@ -29,9 +30,20 @@ func (c *ledgerClient) Advance(ctx context.Context, t fencing.Token) error {
 // Check implements fencing.Guard. Like fencing.Memory's, it is Advance.
 func (c *ledgerClient) Check(ctx context.Context, t fencing.Token) error { return c.Advance(ctx, t) }
 
-// HighWater implements fencing.Guard; the ledger does not tell.
-func (c *ledgerClient) HighWater(context.Context, string) (fencing.Token, error) {
-	return fencing.Token{}, fmt.Errorf("%w: the ledger tells its mark to those it refuses", fencing.ErrUnavailable)
+// HighWater implements fencing.Guard.
+func (c *ledgerClient) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+"/mark?scope="+url.QueryEscape(scope), nil)
+	if err != nil {
+		return fencing.Token{}, err
+	}
+	status, mark, err := c.ask(request)
+	switch {
+	case err != nil:
+		return fencing.Token{}, err
+	case status != http.StatusNoContent:
+		return fencing.Token{}, refusal(status, fencing.Token{}, mark)
+	}
+	return mark, nil
 }
 
 // write writes one record in the name of t's term. A nil error means that the
@@ -50,18 +62,31 @@ func (c *ledgerClient) post(ctx context.Context, path string, t fencing.Token, r
 		return err
 	}
 	request.Header.Set(tokenHeader, t.String())
+	status, mark, err := c.ask(request)
+	if err != nil {
+		return err
+	}
+	return refusal(status, t, mark)
+}
+
+// ask returns the answer's status, and the token in it if there is one.
+func (c *ledgerClient) ask(request *http.Request) (status int, mark fencing.Token, err error) {
 	response, err := c.http.Do(request)
 	if err != nil {
-		return fmt.Errorf("%w: %w", fencing.ErrUnavailable, err)
+		return 0, mark, fmt.Errorf("%w: %w", fencing.ErrUnavailable, err)
 	}
 	defer response.Body.Close()
-	var mark fencing.Token
 	if text := response.Header.Get(tokenHeader); text != "" {
 		if mark, err = fencing.ParseToken(text); err != nil {
-			return fmt.Errorf("%w: the mark in the answer: %w", fencing.ErrUnavailable, err)
+			return 0, mark, fmt.Errorf("%w: the mark in the answer: %w", fencing.ErrUnavailable, err)
 		}
 	}
-	switch response.StatusCode {
+	return response.StatusCode, mark, nil
+}
+
+// refusal is the error that a status stands for; nil if what t was for is done.
+func refusal(status int, t, mark fencing.Token) error {
+	switch status {
 	case http.StatusNoContent:
 		return nil
 	case http.StatusPreconditionFailed:
@@ -71,6 +96,6 @@ func (c *ledgerClient) post(ctx context.Context, path string, t fencing.Token, r
 	case http.StatusBadRequest:
 		return fencing.ErrMalformed
 	default:
-		return fmt.Errorf("%w: %s", fencing.ErrUnavailable, response.Status)
+		return fmt.Errorf("%w: %s", fencing.ErrUnavailable, http.StatusText(status))
 	}
 }

@@ -31,6 +31,7 @@ type Spec struct {
 	// server's certificate is for, with CA its issuer.
 	Server, ServerName string
 	CA                 []byte
+	Insecure           bool   // the server's certificate is not looked at
 	Token              string // of a ServiceAccount
 	Namespace, Lease   string
 	Ledger             string // URL
@@ -38,6 +39,7 @@ type Spec struct {
 	Write              time.Duration // the work before each record
 	Drain              time.Duration // for how long it goes on writing when told to end
 	MaxRaise           int64
+	Floor              bool // the ledger's mark bounds each new epoch
 	// Peer makes it a candidate of client-go's elector, which gives no token:
 	// it writes nothing.
 	Peer bool
@@ -46,7 +48,7 @@ type Spec struct {
 // Login makes the replica a client with that configuration, which has a
 // bearer token, but for its wire.
 func (s *Spec) Login(config *rest.Config) {
-	s.ServerName, s.CA, s.Token = config.ServerName, config.CAData, config.BearerToken
+	s.ServerName, s.CA, s.Insecure, s.Token = config.ServerName, config.CAData, config.Insecure, config.BearerToken
 	if u, err := url.Parse(config.Host); err == nil && s.ServerName == "" {
 		s.ServerName = u.Hostname()
 	}
@@ -92,7 +94,7 @@ func runReplica() error {
 		return r.runPeer(ctx, client)
 	}
 	signal.Notify(r.freeze, syscall.SIGUSR1)
-	elector, err := singleton.New(client, singleton.Config{
+	config := singleton.Config{
 		Name: spec.Lease, Namespace: spec.Namespace, Identity: spec.Name,
 		LeaseDuration: spec.Timing.LeaseDuration,
 		RenewDeadline: spec.Timing.RenewDeadline,
@@ -100,7 +102,14 @@ func runReplica() error {
 		Fences:        []fencing.Guard{r.ledger},
 		MaxRaise:      spec.MaxRaise,
 		Logger:        slog.New(slog.NewTextHandler(os.Stderr, nil)),
-	})
+	}
+	if spec.Floor {
+		config.Floor = func(ctx context.Context) (int64, error) {
+			mark, err := r.ledger.HighWater(ctx, spec.Namespace+"/"+spec.Lease)
+			return mark.Epoch, err
+		}
+	}
+	elector, err := singleton.New(client, config)
 	if err != nil {
 		return err
 	}
@@ -110,7 +119,7 @@ func runReplica() error {
 func (s Spec) client() (kubernetes.Interface, error) {
 	return kubernetes.NewForConfig(&rest.Config{
 		Host: "https://" + s.Server, BearerToken: s.Token, QPS: -1,
-		TLSClientConfig: rest.TLSClientConfig{CAData: s.CA, ServerName: s.ServerName},
+		TLSClientConfig: rest.TLSClientConfig{CAData: s.CA, Insecure: s.Insecure, ServerName: s.ServerName},
 	})
 }
 
