@@ -117,7 +117,7 @@ func ofLoop() []mutant {
 		},
 		{
 			name: "hold-off-dropped", file: fileActive, pkg: pkgSingleton, run: "TestResignHandsOver|TestUnavailableFence",
-			old: "case !cause.lost() && cause.Reason != ReasonShutdown:\n", new: "case !mark.IsZero() && false:\n",
+			old: "case !cause.lost() && cause.Reason != ReasonShutdown:\n", new: "case false:\n",
 			why: "who resigned takes the Lease again at once",
 		},
 		{
