@@ -158,6 +158,6 @@ func TestGuard(t *testing.T) {
 	t.Run("Linearizable", func(t *testing.T) {
 		suite(100).Linearizable(t, guardtest.Load{Rounds: 3, Clients: 3, Calls: 16})
 	})
-	t.Run("Hammer", func(t *testing.T) { suite(0).Hammer(t, 3*time.Second) })
+	t.Run("Hammer", func(t *testing.T) { suite(0).Hammer(t, 6*time.Second) })
 	t.Run("Parked", suite(0).Parked)
 }
