@@ -28,7 +28,6 @@ func TestStory(t *testing.T) {
 	require.NoError(t, errors.Join(err, result.verdict()))
 	require.NotZero(t, result.invoices)
 	require.Equal(t, result.invoices, result.charges)
-	require.GreaterOrEqual(t, result.terms, 5, "one at first, and one after each act but the last, which need not change terms")
 	require.NotZero(t, result.refused, "no frozen replica was at the right point: the fence had nothing to do")
 }
 

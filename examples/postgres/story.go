@@ -98,16 +98,12 @@ func (s *story) play(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.await(ctx, "all invoices to be billed", func() (bool, error) {
-		var open int
-		err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM invoices WHERE NOT billed").Scan(&open)
-		return err == nil && open == 0, nil
-	})
+	return s.allBilled(ctx)
 }
 
-// more writes invoices: what takes the active about as long as an act.
+// more writes invoices: more than the active bills in the course of an act that waits for one.
 func (s *story) more(ctx context.Context) error {
-	const batch = 100
+	const batch = 40
 	_, err := s.db.ExecContext(ctx, "INSERT INTO invoices (id, cents) SELECT n, 100 + n % 900 FROM generate_series($1::int, $2::int) n",
 		s.invoices+1, s.invoices+batch)
 	s.invoices += batch
@@ -219,18 +215,24 @@ func (s *story) crashDatabase(ctx context.Context) error {
 	return err
 }
 
-// await looks until done, and hears what is reported meanwhile.
-func (s *story) await(ctx context.Context, what string, done func() (bool, error)) error {
-	for limit := time.After(patience); ; {
-		if ok, err := done(); ok || err != nil {
-			return err
+// allBilled waits until no invoice is open, as long as they become fewer.
+func (s *story) allBilled(ctx context.Context) error {
+	fewest := s.invoices + 1
+	for limit := time.Now().Add(patience); ; {
+		var open int
+		err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM invoices WHERE NOT billed").Scan(&open)
+		switch {
+		case err == nil && open == 0:
+			return nil
+		case err == nil && open < fewest:
+			fewest, limit = open, time.Now().Add(patience)
+		case time.Now().After(limit):
+			return fmt.Errorf("nothing was billed for %v, %d invoices are open", patience, fewest)
 		}
 		select {
 		case r := <-s.reports:
 			s.heard(r)
 		case <-time.After(100 * time.Millisecond):
-		case <-limit:
-			return fmt.Errorf("waited %v for %s", patience, what)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

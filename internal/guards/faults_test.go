@@ -117,9 +117,31 @@ func TestFrozenLeader(t *testing.T) {
 	})
 	require.ErrorIs(t, err, sqlfence.ErrCommitUnknown, "a lost connection tells no more")
 	require.Empty(t, d.value(t))
-	var limit string
-	require.NoError(t, d.admin.QueryRowContext(ctx, "SHOW idle_in_transaction_session_timeout").Scan(&limit))
-	require.Equal(t, "0", limit, "of the transaction only")
+}
+
+// TestSettingsEndWithTheTransaction: the next one on the connection carries no
+// token, and no limit.
+func TestSettingsEndWithTheTransaction(t *testing.T) {
+	d := postgres.database(t)
+	db := d.open(t, nil)
+	db.SetMaxOpenConns(1)
+	g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence(), IdleLimit: time.Hour})
+	require.NoError(t, err)
+	show := func(name, want string, q interface {
+		QueryRowContext(context.Context, string, ...any) *sql.Row
+	}) {
+		t.Helper()
+		var got string
+		require.NoError(t, q.QueryRowContext(t.Context(), "SHOW "+name).Scan(&got))
+		require.Equal(t, want, got)
+	}
+	require.NoError(t, g.InTx(t.Context(), guardtest.Token(5, 0), nil, func(_ context.Context, tx *sql.Tx) error {
+		show("hotseat.token", guardtest.Token(5, 0).String(), tx)
+		show("idle_in_transaction_session_timeout", "1h", tx)
+		return nil
+	}))
+	show("hotseat.token", "", db)
+	show("idle_in_transaction_session_timeout", "0", db)
 }
 
 // TestRowMarks: of none changed it is told why.

@@ -150,20 +150,20 @@ func TestIsolation(t *testing.T) {
 				opts := &sql.TxOptions{Isolation: level}
 				old, next := guardtest.Token(5, 0), guardtest.Token(6, 0)
 				require.NoError(t, c.Advance(t.Context(), old))
-				inside, seen, errs := make(chan struct{}), "", make(chan error, 2)
+				seen, errs := "", make(chan error, 2)
 				require.NoError(t, c.InTx(t.Context(), old, opts, func(ctx context.Context, tx *sql.Tx) error {
 					go func() {
-						close(inside)
 						errs <- c.InTx(t.Context(), next, opts, func(ctx context.Context, tx *sql.Tx) error {
 							return tx.QueryRowContext(ctx, "SELECT value FROM "+d.register()).Scan(&seen)
 						})
 					}()
-					<-inside
-					time.Sleep(200 * time.Millisecond) // the other has begun, and waits
-					go func() {
-						errs <- ignoreUnavailable(c.InTx(t.Context(), old, opts, nothing)) // comes behind it, where locks queue
+					d.awaitWaiting(t, 1)
+					go func() { // comes behind it, where locks queue
+						errs <- ignoreUnavailable(c.InTx(t.Context(), old, opts, func(ctx context.Context, tx *sql.Tx) error {
+							return d.set(ctx, tx, "stale")
+						}))
 					}()
-					time.Sleep(200 * time.Millisecond)
+					d.awaitWaiting(t, 2)
 					return d.set(ctx, tx, "last of old")
 				}))
 				for range 2 {
@@ -174,11 +174,32 @@ func TestIsolation(t *testing.T) {
 						require.Equal(t, old, stale.Presented)
 					}
 				}
-				require.Equal(t, "last of old", seen)
+				if b.dialect != sqlfence.SQLite { // whose lock has no queue: the stale one may be first, before anything is announced
+					require.Equal(t, "last of old", seen)
+				}
+				require.Equal(t, seen, d.value(t), "nothing of old lands after the successor looked")
 				require.ErrorIs(t, c.InTx(t.Context(), old, opts, nothing), fencing.ErrStale)
 			})
 		}
 	})
+}
+
+// awaitWaiting returns when n transactions wait for locks, by what the server says.
+func (d *database) awaitWaiting(t *testing.T, n int) {
+	t.Helper()
+	query := map[sqlfence.Dialect]string{
+		sqlfence.PostgreSQL: "SELECT count(*) FROM pg_locks WHERE NOT granted",
+		sqlfence.MySQL:      "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+	}[d.dialect]
+	if query == "" {
+		time.Sleep(200 * time.Millisecond)
+		return
+	}
+	require.Eventually(t, func() bool {
+		var waiting int
+		err := d.admin.QueryRowContext(t.Context(), query).Scan(&waiting)
+		return err == nil && waiting >= n
+	}, soon, 300*time.Millisecond) // InnoDB tells nothing new to who asks more often than every 100 ms
 }
 
 // ignoreUnavailable: a database may answer a deadlock or a busy file with a failure.

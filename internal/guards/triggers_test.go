@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -102,11 +101,7 @@ func TestTriggerHoldsUpTheSuccessor(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() { done <- c.Advance(t.Context(), next) }()
-	require.Eventually(t, func() bool {
-		var waiting int
-		err := d.admin.QueryRowContext(t.Context(), "SELECT count(*) FROM pg_locks WHERE NOT granted").Scan(&waiting)
-		return err == nil && waiting > 0
-	}, soon, 20*time.Millisecond)
+	d.awaitWaiting(t, 1)
 	require.NoError(t, tx.Commit())
 	require.NoError(t, <-done)
 	require.Equal(t, "b", d.value(t))

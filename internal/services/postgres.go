@@ -52,8 +52,8 @@ func findPostgres() (string, bool) {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if err != nil || len(found) == 0 {
 		bin, ok := binary("postgres")()
-		if real, err := filepath.EvalSymlinks(bin); ok && err == nil {
-			bin = real // initdb is beside it
+		if target, err := filepath.EvalSymlinks(bin); ok && err == nil {
+			bin = target // initdb is beside it
 		}
 		return bin, ok
 	}
