@@ -85,7 +85,7 @@ func (s Suite) parked(t testing.TB) error {
 	case err != nil:
 		return err
 	case after != before:
-		return fmt.Errorf("a stale write (%v) took effect after a newer token was announced: %q, then %q", outcome, before, after)
+		return fmt.Errorf("a stale write (answered %s) took effect after a newer token was announced: %q, then %q", fmt.Sprint(outcome), before, after)
 	case outcome == nil && after != "stale":
 		return fmt.Errorf("the write was accepted and has no effect: %q", after)
 	}
