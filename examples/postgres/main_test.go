@@ -47,7 +47,7 @@ func TestAuditSeesIt(t *testing.T) {
 	} {
 		t.Run(want, func(t *testing.T) {
 			db := open(t, server)
-			for _, statement := range append(tables,
+			for _, statement := range append(tables(),
 				"INSERT INTO invoices SELECT n, 100, true FROM generate_series(1, 3) n",
 				"INSERT INTO charges (number, invoice, cents, epoch) SELECT n, n, 100, 1 FROM generate_series(1, 3) n", damage) {
 				_, err := db.ExecContext(t.Context(), statement)

@@ -20,13 +20,15 @@ import (
 // patience bounds each wait for something that must come.
 const patience = 2 * time.Minute
 
-// The tables have no constraint that would keep an invoice from being billed
-// twice: that is left to the singleton and its fence. landed is the order of
-// inserts, which under the fence is the order of terms.
-var tables = []string{
-	"DROP TABLE IF EXISTS invoices, charges, hotseat_fence",
-	"CREATE TABLE invoices (id INT PRIMARY KEY, cents INT NOT NULL, billed BOOL NOT NULL DEFAULT false)",
-	"CREATE TABLE charges (landed BIGSERIAL, number INT NOT NULL, invoice INT NOT NULL, cents INT NOT NULL, epoch BIGINT NOT NULL, replica TEXT, pid INT)",
+// tables makes them anew. They have no constraint that would keep an invoice from
+// being billed twice: that is left to the singleton and its fence. landed is the
+// order of inserts, which under the fence is the order of terms.
+func tables() []string {
+	return []string{
+		"DROP TABLE IF EXISTS invoices, charges, hotseat_fence",
+		"CREATE TABLE invoices (id INT PRIMARY KEY, cents INT NOT NULL, billed BOOL NOT NULL DEFAULT false)",
+		"CREATE TABLE charges (landed BIGSERIAL, number INT NOT NULL, invoice INT NOT NULL, cents INT NOT NULL, epoch BIGINT NOT NULL, replica TEXT, pid INT)",
+	}
 }
 
 // story runs replicas and does to them what happens to processes.
@@ -64,7 +66,7 @@ func (s *story) run(ctx context.Context) (audit, error) {
 	if err != nil {
 		return audit{}, err
 	}
-	for _, statement := range append(tables, guard.Schema()) {
+	for _, statement := range append(tables(), guard.Schema()) {
 		if _, err := s.db.ExecContext(ctx, statement); err != nil {
 			return audit{}, err
 		}

@@ -27,7 +27,8 @@ var (
 
 func (s *shared) server(tb testing.TB) *services.Server {
 	tb.Helper()
-	s.once.Do(func() { s.s, s.err = s.begin(context.Background(), s.args...) }) //nolint:usetesting // it outlives the test that needs it first
+	// It outlives the test that needs it first.
+	s.once.Do(func() { s.s, s.err = s.begin(context.Background(), s.args...) })
 	services.Need(tb, s.err)
 	return s.s
 }
@@ -42,5 +43,5 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	sharedPostgres.close()
 	sharedMariaDB.close()
-	os.Exit(code) //nolint:forbidigo // a test's main
+	os.Exit(code)
 }
