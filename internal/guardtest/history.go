@@ -175,15 +175,21 @@ func refused(err error) bool {
 func (h *history) judge() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch result := porcupine.CheckOperationsTimeout(model(), h.operations, 2*time.Minute); result {
+	switch porcupine.CheckOperationsTimeout(model(), h.operations, searchTime) {
 	case porcupine.Ok:
 		return nil
-	case porcupine.Unknown:
-		return fmt.Errorf("whether an order explains the answers of %d calls was not found out in time", len(h.calls))
-	default:
+	case porcupine.Illegal:
 		return fmt.Errorf("no order of %d calls explains their answers", len(h.calls))
+	default:
+		return fmt.Errorf("%w: %d calls", errUndecided, len(h.calls))
 	}
 }
+
+// errUndecided: the search takes too long where many calls have no answer, and
+// one of them lands long after.
+var errUndecided = errors.New("whether an order explains the answers was not found out in time")
+
+const searchTime = 20 * time.Second
 
 // count says how many calls had which outcome.
 func (h *history) count() map[string]int {
