@@ -156,7 +156,11 @@ func damage(t testing.TB, s guardtest.Subject, text string) {
 func TestGuard(t *testing.T) {
 	t.Run("Conformance", suite(0).Conformance)
 	t.Run("Linearizable", func(t *testing.T) {
-		suite(100).Linearizable(t, guardtest.Load{Rounds: 3, Clients: 3, Calls: 16})
+		load := guardtest.Load{Rounds: 3, Clients: 3, Calls: 16}
+		if testing.Short() {
+			load.Rounds = 1
+		}
+		suite(100).Linearizable(t, load)
 	})
 	t.Run("Hammer", func(t *testing.T) { suite(0).Hammer(t, 6*time.Second) })
 	t.Run("Parked", suite(0).Parked)

@@ -23,6 +23,9 @@ while read -r module; do
     cover=(-covermode=atomic -coverpkg=./lease,./singleton,./fencing -coverprofile="$root/.cache/cover.out")
   fi
   how=(-race -shuffle=on)
+  case $module in
+  ./examples/* | ./fencing/* | ./internal/guards) how+=(-short) ;; # at length: make guards
+  esac
   if [[ $module == ./internal/e2e ]]; then
     if [[ -z $real ]]; then
       echo "test: SKIPPED: everything in internal/e2e: the real API server could not be built" >&2
