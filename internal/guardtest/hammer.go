@@ -68,6 +68,9 @@ func (s Suite) hammer(t testing.TB, d time.Duration) (hammered, error) {
 					result.unknown++
 				}
 				mu.Unlock()
+				if i%4 == 0 { // or only the last value would tell of what was refused and written
+					_, _ = r.read(t.Context())
+				}
 				time.Sleep(time.Millisecond) // the search takes as long as the history
 			}
 		})
