@@ -68,6 +68,9 @@ func (s Suite) hammer(t testing.TB, d time.Duration) (hammered, error) {
 					result.unknown++
 				}
 				mu.Unlock()
+				if i%8 == 7 { // the last value alone would tell of one refused write only
+					_, _ = r.read(t.Context())
+				}
 				time.Sleep(time.Millisecond) // the search takes as long as the history
 			}
 		})
