@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,8 +18,13 @@ import (
 // goes on; the other never learns. No write that began after a newer token's
 // announcement returned may be accepted, and an order of all calls must explain
 // the answers and the register's last value.
+//
+// HOTSEAT_HAMMER, a duration, makes it longer: make guards asks for 30 s.
 func (s Suite) Hammer(t *testing.T, d time.Duration) {
 	t.Helper()
+	if longer, err := time.ParseDuration(os.Getenv("HOTSEAT_HAMMER")); err == nil {
+		d = max(d, longer)
+	}
 	result, err := s.hammer(t, d)
 	t.Logf("guardtest: %d terms, writes: %d accepted, %d stale refused, %d unknown", result.terms, result.accepted, result.refused, result.unknown)
 	if err != nil {
