@@ -24,7 +24,8 @@ while read -r module; do
   fi
   how=(-race -shuffle=on)
   case $module in
-  ./examples/* | ./fencing/* | ./internal/guards) how+=(-short) ;; # at length: make guards
+  # At length: make guards. The time is for the first machine that has to install PostgreSQL, MariaDB and Redis.
+  ./examples/* | ./fencing/* | ./internal/guards) how+=(-short -timeout 30m) ;;
   esac
   if [[ $module == ./internal/e2e ]]; then
     if [[ -z $real ]]; then
