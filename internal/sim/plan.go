@@ -79,9 +79,9 @@ func (p Plan) timing(n Node) lease.Timing {
 	return t
 }
 
-// settled is when the last fault is over.
+// settled is when the last fault is over, and processes are there.
 func (p Plan) settled() time.Duration {
-	var last time.Duration
+	last := lastStart
 	for _, f := range p.Faults {
 		last = max(last, f.over())
 	}
@@ -162,6 +162,7 @@ func (p Plan) quiet() time.Duration { return p.settled() + 2*p.patience() }
 
 const (
 	planLength  = 5 * time.Minute
+	lastStart   = 2 * time.Second // of the first processes
 	lastFault   = 4 * time.Minute // nothing is broken after it
 	restOdds    = 50              // one plan in so many goes through client-go's REST client
 	foreignOdds = 16              // one plan in so many has a client-go candidate

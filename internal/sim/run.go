@@ -33,7 +33,7 @@ func Run(p Plan, story bool) (Result, error) {
 	}
 	for _, n := range w.nodes {
 		// Not all at the same instant, except sometimes.
-		w.in(time.Duration(w.rng.IntN(3))*time.Second, -1, "", func() { w.start(n, false) })
+		w.in(time.Duration(w.rng.IntN(1+int(lastStart/time.Second)))*time.Second, -1, "", func() { w.start(n, false) })
 	}
 	defer w.store.close()
 	w.schedule()
