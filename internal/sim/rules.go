@@ -141,6 +141,15 @@ func (c *checker) committed(ch change) {
 	case !acquired && epochAfter < epochBefore, acquired && before.Term() != "" && epochAfter <= epochBefore:
 		c.violate("tokens grow", "%s wrote epoch %d over %d of %q", p.name, epochAfter, epochBefore, before.Holder())
 	}
+	if !acquired && epochAfter > epochBefore && before.Holder() == mine && !c.rewound.IsZero() {
+		// Raised above the marks of the history that a restore undid: its terms
+		// are the older ones now, whenever they began.
+		for _, j := range c.live {
+			if j.process == p {
+				c.latest = j.number
+			}
+		}
+	}
 	if after.Holder() != "" {
 		return
 	}

@@ -74,6 +74,7 @@ func TestFound(t *testing.T) {
 		{"a Lease deleted in an outage, created long after it", "lose-request:-1:2m23.3s:18.413s:100 delete:-1:2m32.1s:0s:0", 15047},
 		{"a vacant Lease without its mark, and a new process", "delete:-1:1m45.3s:0s:0 stop:3:1m47.133s:62ms:17705 tamper:-1:1m47s:0s:3", 20014805},
 		{"a foreign holder before anybody was there to wait for it", "foreign:-1:0s:0s:0", 70014842},
+		{"a term raised above those that a restore undid", "restore:-1:2.7s:0s:24941 crash:0:2.928s:171ms:1", 100011503},
 		{"an epoch that came again after a restore, released beside the term that had it first", "lose-answer:1:4.033s:3.615s:30 restore:-1:4.4s:0s:59722 crash:1:4.458s:488ms:1", 30054458},
 		{"client-go's release over a term of ours", "freeze:2:2m10s:10.725s:0", 30024162},
 		{"a fence undone by the adoption of an acquire", "duplicate:1:11.8s:38.333s:100 hang-answer:-1:1m31.5s:38.334s:60 lose-answer:2:1m31.6s:7.49s:30 " +
