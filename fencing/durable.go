@@ -82,7 +82,7 @@ func (d *Durable) Enter(ctx context.Context, t Token) (_ context.Context, leave 
 
 // HighWater returns the mark of a scope: the stored one, or a higher one that this process saw.
 func (d *Durable) HighWater(ctx context.Context, scope string) (Token, error) {
-	if err := validateScope(scope); err != nil {
+	if err := ValidateScope(scope); err != nil {
 		return Token{}, err
 	}
 	if _, _, err := d.load(ctx, scope); err != nil {

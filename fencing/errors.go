@@ -50,3 +50,15 @@ func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
 func describe(why error, presented, highWater Token) string {
 	return fmt.Sprintf("%v: presented %v, high-water mark %v", why, presented, highWater)
 }
+
+// Refusal returns which token err says was refused, and the mark that won: those of the [*StaleError] or [*ConflictError]
+// that err wraps. Both are the zero Token for any other error.
+func Refusal(err error) (presented, highWater Token) {
+	if stale, ok := errors.AsType[*StaleError](err); ok {
+		return stale.Presented, stale.HighWater
+	}
+	if conflict, ok := errors.AsType[*ConflictError](err); ok {
+		return conflict.Presented, conflict.HighWater
+	}
+	return Token{}, Token{}
+}

@@ -33,3 +33,19 @@ func TestTypedErrors(t *testing.T) {
 		require.ErrorContains(t, wrapped, "shop/invoicer@9."+termA)
 	}
 }
+
+func TestRefusal(t *testing.T) {
+	older, newer := token(1), token(2)
+	for _, err := range []error{
+		&fencing.StaleError{Presented: older, HighWater: newer}, &fencing.ConflictError{Presented: older, HighWater: newer},
+	} {
+		presented, mark := fencing.Refusal(fmt.Errorf("wrapped: %w", err))
+		require.Equal(t, older, presented)
+		require.Equal(t, newer, mark)
+	}
+	for _, err := range []error{nil, fencing.ErrStale, fencing.ErrUnavailable} {
+		presented, mark := fencing.Refusal(err)
+		require.Zero(t, presented)
+		require.Zero(t, mark)
+	}
+}

@@ -76,7 +76,7 @@ func (m *Memory) Check(ctx context.Context, t Token) error {
 
 // HighWater returns the mark of a scope, which is the zero Token for one never seen.
 func (m *Memory) HighWater(_ context.Context, scope string) (Token, error) {
-	if err := validateScope(scope); err != nil {
+	if err := ValidateScope(scope); err != nil {
 		return Token{}, err
 	}
 	m.mu.Lock()

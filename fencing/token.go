@@ -45,10 +45,12 @@ func (t Token) Validate() error {
 	case len(t.Term) != termChars || strings.Trim(t.Term, "0123456789abcdef") != "":
 		return fmt.Errorf("%w: Term is %.40q, must be %d lower-case hexadecimal digits", ErrMalformed, t.Term, termChars)
 	}
-	return validateScope(t.Scope)
+	return ValidateScope(t.Scope)
 }
 
-func validateScope(s string) error {
+// ValidateScope returns nil for a scope that a token can have, and otherwise an error that wraps [ErrMalformed] and names
+// the value and the rule.
+func ValidateScope(s string) error {
 	if s == "" || len(s) > maxScope || strings.ContainsFunc(s, notScope) {
 		return fmt.Errorf("%w: Scope is %.40q of %d bytes, must be 1 to %d bytes of printable ASCII without space and without any of %s",
 			ErrMalformed, s, len(s), maxScope, `@ " \ , ;`)

@@ -20,7 +20,7 @@ const announceTries = 3
 func announce(ctx context.Context, t *Term) error {
 	for try := 1; ; try++ {
 		err := announceOnce(ctx, t)
-		_, mark := refusal(err)
+		_, mark := fencing.Refusal(err)
 		switch {
 		case err == nil || mark.IsZero() || try == announceTries:
 			return err
@@ -53,18 +53,6 @@ func advance(ctx context.Context, fence fencing.Guard, token fencing.Token, t *T
 	return fence.Advance(fencing.WithReporter(ctx, nil), token)
 }
 
-// refusal returns which token a fence refused and the mark that won; zero if
-// err is anything else.
-func refusal(err error) (presented, mark fencing.Token) {
-	if stale, ok := errors.AsType[*fencing.StaleError](err); ok {
-		return stale.Presented, stale.HighWater
-	}
-	if conflict, ok := errors.AsType[*fencing.ConflictError](err); ok {
-		return conflict.Presented, conflict.HighWater
-	}
-	return fencing.Token{}, fencing.Token{}
-}
-
 // outranked reports whether a mark refuses the term's token as it is now.
 func (t *Term) outranked(mark fencing.Token) bool {
 	order, err := fencing.Compare(t.Token(), mark)
@@ -75,7 +63,7 @@ func (t *Term) outranked(mark fencing.Token) bool {
 // the term if that was its token. A raise outdates the token that a write under
 // way carries; such a refusal does not mean the term.
 func (t *Term) refused(err error) {
-	presented, mark := refusal(err)
+	presented, mark := fencing.Refusal(err)
 	own := t.Token()
 	if presented.Scope == own.Scope && presented.Term == own.Term && t.outranked(mark) {
 		t.end(&EndError{Reason: ReasonRefused, Err: err})
@@ -102,7 +90,7 @@ func (r *run) keepAnnouncing(t *Term) {
 		for t.wait(r.config.AnnouncePeriod) {
 			var err error
 			protect(func() error { return announce(t.ctx, t) }, func(e error) { err = e })
-			_, mark := refusal(err)
+			_, mark := fencing.Refusal(err)
 			switch {
 			case t.ctx.Err() != nil:
 			case isPanic(err):

@@ -34,7 +34,7 @@ func New(client *s3.Client, bucket, prefix, scope string) (*Store, error) {
 	if bucket == "" {
 		return nil, errors.New("objectstore: bucket is empty")
 	}
-	if err := validScope(scope); err != nil {
+	if err := fencing.ValidateScope(scope); err != nil {
 		return nil, err
 	}
 	return &Store{client: client, bucket: bucket, prefix: prefix, scope: scope}, nil
@@ -48,7 +48,7 @@ func (s *Store) Check(ctx context.Context, t fencing.Token) error { return s.swa
 
 // HighWater returns the mark. See [fencing.Guard].
 func (s *Store) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
-	if err := validScope(scope); err != nil {
+	if err := fencing.ValidateScope(scope); err != nil {
 		return fencing.Token{}, err
 	}
 	if scope != s.scope {
@@ -114,8 +114,4 @@ func (s *Store) valid(t fencing.Token) error {
 		return fmt.Errorf("%w: %q, this store is of %q", fencing.ErrScope, t.Scope, s.scope)
 	}
 	return nil
-}
-
-func validScope(scope string) error {
-	return fencing.Token{Scope: scope, Epoch: 1, Term: "00000000000000000000000000000000"}.Validate()
 }

@@ -74,7 +74,7 @@ func (f *Fence) announce(ctx context.Context) (fencing.Token, error) {
 }
 
 func (f *Fence) highWater(ctx context.Context, scope string) (fencing.Token, error) {
-	if err := validScope(scope); err != nil {
+	if err := fencing.ValidateScope(scope); err != nil {
 		return fencing.Token{}, err
 	}
 	if scope != f.config.Scope {
@@ -119,7 +119,7 @@ func (r *Remote) Check(ctx context.Context, t fencing.Token) error {
 
 // HighWater asks for the mark of a scope. See [fencing.Guard].
 func (r *Remote) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
-	if err := validScope(scope); err != nil {
+	if err := fencing.ValidateScope(scope); err != nil {
 		return fencing.Token{}, err
 	}
 	text, err := r.call(ctx, highWater, wrapperspb.String(scope), fencing.Token{})

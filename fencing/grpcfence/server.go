@@ -36,17 +36,13 @@ func New(cfg Config) (*Fence, error) {
 	if cfg.Guard == nil {
 		return nil, errors.New("grpcfence: Config.Guard must not be nil")
 	}
-	if err := validScope(cfg.Scope); err != nil {
+	if err := fencing.ValidateScope(cfg.Scope); err != nil {
 		return nil, fmt.Errorf("grpcfence: Config.Scope: %w", err)
 	}
 	if cfg.Fenced == nil {
 		cfg.Fenced = func(string) bool { return true }
 	}
 	return &Fence{cfg}, nil
-}
-
-func validScope(scope string) error {
-	return fencing.Token{Scope: scope, Epoch: 1, Term: "00000000000000000000000000000000"}.Validate()
 }
 
 // ServerOptions are [Tap], [Fence.UnaryServer] and [Fence.StreamServer], chained behind what is there already. A server
@@ -108,7 +104,8 @@ func cutOff(s grpc.ServerStream, e *entry) (stop func() bool) {
 	}
 	return context.AfterFunc(e.ctx, func() {
 		if ended := e.superseded(); ended != nil {
-			s.SetTrailer(metadata.Pairs(trailerHighWater, winner(ended).String()))
+			_, mark := fencing.Refusal(ended)
+			s.SetTrailer(metadata.Pairs(trailerHighWater, mark.String()))
 		}
 		cut()
 	})

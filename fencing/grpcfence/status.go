@@ -66,7 +66,7 @@ func Refuse(err error) error {
 		}
 	}
 	info := &errdetails.ErrorInfo{Reason: as.reason, Domain: domain}
-	if mark := winner(err); !mark.IsZero() {
+	if _, mark := fencing.Refusal(err); !mark.IsZero() {
 		info.Metadata = map[string]string{keyHighWater: mark.String()}
 	}
 	st, invalid := status.New(as.code, text).WithDetails(info)
@@ -74,20 +74,6 @@ func Refuse(err error) error {
 		st = status.New(as.code, text)
 	}
 	return &fenced{err, st}
-}
-
-// winner is the token that err says was there before.
-func winner(err error) fencing.Token {
-	var stale *fencing.StaleError
-	var conflict *fencing.ConflictError
-	switch {
-	case errors.As(err, &stale):
-		return stale.HighWater
-	case errors.As(err, &conflict):
-		return conflict.HighWater
-	default:
-		return fencing.Token{}
-	}
 }
 
 // refusal returns the error that the outcome of a call under presented stands for, and any other as it is.

@@ -61,7 +61,7 @@ func (f *Fence) mark(r *http.Request) (fencing.Token, error) {
 		return fencing.Token{}, fmt.Errorf("%w: query is %.400q, must be scope=SCOPE", fencing.ErrMalformed, r.URL.RawQuery)
 	}
 	scope := query.Get("scope")
-	if err := validScope(scope); err != nil {
+	if err := fencing.ValidateScope(scope); err != nil {
 		return fencing.Token{}, err
 	}
 	if scope != f.config.Scope {

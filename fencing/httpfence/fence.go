@@ -30,17 +30,13 @@ func New(cfg Config) (*Fence, error) {
 	if cfg.Guard == nil {
 		return nil, errors.New("httpfence: Config.Guard must not be nil")
 	}
-	if err := validScope(cfg.Scope); err != nil {
+	if err := fencing.ValidateScope(cfg.Scope); err != nil {
 		return nil, fmt.Errorf("httpfence: Config.Scope: %w", err)
 	}
 	if cfg.Fenced == nil {
 		cfg.Fenced = writes
 	}
 	return &Fence{cfg}, nil
-}
-
-func validScope(scope string) error {
-	return fencing.Token{Scope: scope, Epoch: 1, Term: "00000000000000000000000000000000"}.Validate()
 }
 
 // token of a request; its scope is the Fence's.

@@ -45,26 +45,13 @@ func Refuse(w http.ResponseWriter, err error) {
 		w.Header().Set("Retry-After", retryAfter)
 		err = fencing.ErrUnavailable // what failed behind the guard is nobody's business
 	}
-	if value, invalid := Format(winner(err)); invalid == nil {
+	_, mark := fencing.Refusal(err)
+	if value, invalid := Format(mark); invalid == nil {
 		w.Header().Set(HeaderHighWater, value)
 	}
 	w.Header().Set(HeaderRefused, as.reason)
 	w.Header().Set("Cache-Control", "no-store")
 	http.Error(w, err.Error(), as.status)
-}
-
-// winner is the token that err says was there before.
-func winner(err error) fencing.Token {
-	var stale *fencing.StaleError
-	var conflict *fencing.ConflictError
-	switch {
-	case errors.As(err, &stale):
-		return stale.HighWater
-	case errors.As(err, &conflict):
-		return conflict.HighWater
-	default:
-		return fencing.Token{}
-	}
 }
 
 // refusal returns the error that an answer stands for, nil if it is not the fence's.

@@ -62,7 +62,7 @@ func (r *Remote) Check(ctx context.Context, t fencing.Token) error {
 
 // HighWater asks for the mark of a scope. See [fencing.Guard].
 func (r *Remote) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
-	if err := validScope(scope); err != nil {
+	if err := fencing.ValidateScope(scope); err != nil {
 		return fencing.Token{}, err
 	}
 	u, query := *r.url, r.url.Query()

@@ -113,7 +113,7 @@ func (g *Guard) check(ctx context.Context, t fencing.Token) error {
 
 // HighWater reads the mark from the API server.
 func (g *Guard) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
-	if err := validateScope(scope); err != nil {
+	if err := fencing.ValidateScope(scope); err != nil {
 		return fencing.Token{}, err
 	}
 	if scope != g.scope {

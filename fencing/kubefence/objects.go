@@ -42,7 +42,7 @@ type Objects[T metav1.Object] struct {
 
 // New returns the fenced objects that client reads and writes. It fails when a field of c is not as documented.
 func New[T metav1.Object](client Client[T], c Config) (*Objects[T], error) {
-	if err := validateScope(c.Scope); err != nil {
+	if err := fencing.ValidateScope(c.Scope); err != nil {
 		return nil, fmt.Errorf("kubefence: Config.Scope: %w", err)
 	}
 	if c.Tries < 0 || c.RequestTimeout < 0 {
@@ -158,10 +158,6 @@ func own(ctx context.Context, scope string, t fencing.Token) error {
 		return fmt.Errorf("%w: the token is of %s, the objects are fenced by %s", fencing.ErrScope, t.Scope, scope)
 	}
 	return nil
-}
-
-func validateScope(scope string) error {
-	return fencing.Token{Scope: scope, Epoch: 1, Term: "00000000000000000000000000000000"}.Validate()
 }
 
 // get reads the object. NotFound is returned as such; whatever else goes wrong, nothing can be admitted.

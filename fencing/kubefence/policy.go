@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
+
+	"github.com/hotseat-go/hotseat/fencing"
 )
 
 // Policy generates a ValidatingAdmissionPolicy and its binding, with which the API server itself guards the marks of objects,
@@ -131,7 +133,7 @@ func (p Policy) YAML() ([]byte, error) {
 
 func (p Policy) validate() error {
 	var errs []error
-	if err := validateScope(p.Scope); err != nil {
+	if err := fencing.ValidateScope(p.Scope); err != nil {
 		errs = append(errs, fmt.Errorf("kubefence: Policy.Scope: %w", err))
 	}
 	for field, set := range map[string]bool{

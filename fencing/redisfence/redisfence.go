@@ -46,7 +46,7 @@ var _ fencing.Guard = (*Fence)(nil)
 
 // New returns a fence without asking the server. It fails when a field of c is not as documented.
 func New(eval Evaler, c Config) (*Fence, error) {
-	if err := validateScope(c.Scope); err != nil {
+	if err := fencing.ValidateScope(c.Scope); err != nil {
 		return nil, fmt.Errorf("redisfence: Config.Scope: %w", err)
 	}
 	tag, ok := hashTag(c.Key)
@@ -84,7 +84,7 @@ func (f *Fence) Check(ctx context.Context, t fencing.Token) error {
 
 // HighWater reads the mark.
 func (f *Fence) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
-	if err := validateScope(scope); err != nil {
+	if err := fencing.ValidateScope(scope); err != nil {
 		return fencing.Token{}, err
 	}
 	if scope != f.Scope {
@@ -233,10 +233,6 @@ func own(ctx context.Context, scope string, t fencing.Token) error {
 		return fmt.Errorf("%w: the token is of %s, the fence is of %s", fencing.ErrScope, t.Scope, scope)
 	}
 	return nil
-}
-
-func validateScope(scope string) error {
-	return fencing.Token{Scope: scope, Epoch: 1, Term: "00000000000000000000000000000000"}.Validate()
 }
 
 // failClosed makes everything that is no verdict on the token ErrUnavailable.

@@ -90,7 +90,7 @@ func New(cfg Config) (*Guard, error) {
 		bad("Config.Table: %w", err)
 	}
 	if cfg.Scope != "" {
-		if err := checkScope(cfg.Scope); err != nil {
+		if err := fencing.ValidateScope(cfg.Scope); err != nil {
 			bad("Config.Scope: %w", err)
 		}
 	}
@@ -104,11 +104,6 @@ func New(cfg Config) (*Guard, error) {
 		return nil, errors.Join(errs...)
 	}
 	return g, nil
-}
-
-// checkScope returns nil for what can be the scope of a token.
-func checkScope(scope string) error {
-	return fencing.Token{Scope: scope, Epoch: 1, Term: strings.Repeat("0", 32)}.Validate()
 }
 
 // quote returns name, or schema.name, so that it is one identifier whatever words the database reserves.

@@ -30,7 +30,7 @@ func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
 
 // HighWater returns the mark of a scope. See [fencing.Guard].
 func (g *Guard) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
-	if err := checkScope(scope); err != nil {
+	if err := fencing.ValidateScope(scope); err != nil {
 		return fencing.Token{}, err
 	}
 	if err := g.in(scope); err != nil {

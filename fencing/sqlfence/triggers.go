@@ -31,7 +31,7 @@ func (g *Guard) Triggers(table, scope string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlfence: table: %w", err)
 	}
-	if err := checkScope(scope); err != nil {
+	if err := fencing.ValidateScope(scope); err != nil {
 		return nil, err
 	}
 	if err := g.in(scope); err != nil {
