@@ -24,6 +24,8 @@ func duration(seconds int32) func(*coordv1.Lease) {
 	return func(l *coordv1.Lease) { l.Spec.LeaseDurationSeconds = &seconds }
 }
 
+func uid(u types.UID) func(*coordv1.Lease) { return func(l *coordv1.Lease) { l.UID = u } }
+
 func released(l *coordv1.Lease) {
 	holder("")(l)
 	duration(1)(l)
@@ -51,23 +53,26 @@ func TestWhatAChangeProves(t *testing.T) {
 		wait   time.Duration
 		action Action // then, confirmed
 	}{
-		"held":                                  {[]Record{held}, L, Acquire},
-		"renewed":                               {[]Record{held, fenced("a_1", termA, "50", "101", renewed(3))}, L, Acquire},
-		"label edited":                          {[]Record{held, fenced("a_1", termA, "50", "101")}, L - time.Second, Acquire},
-		"released":                              {[]Record{held, fenced("a_1", termA, "50", "101", released)}, 0, Acquire},
-		"released, first thing seen":            {[]Record{fenced("a_1", termA, "50", "101", released)}, 0, Acquire},
-		"never held, first thing seen":          {[]Record{fenced("", "", "", "1", untouched)}, 0, Acquire},
-		"missing, first thing seen":             {[]Record{{}}, L, Create},
-		"taken over with a greater epoch":       {[]Record{fenced("a_1", termA, "50", "100", duration(60)), fenced("b_1", termB, "101", "1001", renewed(9), duration(20))}, 20 * time.Second, Acquire},
-		"taken over with no greater epoch":      {[]Record{held, fenced("b_1", termB, "50", "101", renewed(9), duration(8))}, L, Acquire},
-		"foreign holder by hand":                {[]Record{held, fenced("a_1", termA, "50", "101", holder("x"))}, L, Acquire},
-		"foreign holder, shorter lease":         {[]Record{held, fenced("a_1", termA, "50", "101", holder("x"), duration(2))}, L, Acquire},
-		"foreign holder, longer lease":          {[]Record{held, fenced("a_1", termA, "50", "101", holder("x"), duration(60))}, time.Minute, Acquire},
-		"duration shortened by hand":            {[]Record{held, fenced("a_1", termA, "50", "101", duration(2))}, L, Acquire},
-		"holder cleared by hand":                {[]Record{held, fenced("a_1", termA, "50", "101", holder(""))}, L, Acquire},
-		"cleared by hand, first thing seen":     {[]Record{fenced("a_1", termA, "50", "101", holder(""))}, L, Acquire},
-		"released by client-go":                 {[]Record{NewRecord(sample("cg")), fenced("cg", "", "", "101", releasedByClientGo)}, time.Second, Acquire},
-		"held by hotseat, cleared by client-go": {[]Record{held, fenced("a_1", termA, "50", "101", releasedByClientGo)}, L, Acquire},
+		"held":                                                       {[]Record{held}, L, Acquire},
+		"renewed":                                                    {[]Record{held, fenced("a_1", termA, "50", "101", renewed(3))}, L, Acquire},
+		"label edited":                                               {[]Record{held, fenced("a_1", termA, "50", "101")}, L - time.Second, Acquire},
+		"released":                                                   {[]Record{held, fenced("a_1", termA, "50", "101", released)}, 0, Acquire},
+		"released, first thing seen":                                 {[]Record{fenced("a_1", termA, "50", "101", released)}, 0, Acquire},
+		"never held, first thing seen":                               {[]Record{fenced("", "", "", "1", untouched)}, 0, Acquire},
+		"missing, first thing seen":                                  {[]Record{{}}, L, Create},
+		"taken over with a greater epoch":                            {[]Record{fenced("a_1", termA, "50", "100", duration(60)), fenced("b_1", termB, "101", "1001", renewed(9), duration(20))}, 20 * time.Second, Acquire},
+		"taken over with no greater epoch":                           {[]Record{held, fenced("b_1", termB, "50", "101", renewed(9), duration(8))}, L, Acquire},
+		"foreign holder by hand":                                     {[]Record{held, fenced("a_1", termA, "50", "101", holder("x"))}, L, Acquire},
+		"foreign holder, shorter lease":                              {[]Record{held, fenced("a_1", termA, "50", "101", holder("x"), duration(2))}, L, Acquire},
+		"foreign holder, longer lease":                               {[]Record{held, fenced("a_1", termA, "50", "101", holder("x"), duration(60))}, time.Minute, Acquire},
+		"duration shortened by hand":                                 {[]Record{held, fenced("a_1", termA, "50", "101", duration(2))}, L, Acquire},
+		"holder cleared by hand":                                     {[]Record{held, fenced("a_1", termA, "50", "101", holder(""))}, L, Acquire},
+		"cleared by hand, first thing seen":                          {[]Record{fenced("a_1", termA, "50", "101", holder(""))}, L, Acquire},
+		"client-go's, first thing seen, then released":               {[]Record{NewRecord(sample("cg")), fenced("cg", "", "", "101", releasedByClientGo)}, L - time.Second, Acquire},
+		"taken by client-go while held, released":                    {[]Record{held, fenced("a_1", termA, "50", "101", holder("cg"), renewed(9)), fenced("a_1", termA, "50", "102", releasedByClientGo)}, L - time.Second, Acquire},
+		"deleted, taken by client-go, renewed, released":             {[]Record{held, vacant(101), fenced("cg", "", "", "102", uid("u101"), renewed(8)), fenced("cg", "", "", "103", uid("u101"), renewed(9)), fenced("cg", "", "", "104", uid("u101"), releasedByClientGo)}, L - 2*time.Second, Acquire},
+		"released, taken and released by client-go":                  {[]Record{held, fenced("a_1", termA, "50", "101", released), fenced("a_1", termA, "50", "102", holder("cg"), renewed(800)), fenced("a_1", termA, "50", "103", releasedByClientGo)}, time.Second, Acquire},
+		"held by hotseat, cleared by client-go":                      {[]Record{held, fenced("a_1", termA, "50", "101", releasedByClientGo)}, L, Acquire},
 		"client-go's, taken by hotseat unseen, cleared by client-go": {[]Record{NewRecord(sample("cg")), fenced("a_1", termA, "103", "105", releasedByClientGo)}, L, Acquire},
 		"cleared by hand, and again by client-go":                    {[]Record{held, fenced("a_1", termA, "50", "101", holder("")), fenced("a_1", termA, "50", "102", releasedByClientGo)}, L, Acquire},
 		"one epoch, another term, released":                          {[]Record{held, fenced("b_1", termB, "50", "101", renewed(9)), fenced("b_1", termB, "50", "102", released)}, L, Acquire},
@@ -120,6 +125,20 @@ func TestWhatAChangeProves(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A client-go holder that was there for a lease has nothing to hide any more: its
+// release is as good as its word.
+func TestClientGoReleasesAfterALease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var v View
+		for i := range 16 {
+			v = v.Observe(look(fenced("cg", "", "", strconv.Itoa(100+i), renewed(i)), strconv.Itoa(100+i)), L)
+			time.Sleep(time.Second)
+		}
+		v = v.Observe(look(fenced("cg", "", "", "200", releasedByClientGo), "200"), L)
+		require.Equal(t, time.Second, v.FreeAt().Sub(Clock{}.Now()))
+	})
 }
 
 // vacant is what a standby creates where a Lease is missing.

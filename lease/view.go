@@ -39,6 +39,7 @@ type View struct {
 	since   Instant
 	owed    time.Duration // how long after since the claims seen so far may last
 	written time.Duration // the longest an elector wrote for one of them
+	hidden  Instant       // until when one may last that another elector wrote over
 	epoch   int64
 	term    string // that epoch was seen with first
 }
@@ -57,7 +58,14 @@ func (v View) Epoch() int64 { return v.epoch }
 
 // FreeAt is when every claim observed so far has run out on this machine's
 // clock. It may be in the past.
-func (v View) FreeAt() Instant { return v.since.Add(v.owed) }
+func (v View) FreeAt() Instant { return later(v.since.Add(v.owed), v.hidden) }
+
+func later(a, b Instant) Instant {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
 
 // Doubt returns the view for which only a List will do: a compare-and-swap on
 // its record failed.
@@ -98,15 +106,44 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	if v.known && o.Record.sameClaim(v.Record()) {
 		return next
 	}
+	r := o.Record
 	next.since = o.At
-	next.owed, next.written = v.claimed(o, leaseDuration)
+	next.owed, next.written = max(leaseDuration, r.Duration()), r.Duration()
+	switch v.change(o) {
+	case givenUp:
+		next.owed, next.written, next.hidden = 0, 0, Instant{}
+	case takenOver:
+		next.hidden = Instant{}
+	case cleared:
+		next.owed, next.written = r.Duration(), 0
+	case prolonged, takenFree: // if by another elector, no word on whose claim it covered up before
+	case unproven:
+		next.hidden = later(v.hidden, o.At.Add(max(leaseDuration, v.written)))
+		if !v.moved(r) { // written by hand
+			next.written = 0
+		}
+		next.written = max(next.written, v.written)
+	}
 	return next
 }
 
-// claimed is how long after its first sight the claim that o shows, and those
-// it may hide, can last; and the longest duration that an elector wrote for one
-// of them.
-func (v View) claimed(o Observation, leaseDuration time.Duration) (owed, written time.Duration) {
+// moved reports whether r has another time than the last record: edits by hand
+// leave it alone.
+func (v View) moved(r Record) bool { return !r.RenewTime().Equal(v.Record().RenewTime()) }
+
+// change is what an observation says of the claims before it.
+type change int
+
+const (
+	unproven  change = iota // may hide one that still lasts
+	givenUp                 // released by its holder, or never held
+	takenOver               // by our rules, which waited for all of them
+	prolonged               // by its holder
+	takenFree               // all had run out when another elector took it
+	cleared                 // another elector's, by its release
+)
+
+func (v View) change(o Observation) change {
 	r := o.Record
 	before := v.Record()
 	order, err := resourceversion.CompareResourceVersion(r.ResourceVersion(), v.last.ResourceVersion)
@@ -115,23 +152,24 @@ func (v View) claimed(o Observation, leaseDuration time.Duration) (owed, written
 		epoch > 0 && (epoch < v.epoch || epoch == v.epoch && r.Term() != v.term)
 	token, fenced := r.Token()
 	_, oursBefore := before.Token()
-	moved := !r.RenewTime().Equal(before.RenewTime()) // edits by hand leave it alone
+	moved := v.moved(r)
+	same := r.UID() == before.UID()
 	switch {
 	case restored: // the store, or this Lease, went back in time: it proves nothing
+		return unproven
 	case r.Released(), r.untouched() && !v.known:
-		return 0, 0
+		return givenUp
 	case r.foreignRelease() && moved && before.Holder() != "" && !oursBefore && epoch <= v.epoch:
 		// Edits can give it that shape too; and client-go's release clears
 		// whoever holds the Lease by then, also a term that we were not shown,
 		// whose epoch it leaves there.
-		return r.Duration(), 0
-	case fenced && token.Epoch > v.epoch, // taken over, or seen for the first time
-		moved && r.Holder() != "" && r.Holder() == before.Holder() && r.UID() == before.UID(): // renewed
-		return max(leaseDuration, r.Duration()), r.Duration()
+		return cleared
+	case fenced && token.Epoch > v.epoch: // or seen for the first time
+		return takenOver
+	case moved && r.Holder() != "" && r.Holder() == before.Holder() && same:
+		return prolonged
+	case moved && r.Holder() != "" && same && epoch <= v.epoch && o.At.Sub(v.FreeAt()) >= 0:
+		return takenFree
 	}
-	written = v.written
-	if moved {
-		written = max(written, r.Duration())
-	}
-	return max(leaseDuration, r.Duration(), written), written
+	return unproven
 }

@@ -15,7 +15,7 @@ func ofOthers() []mutant {
 		},
 		{
 			name: "half-a-lease-waited", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 40,
-			old: "return v.since.Add(v.owed) }", new: "return v.since.Add(v.owed / 2) }",
+			old: "later(v.since.Add(v.owed), v.hidden) }", new: "v.since.Add(v.owed / 2) }",
 			why: "a holder that is cut off is robbed while it works",
 		},
 		{

@@ -271,18 +271,28 @@ func ofView() []mutant {
 			why: "a term that came and was cleared while the watch was down may be at work",
 		},
 		{
+			name: "client-go-cleared-hidden", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
+			old: "\t\tnext.owed, next.written = r.Duration(), 0\n", new: "\t\tnext.owed, next.written, next.hidden = r.Duration(), 0, Instant{}\n",
+			why: "client-go's release frees also the claim that it had covered up",
+		},
+		{
+			name: "hidden-claim-forever", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
+			old: "epoch <= v.epoch && o.At.Sub(v.FreeAt()) >= 0:", new: "epoch <= v.epoch && o.At.Sub(v.FreeAt()) < 0:",
+			why: "each of client-go's terms starts the wait anew, although nothing was left to hide",
+		},
+		{
 			name: "shorter-lease-believed", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
-			old: "return max(leaseDuration, r.Duration()), r.Duration()", new: "return r.Duration(), r.Duration()",
+			old: "= max(leaseDuration, r.Duration()), r.Duration()", new: "= r.Duration(), r.Duration()",
 			why: "an edited duration takes the Lease from a holder at work",
 		},
 		{
 			name: "longer-lease-forgotten", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
-			old: "return max(leaseDuration, r.Duration(), written), written", new: "return max(leaseDuration, r.Duration()), written",
+			old: "o.At.Add(max(leaseDuration, v.written))", new: "o.At.Add(leaseDuration)",
 			why: "a deletion forgets that the holder had a longer lease",
 		},
 		{
 			name: "edited-duration-kept", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
-			old: "\tif moved {\n", new: "\tif moved || !moved {\n",
+			old: "if !v.moved(r) {", new: "if false {",
 			why: "a slip of the pen keeps everybody waiting for a day",
 		},
 		{

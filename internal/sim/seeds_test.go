@@ -76,6 +76,9 @@ func TestFound(t *testing.T) {
 		{"a foreign holder before anybody was there to wait for it", "foreign:-1:0s:0s:0", 70014842},
 		{"a term raised above those that a restore undid", "restore:-1:2.7s:0s:24941 crash:0:2.928s:171ms:1", 100011503},
 		{"an epoch that came again after a restore, released beside the term that had it first", "lose-answer:1:4.033s:3.615s:30 restore:-1:4.4s:0s:59722 crash:1:4.458s:488ms:1", 30054458},
+		{"a term whose Lease was deleted, under client-go's release within a lease", "cut:0:6.2s:7.42s:0 delete:-1:6.4s:0s:0 stop:2:9.058s:3.374s:13704", 110003389},
+		{"work that outstays a stop begun before it was to return", "tamper:-1:2m2.604s:0s:0 overrun:1:2m8.172s:40.574s:0 stop:1:2m11.926s:9.391s:19305 " +
+			"hang-answer:1:2m19.218s:161ms:100 restore:-1:2m23.768s:0s:6097", 120001129},
 		{"client-go's release over a term of ours", "freeze:2:2m10s:10.725s:0", 30024162},
 		{"a fence undone by the adoption of an acquire", "duplicate:1:11.8s:38.333s:100 hang-answer:-1:1m31.5s:38.334s:60 lose-answer:2:1m31.6s:7.49s:30 " +
 			"slow-guard:0:1m58.42s:12.208s:5332 foreign:-1:1m59.145s:0s:0 raise-epoch:-1:2m10.5s:0s:774", 5680},

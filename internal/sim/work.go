@@ -122,8 +122,8 @@ func (p *process) finishUp(j *job, spent time.Duration) {
 	budget = max(0, []time.Duration{0, budget / 2, budget}[p.draw(3)]-spent)
 	p.world.mu.Lock()
 	drain := p.drain
-	overrun := time.Until(p.node.overrunUntil)
-	if overrun > 0 {
+	overrun := p.node.overrunUntil
+	if overrun.After(time.Now()) {
 		j.overran = true
 		p.world.check.felt[Overrun]++
 	}
@@ -141,8 +141,8 @@ func (p *process) finishUp(j *job, spent time.Duration) {
 	if !j.valid() {
 		p.pause(budget)
 	}
-	if overrun > 0 {
-		p.pause(overrun)
+	if j.overran {
+		p.pause(time.Until(overrun))
 		p.write(context.Background(), &message{job: j})
 	}
 	if p.world.plan.IgnoreStopBudget {
