@@ -39,7 +39,8 @@ type View struct {
 	since   Instant
 	owed    time.Duration // how long after since the claims seen so far may last
 	written time.Duration // the longest an elector wrote for one of them
-	hidden  Instant       // until when one may last that another elector wrote over
+	hidden  Instant       // until when one may last that something unexplained covered up
+	hider   string        // the term of that one, if it is known: its release ends it
 	epoch   int64
 	term    string // that epoch was seen with first
 }
@@ -111,13 +112,17 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	next.owed, next.written = max(leaseDuration, r.Duration()), r.Duration()
 	switch v.change(o) {
 	case givenUp:
-		next.owed, next.written, next.hidden = 0, 0, Instant{}
-	case takenOver:
-		next.hidden = Instant{}
+		next.owed, next.written = 0, 0
+		if v.hider != "" && v.hider == r.Term() {
+			next.hidden = Instant{}
+		}
 	case cleared:
 		next.owed, next.written = r.Duration(), 0
-	case prolonged, takenFree: // if by another elector, no word on whose claim it covered up before
+	case takenOver, prolonged, takenFree: // whoever did may not have seen what we saw covered up
 	case unproven:
+		if next.hider = v.term; v.hider != v.term && v.hidden.After(o.At) {
+			next.hider = "" // two of them
+		}
 		next.hidden = later(v.hidden, o.At.Add(max(leaseDuration, v.written)))
 		if !v.moved(r) { // written by hand
 			next.written = 0

@@ -104,17 +104,59 @@ func TestHangingFenceGivesTheLeaseUp(t *testing.T) {
 func TestDeletedLeaseIsNotTakenTooLate(t *testing.T) {
 	inLab(t, func(l lab) {
 		a := l.elector("a")
-		l.run(a, func(ctx context.Context, _ *singleton.Term) error {
-			<-ctx.Done()
-			time.Sleep(12 * second) // RenewDeadline is 10 s
-			return context.Cause(ctx)
-		})
+		l.run(a, drains(12*second)) // RenewDeadline is 10 s
 		l.DeleteLease("shop", "invoicer")
 		sleep(14 * second)
 		require.Equal(l, singleton.StateStandby, a.Status().State)
 		require.Empty(l, l.record().Holder())
 		sleep(20 * second)
 		require.Equal(l, singleton.StateActive, a.Status().State, "like anybody, a lease after")
+	})
+}
+
+// drains is work that takes so long to return.
+func drains(d time.Duration) singleton.Work {
+	return func(ctx context.Context, _ *singleton.Term) error {
+		<-ctx.Done()
+		time.Sleep(d)
+		return context.Cause(ctx)
+	}
+}
+
+// A restore brought the deleted Lease back, unheld, and a new process took it. That
+// it is deleted again is that one's loss: who lost the first has no right to it.
+func TestDeletedLeaseOfASuccessor(t *testing.T) {
+	inLab(t, func(l lab) {
+		unheld := l.Snapshot()
+		a, b := l.elector("a"), l.elector("b")
+		l.run(a, drains(4*second))
+		l.DeleteLease("shop", "invoicer")
+		sleep(10 * time.Millisecond) // told of, and not created yet
+		l.Restore(unheld, false)
+		l.run(b, drains(8*second))
+		sleep(second)
+		require.Equal(l, singleton.StateDraining, a.Status().State)
+		require.Equal(l, singleton.StateActive, b.Status().State, "one that knows nothing")
+		l.DeleteLease("shop", "invoicer")
+		sleep(6 * second)
+		require.Equal(l, singleton.StateStandby, a.Status().State)
+		require.Equal(l, singleton.StateDraining, b.Status().State)
+		sleep(3 * second)
+		require.Equal(l, singleton.StateActive, b.Status().State, "its own")
+	})
+}
+
+// Who has just resigned stands back, but the wait for a missing Lease is everybody's.
+func TestWhoResignedCreatesTheMissingLease(t *testing.T) {
+	inLab(t, func(l lab) {
+		a := l.elector("a")
+		l.run(a, idle)
+		a.Resign()
+		sleep(100 * time.Millisecond)
+		l.DeleteLease("shop", "invoicer")
+		sleep(500 * time.Millisecond)
+		require.True(l, l.record().Exists())
+		require.Equal(l, singleton.StateStandby, a.Status().State)
 	})
 }
 

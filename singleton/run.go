@@ -43,6 +43,7 @@ type run struct {
 	createSaid bool
 	outage     outage
 	vanished   *lease.Claim // our last term's Lease was deleted while we held it
+	held       lease.Record // the last one seen that had a holder
 	told       *Holder      // the one OnHolder was last told of
 }
 
@@ -153,6 +154,9 @@ func (r *run) observe(o lease.Observation) {
 		r.createAt = time.Now().Add(chance.N(r.ctx, createSpread))
 	}
 	record := r.view.Record()
+	if record.Holder() != "" {
+		r.held = record
+	}
 	holder := Holder{Identity: record.Holder(), Self: record.Holder() == r.config.Identity}
 	holder.Token, _ = record.Token()
 	now := *r.status.Load()

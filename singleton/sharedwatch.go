@@ -66,8 +66,8 @@ func (w *SharedWatch) subscribe(ctx context.Context, lock *lease.Lock) *subscrip
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.stream == nil {
-		leases := lease.NewNamespace(w.client.CoordinationV1().Leases(w.namespace), lock.Clock)
-		w.stream = startStream(context.WithoutCancel(ctx), leases, w.log)
+		w.stream = newStream(lease.NewNamespace(w.client.CoordinationV1().Leases(w.namespace), lock.Clock), w.log)
+		defer w.stream.start(context.WithoutCancel(ctx)) // it has lock's timing then
 	}
 	return w.stream.add(lock)
 }

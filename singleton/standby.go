@@ -61,6 +61,9 @@ func (r *run) next() lease.Decision {
 		return d
 	}
 	notBefore := *r.holdUntil.Load()
+	if d.Action == lease.Create { // with that the wait for everybody begins: it is no candidacy
+		notBefore = lease.Instant{}
+	}
 	later := func(at lease.Instant) {
 		if at.After(notBefore) {
 			notBefore = at
@@ -99,8 +102,9 @@ func (r *run) reseat(d lease.Decision, now lease.Instant) lease.Decision {
 	record := r.view.Record()
 	switch {
 	case !r.vanished.ValidUntil(r.config.timing()).After(now), // too late
-		record.Exists() && !record.Vacant() && record.UID() != r.vanished.Record.UID(), // there is another
-		r.fresh && record.UID() == r.vanished.Record.UID():                             // a restore brought it back
+		r.held.Holder() != r.vanished.Record.Holder() || r.held.Term() != r.vanished.Token.Term, // somebody held it since: after a restore
+		record.Exists() && !record.Vacant() && record.UID() != r.vanished.Record.UID(),          // there is another
+		r.fresh && record.UID() == r.vanished.Record.UID():                                      // a restore brought it back
 		r.vanished = nil
 	case d.Action == lease.Confirm:
 	case record.UID() == r.vanished.Record.UID(): // we have heard of the loss, the view has not

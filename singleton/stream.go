@@ -30,11 +30,14 @@ type stream struct {
 	refused     bool                       // all Leases may not be watched
 }
 
-func startStream(ctx context.Context, leases lease.Namespace, log *slog.Logger) *stream {
-	s := &stream{leases: leases, log: log, subscribers: map[string][]*subscription{}}
+func newStream(leases lease.Namespace, log *slog.Logger) *stream {
+	return &stream{leases: leases, log: log, subscribers: map[string][]*subscription{}}
+}
+
+// start is called once, with a subscriber there.
+func (s *stream) start(ctx context.Context) {
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.done.Go(func() { s.run(ctx) })
-	return s
 }
 
 // stop ends the stream and waits for it.

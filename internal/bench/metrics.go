@@ -46,14 +46,19 @@ func (s *server) scrape(t *testing.T) metrics {
 	return text
 }
 
-// etcdWrites is how often the API server has written a Lease to etcd, whoever
-// asked; it has one of its own.
-func (s *server) etcdWrites(t *testing.T) float64 {
+// served is what the API server has counted of Leases, whoever asked; it has one
+// of its own.
+type served struct {
+	etcd  float64 // writes to etcd
+	bytes float64 // of bodies read or watched; it does not count those of writes
+}
+
+func (s *server) served(t *testing.T) served {
 	t.Helper()
 	m := s.scrape(t)
-	var sum float64
+	out := served{bytes: m.sum("apiserver_response_sizes_sum", `resource="leases"`) + m.sum("apiserver_watch_events_sizes_sum", `resource="leases"`)}
 	for _, operation := range []string{"create", "update", "delete"} {
-		sum += m.sum("etcd_requests_total", `operation="`+operation+`"`, `resource="leases"`)
+		out.etcd += m.sum("etcd_requests_total", `operation="`+operation+`"`, `resource="leases"`)
 	}
-	return sum
+	return out
 }

@@ -18,7 +18,7 @@ func TestHandoverOnTheRealServer(t *testing.T) {
 	seen := s.requests(t)
 	require.GreaterOrEqual(t, seen.count(request.write), 3*(2+2), "two terms each, acquired and released")
 	require.Positive(t, seen.count(request.watch))
-	require.Positive(t, s.etcdWrites(t))
+	require.Positive(t, s.served(t).etcd)
 	require.Equal(t, 3, seen.count(func(r request) bool { return r.verb == "create" && r.user == "admin" }))
 	require.Equal(t, 3, seen.count(func(r request) bool { return r.user != "replica" }), "the Leases' creation")
 }

@@ -50,6 +50,9 @@ func (m *model) deliver(s *state, i int, seen event) {
 	p.event = event{}
 	p.view = m.observe(p.view, event{record: seen.record, version: seen.version}, s.now, s.now, false)
 	p.fresh = false
+	if r := m.records[seen.record]; r.holder != 0 && r.term != p.claim.term {
+		p.deleted, p.vanishedUntil, p.vanishedUID = false, 0, 0 // somebody held it since
+	}
 	if p.phase != term || p.over || seen.version <= m.records[p.claim.record].version {
 		return
 	}

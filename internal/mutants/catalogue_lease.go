@@ -276,6 +276,26 @@ func ofView() []mutant {
 			why: "client-go's release frees also the claim that it had covered up",
 		},
 		{
+			name: "takeover-ends-hidden", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
+			old: "\tcase takenOver, prolonged, takenFree:", new: "\tcase takenOver:\n\t\tnext.hidden = Instant{}\n\tcase prolonged, takenFree:",
+			why: "one that knew nothing took over; its release frees what we had seen covered up",
+		},
+		{
+			name: "any-release-ends-hidden", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
+			old: "if v.hider != \"\" && v.hider == r.Term() {", new: "if true {",
+			why: "another's release frees the claim that is hidden",
+		},
+		{
+			name: "one-of-two-hidden", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
+			old: "v.hider != v.term && v.hidden.After(o.At) {", new: "false {",
+			why: "of two claims that are hidden, the later one's release frees both",
+		},
+		{
+			name: "own-release-not-enough", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
+			old: "if v.hider != \"\" && v.hider == r.Term() {", new: "if false {",
+			why: "an edit, and the holder's own release is waited with for a lease",
+		},
+		{
 			name: "hidden-claim-forever", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
 			old: "epoch <= v.epoch && o.At.Sub(v.FreeAt()) >= 0:", new: "epoch <= v.epoch && o.At.Sub(v.FreeAt()) < 0:",
 			why: "each of client-go's terms starts the wait anew, although nothing was left to hide",

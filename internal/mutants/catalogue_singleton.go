@@ -188,8 +188,18 @@ func ofStandby() []mutant {
 		},
 		{
 			name: "own-deletion-for-ever", file: fileStandby, pkg: pkgSingleton, run: "TestDeletedLeaseIsNotTakenTooLate",
-			old: "case !r.vanished.ValidUntil(r.config.timing()).After(now), // too late\n", new: "case r.vanished == nil,\n",
+			old: "case !r.vanished.ValidUntil(r.config.timing()).After(now), // too late\n", new: "case r.vanished == nil, // too late\n",
 			why: "the right to create the deleted Lease at once outlives the term",
+		},
+		{
+			name: "deletion-of-a-successors", file: fileStandby, pkg: pkgSingleton, run: "TestDeletedLeaseOfASuccessor",
+			old: "r.held.Holder() != r.vanished.Record.Holder() || r.held.Term() != r.vanished.Token.Term, // somebody", new: "false, // somebody",
+			why: "after a restore, another's Lease that is deleted is taken for our own, beside its work",
+		},
+		{
+			name: "missing-lease-held-off", file: fileStandby, pkg: pkgSingleton, run: "TestWhoResignedCreatesTheMissingLease",
+			old: "if d.Action == lease.Create { // with", new: "if false { // with",
+			why: "a Lease deleted while all have resigned is created a RetryPeriod late",
 		},
 		{
 			name: "own-deletion-unnoticed", file: fileStandby, pkg: pkgSingleton, run: "TestLeaseDeletedUnder",

@@ -78,10 +78,10 @@ func (c conn) Update(ctx context.Context, l *coordv1.Lease, _ metav1.UpdateOptio
 }
 
 func (c conn) List(ctx context.Context, o metav1.ListOptions) (*coordv1.LeaseList, error) {
-	if o.FieldSelector != "metadata.name="+leaseName {
+	if !selects(o.FieldSelector) {
 		return nil, errUnused
 	}
-	a, err := c.call(ctx, &message{verb: "list"})
+	a, err := c.call(ctx, &message{verb: "list", selector: o.FieldSelector})
 	if err != nil {
 		return nil, err
 	}
@@ -93,13 +93,20 @@ func (c conn) List(ctx context.Context, o metav1.ListOptions) (*coordv1.LeaseLis
 }
 
 func (c conn) Watch(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-	m := &message{verb: "watch", version: o.ResourceVersion}
+	if !selects(o.FieldSelector) {
+		return nil, errUnused
+	}
+	m := &message{verb: "watch", selector: o.FieldSelector, version: o.ResourceVersion}
 	if o.TimeoutSeconds != nil {
 		m.timeout = time.Duration(*o.TimeoutSeconds) * time.Second
 	}
 	a, err := c.call(ctx, m)
 	return a.watch, err
 }
+
+// selects reports whether a field selector is for the one Lease there is, or for
+// all of the namespace, which is the same.
+func selects(selector string) bool { return selector == "" || selector == "metadata.name="+leaseName }
 
 // A bubble has one clock. A node's own one, which runs at another rate or shows
 // another time of day, is a change of units at its wire, the same in both

@@ -27,6 +27,9 @@
 //   - A crashed process goes on in the bubble, cut off: it reaches nothing, and
 //     is not counted.
 //
+//   - In a third of the runs processes watch all Leases at once
+//     (singleton.SharedWatch), in the others each its own.
+//
 //   - Most runs use a memory server (store.go, held against singletontest by a
 //     test); one in fifty goes through client-go's REST client to singletontest.
 //

@@ -30,6 +30,7 @@ type message struct {
 	from     *process
 	verb     string
 	lease    *coordv1.Lease // create, update
+	selector string         // list, watch: of the one Lease there is, or none for all
 	token    fencing.Token  // guarded write, announcement
 	job      *job           // guarded write: whose
 	version  string         // watch: from here

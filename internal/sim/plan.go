@@ -35,6 +35,7 @@ type Plan struct {
 	Nodes     []Node
 	NoLease   bool // the Lease is not there at first
 	REST      bool // through client-go and singletontest's server
+	Shared    bool // each process watches all Leases at once, as one with many does
 	Faults    []Fault
 	Length    time.Duration
 
@@ -165,6 +166,7 @@ const (
 	lastStart   = 2 * time.Second // of the first processes
 	lastFault   = 4 * time.Minute // nothing is broken after it
 	restOdds    = 50              // one plan in so many goes through client-go's REST client
+	sharedOdds  = 3               // in one plan of so many watches are shared
 	foreignOdds = 16              // one plan in so many has a client-go candidate
 )
 
@@ -205,6 +207,7 @@ func Draw(seed uint64, e Elector) Plan {
 		p.Nodes[len(p.Nodes)-1] = Node{Elector: ClientGo + Elector(rng.IntN(2))}
 	}
 	p.Faults = drawFaults(rng, p)
+	p.Shared = seed%sharedOdds == 0
 	if p.REST = seed%restOdds == 0 && p.pure(); p.REST { // what a clock shows is translated at the other wire only
 		for i := range p.Nodes {
 			p.Nodes[i].Fast, p.Nodes[i].Skew = false, 0

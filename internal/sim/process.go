@@ -123,6 +123,11 @@ func (p *process) hotseat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	log := slog.New(slog.DiscardHandler)
+	var shared *singleton.SharedWatch
+	if p.world.plan.Shared {
+		shared = singleton.NewSharedWatch(api, namespace, log)
+	}
 	elector, err := singleton.New(api, singleton.Config{
 		Name: leaseName, Namespace: namespace, Identity: p.name,
 		LeaseDuration: t.LeaseDuration, RenewDeadline: t.RenewDeadline, RetryPeriod: t.RetryPeriod, MaxClockDrift: t.MaxClockDrift,
@@ -132,7 +137,7 @@ func (p *process) hotseat(ctx context.Context) error {
 			OnLose:    func(*singleton.Term, error) { p.hook() },
 			OnHolder:  func(singleton.Holder) { p.hook() },
 		},
-		Logger: slog.New(slog.DiscardHandler),
+		SharedWatch: shared, Logger: log,
 	})
 	if err != nil {
 		return err

@@ -79,6 +79,8 @@ func TestFound(t *testing.T) {
 		{"a term whose Lease was deleted, under client-go's release within a lease", "cut:0:6.2s:7.42s:0 delete:-1:6.4s:0s:0 stop:2:9.058s:3.374s:13704", 110003389},
 		{"work that outstays a stop begun before it was to return", "tamper:-1:2m2.604s:0s:0 overrun:1:2m8.172s:40.574s:0 stop:1:2m11.926s:9.391s:19305 " +
 			"hang-answer:1:2m19.218s:161ms:100 restore:-1:2m23.768s:0s:6097", 120001129},
+		{"a Lease deleted again, of one that took it after a restore", "delete:-1:36.442s:0s:0 restore:-1:37.6s:0s:39555 crash:2:37.95s:352ms:1 delete:-1:40.1s:0s:0", 150041810},
+		{"a Lease deleted while all that are there have resigned", "resign:0:2m54.8s:0s:0 resign:1:2m55.9s:0s:0 delete:-1:2m57.6s:0s:0", 160086414},
 		{"client-go's release over a term of ours", "freeze:2:2m10s:10.725s:0", 30024162},
 		{"a fence undone by the adoption of an acquire", "duplicate:1:11.8s:38.333s:100 hang-answer:-1:1m31.5s:38.334s:60 lose-answer:2:1m31.6s:7.49s:30 " +
 			"slow-guard:0:1m58.42s:12.208s:5332 foreign:-1:1m59.145s:0s:0 raise-epoch:-1:2m10.5s:0s:774", 5680},
@@ -87,6 +89,8 @@ func TestFound(t *testing.T) {
 		faults, err := sim.ParseFaults(found.faults)
 		require.NoError(t, err)
 		p.Faults = faults
-		require.Empty(t, play(t, p, false).Violations, found.name)
+		for _, p.Shared = range []bool{false, true} {
+			require.Empty(t, play(t, p, false).Violations, found.name)
+		}
 	}
 }

@@ -62,8 +62,11 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // parse reads a request for the one Lease there is.
 func parse(r *http.Request) (*message, error) {
-	m, query := &message{}, r.URL.Query()
+	query := r.URL.Query()
+	m := &message{selector: query.Get("fieldSelector")}
 	switch {
+	case !selects(m.selector):
+		return nil, errUnused
 	case r.Method == http.MethodGet && query.Get("watch") != "":
 		m.verb, m.version = "watch", query.Get("resourceVersion")
 		seconds, err := strconv.Atoi(query.Get("timeoutSeconds"))
@@ -73,7 +76,7 @@ func parse(r *http.Request) (*message, error) {
 		m.timeout = time.Duration(seconds) * time.Second
 	case r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/"+leaseName):
 		m.verb = "get"
-	case r.Method == http.MethodGet && query.Get("fieldSelector") == "metadata.name="+leaseName:
+	case r.Method == http.MethodGet:
 		m.verb = "list"
 	case r.Method == http.MethodPost:
 		m.verb = "create"

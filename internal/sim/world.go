@@ -148,7 +148,7 @@ func (w *world) takeIn() {
 	w.mu.Unlock()
 	slices.SortStableFunc(sent, func(a, b *message) int {
 		return cmp.Or(cmp.Compare(a.from.node.index, b.from.node.index), cmp.Compare(a.from.number, b.from.number),
-			cmp.Compare(a.verb, b.verb), a.deadline.Compare(b.deadline), cmp.Compare(a.asked(), b.asked()))
+			cmp.Compare(a.verb, b.verb), a.deadline.Compare(b.deadline), cmp.Compare(a.selector, b.selector), cmp.Compare(a.asked(), b.asked()))
 	})
 	for _, m := range sent {
 		w.check.requested(m)
