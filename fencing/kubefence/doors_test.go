@@ -64,6 +64,19 @@ func TestUnpinnable(t *testing.T) {
 	}
 }
 
+// An update of what was deleted meanwhile does not create it: without a UID a Lease would be there again, with an old mark.
+func TestUpdateDoesNotCreate(t *testing.T) {
+	t.Parallel()
+	count(t, func(t *testing.T, c counter) {
+		_, err := c.objects.Update(t.Context(), one, "counter", func(*coordv1.Lease) error {
+			c.cluster.DeleteLease(namespace, "counter")
+			return nil
+		})
+		require.Error(t, err)
+		require.Nil(t, c.cluster.Lease(namespace, "counter"))
+	})
+}
+
 func TestCreate(t *testing.T) {
 	t.Parallel()
 	count(t, func(t *testing.T, c counter) {
