@@ -10,7 +10,7 @@ type unfencedKey struct{}
 //
 // It stands in for a missing token only. A token that is presented is judged as always: a stale one stays refused.
 // Nothing fences what is admitted so: no later term ends it or waits for it. Guards count it
-// (result "unfenced" of package fencingprom).
+// (result "unfenced" of package fencingprom; with its Observe, where a guard has doors of its own).
 func AllowUnfenced(ctx context.Context, reason string) context.Context {
 	return context.WithValue(ctx, unfencedKey{}, reason)
 }

@@ -104,7 +104,7 @@ func (b *biller) work(ctx context.Context, term *singleton.Term) error {
 		}
 		b.report("stopped", err)
 		switch {
-		case errors.Is(err, sqlfence.ErrCommitUnknown), errors.Is(err, fencing.ErrStale):
+		case errors.Is(err, sqlfence.ErrCommitUnknown), errors.Is(err, fencing.ErrStale), errors.Is(err, fencing.ErrConflict):
 			// What is in the tables now, or will be in a moment, nobody here knows. The next term, also of this
 			// replica, does: its token is announced before it reads, and that waits for transactions of this term.
 			term.Resign()

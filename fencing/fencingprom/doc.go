@@ -5,9 +5,13 @@
 //	registry.MustRegister(ledger)
 //	http.Handle("/append", handler(ledger))
 //
+// It sees what passes through its methods. A guard that has doors of its own, such as sqlfence's InTx, is told of them:
+//
+//	return ledger.Observe(token, guard.InTx(ctx, token, nil, fn))
+//
 // All metrics have the label guard, which is Config.Guard:
 //
-//	hotseat_guard_checks_total{result}           effects that asked to be admitted (Check, Enter), by what came of it
+//	hotseat_guard_checks_total{result}           effects that asked to be admitted (Check, Enter, Observe), by what came of it
 //	hotseat_guard_advances_total{result}         announcements (Advance), by what came of it
 //	hotseat_guard_advance_duration_seconds       histogram: time an announcement took, waiting for older work included
 //	hotseat_guard_stale_lag_epochs               histogram: by how much a stale token's epoch was below the mark
@@ -23,7 +27,7 @@
 //	scope        a token of another scope: a wiring mistake
 //	unavailable  the guard could not decide, or older work is still in flight
 //	unfenced     admitted without a token, by fencing.AllowUnfenced: each is a decision somebody made
-//	other        any other error, such as that of a context that ended
+//	other        any other error, such as that of a context that ended, or of the effect itself
 //
 // # Cardinality
 //

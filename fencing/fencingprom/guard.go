@@ -126,6 +126,13 @@ func (t *Tracker) Enter(ctx context.Context, token fencing.Token) (_ context.Con
 	return work, leave, err
 }
 
+// Observe counts an effect that asked to be admitted by another door than Check and Enter, such as a transaction of
+// sqlfence or a write of redisfence or kubefence, as a check. It returns err, the outcome, as it is.
+func (g *Guard) Observe(t fencing.Token, err error) error {
+	g.count(g.checks, t, err)
+	return err
+}
+
 func (g *Guard) count(counters *prometheus.CounterVec, t fencing.Token, err error) {
 	counters.WithLabelValues(resultOf(t, err)).Inc()
 	if err == nil {

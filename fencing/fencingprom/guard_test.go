@@ -2,6 +2,7 @@ package fencingprom_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -225,6 +226,23 @@ func TestUnfencedIsCounted(t *testing.T) {
 	seen := samples(t, g)
 	require.InDelta(t, 1, seen["hotseat_guard_checks_total unfenced"], 0)
 	require.InDelta(t, 1, seen["hotseat_guard_checks_total missing"], 0)
+}
+
+// What passes a guard's own doors is counted where it is told.
+func TestObserve(t *testing.T) {
+	g := tracker(t, fencingprom.Config{})
+	stale := &fencing.StaleError{Presented: token(2), HighWater: token(5)}
+	failed := errors.New("the effect's own")
+	require.NoError(t, g.Observe(token(5), nil))
+	require.NoError(t, g.Observe(fencing.Token{}, nil))
+	require.Equal(t, error(stale), g.Observe(token(2), stale))
+	require.Equal(t, failed, g.Observe(token(5), failed))
+	got := samples(t, g)
+	for result, want := range map[string]float64{"ok": 1, "unfenced": 1, "stale": 1, "other": 1, "missing": 0} {
+		require.Equal(t, want, got["hotseat_guard_checks_total "+result], result)
+	}
+	require.Equal(t, 5.0, got["hotseat_guard_high_water_epoch "+guardtest.Scope])
+	require.Equal(t, 3.0, got["hotseat_guard_stale_lag_epochs sum"])
 }
 
 func BenchmarkCheck(b *testing.B) {

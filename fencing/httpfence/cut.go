@@ -24,9 +24,10 @@ func (f *Fence) serve(ctx context.Context, t fencing.Token, next http.Handler, w
 // cutOff ends what blocks in reading from or writing to the client when a newer term comes. The returned function
 // ends that; it must be called before the handler is over, when w may no longer be used.
 func (f *Fence) cutOff(ctx context.Context, t fencing.Token, w http.ResponseWriter) (stop func()) {
-	control, over, cut := http.NewResponseController(w), make(chan struct{}), make(chan bool, 1)
+	control, cut := http.NewResponseController(w), make(chan bool, 1)
+	running, over := context.WithCancel(context.WithoutCancel(ctx))
 	cancel := context.AfterFunc(ctx, func() {
-		newer := superseded(ctx) != nil || f.awaitNewer(ctx, t, over)
+		newer := superseded(ctx) != nil || f.awaitNewer(running, t)
 		if newer {
 			past := time.Unix(1, 0)
 			_ = control.SetReadDeadline(past) // an error: w has no connection to block in
@@ -35,30 +36,26 @@ func (f *Fence) cutOff(ctx context.Context, t fencing.Token, w http.ResponseWrit
 		cut <- newer
 	})
 	return func() {
+		over()
 		if cancel() {
 			return
 		}
-		close(over)
 		if <-cut {
 			_ = control.SetWriteDeadline(answerBy(ctx)) // for the answer; the rest of the body stays unread
 		}
 	}
 }
 
-// awaitNewer waits, for work whose context ended for another reason, until a newer term comes or the work is over. A
-// second entry tells: it is at the guard beside the first one, and ends for nothing else.
-func (f *Fence) awaitNewer(ctx context.Context, t fencing.Token, over <-chan struct{}) bool {
-	watch, leave, err := f.config.Guard.Enter(context.WithoutCancel(ctx), t)
+// awaitNewer waits, for work whose context ended for another reason, until a newer term comes or the work is over, with
+// which running ends. A second entry tells: it is at the guard beside the first one, and ends for nothing else.
+func (f *Fence) awaitNewer(running context.Context, t fencing.Token) bool {
+	watch, leave, err := f.config.Guard.Enter(running, t)
 	if err != nil {
 		return errors.Is(err, fencing.ErrStale)
 	}
 	defer leave()
-	select {
-	case <-watch.Done():
-		return true
-	case <-over:
-		return false
-	}
+	<-watch.Done()
+	return superseded(watch) != nil
 }
 
 // answerBy is when the server would give up writing an answer that it begins now; zero means never.

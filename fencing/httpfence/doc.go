@@ -34,7 +34,8 @@
 // # What is not guaranteed
 //
 //   - A response that never came says nothing: the request may have taken effect, or may yet.
-//   - What a handler starts and leaves behind is not followed: goroutines, a hijacked connection, a queue.
+//   - What a handler starts and leaves behind is not followed: goroutines, a hijacked connection, a queue, the handler
+//     that [http.TimeoutHandler] no longer waits for. Put that one around the Fence, never behind it.
 //   - A handler that ignores its context and blocks in neither body nor response delays the successor's announcement; the
 //     guard answers that with 503 and never admits both.
 //   - Reads are not fenced by default. GET that writes must be named in Config.Fenced, and so must GET with a method

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/hotseat-go/hotseat/fencing"
 )
@@ -92,7 +93,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // tokenFor returns the token that r is to be sent under, the zero one if without.
 func (t *Transport) tokenFor(r *http.Request) (fencing.Token, error) {
-	if len(r.Header.Values(HeaderToken)) > 0 {
+	if hasToken(r.Header) {
 		return fencing.Token{}, fmt.Errorf("%w: the request has a %s already", fencing.ErrMalformed, HeaderToken)
 	}
 	token, ok := fencing.FromContext(r.Context())
@@ -110,6 +111,17 @@ func (t *Transport) tokenFor(r *http.Request) (fencing.Token, error) {
 		return fencing.Token{}, fmt.Errorf("%w: %s %s, was for %v", ErrRedirected, r.Method, originOf(r.URL), cmp.Or(t.server, first))
 	}
 	return fencing.Token{}, nil
+}
+
+// hasToken reports whether there is a token in h, however its name is written: one under another spelling would go
+// wherever a redirect leads.
+func hasToken(h http.Header) bool {
+	for name, values := range h {
+		if len(values) > 0 && strings.EqualFold(name, HeaderToken) {
+			return true
+		}
+	}
+	return false
 }
 
 // CloseIdleConnections closes those of Base, if it can.

@@ -97,6 +97,7 @@ func TestTransportSendsNothingWithoutAToken(t *testing.T) {
 		"malformed token": {under(t, fencing.Token{Scope: scope, Epoch: -1, Term: termA}), http.Header{}, fencing.ErrMalformed},
 		"stamped twice":   {under(t, token(42)), stamped, fencing.ErrMalformed},
 		"stamped by hand": {t.Context(), stamped, fencing.ErrMalformed},
+		"spelt otherwise": {fencing.AllowUnfenced(t.Context(), "test"), http.Header{"fencing-token": {wire("42")}}, fencing.ErrMalformed},
 	} {
 		for _, method := range []string{http.MethodPost, http.MethodGet} {
 			spy := &closeSpy{Reader: strings.NewReader("x")}

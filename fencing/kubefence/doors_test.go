@@ -1,6 +1,7 @@
 package kubefence_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -30,6 +31,52 @@ func TestMutateCannotUnpin(t *testing.T) {
 	})
 }
 
+// A write that names no version would be of whatever is stored by then.
+func TestUnpinnable(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*coordv1.Lease){
+		"UID":             func(l *coordv1.Lease) { l.UID = "" },
+		"resourceVersion": func(l *coordv1.Lease) { l.ResourceVersion = "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			count(t, func(t *testing.T, c counter) {
+				leases := c.cluster.Client("a").CoordinationV1().Leases(namespace)
+				objects, err := kubefence.New(kubefence.Funcs[*coordv1.Lease]{
+					GetFunc: func(ctx context.Context, name string) (*coordv1.Lease, error) {
+						l, err := leases.Get(ctx, name, metav1.GetOptions{})
+						spoil(l)
+						c.mark(two)()
+						return l, err
+					},
+					UpdateFunc: func(ctx context.Context, l *coordv1.Lease) error {
+						_, err := leases.Update(ctx, l, metav1.UpdateOptions{})
+						return err
+					},
+				}, kubefence.Config{Scope: guardtest.Scope})
+				require.NoError(t, err)
+				_, err = objects.Update(t.Context(), one, "counter", increment)
+				require.ErrorIs(t, err, fencing.ErrUnavailable)
+				require.ErrorContains(t, err, "without UID or resourceVersion")
+				c.holds("", two)
+			})
+		})
+	}
+}
+
+// An update of what was deleted meanwhile does not create it: without a UID a Lease would be there again, with an old mark.
+func TestUpdateDoesNotCreate(t *testing.T) {
+	t.Parallel()
+	count(t, func(t *testing.T, c counter) {
+		_, err := c.objects.Update(t.Context(), one, "counter", func(*coordv1.Lease) error {
+			c.cluster.DeleteLease(namespace, "counter")
+			return nil
+		})
+		require.Error(t, err)
+		require.Nil(t, c.cluster.Lease(namespace, "counter"))
+	})
+}
+
 func TestCreate(t *testing.T) {
 	t.Parallel()
 	count(t, func(t *testing.T, c counter) {
@@ -46,6 +93,10 @@ func TestCreate(t *testing.T) {
 		require.ErrorIs(t, err, fencing.ErrConflict)
 		_, err = c.objects.Create(t.Context(), fencing.Token{}, fresh("other"))
 		require.ErrorIs(t, err, fencing.ErrMissing)
+
+		unnamed := &coordv1.Lease{ObjectMeta: metav1.ObjectMeta{GenerateName: "new-"}}
+		_, err = c.objects.Create(t.Context(), two, unnamed)
+		require.ErrorContains(t, err, "no name", "sent again it would be two")
 
 		c.link.Inject(singletontest.Fault{Verbs: []string{"create"}, Count: 1, LoseRequest: true})
 		_, err = c.objects.Create(t.Context(), one, fresh("request-lost"))

@@ -52,14 +52,17 @@ func admit(t fencing.Token, object metav1.Object) (raises bool, err error) {
 }
 
 func stamp(object metav1.Object, t fencing.Token) {
-	if t.IsZero() {
-		return
+	if !t.IsZero() {
+		setMark(object, t.String())
 	}
+}
+
+func setMark(object metav1.Object, text string) {
 	annotations := maps.Clone(object.GetAnnotations())
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	annotations[Annotation] = t.String()
+	annotations[Annotation] = text
 	object.SetAnnotations(annotations)
 }
 

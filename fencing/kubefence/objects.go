@@ -3,6 +3,7 @@ package kubefence
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,8 +30,8 @@ type Config struct {
 }
 
 // Objects writes the objects of one kind in one namespace, each write with a token. All methods are safe for concurrent use
-// if the Client is. Where [fencing.AllowUnfenced] allows writes without a token, these leave the mark as it is and are not
-// compared with it. Methods return, beside the errors of fencing:
+// if the Client is. Where [fencing.AllowUnfenced] allows writes without a token, these are not compared with the mark
+// and leave it as it is, unless mutate of [Objects.Update] sets the annotation: that repairs one. Methods return, beside the errors of fencing:
 //
 //   - [ErrUnknown] when the write may have happened, or may yet happen;
 //   - the API server's own answer, wrapped, when it refused the write or when there is no such object: nothing was written;
@@ -60,10 +61,14 @@ func New[T metav1.Object](client Client[T], c Config) (*Objects[T], error) {
 func (o *Objects[T]) Update(ctx context.Context, t fencing.Token, name string, mutate func(T) error) (stored T, _ error) {
 	err := o.write(ctx, t, name, false, func(ctx context.Context, current T) error {
 		read := versionOf(current)
+		mark, stamped := current.GetAnnotations()[Annotation]
 		if err := mutate(current); err != nil {
 			return &abort{err}
 		}
 		read.pin(current)
+		if _, kept := current.GetAnnotations()[Annotation]; stamped && !kept {
+			setMark(current, mark) // mutate may repair it, in a write without a token, and not lose it
+		}
 		var err error
 		stored, err = o.update(ctx, current, t)
 		return err
@@ -115,6 +120,9 @@ func (o *Objects[T]) tryCreate(ctx context.Context, t fencing.Token, object T) (
 		return none, err
 	}
 	name := object.GetName()
+	if name == "" {
+		return none, errors.New("kubefence: the object to create has no name, must have one: what the server names cannot be sent again")
+	}
 	stamp(object, t)
 	var doubt, last error
 	for try := 0; try < o.Tries && pause(ctx, try); try++ {
@@ -170,6 +178,8 @@ func (o *Objects[T]) get(ctx context.Context, name string) (T, error) {
 		err = answered(name, err)
 	case err != nil:
 		err = fmt.Errorf("%w: reading %q: %w", fencing.ErrUnavailable, name, err)
+	case object.GetUID() == "" || object.GetResourceVersion() == "": // a write could not be bound to what was read
+		err = fmt.Errorf("%w: %q was read without UID or resourceVersion", fencing.ErrUnavailable, name)
 	}
 	return object, err
 }

@@ -121,6 +121,12 @@ func TestUnfenced(t *testing.T) {
 		_, err = c.objects.Update(allowed, one, "counter", increment)
 		require.ErrorIs(t, err, fencing.ErrStale)
 		c.holds("1", two)
+		_, err = c.objects.Update(allowed, fencing.Token{}, "counter", func(l *coordv1.Lease) error {
+			l.Annotations = map[string]string{"count": "1"}
+			return nil
+		})
+		require.NoError(t, err)
+		c.holds("1", two)
 
 		require.NoError(t, c.cluster.EditLease(namespace, "counter", func(l *coordv1.Lease) { l.Annotations[kubefence.Annotation] = "damaged" }))
 		require.ErrorIs(t, c.increment(two), fencing.ErrUnavailable)

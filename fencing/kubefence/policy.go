@@ -8,6 +8,7 @@ import (
 
 	admission "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
@@ -58,7 +59,8 @@ type Policy struct {
 	// own garbage collector and namespace controller always may. Empty: whoever RBAC lets.
 	Deleters []string
 
-	// Scalers are the users who may write the scale subresource. Empty: whoever RBAC lets.
+	// Scalers are the users who may write the scale subresource. Empty: whoever RBAC lets. A scale shows no labels: with Scalers,
+	// Objects must select what has none, and who may scale is the same for all objects in the namespaces.
 	Scalers []string
 
 	// Announced names the object that a [Guard] keeps its mark on. Tokens below that mark are then refused on all guarded
@@ -149,6 +151,11 @@ func (p Policy) validate() error {
 		if r.Resource == "" || strings.Contains(r.Resource, "/") || strings.Contains(r.Resource, "*") {
 			errs = append(errs, fmt.Errorf("kubefence: Policy.Resources[%d] is %q, must be the plural name of a resource, without subresource or *", i, r.Resource))
 		}
+	}
+	if selector, err := metav1.LabelSelectorAsSelector(p.Objects); err != nil {
+		errs = append(errs, fmt.Errorf("kubefence: Policy.Objects: %w", err))
+	} else if p.Objects != nil && len(p.Scalers) > 0 && !selector.Matches(labels.Set{}) {
+		errs = append(errs, fmt.Errorf("kubefence: Policy.Objects is %v and Policy.Scalers is set: a scale shows no labels, so nobody would be refused", selector))
 	}
 	for _, user := range append(append([]string{}, p.Deleters...), p.Scalers...) {
 		if user == "" || strings.ContainsAny(user, "\"\\\n") {

@@ -75,6 +75,8 @@ func (p Policy) validations() []admission.Validation {
 		fmt.Sprintf(`"fencing: the object's mark is not one of %s, repair it first: " + variables.oldText`, p.Scope))
 	demand(`!variables.oldHas || variables.newHas || object == null`, "fencing: the mark must not be removed: "+Annotation, "")
 	ordered("old", "the object's mark", demand)
+	// A Pod's binding leaves its annotations on the Pod, which it does not show.
+	demand(plain+` || request.operation != "CREATE" || !variables.newHas`, "fencing: a subresource must not be created with the annotation "+Annotation, "")
 	if p.Announced != nil {
 		demand(`!variables.topHas || variables.topGood`, "fencing: the announced mark is malformed or of another scope", "")
 		ordered("top", "the announced mark", demand)

@@ -54,7 +54,13 @@ func TestPolicyRefusesWhatItCannotMean(t *testing.T) {
 		`Resources[0] is "*"`:           func(p *kubefence.Policy) { p.Resources = []schema.GroupResource{{Resource: "*"}} },
 		"Policy.Objects are both nil":   func(p *kubefence.Policy) { p.Namespaces = nil },
 		"the name of a user":            func(p *kubefence.Policy) { p.Scalers = []string{`me"] || true || "" in ["`} },
-		"Policy.Announced is":           func(p *kubefence.Policy) { p.Announced.Name = "" },
+		"a scale shows no labels": func(p *kubefence.Policy) {
+			p.Objects, p.Scalers = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}, []string{"me"}
+		},
+		"Policy.Objects: ": func(p *kubefence.Policy) {
+			p.Objects = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "app", Operator: "Is"}}}
+		},
+		"Policy.Announced is": func(p *kubefence.Policy) { p.Announced.Name = "" },
 	} {
 		p := policy()
 		change(&p)

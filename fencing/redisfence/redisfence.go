@@ -36,6 +36,7 @@ type Config struct {
 //
 // Its writes return the errors of fencing, [ErrUnknown], or an error of the server's own, wrapped. After the latter the mark is where it
 // was, and nothing was written, except what a body of [Fence.Do] wrote before the command that failed: scripts have no rollback.
+// A user who lacks a right that the fence needs is found out after the write, unless an announcement came first.
 type Fence struct {
 	eval Evaler
 	Config
@@ -124,7 +125,8 @@ func (f *Fence) Del(ctx context.Context, t fencing.Token, keys ...string) (int64
 }
 
 // Do runs body, the inside of a Lua function with the parameters KEYS and ARGV, if the fence admits t, and returns what it returns.
-// Check, body and mark are one script: nothing happens between them. The body should be constant text, since the server keeps each one it has
+// Check, body and mark are one script: nothing happens between them. An error reply that it returns, as from redis.pcall, is an
+// error here, and the mark stays. The body should be constant text, since the server keeps each one it has
 // seen; what varies goes into args. Keys must have the hash tag of the mark, or they could be on another server.
 func (f *Fence) Do(ctx context.Context, t fencing.Token, body string, keys, args []string) (any, error) {
 	if err := own(ctx, f.Scope, t); err != nil {

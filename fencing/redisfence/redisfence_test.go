@@ -183,6 +183,28 @@ func TestWrites(t *testing.T) {
 		_, err = s.Do(ctx, two, "this is no Lua", nil, nil)
 		require.Error(t, err)
 		s.marked(t, one)
+		_, err = s.Do(ctx, two, "return redis.pcall('INCR', KEYS[1])", []string{s.key("s")}, nil)
+		require.ErrorContains(t, err, "not an integer")
+		s.marked(t, one)
+	})
+
+	t.Run("a body moves no mark", func(t *testing.T) {
+		s := newSingle(t, addr)
+		require.NoError(t, s.Advance(ctx, two))
+		for _, body := range []string{"raises, epoch = true, '1'", "raises, scope = true, 'shop/other@'", "mark = nil"} {
+			_, err := s.Do(ctx, two, body, nil, nil)
+			require.Error(t, err, "%s: what is not declared is a global, which Redis refuses", body)
+			s.marked(t, two)
+		}
+	})
+
+	t.Run("a user without the rights is found out by the announcement", func(t *testing.T) {
+		s := newSingle(t, addr)
+		acl := []any{"ACL", "SETUSER", "limited", "on", ">secret", "~*", "+hello", "+client", "+eval", "+evalsha", "+get", "+set"}
+		require.NoError(t, s.client.Do(ctx, acl...).Err())
+		limited := redis.NewClient(&redis.Options{Addr: addr, Username: "limited", Password: "secret"})
+		t.Cleanup(func() { require.NoError(t, limited.Close()) })
+		require.ErrorIs(t, s.fence(t, limited, open).Advance(ctx, one), fencing.ErrUnavailable)
 	})
 
 	t.Run("keys in other slots are not sent", func(t *testing.T) {

@@ -31,8 +31,11 @@ end
 `
 
 // finish moves the mark, after the write: what failed on the way has not moved it. PERSIST is a write, so that a replica, whose mark may
-// be old, refuses; and it takes away a time to live that somebody gave the mark.
-const finish = `if raises then redis.call('SET', KEYS[1], scope .. epoch .. '.' .. term) else redis.call('PERSIST', KEYS[1]) end
+// be old, refuses; and it takes away a time to live that somebody gave the mark. It is called also where SET did that, so
+// that a user who may not is found out by the announcement and not by the first write after it. It cannot come before the
+// write, which would then pass for the script's second and so go past maxmemory.
+const finish = `if raises then redis.call('SET', KEYS[1], scope .. epoch .. '.' .. term) end
+redis.call('PERSIST', KEYS[1])
 `
 
 const (
@@ -42,16 +45,19 @@ const (
 return {'ok', redis.call('GET', KEYS[1])}`
 )
 
-// fenced is the script around a body, which sees only the user's keys and arguments.
+// fenced is the script around a body, which sees only the user's keys and arguments: it stands first, where none of the check's
+// locals is known, or a variable of its own that it forgot to declare could be one of them and move the mark. An error reply that it
+// returns is one of the whole script, as without the fence.
 func fenced(body string) string {
-	return fmt.Sprintf(`%slocal function body(KEYS, ARGV)
+	return fmt.Sprintf(`local function body(KEYS, ARGV)
 %s
 end
-local keys, args = {}, {}
+%slocal keys, args = {}, {}
 for i = 2, #KEYS do keys[i - 1] = KEYS[i] end
 for i = 4, #ARGV do args[i - 3] = ARGV[i] end
 local result = body(keys, args)
-%sreturn {'ok', result}`, check, body, finish)
+if type(result) == 'table' and result.err then return result end
+%sreturn {'ok', result}`, body, check, finish)
 }
 
 // The writes that have methods of their own.

@@ -17,7 +17,10 @@ var ErrCommitUnknown = errors.New("sqlfence: commit outcome unknown")
 // runs: [Guard.Advance] of that waits for it, and transactions of older tokens that begin later are refused. Transactions with the same token
 // do not wait for each other (in SQLite all that write do). A token newer than the mark is announced first.
 //
-// fn must neither commit nor roll back, and must not use the transaction after it returned. When it fails or panics,
+// fn must neither commit nor roll back, and must not use the transaction after it returned. It must return the error of each statement
+// that failed: with it MySQL (a deadlock) and SQLite (an interrupted write, a full disk) may have rolled the transaction back, and what
+// fn sends after that is written at once, by itself, behind no lock, and possibly after a newer term was admitted. It must not wait
+// for another InTx, which may have to wait for the newer term that waits for this one. When it fails or panics,
 // all is rolled back; InTx returns its error as it is, and does not run it again. opts may be nil;
 // it must not be read-only. All isolation levels will do: fn's snapshot is not older than its lock.
 //

@@ -35,7 +35,7 @@ func (g *Guard) RowWhere(t fencing.Token) (string, error) {
 	if err := g.valid(t); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("(fence_epoch IS NULL OR fence_epoch < %d OR (fence_epoch = %d AND fence_term = %s))",
+	return fmt.Sprintf("(fence_epoch IS NULL OR (fence_epoch >= 1 AND fence_epoch < %d) OR (fence_epoch = %d AND fence_term = %s))",
 		t.Epoch, t.Epoch, text(t.Term)), nil
 }
 

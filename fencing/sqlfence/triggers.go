@@ -13,12 +13,14 @@ import (
 
 // Triggers returns statements that make the database itself refuse changes of a table by whoever does not carry the
 // current token of scope: code that forgot the guard, a script, a replica of an old release. Run them in order, each on its own, as
-// the owner of the table; running them again replaces them. [Guard.InTx] and [Guard.Verify] carry the token on their own connection; other
+// the owner of the table; running them again replaces them, with a moment between when there is none (in PostgreSQL not in one
+// transaction). [Guard.InTx] and [Guard.Verify] carry the token on their own connection; other
 // writers may set it themselves, as text. Each change takes the shared lock, so a successor waits for it as for InTx.
 //
 //   - PostgreSQL: INSERT, UPDATE, DELETE and TRUNCATE, once per statement, so also those that touch no row. The setting is
 //     hotseat.token: SET LOCAL hotseat.token = 'shop/invoicer@42.9f86...'. A refusal has the SQLSTATE HF001. A transaction of
-//     [fencing.AllowUnfenced] sets hotseat.unfenced, which lets it through; an operator may, too.
+//     [fencing.AllowUnfenced] sets hotseat.unfenced, which lets it through; an operator may, too. Who writes to a partition by its
+//     own name fires the partition's triggers only: give each its own.
 //   - MySQL: INSERT, UPDATE and DELETE, per row. The session variable is @hotseat_token; a refusal has the SQLSTATE HF001. It stays
 //     on its connection when the transaction ends, until the next one replaces it: what is left over is refused
 //     once a newer term is announced, not earlier. Unfenced transactions are refused. TRUNCATE and deletes by a foreign key's cascade run no
@@ -60,15 +62,16 @@ func (g *Guard) postgresTriggers(table, on, scope string) []string {
 		function = schema + "." + function
 	}
 	current := g.current(scope, "scope || '@' || epoch || '.' || term", "current_setting('hotseat.token', true)", "FOR SHARE")
-	return []string{
-		fmt.Sprintf(`CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS $hotseat$
+	body := fmt.Sprintf(`
 BEGIN
 	IF coalesce(current_setting('hotseat.unfenced', true), '') <> '' THEN RETURN NULL; END IF;
 	PERFORM pg_advisory_xact_lock_shared(%s);
 	PERFORM 1 %s;
 	IF NOT FOUND THEN RAISE EXCEPTION USING ERRCODE = 'HF001', MESSAGE = %s; END IF;
 	RETURN NULL;
-END $hotseat$`, function, g.advisory(scope), current, text(refusal)),
+END `, g.advisory(scope), current, text(refusal))
+	return []string{
+		"CREATE OR REPLACE FUNCTION " + function + "() RETURNS trigger LANGUAGE plpgsql AS " + text(body),
 		"DROP TRIGGER IF EXISTS hotseat_fence ON " + on,
 		"CREATE TRIGGER hotseat_fence BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON " + on +
 			" FOR EACH STATEMENT EXECUTE FUNCTION " + function + "()",

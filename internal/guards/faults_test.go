@@ -179,9 +179,11 @@ func TestRowMarks(t *testing.T) {
 		require.Equal(t, "d", d.value(t))
 		d.do(t, "UPDATE "+rows+" SET fence_epoch = NULL")
 		require.NoError(t, update(guardtest.Token(5, 0), "1", "e"), "a row that was never fenced")
-		d.do(t, "UPDATE "+rows+" SET fence_epoch = 9, fence_term = 'damaged'")
-		err := update(guardtest.Token(5, 0), "1", "f")
-		require.ErrorIs(t, err, fencing.ErrUnavailable)
-		require.NotErrorIs(t, err, fencing.ErrMalformed)
+		for _, damage := range []string{"fence_epoch = 9, fence_term = 'damaged'", "fence_epoch = -9", "fence_epoch = 0"} {
+			d.do(t, "UPDATE "+rows+" SET fence_term = '"+guardtest.Token(5, 0).Term+"'", "UPDATE "+rows+" SET "+damage)
+			err := update(guardtest.Token(5, 0), "1", "f")
+			require.ErrorIs(t, err, fencing.ErrUnavailable, damage)
+			require.NotErrorIs(t, err, fencing.ErrMalformed, damage)
+		}
 	})
 }

@@ -87,6 +87,24 @@ func TestTriggers(t *testing.T) {
 	}, postgres, mariadb)
 }
 
+// TestTriggersOfOddScopes: a scope is a text to the database, whatever it has in it.
+func TestTriggersOfOddScopes(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		d := b.database(t)
+		c := d.client(t, d.admin)
+		token := fencing.Token{Scope: `a'||'$hotseat$--/*%s$1?` + "`", Epoch: 5, Term: guardtest.Token(5, 0).Term}
+		statements, err := c.Triggers(d.register(), token.Scope)
+		require.NoError(t, err)
+		d.do(t, statements...)
+		require.ErrorContains(t, c.Write(t.Context(), guardtest.Token(5, 0), "a", func() {}), "does not carry the current fencing token")
+		require.NoError(t, c.Write(t.Context(), token, "a", func() {}))
+		require.Equal(t, "a", d.value(t))
+		mark, err := c.HighWater(t.Context(), token.Scope)
+		require.NoError(t, err)
+		require.Equal(t, token, mark)
+	}, postgres, mariadb)
+}
+
 // TestTriggerHoldsUpTheSuccessor: a writer without the guard takes the lock too.
 func TestTriggerHoldsUpTheSuccessor(t *testing.T) {
 	d, c := triggered(t, postgres)
