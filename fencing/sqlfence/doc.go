@@ -1,4 +1,5 @@
-// Package sqlfence fences what is written to a SQL database, over database/sql: PostgreSQL, MySQL and MariaDB, SQLite.
+// Package sqlfence fences what is written to a SQL database, over database/sql: PostgreSQL, MariaDB and MySQL (tested on
+// MariaDB only, see [MySQL]), SQLite.
 //
 // A table in the database keeps the mark of each scope. Work writes in transactions of [Guard.InTx], which begin with
 // the fence row, under a shared lock; a newer term raises the mark under an exclusive one:
