@@ -3,6 +3,7 @@
 package redisfence_test
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"strconv"
@@ -52,14 +53,15 @@ func (a *tally) highest() int64 {
 }
 
 // use announces tokens and writes under them, each newer than all before it, until the server is gone.
-func (a *tally) use(t *testing.T, f *redisfence.Fence, k keys) error {
+func (a *tally) use(ctx context.Context, f *redisfence.Fence, k keys) error {
 	for writes := false; ; writes = !writes {
 		epoch := a.next(writes)
-		token, err := guardtest.Token(epoch, 0), error(nil)
+		token := guardtest.Token(epoch, 0)
+		var err error
 		if writes {
-			err = f.HSet(t.Context(), token, k.value(), strconv.FormatInt(epoch, 10), "x")
+			err = f.HSet(ctx, token, k.value(), strconv.FormatInt(epoch, 10), "x")
 		} else {
-			err = f.Advance(t.Context(), token)
+			err = f.Advance(ctx, token)
 		}
 		switch {
 		case err == nil:
@@ -84,7 +86,8 @@ func TestKilled(t *testing.T) {
 		rewriter := k.redis(t)
 		ended := make(chan error, 4)
 		for range cap(ended) {
-			go func() { ended <- a.use(t, k.fence(t, k.redis(t), open), k) }()
+			f := k.fence(t, k.redis(t), open)
+			go func() { ended <- a.use(t.Context(), f, k) }()
 		}
 		enough := a.highest() + 50 + rand.Int64N(200)
 		rewrite := enough - rand.Int64N(100)
