@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -72,6 +73,7 @@ type Guard struct {
 	name  string // as configured
 	scope string // "" takes any
 	idle  time.Duration
+	last  atomic.Pointer[lock] // what most transactions begin with
 }
 
 var _ fencing.Guard = (*Guard)(nil)
