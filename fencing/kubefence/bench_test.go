@@ -15,7 +15,7 @@ import (
 
 // BenchmarkUpdate plays an update bare, a read and a write of the version read, and fenced in turns, so that noise hits
 // both, and reports the nanoseconds of both and their ratio. Both are two requests of client-go's to the in-process
-// server, which answers sooner than a real one: there the ratio is nearer to 1.
+// server. BenchmarkKubefenceUpdate of internal/e2e is the same on a real one.
 func BenchmarkUpdate(b *testing.B) {
 	cluster := singletontest.New(singletontest.Options{})
 	b.Cleanup(cluster.Close)
