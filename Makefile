@@ -31,9 +31,13 @@ test: ## All tests with the race detector, the coverage floor, and the quickstar
 
 .PHONY: cover
 cover: ## What the tests of the last `make test` did not reach, and an HTML report.
-	$(GO) tool cover -func .cache/cover.out | awk '$$NF != "100.0%"'
-	$(GO) tool cover -html .cache/cover.out -o .cache/cover.html
-	@echo "report: .cache/cover.html"
+	cp .cache/cover/root.out .cache/cover/hotseat.txt
+	tail -n +2 .cache/cover/guards.out >> .cache/cover/hotseat.txt
+	$(GO) tool cover -func .cache/cover/hotseat.txt | awk '$$NF != "100.0%"'
+	for m in grpcfence redisfence; do \
+	  (cd fencing/$$m && $(GO) tool cover -func $(CURDIR)/.cache/cover/$$m.out | awk '$$NF != "100.0%"'); done
+	$(GO) tool cover -html .cache/cover/hotseat.txt -o .cache/cover/hotseat.html
+	@echo "report, but for the nested modules: .cache/cover/hotseat.html"
 
 .PHONY: fuzz
 fuzz: ## Each fuzz target for FUZZTIME (default 30s).

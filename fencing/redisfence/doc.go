@@ -26,15 +26,24 @@
 // # As durable as the server
 //
 // The mark is one more key. What Redis forgets, the fence forgets: a token below the lost mark is then admitted until the present term is
-// announced again, or writes. Redis alone never lowers it, but
+// announced again, or writes. Redis alone never lowers it. That what was answered is never forgotten takes all of these:
 //
-//   - a failover to a replica loses what the primary had not sent yet, mark and data alike: replication is asynchronous. min-replicas-to-write
-//     bounds how much, and does not prevent it;
-//   - a crash loses what was not synced: with appendfsync everysec up to two seconds, without an append-only file all since the last snapshot,
-//     with appendfsync always nothing that was answered;
-//   - eviction: with an allkeys policy and maxmemory the mark may be thrown out. Use noeviction, or a volatile policy, which leaves
-//     keys alone that have no time to live;
-//   - FLUSHDB, DEL of the mark, or a restored backup.
+//	appendonly yes
+//	appendfsync always
+//	no-appendfsync-on-rewrite no    # the default; yes suspends the line above while a child saves or rewrites
+//	maxmemory-policy noeviction     # the default; or a volatile one, which leaves keys alone that have no time to live
+//
+// on a disk that outlives the Pod, and no failover to a replica. Then kill -9 at any moment loses nothing that was answered (the tests do that,
+// amid writes and rewrites of the file); that a power cut does not either is the word of fsync and the disk. With less,
+//
+//   - appendfsync everysec, the default of the file, loses up to two seconds when the machine goes down, and when the process alone
+//     does, what a sync that takes long held up; appendfsync no, what the kernel had not written on its own;
+//   - without an append-only file a crash loses all since the last snapshot, or everything;
+//   - a failover to a replica (Sentinel, Cluster, or by hand) loses what the primary had not sent yet, mark and data alike, whatever both write to
+//     their disks: replication is asynchronous. min-replicas-to-write and WAIT make that rarer, and do not prevent it. A primary that was cut
+//     off answers older terms until it is demoted, and then drops what they wrote;
+//   - an allkeys policy with maxmemory may throw the mark out;
+//   - FLUSHDB, DEL of the mark, or a restored backup lose it in any case.
 //
 // The token itself comes from the Lease, so unlike with a counter in Redis no two terms ever get one epoch by any of these. Where losing acknowledged
 // writes at a failover is not acceptable, neither is Redis for the data; put both into a database with sqlfence.

@@ -81,6 +81,26 @@ func TestScopesAreLiterals(t *testing.T) {
 	require.Contains(t, f.asked[len(f.asked)-1], `scope = 'x''/**/OR/**/''1''=''1'`)
 }
 
+// The statement that is kept is that of its token only: of another scope, epoch or term it would name the wrong one.
+func TestEachTokenHasItsOwnLock(t *testing.T) {
+	f := &fake{}
+	g, err := sqlfence.New(sqlfence.Config{DB: f.db(t), Dialect: sqlfence.PostgreSQL})
+	require.NoError(t, err)
+	tx, err := f.db(t).BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	otherScope, otherTerm := token(5), token(5)
+	otherScope.Scope, otherTerm.Term = "shop/other", strings.Repeat("a", 32)
+	for range 2 {
+		for _, tok := range []fencing.Token{token(5), token(5), otherScope, token(6), otherTerm} {
+			_ = g.Verify(t.Context(), tx, tok) // there is no mark
+			locks := f.said("SELECT epoch")
+			require.Contains(t, locks[len(locks)-1], "'"+tok.String()+"'")
+			require.Contains(t, locks[len(locks)-1], "scope = '"+tok.Scope+"'")
+		}
+	}
+	require.Len(t, f.said("SELECT epoch"), 10)
+}
+
 // TestRefusedBeforeAsking: what cannot be judged reaches no database.
 func TestRefusedBeforeAsking(t *testing.T) {
 	f := &fake{}

@@ -41,7 +41,24 @@ func (g *Guard) peek(scope string) string {
 //
 // SQLite has one lock for all writers. A first statement that writes takes it and begins the snapshot, as BEGIN
 // IMMEDIATE does, which database/sql has no word for.
+//
+// It is the same for all transactions of a term, so the latest is kept.
 func (g *Guard) lockShared(t fencing.Token) string {
+	if last := g.last.Load(); last != nil && last.token == t {
+		return last.shared
+	}
+	l := &lock{t, g.newLockShared(t)}
+	g.last.Store(l)
+	return l.shared
+}
+
+// lock is the statement that takes a token's shared lock.
+type lock struct {
+	token  fencing.Token
+	shared string
+}
+
+func (g *Guard) newLockShared(t fencing.Token) string {
 	switch g.speak {
 	case PostgreSQL:
 		settings := setting("hotseat.token", t.String())

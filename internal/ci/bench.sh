@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# Benchmarks of the root module, then the side-by-side report of internal/bench: whole runs in virtual time, real
-# processes and a real API server, which a testing.B cannot measure. The report becomes internal/bench/RESULTS.md if
-# every section went through; README quotes ratios from it.
+# Benchmarks of the root module and of the fences, then the side-by-side report of internal/bench: whole runs in virtual
+# time, real processes and a real API server, which a testing.B cannot measure. The report becomes internal/bench/RESULTS.md
+# if every section went through; README quotes ratios from it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+root=$PWD
 mkdir -p .cache
-"$GO" test -run '^$' -bench . -benchmem ./...
+for module in . fencing/grpcfence internal/guards internal/e2e; do
+  cd "$root/$module"
+  "$GO" test -run '^$' -bench . -benchmem ./...
+done
+cd "$root"
 if [[ -f internal/bench/go.mod ]]; then
   cd internal/bench
   "$GO" run . | tee ../../.cache/RESULTS.md

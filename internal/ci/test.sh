@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# All tests of all modules with the race detector. The root module's run also writes .cache/cover.out for cover.sh:
-# statements of the three public packages, counted over the tests of every package.
+# All tests of all modules with the race detector. The runs also write .cache/cover/*.out for cover.sh: statements of the
+# public packages, each counted over the tests of every package. Those of sqlfence on real servers are in internal/guards.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
 failed=0
-mkdir -p .cache
+rm -rf .cache/cover
+mkdir -p .cache/cover
 
 # The tests on a real API server: built once, kept in .cache/controlplane. Only where it cannot be built, and never in
 # CI, are they left out.
@@ -19,8 +20,14 @@ fi
 while read -r module; do
   cd "$root/$module"
   cover=()
-  if [[ $module == . ]]; then
-    cover=(-covermode=atomic -coverpkg=./lease,./singleton,./fencing -coverprofile="$root/.cache/cover.out")
+  case $module in
+  .) name=root measured=./lease,./singleton/...,./fencing/... ;;
+  ./fencing/*) name=${module##*/} measured=./... ;;
+  ./internal/guards) name=guards measured=github.com/hotseat-go/hotseat/fencing/sqlfence ;;
+  *) name= ;;
+  esac
+  if [[ -n $name ]]; then
+    cover=(-covermode=atomic -coverpkg="$measured" -coverprofile="$root/.cache/cover/$name.out")
   fi
   how=(-race -shuffle=on)
   case $module in

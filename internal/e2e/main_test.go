@@ -50,7 +50,7 @@ var shared struct {
 // buildTime bounds a first build on a slow machine.
 const buildTime = 40 * time.Minute
 
-func sharedCluster(t *testing.T) *controlplane.Cluster {
+func sharedCluster(t testing.TB) *controlplane.Cluster {
 	t.Helper()
 	shared.once.Do(func() {
 		if *kubeconfig != "" {

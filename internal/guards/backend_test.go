@@ -20,15 +20,16 @@ import (
 
 // backend is a kind of database.
 type backend struct {
+	name    string
 	dialect sqlfence.Dialect
 	driver  string
 	server  *shared // nil: SQLite, a file for each database
 }
 
 var (
-	postgres = backend{sqlfence.PostgreSQL, "pgx", &sharedPostgres}
-	mariadb  = backend{sqlfence.MySQL, "mysql", &sharedMariaDB}
-	sqlite   = backend{sqlfence.SQLite, "sqlite", nil}
+	postgres = backend{"PostgreSQL", sqlfence.PostgreSQL, "pgx", &sharedPostgres}
+	mariadb  = backend{"MariaDB", sqlfence.MySQL, "mysql", &sharedMariaDB}
+	sqlite   = backend{"SQLite", sqlfence.SQLite, "sqlite", nil}
 )
 
 // each runs a test on every backend.
@@ -38,7 +39,7 @@ func each(t *testing.T, test func(*testing.T, backend), backends ...backend) {
 		backends = []backend{postgres, mariadb, sqlite}
 	}
 	for _, b := range backends {
-		t.Run(b.dialect.String(), func(t *testing.T) { test(t, b) })
+		t.Run(b.name, func(t *testing.T) { test(t, b) })
 	}
 }
 
