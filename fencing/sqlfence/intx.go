@@ -18,8 +18,9 @@ var ErrCommitUnknown = errors.New("sqlfence: commit outcome unknown")
 // do not wait for each other (in SQLite all that write do). A token newer than the mark is announced first.
 //
 // fn must neither commit nor roll back, and must not use the transaction after it returned. It must return the error of each statement
-// that failed: with it MySQL (a deadlock) and SQLite (an interrupted write, a full disk) may have rolled the transaction back, and what
-// fn sends after that is written at once, by itself, behind no lock, and possibly after a newer term was admitted. It must not wait
+// that failed: with it MySQL (a deadlock) and SQLite (an interrupted write, a full disk) may have rolled the transaction back. What
+// fn sends after that is rolled back too in MySQL; in SQLite it is written at once, by itself, behind no lock, and possibly after a newer
+// term was admitted. It must not wait
 // for another InTx, which may have to wait for the newer term that waits for this one. When it fails or panics,
 // all is rolled back; InTx returns its error as it is, and does not run it again. opts may be nil;
 // it must not be read-only. All isolation levels will do: fn's snapshot is not older than its lock.
@@ -28,7 +29,8 @@ var ErrCommitUnknown = errors.New("sqlfence: commit outcome unknown")
 // Otherwise errors are
 //   - those of the guard: nothing was written; fn was not called.
 //   - fn's: nothing was written.
-//   - [ErrCommitUnknown]: all or nothing was written.
+//   - [ErrCommitUnknown]: all or nothing was written. It is also the answer where the database had ended the transaction before
+//     fn returned nil: a failed statement whose error fn swallowed, a change of the schema in MySQL. Then that part may have been.
 //   - others, of a commit that the database refused (a deferred constraint, a serialization failure) or that was
 //     not tried because ctx had ended: nothing was written.
 func (g *Guard) InTx(ctx context.Context, t fencing.Token, opts *sql.TxOptions, fn func(context.Context, *sql.Tx) error) error {
@@ -43,18 +45,18 @@ func (g *Guard) inTx(ctx context.Context, t fencing.Token, opts *sql.TxOptions, 
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // after a commit it does nothing; when fn panics it is all there is
-	if err := fn(ctx, tx); err != nil {
+	defer tx.close() // when fn panics it is all there is
+	if err := fn(ctx, tx.Tx); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("sqlfence: not committed: %w", context.Cause(ctx))
 	}
-	return commitError(tx.Commit())
+	return tx.commit(ctx)
 }
 
 // begin returns a transaction that holds t's lock.
-func (g *Guard) begin(ctx context.Context, t fencing.Token, opts *sql.TxOptions) (*sql.Tx, error) {
+func (g *Guard) begin(ctx context.Context, t fencing.Token, opts *sql.TxOptions) (*transaction, error) {
 	free := unfenced(ctx, t)
 	if !free {
 		if err := g.valid(t); err != nil {
@@ -62,22 +64,26 @@ func (g *Guard) begin(ctx context.Context, t fencing.Token, opts *sql.TxOptions)
 		}
 	}
 	for announced := false; ; announced = true {
-		tx, err := g.db.BeginTx(ctx, opts)
+		tx, err := g.open(ctx, opts)
 		if err != nil {
 			return nil, unavailable("begin", err)
 		}
+		newer := false
 		if free {
-			if err := g.declareUnfenced(ctx, tx); err != nil {
-				_ = tx.Rollback()
-				return nil, err
-			}
-			return tx, nil
+			err = g.declareUnfenced(ctx, tx.Tx)
+		} else {
+			newer, err = g.enter(ctx, tx.Tx, t)
 		}
-		newer, err := g.enter(ctx, tx, t)
 		if err == nil && !newer {
-			return tx, nil
+			if err = tx.mark(ctx); err == nil {
+				return tx, nil
+			}
+			err = unavailable("savepoint", err)
 		}
-		_ = tx.Rollback() // before waiting for others, or it would be one that others wait for
+		tx.close() // before waiting for others, or it would be one that others wait for
+		if free {
+			return nil, err
+		}
 		if err != nil {
 			return nil, g.sayWhy(ctx, t, err)
 		}

@@ -135,7 +135,7 @@ func TestEveryFailureBeforeTheWorkIsUnavailable(t *testing.T) {
 				asked := 0
 				f := &fake{mark: mark}
 				f.fail = func(s string) error {
-					if s == "ROLLBACK" {
+					if s == "ROLLBACK" || s == "SET autocommit = 1" {
 						return nil
 					}
 					if asked++; asked == n+1 {
@@ -159,6 +159,29 @@ func TestEveryFailureBeforeTheWorkIsUnavailable(t *testing.T) {
 				require.LessOrEqual(t, len(f.said("BEGIN")), len(f.said("COMMIT", "ROLLBACK"))+1)
 			}
 		}
+	}
+}
+
+// TestConnectionInDoubtIsClosed: one that commits nothing by itself must not go back to the pool, and one whose
+// transaction may be open must not be told to commit by itself again.
+func TestConnectionInDoubtIsClosed(t *testing.T) {
+	for failing, connections := range map[string]int{"": 1, "SET autocommit = 0": 2, "ROLLBACK": 2, "COMMIT": 2, "SET autocommit = 1": 2, "RELEASE SAVEPOINT hotseat_fence": 1} {
+		failed := errors.New("fn")
+		if failing == "COMMIT" || failing == "RELEASE SAVEPOINT hotseat_fence" {
+			failed = nil
+		}
+		f := &fake{mark: []driver.Value{int64(5), term}, fail: func(s string) error {
+			if s == failing {
+				return errors.New("broken")
+			}
+			return nil
+		}}
+		g := guard(t, f, sqlfence.MySQL)
+		for range 2 {
+			err := g.InTx(t.Context(), token(5), nil, func(context.Context, *sql.Tx) error { return failed })
+			require.Error(t, err)
+		}
+		require.Len(t, f.said("CONNECT"), connections, failing)
 	}
 }
 

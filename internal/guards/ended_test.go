@@ -3,12 +3,14 @@ package guards
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hotseat-go/hotseat/fencing/sqlfence"
 	"github.com/hotseat-go/hotseat/internal/guardtest"
 )
 
@@ -65,8 +67,34 @@ func TestStatementThatEndsTheTransaction(t *testing.T) {
 	}, mariadb, sqlite)
 }
 
+// TestFnThatSwallowsTheEndOfItsTransaction: what it sends then is not written, InTx
+// says so, and the connection is as good as before.
+func TestFnThatSwallowsTheEndOfItsTransaction(t *testing.T) {
+	d := mariadb.database(t)
+	db := d.open(t, nil)
+	db.SetMaxOpenConns(1)
+	c := d.client(t, db)
+	err := c.InTx(t.Context(), guardtest.Token(5, 0), nil, func(ctx context.Context, tx *sql.Tx) error {
+		require.NoError(t, d.set(ctx, tx, "first"))
+		require.Error(t, endTransaction(t, d, tx))
+		require.NoError(t, d.client(t, d.admin).Advance(ctx, guardtest.Token(6, 0)))
+		return d.set(ctx, tx, "stale")
+	})
+	require.ErrorIs(t, err, sqlfence.ErrCommitUnknown)
+	require.Empty(t, d.value(t))
+
+	require.NoError(t, c.InTx(t.Context(), guardtest.Token(6, 0), nil, func(ctx context.Context, tx *sql.Tx) error { return d.set(ctx, tx, "next") }))
+	require.Equal(t, "next", d.value(t))
+	for _, end := range []error{nil, errors.New("no")} {
+		require.Equal(t, end, c.InTx(t.Context(), guardtest.Token(6, 0), nil, func(context.Context, *sql.Tx) error { return end }))
+		var commits bool
+		require.NoError(t, db.QueryRowContext(t.Context(), "SELECT @@autocommit").Scan(&commits))
+		require.True(t, commits)
+	}
+}
+
 // TestTriggersBehindTheTransaction: where fn goes on after the database ended the
-// transaction, each statement is one of its own, behind no lock. Triggers still judge it.
+// transaction, there is no lock. Triggers still judge each statement.
 func TestTriggersBehindTheTransaction(t *testing.T) {
 	d, c := triggered(t, mariadb)
 	err := c.InTx(t.Context(), guardtest.Token(5, 0), nil, func(ctx context.Context, tx *sql.Tx) error {
