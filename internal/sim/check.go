@@ -30,7 +30,7 @@ type checker struct {
 
 	latest     int           // number of the last job that a later write makes stale
 	highest    int64         // epoch that ever started work, in this era
-	era        int           // restores without a bump so far: each begins a history in which epochs may repeat
+	era        int           // restores to a revision there was before: each begins a history in which epochs may repeat
 	rewound    time.Time     // the last of them
 	patience   time.Duration // the plan's
 	settled    time.Time     // when the plan's last fault is over
@@ -154,9 +154,10 @@ func (c *checker) returned(p *process, err error) {
 	}
 }
 
-// rewind takes in that the API server was restored from a backup, in which
-// nobody held the Lease if it is free, and that its version before is undone.
-func (c *checker) rewind(bumped, free bool, undone string) {
+// rewind takes in that the API server was restored from a backup, to ahead of
+// every revision it had, or not; that nobody held the Lease in it if it is free,
+// and that its version before is undone.
+func (c *checker) rewind(ahead, free bool, undone string) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	now := time.Now()
@@ -172,7 +173,7 @@ func (c *checker) rewind(bumped, free bool, undone string) {
 			n.process.behind = now
 		}
 	}
-	if !bumped {
+	if !ahead {
 		c.era, c.rewound, c.highest = c.era+1, now, 0
 	}
 }

@@ -129,7 +129,7 @@ func (c *checker) committed(ch change) {
 			p.early = c.restored
 		}
 	}
-	// Resource versions come again after a restore without a bump: what a term of
+	// Resource versions come again after a restore that is not ahead of all: what a term of
 	// the time before sends may fit by accident, until it is over.
 	accident := !c.rewound.IsZero() && m.sent.Before(c.rewound.Add(c.w.plan.Timing.RenewDeadline))
 	switch {

@@ -107,6 +107,7 @@ func (w *world) restore(f Fault) {
 			if w.store.revision() > b.revision {
 				w.hit(f.Kind)
 			}
+			w.farthest = max(w.farthest, w.store.revision())
 			undone, err := w.store.get()
 			if err != nil {
 				undone = &coordv1.Lease{}
@@ -114,7 +115,7 @@ func (w *world) restore(f Fault) {
 			w.store.restore(b.backup, f.Kind == Bumped)
 			w.endWatches(-1, nil, f.Kind)
 			l, err := w.store.get()
-			w.check.rewind(f.Kind == Bumped, err == nil && lease.NewRecord(l).Holder() == "", undone.ResourceVersion)
+			w.check.rewind(w.store.revision() > w.farthest, err == nil && lease.NewRecord(l).Holder() == "", undone.ResourceVersion)
 			return
 		}
 	}

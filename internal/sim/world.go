@@ -34,6 +34,7 @@ type world struct {
 	parked   []*event
 	watchers []*watcher
 	backups  []dated
+	farthest int64 // revision before a restore
 	steps    int
 	struck   map[Kind]int // how often a fault had its effect
 	closing  bool         // all processes have been asked to stop
