@@ -61,9 +61,9 @@ e2e: ## All fault runs on a real kube-apiserver and etcd, with real processes (H
 	cd internal/e2e && $(GO) test -count=1 -v -timeout 60m ./...
 
 .PHONY: guards
-guards: ## The guards' tests at length, on real servers: PostgreSQL, MariaDB, SQLite, Redis, gRPC, S3, Kubernetes.
+guards: ## The guards' tests at length, on real servers: PostgreSQL, MariaDB, SQLite, Redis, gRPC, S3, Kafka, Kubernetes.
 	HOTSEAT_HAMMER=30s $(GO) test -count=1 -v -run 'Guard|Memory|Durable|File|Hammer|Linear|Parked' ./fencing/...
-	for m in internal/guards fencing/redisfence fencing/grpcfence examples/objectstore examples/postgres; do \
+	for m in internal/guards fencing/redisfence fencing/grpcfence examples/objectstore examples/kafka examples/postgres; do \
 	  (cd $$m && HOTSEAT_HAMMER=30s $(GO) test -count=1 -v -timeout 30m ./...); done
 	$(GO) run ./internal/controlplane/cluster -build
 	cd internal/e2e && HOTSEAT_HAMMER=30s $(GO) test -count=1 -v -timeout 30m -run 'Kubefence|Policy' .
