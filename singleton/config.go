@@ -53,12 +53,13 @@ type Config struct {
 	HoldOff time.Duration
 
 	// Fences are told of each term's token before its work starts
-	// ([fencing.Guard.Advance]), each within RenewDeadline. If one is
-	// unavailable, the work does not start and the term is given up. While the
-	// work runs they are told again each AnnouncePeriod, and when a renewal is
-	// acknowledged after one was not: a fence whose own store went back learns
-	// of the current term again. A fence that refuses then ends the term, unless
-	// MaxRaise lets it raise its epoch; one that is unavailable does not.
+	// ([fencing.Guard.Advance]), each within RenewDeadline. If one
+	// refuses it or is unavailable, the work does not start and the term is given
+	// up ([Status] and hotseat_fence_failures_total say why). While the work runs
+	// they are told again each AnnouncePeriod, and when a renewal is acknowledged
+	// after one was not: a fence whose own store went back learns of the current
+	// term again. A fence that has seen a later token then ends the term, unless
+	// MaxRaise lets it raise its epoch; any other failure does not.
 	Fences []fencing.Guard
 	// AnnouncePeriod is the time between two announcements of one term.
 	// Default: LeaseDuration.
