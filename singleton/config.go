@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"reflect"
 	"strings"
 	"time"
 
@@ -122,8 +123,8 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.AnnouncePeriod = cmp.Or(c.AnnouncePeriod, c.LeaseDuration)
 	for i, fence := range c.Fences {
-		if fence == nil {
-			refuse(fmt.Sprintf("Fences[%d]", i), fence, "must not be nil")
+		if isNil(fence) {
+			refuse(fmt.Sprintf("Fences[%d]", i), nil, mustNotBeNil(fence))
 		}
 	}
 
@@ -156,6 +157,27 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Logger = c.Logger.With("namespace", c.Namespace, "lease", c.Name)
 	return c, errors.Join(errs...)
+}
+
+// isNil reports whether there is nothing behind an interface, also if what is not
+// there has a type.
+func isNil(value any) bool {
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Pointer, reflect.Func:
+		return v.IsNil()
+	default:
+		return false
+	}
+}
+
+// mustNotBeNil is the rule that a value breaks for which isNil is true.
+func mustNotBeNil(value any) string {
+	if value == nil {
+		return "must not be nil"
+	}
+	return fmt.Sprintf("must not be a nil %T", value)
 }
 
 // markDefaults says of each refused field that was left out that its value is

@@ -41,8 +41,8 @@ type Elector struct {
 // refused field.
 func New(client kubernetes.Interface, config Config) (*Elector, error) {
 	config, err := config.withDefaults()
-	if client == nil {
-		err = errors.Join(&lease.FieldError{Field: "client", Value: nil, Rule: "must not be nil"}, err)
+	if isNil(client) {
+		err = errors.Join(&lease.FieldError{Field: "client", Value: nil, Rule: mustNotBeNil(client)}, err)
 	}
 	if err != nil {
 		return nil, &ConfigError{Err: err}
