@@ -72,9 +72,12 @@ type Config struct {
 	// back for HoldOff. Default: work decides, by the error.
 	ResignOnStale bool
 	// Floor, if set, is asked before each acquire for a number the new epoch
-	// must lie above, for example SELECT max(epoch): it keeps tokens growing
-	// when the API server's own history went back. While it fails, this replica
-	// does not acquire. It must return within a quarter of RenewDeadline.
+	// must lie above: it keeps tokens growing when the API server's own history
+	// went back, or began anew beside an old database (a new cluster), whose guard
+	// refuses every epoch up to its mark. Return that: the Epoch of the guard's
+	// [fencing.Guard.HighWater] of the scope Namespace/Name; the example shows it.
+	// While it fails, this replica does not acquire. It must return within a
+	// quarter of RenewDeadline.
 	Floor func(ctx context.Context) (int64, error)
 	// MaxRaise bounds by how much [Term.Raise] may lift an epoch at once, to one
 	// above a mark. It keeps one poisoned mark from using the numbers up. Default 0: a term does
