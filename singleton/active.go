@@ -13,6 +13,7 @@ import (
 // Lease is released, lost, or left to expire. done says that Run is over.
 func (r *run) term(claim lease.Claim) (done bool, err error) {
 	t := newTerm(context.WithoutCancel(r.ctx), &r.config, claim)
+	t.announced = r.announced
 	dog := guardTerm(t)
 	k := r.keep(t, claim)
 	r.setState(StateActive, t) // before work, which may resign at once
@@ -143,7 +144,8 @@ func (r *run) finish(k *keeper, out *outcome) (done bool, err error) {
 	case cause.Reason == ReasonReturned:
 		return true, out.err
 	}
-	return false, nil
+	err = r.miswired(out)
+	return err != nil, err
 }
 
 // logEnd says why a term is over, and what work returned if nobody else will be
@@ -153,9 +155,11 @@ func (r *run) logEnd(t *Term, cause *EndError, workErr error) {
 	switch cause.Reason {
 	case ReasonResigned, ReasonShutdown, ReasonReturned:
 		level = slog.LevelInfo
+	case ReasonRefused:
+		level = fenceLevel(cause)
 	}
 	args := []any{"token", t.Token().String(), "cause", cause.Error()}
-	if workErr != nil && !errors.Is(workErr, context.Canceled) && cause.Reason != ReasonRefused {
+	if workErr != nil && !errors.Is(workErr, context.Canceled) && cause.Reason != ReasonRefused && cause.Reason != ReasonUnavailable {
 		level = slog.LevelWarn
 		args = append(args, "work_error", workErr)
 	}

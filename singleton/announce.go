@@ -3,7 +3,6 @@ package singleton
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -18,6 +17,12 @@ const announceTries = 3
 // that the API server went back in time: the epoch is raised above it
 // (Config.MaxRaise) and announced again, to all.
 func announce(ctx context.Context, t *Term) error {
+	err := announceAbove(ctx, t)
+	t.announced(ctx, err)
+	return err
+}
+
+func announceAbove(ctx context.Context, t *Term) error {
 	for try := 1; ; try++ {
 		err := announceOnce(ctx, t)
 		_, mark := fencing.Refusal(err)
@@ -39,7 +44,7 @@ func announceOnce(ctx context.Context, t *Term) error {
 	token := t.Token()
 	for i, fence := range t.config.Fences {
 		if err := advance(ctx, fence, token, t); err != nil {
-			return fmt.Errorf("announcing %v to Fences[%d]: %w", token, i, err)
+			return &FenceError{Fence: i, Token: token, At: time.Now(), Err: err}
 		}
 	}
 	return nil
@@ -79,8 +84,9 @@ func (t *Term) refused(err error) {
 //     replica off may have hit the fences too.
 //
 // One announcement runs at a time, so there is at most one per acknowledged
-// renewal. A fence that cannot be reached is tried at the next of these times;
-// one that refuses, with nothing to raise, ends the term.
+// renewal. A fence that cannot be reached, or says that it is wired to something
+// else, is tried at the next of these times; one that holds another term's mark,
+// with nothing to raise, ends the term.
 func (r *run) keepAnnouncing(t *Term) {
 	if len(r.config.Fences) == 0 {
 		return
@@ -98,7 +104,7 @@ func (r *run) keepAnnouncing(t *Term) {
 			case !mark.IsZero():
 				t.end(&EndError{Reason: ReasonRefused, Err: err})
 			case err != nil && !failing:
-				r.log.Warn("a fence could not be told of the token again, trying later", "token", t.Token().String(), "error", err)
+				r.log.Log(r.ctx, fenceLevel(err), "a fence could not be told of the token again, trying later", "token", t.Token().String(), "error", err)
 			case err == nil && failing:
 				r.log.Info("fences were told of the token again", "token", t.Token().String())
 			}

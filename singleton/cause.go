@@ -34,22 +34,23 @@ var (
 type Reason string
 
 const (
-	ReasonExpired  Reason = "expired"  // not renewed in time
-	ReasonTaken    Reason = "taken"    // the Lease names another holder or term
-	ReasonCleared  Reason = "cleared"  // the holder was removed from the Lease
-	ReasonDeleted  Reason = "deleted"  // the Lease was deleted
-	ReasonFenced   Reason = "fenced"   // the Lease carries a higher epoch
-	ReasonRefused  Reason = "refused"  // a fence refused the token, or was unavailable at the start
-	ReasonResigned Reason = "resigned" // Resign
-	ReasonShutdown Reason = "shutdown" // Run's context ended
-	ReasonReturned Reason = "returned" // work returned by itself
-	ReasonPanicked Reason = "panicked" // work or a hook panicked
+	ReasonExpired     Reason = "expired"     // not renewed in time
+	ReasonTaken       Reason = "taken"       // the Lease names another holder or term
+	ReasonCleared     Reason = "cleared"     // the holder was removed from the Lease
+	ReasonDeleted     Reason = "deleted"     // the Lease was deleted
+	ReasonFenced      Reason = "fenced"      // the Lease carries a higher epoch
+	ReasonRefused     Reason = "refused"     // a fence refused the token
+	ReasonUnavailable Reason = "unavailable" // a fence did not decide before work started
+	ReasonResigned    Reason = "resigned"    // Resign
+	ReasonShutdown    Reason = "shutdown"    // Run's context ended
+	ReasonReturned    Reason = "returned"    // work returned by itself
+	ReasonPanicked    Reason = "panicked"    // work or a hook panicked
 )
 
 // reasons in the order they are reported in.
 func reasons() []Reason {
 	return []Reason{
-		ReasonExpired, ReasonTaken, ReasonCleared, ReasonDeleted, ReasonFenced, ReasonRefused,
+		ReasonExpired, ReasonTaken, ReasonCleared, ReasonDeleted, ReasonFenced, ReasonRefused, ReasonUnavailable,
 		ReasonResigned, ReasonShutdown, ReasonReturned, ReasonPanicked,
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"reflect"
 	"strings"
 	"time"
 
@@ -53,12 +54,13 @@ type Config struct {
 	HoldOff time.Duration
 
 	// Fences are told of each term's token before its work starts
-	// ([fencing.Guard.Advance]), each within RenewDeadline. If one is
-	// unavailable, the work does not start and the term is given up. While the
-	// work runs they are told again each AnnouncePeriod, and when a renewal is
-	// acknowledged after one was not: a fence whose own store went back learns
-	// of the current term again. A fence that refuses then ends the term, unless
-	// MaxRaise lets it raise its epoch; one that is unavailable does not.
+	// ([fencing.Guard.Advance]), each within RenewDeadline. If one
+	// refuses it or is unavailable, the work does not start and the term is given
+	// up ([Status] and hotseat_fence_failures_total say why). While the work runs
+	// they are told again each AnnouncePeriod, and when a renewal is acknowledged
+	// after one was not: a fence whose own store went back learns of the current
+	// term again. A fence that has seen a later token then ends the term, unless
+	// MaxRaise lets it raise its epoch; any other failure does not.
 	Fences []fencing.Guard
 	// AnnouncePeriod is the time between two announcements of one term.
 	// Default: LeaseDuration.
@@ -70,9 +72,12 @@ type Config struct {
 	// back for HoldOff. Default: work decides, by the error.
 	ResignOnStale bool
 	// Floor, if set, is asked before each acquire for a number the new epoch
-	// must lie above, for example SELECT max(epoch): it keeps tokens growing
-	// when the API server's own history went back. While it fails, this replica
-	// does not acquire. It must return within a quarter of RenewDeadline.
+	// must lie above: it keeps tokens growing when the API server's own history
+	// went back, or began anew beside an old database (a new cluster), whose guard
+	// refuses every epoch up to its mark. Return that: the Epoch of the guard's
+	// [fencing.Guard.HighWater] of the scope Namespace/Name; the example shows it.
+	// While it fails, this replica does not acquire. It must return within a
+	// quarter of RenewDeadline.
 	Floor func(ctx context.Context) (int64, error)
 	// MaxRaise bounds by how much [Term.Raise] may lift an epoch at once, to one
 	// above a mark. It keeps one poisoned mark from using the numbers up. Default 0: a term does
@@ -121,8 +126,8 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.AnnouncePeriod = cmp.Or(c.AnnouncePeriod, c.LeaseDuration)
 	for i, fence := range c.Fences {
-		if fence == nil {
-			refuse(fmt.Sprintf("Fences[%d]", i), fence, "must not be nil")
+		if isNil(fence) {
+			refuse(fmt.Sprintf("Fences[%d]", i), nil, mustNotBeNil(fence))
 		}
 	}
 
@@ -155,6 +160,27 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Logger = c.Logger.With("namespace", c.Namespace, "lease", c.Name)
 	return c, errors.Join(errs...)
+}
+
+// isNil reports whether there is nothing behind an interface, also if what is not
+// there has a type.
+func isNil(value any) bool {
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Pointer, reflect.Func:
+		return v.IsNil()
+	default:
+		return false
+	}
+}
+
+// mustNotBeNil is the rule that a value breaks for which isNil is true.
+func mustNotBeNil(value any) string {
+	if value == nil {
+		return "must not be nil"
+	}
+	return fmt.Sprintf("must not be a nil %T", value)
 }
 
 // markDefaults says of each refused field that was left out that its value is

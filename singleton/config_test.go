@@ -12,12 +12,22 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
+
+// funcGuard is a guard that is a function.
+type funcGuard func() fencing.Guard
+
+func (f funcGuard) Advance(ctx context.Context, t fencing.Token) error { return f().Advance(ctx, t) }
+func (f funcGuard) Check(ctx context.Context, t fencing.Token) error   { return f().Check(ctx, t) }
+func (f funcGuard) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
+	return f().HighWater(ctx, scope)
+}
 
 func TestConfigErrorsNameFieldValueAndRule(t *testing.T) {
 	t.Setenv("POD_NAMESPACE", "")
@@ -39,6 +49,8 @@ func TestConfigErrorsNameFieldValueAndRule(t *testing.T) {
 		"retry too slow":    {singleton.Config{Name: "x", Namespace: "shop", RetryPeriod: 10 * time.Second}, []string{"RetryPeriod 10s must be less than RenewDeadline 10s"}},
 		"drift":             {singleton.Config{Name: "x", Namespace: "shop", MaxClockDrift: math.NaN()}, []string{"MaxClockDrift NaN must be between 0 and 1"}},
 		"nil fence":         {singleton.Config{Name: "x", Namespace: "shop", Fences: []fencing.Guard{nil}}, []string{"Fences[0] <nil> must not be nil"}},
+		"nil in a fence": {singleton.Config{Name: "x", Namespace: "shop", Fences: []fencing.Guard{memory(t), (*fencing.Durable)(nil), funcGuard(nil)}},
+			[]string{"Fences[1] <nil> must not be a nil *fencing.Durable", "Fences[2] <nil> must not be a nil singleton_test.funcGuard"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := singleton.New(c.Client("a"), test.config)
@@ -53,7 +65,9 @@ func TestConfigErrorsNameFieldValueAndRule(t *testing.T) {
 			}
 		})
 	}
-	_, err := singleton.New(nil, singleton.Config{})
+	_, err := singleton.New((*kubernetes.Clientset)(nil), singleton.Config{})
+	require.ErrorContains(t, err, "client <nil> must not be a nil *kubernetes.Clientset")
+	_, err = singleton.New(nil, singleton.Config{})
 	for _, says := range []string{"client <nil> must not be nil", "Name", "Namespace"} {
 		require.ErrorContains(t, err, says, "all violations at once")
 	}

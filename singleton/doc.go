@@ -61,7 +61,8 @@
 //	Lease deleted, or its holder cleared          at once
 //	not renewed                                   RenewDeadline after the last good renewal was sent
 //	Resign, or Run's context ends                 at once; the Lease is kept until work returned
-//	a fence refuses the token                     before work starts
+//	a fence refuses the token, or is unavailable  before work starts
+//	a fence has seen a later token                when it is told again
 //	work returns or panics                        then, and Run returns or panics too
 //
 // Work that returns because its context ended, or because Valid turned false,

@@ -30,6 +30,7 @@ type Elector struct {
 	eligible   chan struct{} // buffered; eligibility changed
 	holdUntil  atomic.Pointer[lease.Instant]
 	status     atomic.Pointer[status]
+	fence      atomic.Pointer[FenceError] // the last failure; nil once all were told after it
 }
 
 // New returns an elector for the Lease that config names, which it reaches
@@ -40,8 +41,8 @@ type Elector struct {
 // refused field.
 func New(client kubernetes.Interface, config Config) (*Elector, error) {
 	config, err := config.withDefaults()
-	if client == nil {
-		err = errors.Join(&lease.FieldError{Field: "client", Value: nil, Rule: "must not be nil"}, err)
+	if isNil(client) {
+		err = errors.Join(&lease.FieldError{Field: "client", Value: nil, Rule: mustNotBeNil(client)}, err)
 	}
 	if err != nil {
 		return nil, &ConfigError{Err: err}
@@ -68,7 +69,12 @@ func (e *Elector) Identity() string { return e.config.Identity }
 //   - Config.WarmUp fails: its error;
 //   - reading or writing the Lease is refused (RBAC, a missing namespace, an
 //     invalid request) from the start and for a whole LeaseDuration: an error
-//     that names the verb. It is logged at once. Later refusals are waited out.
+//     that names the verb. It is logged at once. Later refusals are waited out;
+//   - one of Config.Fences is wired to something else (fencing.ErrScope,
+//     ErrMissing or ErrMalformed) from the start and still a LeaseDuration later:
+//     its [*FenceError], after the Lease was released. Each refusal is logged as
+//     an error. Once the fences took a token of this Run, a later such refusal is
+//     waited out, as is a fence that is unavailable or holds a higher mark.
 //
 // Losing the Lease is not an error: Run stands by again, and calls work anew for
 // the next term. What work returns after its context ended is only logged. If

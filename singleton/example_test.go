@@ -43,3 +43,43 @@ func Example() {
 	// and no earlier one's: true
 	// done: <nil>
 }
+
+// A new cluster beside an old database: its guard remembers epochs that are greater than the cluster's, and would refuse
+// every term. Floor asks it first.
+func ExampleConfig_floor() {
+	cluster := singletontest.New(singletontest.Options{})
+	defer cluster.Close()
+	if _, err := cluster.CreateLease(newLease()); err != nil {
+		panic(err)
+	}
+	database, err := fencing.NewMemory(fencing.MemoryConfig{}) // in a service, the guard of what is written: a sqlfence.Guard
+	if err != nil {
+		panic(err)
+	}
+	old := fencing.Token{Scope: "shop/invoicer", Epoch: 5_000_000, Term: "0123456789abcdef0123456789abcdef"}
+	if err := database.Advance(context.Background(), old); err != nil {
+		panic(err)
+	}
+
+	elector, err := singleton.New(cluster.Client("a"), singleton.Config{
+		Name:      "invoicer",
+		Namespace: "shop",
+		Fences:    []fencing.Guard{database},
+		Floor: func(ctx context.Context) (int64, error) {
+			mark, err := database.HighWater(ctx, "shop/invoicer")
+			return mark.Epoch, err
+		},
+		Logger: quiet(),
+	})
+	if err != nil {
+		panic(err)
+	}
+	err = elector.Run(context.Background(), func(_ context.Context, term *singleton.Term) error {
+		fmt.Println("at work in epoch", term.Token().Epoch)
+		return nil
+	})
+	fmt.Println("done:", err)
+	// Output:
+	// at work in epoch 5000001
+	// done: <nil>
+}

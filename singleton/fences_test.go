@@ -112,7 +112,7 @@ func TestUnavailableFenceStartsNoWork(t *testing.T) {
 		synctest.Wait()
 		require.Equal(l, singleton.StateActive, a.Status().State)
 		require.EqualValues(l, 1, worked.Load())
-		require.EqualValues(l, 1, metric(l, a, "hotseat_terms_total", "reason", "refused"))
+		require.EqualValues(l, 1, metric(l, a, "hotseat_terms_total", "reason", "unavailable"))
 		r.stop()
 		require.NoError(l, r.wait(l))
 	})

@@ -95,7 +95,7 @@ func TestHangingFenceGivesTheLeaseUp(t *testing.T) {
 		require.Equal(l, singleton.StateActive, a.Status().State)
 		sleep(11 * second) // RenewDeadline and a little
 		require.Equal(l, singleton.StateActive, b.Status().State)
-		require.EqualValues(l, 1, metric(l, a, "hotseat_terms_total", "reason", "refused"))
+		require.EqualValues(l, 1, metric(l, a, "hotseat_terms_total", "reason", "unavailable"))
 	})
 }
 

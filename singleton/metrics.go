@@ -19,6 +19,7 @@ type metrics struct {
 	terms    map[Reason]uint64
 	sources  map[lease.Source]uint64
 	failures map[string]uint64
+	fences   map[string]uint64 // announcements that failed
 	overruns uint64
 	renewals uint64
 	seconds  float64  // the sum of all renewals'
@@ -65,6 +66,12 @@ func (m *metrics) renewalFailed(reason string) {
 	count(&m.failures, reason)
 }
 
+func (m *metrics) fenceFailed(reason string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	count(&m.fences, reason)
+}
+
 func (m *metrics) overran() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -93,8 +100,8 @@ func (m *metrics) histogram() map[float64]uint64 {
 
 // descs are the names an elector's metrics have.
 type descs struct {
-	active, state, validity, epoch, overrun      *prometheus.Desc
-	terms, renewals, failures, overruns, sources *prometheus.Desc
+	active, state, validity, epoch, overrun              *prometheus.Desc
+	terms, renewals, failures, overruns, sources, fences *prometheus.Desc
 }
 
 func (e *Elector) descs() descs {
@@ -113,6 +120,7 @@ func (e *Elector) descs() descs {
 		failures: desc("renew_failures_total", "Renewals that failed, by reason.", "reason"),
 		overruns: desc("overruns_total", "Terms whose work outstayed its stop budget."),
 		sources:  desc("terms_started_total", "Terms of this replica that began, by what their epoch was derived from.", "source"),
+		fences:   desc("fence_failures_total", "Announcements to the fences that failed, by reason.", "reason"),
 	}
 }
 
@@ -120,7 +128,7 @@ func (e *Elector) descs() descs {
 func (e *Elector) Describe(ch chan<- *prometheus.Desc) {
 	d := e.descs()
 	for _, desc := range []*prometheus.Desc{
-		d.active, d.state, d.validity, d.epoch, d.overrun, d.terms, d.renewals, d.failures, d.overruns, d.sources,
+		d.active, d.state, d.validity, d.epoch, d.overrun, d.terms, d.renewals, d.failures, d.overruns, d.sources, d.fences,
 	} {
 		ch <- desc
 	}
@@ -156,6 +164,9 @@ func (e *Elector) collect() (all []prometheus.Metric) {
 	}
 	for _, reason := range failureReasons() {
 		add(d.failures, prometheus.CounterValue, float64(m.failures[reason]), reason)
+	}
+	for _, reason := range fenceFailures() {
+		add(d.fences, prometheus.CounterValue, float64(m.fences[reason]), reason)
 	}
 	add(d.overruns, prometheus.CounterValue, float64(m.overruns))
 	return append(all, prometheus.MustNewConstHistogram(d.renewals, m.renewals, m.seconds, m.histogram()))

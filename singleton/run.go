@@ -37,6 +37,8 @@ type run struct {
 	began      time.Time
 	acquired   bool      // a write was allowed before
 	refused    time.Time // since when writes are refused; zero: they are not
+	admitted   bool      // a term of this Run was taken by all fences
+	unfit      time.Time // since when fences say that they are wired to something else; zero: they do not
 	createAt   time.Time // the missing Lease is not to be created before
 	courteous  bool      // others are to go first when the Lease comes free
 	crowd      crowd

@@ -32,6 +32,11 @@ type Status struct {
 	Token    fencing.Token // of the current term, zero without one
 	ValidFor time.Duration // how long that term stays valid unless renewed, 0 without one
 	Overrun  bool          // its work has outstayed the stop budget
+
+	// Fence is the last announcement to Config.Fences that failed, of the current
+	// term or an earlier one of this replica's: which fence, when, and why. Nil
+	// once all fences took one after it.
+	Fence *FenceError
 }
 
 // status is what the loop publishes; immutable.
@@ -48,7 +53,7 @@ type status struct {
 // Status returns a snapshot. It does no I/O and takes no lock.
 func (e *Elector) Status() Status {
 	s := e.status.Load()
-	out := Status{State: s.state, Since: s.since, Holder: s.holder, Overrun: s.overrun}
+	out := Status{State: s.state, Since: s.since, Holder: s.holder, Overrun: s.overrun, Fence: e.fence.Load()}
 	if s.term != nil {
 		out.Token = s.term.Token()
 		out.ValidFor = max(0, s.term.left())
@@ -60,7 +65,10 @@ func (e *Elector) Status() Status {
 // probe: Run is running, warm, and has read the Lease. A standby is ready, since
 // a Deployment whose standbys were not could never finish a rollout; and an API
 // outage later makes nobody unready. It cannot know whether an update will be
-// allowed: that shows when the Lease comes free.
+// allowed, or what Config.Fences will say: that shows when the Lease comes free.
+// What a fence said in an earlier term makes nobody unready either, since a standby
+// would not notice that it was mended; it is in [Status]. A fence that is wired to
+// something else from the start ends Run, and with it readiness.
 func (e *Elector) Ready() error {
 	switch s := e.status.Load(); {
 	case s.state == StateStopped || s.state == StateWarming:

@@ -26,6 +26,7 @@ type Term struct {
 	lost   chan struct{} // closed when over is set
 	once   sync.Once     // closes lost
 
+	announced   func(ctx context.Context, err error) // how an announcement went
 	raises      chan raiseRequest
 	reconnected chan struct{} // buffered; a renewal was acknowledged after one was not
 }
@@ -37,7 +38,7 @@ type raiseRequest struct {
 
 func newTerm(ctx context.Context, config *Config, claim lease.Claim) *Term {
 	t := &Term{
-		config: config, began: time.Now(), lost: make(chan struct{}),
+		config: config, began: time.Now(), lost: make(chan struct{}), announced: func(context.Context, error) {},
 		raises: make(chan raiseRequest), reconnected: make(chan struct{}, 1),
 	}
 	t.extend(claim)
@@ -86,7 +87,7 @@ func (t *Term) Resign() { t.end(&EndError{Reason: ReasonResigned}) }
 //
 // It fails if mark is Config.MaxRaise or more above the epoch
 // ([*lease.FieldError]), with ErrOver if the term ended, with ctx's error, or
-// with the error of the request or the fence. Retry while the term is valid.
+// with the error of the request or the fence ([*FenceError]). Retry while the term is valid.
 func (t *Term) Raise(ctx context.Context, mark int64) error {
 	if err := t.lift(ctx, mark); err != nil {
 		return err

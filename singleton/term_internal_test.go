@@ -65,7 +65,8 @@ func TestCauses(t *testing.T) {
 		{&EndError{Reason: ReasonResigned}, "resigned", ErrResigned},
 		{&EndError{Reason: ReasonShutdown}, "shutting down", ErrShuttingDown},
 		{&EndError{Reason: ReasonReturned, Err: io.EOF}, "returned: EOF", io.EOF},
-		{&EndError{Reason: ReasonRefused, Err: fencing.ErrUnavailable}, "refused: fencing: guard unavailable", fencing.ErrUnavailable},
+		{&EndError{Reason: ReasonRefused, Err: fencing.ErrStale}, "refused: fencing: stale token", fencing.ErrStale},
+		{&EndError{Reason: ReasonUnavailable, Err: fencing.ErrUnavailable}, "unavailable: fencing: guard unavailable", fencing.ErrUnavailable},
 		{&EndError{Reason: ReasonPanicked, Err: &PanicError{Value: "x"}}, "panicked: x", nil},
 	} {
 		require.EqualError(t, test.cause, test.text)

@@ -23,6 +23,8 @@ func (o *outcome) cause() *EndError {
 		return &EndError{Reason: ReasonPanicked, Err: o.err}
 	case o.started:
 		return &EndError{Reason: ReasonReturned, Err: o.err}
+	case undecided(o.err):
+		return &EndError{Reason: ReasonUnavailable, Err: o.err}
 	default:
 		return &EndError{Reason: ReasonRefused, Err: o.err}
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -78,7 +80,7 @@ func (f *Fence) highWater(ctx context.Context, scope string) (fencing.Token, err
 		return fencing.Token{}, err
 	}
 	if scope != f.config.Scope {
-		return fencing.Token{}, fmt.Errorf("%w: %q, must be %q", fencing.ErrScope, scope, f.config.Scope)
+		return fencing.Token{}, fmt.Errorf("%w: asked for the mark of %q, the fence is for %q", fencing.ErrScope, scope, f.config.Scope)
 	}
 	return f.config.Guard.HighWater(ctx, scope)
 }
@@ -87,7 +89,8 @@ func (f *Fence) highWater(ctx context.Context, scope string) (fencing.Token, err
 // singleton.Config.Fences. Make one with [NewRemote]; it is safe for concurrent use.
 //
 // Errors are the guard's, and [fencing.ErrUnavailable] for every other outcome of a call: the announcement may then have
-// arrived, and can be repeated. No time limit but the context's.
+// arrived, and can be repeated. The text says what was called, where and with which status, to
+// find a wrong address by. No time limit but the context's.
 type Remote struct{ conn grpc.ClientConnInterface }
 
 var _ fencing.Guard = (*Remote)(nil)
@@ -103,7 +106,7 @@ func (r *Remote) Advance(ctx context.Context, t fencing.Token) error {
 	}
 	mark, err := r.call(out, announce, &emptypb.Empty{}, t)
 	if err == nil && mark != t.String() {
-		err = fmt.Errorf("%w: the answer to %v confirms %.400q", fencing.ErrUnavailable, t, mark)
+		err = fmt.Errorf("%w: %s confirmed %.400q when it was told of %v", fencing.ErrUnavailable, r.place(announce), mark, t)
 	}
 	return fencing.Report(ctx, err)
 }
@@ -128,7 +131,7 @@ func (r *Remote) HighWater(ctx context.Context, scope string) (fencing.Token, er
 	}
 	mark, err := fencing.ParseToken(text)
 	if err != nil || mark.Scope != scope {
-		return fencing.Token{}, fmt.Errorf("%w: the mark of %q is %.400q", fencing.ErrUnavailable, scope, text)
+		return fencing.Token{}, fmt.Errorf("%w: %s has %.400q for the mark of %q", fencing.ErrUnavailable, r.place(highWater), text, scope)
 	}
 	return mark, nil
 }
@@ -142,5 +145,16 @@ func (r *Remote) call(ctx context.Context, name string, request any, presented f
 	if refused := refusal(err, presented); refused != err { //nolint:errorlint // refusal returns the same when it is none
 		return "", refused
 	}
-	return "", fmt.Errorf("%w: %w", fencing.ErrUnavailable, err)
+	if status.Code(err) == codes.Unimplemented {
+		err = fmt.Errorf("no Fence is registered there: %w", err)
+	}
+	return "", fmt.Errorf("%w: %s: %w", fencing.ErrUnavailable, r.place(name), err)
+}
+
+// place is what was called, and where, if the connection tells.
+func (r *Remote) place(name string) string {
+	if conn, ok := r.conn.(interface{ Target() string }); ok {
+		return servicePath + name + " at " + conn.Target()
+	}
+	return servicePath + name
 }

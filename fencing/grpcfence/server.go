@@ -138,7 +138,7 @@ func (f *Fence) enter(ctx context.Context, method string) (entry, error) {
 func (f *Fence) token(ctx context.Context) (fencing.Token, error) {
 	t, err := FromIncoming(ctx)
 	if err == nil && t.Scope != f.config.Scope {
-		err = fmt.Errorf("%w: %q, must be %q", fencing.ErrScope, t.Scope, f.config.Scope)
+		err = fmt.Errorf("%w: the token is of %q, the fence is for %q", fencing.ErrScope, t.Scope, f.config.Scope)
 	}
 	return t, err
 }

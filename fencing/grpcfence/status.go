@@ -3,6 +3,7 @@ package grpcfence
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -94,7 +95,7 @@ func refusal(err error, presented fencing.Token) error {
 			if a.code == codes.FailedPrecondition || a.code == codes.Aborted {
 				return &fenced{lost(a.code, presented, info.GetMetadata()[keyHighWater]), st}
 			}
-			return &fenced{fmt.Errorf("%w: %s", a.err, st.Message()), st}
+			return &fenced{fmt.Errorf("%w: %s", a.err, strings.TrimPrefix(st.Message(), a.err.Error()+": ")), st}
 		}
 	}
 	return err

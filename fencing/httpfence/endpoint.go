@@ -65,7 +65,7 @@ func (f *Fence) mark(r *http.Request) (fencing.Token, error) {
 		return fencing.Token{}, err
 	}
 	if scope != f.config.Scope {
-		return fencing.Token{}, fmt.Errorf("%w: %q, must be %q", fencing.ErrScope, scope, f.config.Scope)
+		return fencing.Token{}, fmt.Errorf("%w: asked for the mark of %q, the fence is for %q", fencing.ErrScope, scope, f.config.Scope)
 	}
 	return f.config.Guard.HighWater(r.Context(), scope)
 }

@@ -43,7 +43,7 @@ func New(cfg Config) (*Fence, error) {
 func (f *Fence) token(r *http.Request) (fencing.Token, error) {
 	t, err := FromHeader(r.Header)
 	if err == nil && t.Scope != f.config.Scope {
-		err = fmt.Errorf("%w: %q, must be %q", fencing.ErrScope, t.Scope, f.config.Scope)
+		err = fmt.Errorf("%w: the token is of %q, the fence is for %q", fencing.ErrScope, t.Scope, f.config.Scope)
 	}
 	return t, err
 }

@@ -3,13 +3,19 @@ package httpfence
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
+	"unicode"
 
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
 // retryAfter, in seconds, is when the work that a newer token waits for may have left.
 const retryAfter = "1"
+
+// maxSaid is more than Refuse writes of two scopes.
+const maxSaid = 1 << 10
 
 // answer is how the server says no, and err what it is to the client.
 type answer struct {
@@ -32,7 +38,7 @@ func answers() [6]answer {
 
 // Refuse answers a request with the refusal that err stands for, as in the package comment: for handlers that present a
 // token to a guard themselves. Any error but those of package fencing is answered as unavailable, and those that are
-// without their text. Nothing may have been written to w.
+// without their text; the others with it, which is how a client learns both scopes. Nothing may have been written to w.
 func Refuse(w http.ResponseWriter, err error) {
 	as := answers()[5]
 	for _, a := range answers() {
@@ -64,10 +70,22 @@ func refusal(r *http.Response, presented fencing.Token) error {
 				return lost(r, presented)
 			}
 		case r.Header.Get(HeaderRefused) == a.reason:
-			return fmt.Errorf("%w: %s", a.err, r.Status)
+			return fmt.Errorf("%w: %s%s", a.err, r.Status, said(r.Body, a.err))
 		}
 	}
 	return nil
+}
+
+// said returns what [Refuse] wrote after the name of a refusal, such as both scopes, for people to read: one short line,
+// and nothing if that is not what came.
+func said(body io.Reader, name error) string {
+	text, _ := io.ReadAll(io.LimitReader(body, maxSaid))
+	line, _, _ := strings.Cut(strings.ToValidUTF8(string(text), ""), "\n")
+	_, more, found := strings.Cut(line, name.Error()+": ")
+	if !found || strings.ContainsFunc(more, func(c rune) bool { return !unicode.IsPrint(c) }) {
+		return ""
+	}
+	return ": " + more
 }
 
 // lost returns the error of an answer which says that another term won, if its mark bears that out.

@@ -13,7 +13,8 @@ import (
 // one with [NewRemote]; it is safe for concurrent use.
 //
 // Errors are the guard's, and [fencing.ErrUnavailable] for every answer that is not plainly the endpoint's, for a
-// redirect, and for none: the announcement may then have arrived, and can be repeated. No time limit but the context's.
+// redirect, and for none: the announcement may then have arrived, and can be repeated. The text says who was asked and what
+// came, to find a wrong URL by. No time limit but the context's.
 type Remote struct {
 	url    *url.URL
 	client *http.Client
@@ -46,7 +47,7 @@ func (r *Remote) Advance(ctx context.Context, t fencing.Token) error {
 	request.Header["Idempotency-Key"] = nil // not sent: lets the transport try again when an idle connection broke
 	mark, err := r.ask(request, t)
 	if err == nil && mark != t {
-		err = fmt.Errorf("%w: the answer to %v confirms %v", fencing.ErrUnavailable, t, mark)
+		err = fmt.Errorf("%w: %s confirmed %v when it was told of %v", fencing.ErrUnavailable, place(r.url), mark, t)
 	}
 	return fencing.Report(ctx, err)
 }
@@ -74,7 +75,7 @@ func (r *Remote) HighWater(ctx context.Context, scope string) (fencing.Token, er
 	}
 	mark, err := r.ask(request, fencing.Token{})
 	if err == nil && !mark.IsZero() && mark.Scope != scope {
-		return fencing.Token{}, fmt.Errorf("%w: the mark of %q is %v", fencing.ErrUnavailable, scope, mark)
+		return fencing.Token{}, fmt.Errorf("%w: %s has %v for the mark of %q", fencing.ErrUnavailable, place(r.url), mark, scope)
 	}
 	return mark, err
 }
@@ -90,14 +91,32 @@ func (r *Remote) ask(request *http.Request, presented fencing.Token) (fencing.To
 		return fencing.Token{}, err
 	}
 	if answer.StatusCode != http.StatusNoContent {
-		return fencing.Token{}, fmt.Errorf("%w: %s", fencing.ErrUnavailable, answer.Status)
+		return fencing.Token{}, elsewhere(answer)
 	}
 	if values := answer.Header.Values(HeaderHighWater); len(values) == 1 && values[0] == none {
 		return fencing.Token{}, nil
 	}
 	mark, err := single(answer.Header, HeaderHighWater)
 	if err != nil {
-		return fencing.Token{}, fmt.Errorf("%w: the mark in the answer: %v", fencing.ErrUnavailable, err) //nolint:errorlint // the mark is malformed, not the token
+		return fencing.Token{}, fmt.Errorf("%w: its %s: %v", elsewhere(answer), HeaderHighWater, err) //nolint:errorlint // the mark is malformed, not the token
 	}
 	return mark, nil
+}
+
+// elsewhere is the error of an answer that no endpoint gives: by its status and type people see who did.
+func elsewhere(answer *http.Response) error {
+	what := answer.Status
+	if kind := answer.Header.Get("Content-Type"); kind != "" {
+		what += fmt.Sprintf(" (%.80q)", kind)
+	}
+	if to, err := answer.Location(); err == nil {
+		what += ", to " + place(to)
+	}
+	return fmt.Errorf("%w: %s %s answered %s, which is not a Fence.Endpoint's answer",
+		fencing.ErrUnavailable, answer.Request.Method, place(answer.Request.URL), what)
+}
+
+// place is a URL without what may be secret in it.
+func place(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }

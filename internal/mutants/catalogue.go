@@ -17,6 +17,7 @@ const (
 	fileRecord   = "lease/record.go"
 	fileAnnounce = "singleton/announce.go"
 	fileActive   = "singleton/active.go"
+	fileFences   = "singleton/fences.go"
 	fileTiming   = "lease/timing.go"
 	fileKeeper   = "singleton/keeper.go"
 	fileObserver = "singleton/observer.go"

@@ -38,7 +38,7 @@ func ofOthers() []mutant {
 		},
 		{
 			name: "loss-ends-run", file: fileActive, pkg: pkgSingleton, run: "TestAnotherHolderSeen|TestOneOnLose", seeds: 40,
-			old: "return false, nil\n}", new: "return cause.lost(), cause\n}",
+			old: "return err != nil, err\n}", new: "return cause.lost(), cause\n}",
 			why: "who lost the Lease once stands by no more",
 		},
 		{

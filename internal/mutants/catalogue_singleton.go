@@ -70,6 +70,16 @@ func ofTerm() []mutant {
 			why: "work starts after its term is over",
 		},
 		{
+			name: "miswired-for-ever", file: fileFences, pkg: pkgSingleton, run: "TestFenceWiredToSomethingElse",
+			old: "return r.pointless(out.err)", new: "return nil",
+			why: "a replica wired to another Lease's guard takes the Lease in turn for ever",
+		},
+		{
+			name: "miswired-once-taken", file: fileFences, pkg: pkgSingleton, run: "TestFencesThatMendEndNobody",
+			old: "case r.admitted || !unfit(out.err):", new: "case !unfit(out.err):",
+			why: "a guard whose server was deployed wrongly for a while ends its replicas",
+		},
+		{
 			name: "fence-without-deadline", file: fileAnnounce, pkg: pkgSingleton, run: "TestHangingFence",
 			old: "ctx, cancel := context.WithTimeout(ctx, t.config.RenewDeadline)", new: "ctx, cancel := context.WithCancel(ctx)",
 			why: "a fence that hangs keeps the Lease from everybody",

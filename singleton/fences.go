@@ -1,0 +1,103 @@
+package singleton
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// FenceError is an announcement that one of Config.Fences did not take. Err
+// says why, for errors.Is: the fence refused the token (fencing.ErrStale and
+// ErrConflict: it has seen a later one; ErrScope, ErrMissing and ErrMalformed: it
+// is wired to something else), or did not decide (fencing.ErrUnavailable, and
+// every error that is not of package fencing).
+type FenceError struct {
+	Fence int           // its index in Config.Fences
+	Token fencing.Token // that was announced
+	At    time.Time     // when it was answered, or given up
+	Err   error
+}
+
+func (e *FenceError) Error() string {
+	return fmt.Sprintf("announcing %v to Fences[%d]: %v", e.Token, e.Fence, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *FenceError) Unwrap() error { return e.Err }
+
+// announced takes in how an announcement to all fences went, for Status and the
+// metrics. That its caller's time was over says nothing of a fence.
+func (e *Elector) announced(ctx context.Context, err error) {
+	failure, failed := errors.AsType[*FenceError](err)
+	switch {
+	case err == nil:
+		e.fence.Store(nil)
+	case failed && ctx.Err() == nil:
+		e.fence.Store(failure)
+		e.metrics.fenceFailed(fenceFailure(failure))
+	}
+}
+
+// fenceFailures are the values of the label of hotseat_fence_failures_total, as
+// package fencingprom has them for a guard.
+func fenceFailures() []string {
+	return []string{"stale", "conflict", "missing", "malformed", "scope", "unavailable", "other"}
+}
+
+func fenceFailure(err error) string {
+	for i, is := range []error{
+		fencing.ErrStale, fencing.ErrConflict, fencing.ErrMissing, fencing.ErrMalformed, fencing.ErrScope, fencing.ErrUnavailable,
+	} {
+		if errors.Is(err, is) {
+			return fenceFailures()[i]
+		}
+	}
+	return "other"
+}
+
+// undecided reports whether err, of an announcement, is no refusal.
+func undecided(err error) bool {
+	failure := fenceFailure(err)
+	return failure == "unavailable" || failure == "other"
+}
+
+// unfit reports whether err is a fence's that no epoch of this elector would
+// please: only another wiring does.
+func unfit(err error) bool {
+	if _, is := errors.AsType[*FenceError](err); !is {
+		return false
+	}
+	switch fenceFailure(err) {
+	case "missing", "malformed", "scope":
+		return true
+	}
+	return false
+}
+
+// fenceLevel is how loudly a fence's failure is logged.
+func fenceLevel(err error) slog.Level {
+	if unfit(err) {
+		return slog.LevelError
+	}
+	return slog.LevelWarn
+}
+
+// miswired returns the error that ends Run if its fences have taken no token
+// from the start, for a lease, because they are wired to something else. Once
+// they took one, it is their side that changed, and that is waited out.
+func (r *run) miswired(out *outcome) error {
+	switch {
+	case out.acquired:
+		r.admitted = true
+	case r.admitted || !unfit(out.err):
+	case r.unfit.IsZero():
+		r.unfit = time.Now()
+	case time.Since(r.unfit) >= r.config.LeaseDuration:
+		return r.pointless(out.err)
+	}
+	return nil
+}
