@@ -27,7 +27,7 @@ func announceAbove(ctx context.Context, t *Term) error {
 		err := announceOnce(ctx, t)
 		_, mark := fencing.Refusal(err)
 		switch {
-		case err == nil || mark.IsZero() || try == announceTries:
+		case err == nil || mark.Scope != t.Token().Scope || try == announceTries: // no mark, or another Lease's
 			return err
 		case !t.outranked(mark): // by ourselves: raised meanwhile
 			continue
@@ -61,7 +61,7 @@ func advance(ctx context.Context, fence fencing.Guard, token fencing.Token, t *T
 // outranked reports whether a mark refuses the term's token as it is now.
 func (t *Term) outranked(mark fencing.Token) bool {
 	order, err := fencing.Compare(t.Token(), mark)
-	return err != nil || order < 0
+	return order < 0 || errors.Is(err, fencing.ErrConflict)
 }
 
 // refused is told of what guards refuse to the work (fencing.Report), and ends

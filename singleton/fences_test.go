@@ -218,6 +218,21 @@ func TestRaiseHealsAnAPIServerThatWentBack(t *testing.T) {
 	}
 }
 
+// A mark of another Lease, whatever it is, says nothing about ours.
+func TestNoRaiseOverAnotherLeasesMark(t *testing.T) {
+	inLab(t, func(l lab) {
+		foreign := fencing.Token{Scope: "shop/other", Epoch: 500, Term: "0123456789abcdef0123456789abcdef"}
+		fence := guardFunc{memory(l), func(_ context.Context, t fencing.Token) error {
+			return &fencing.StaleError{Presented: t, HighWater: foreign}
+		}}
+		a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 10_000 }, fence))
+		l.run(a, func(context.Context, *singleton.Term) error { panic("must not start") })
+		epoch, err := l.record().Epoch()
+		require.NoError(l, err)
+		require.Less(l, epoch, int64(100))
+	})
+}
+
 func TestRaiseByTheWork(t *testing.T) {
 	inLab(t, func(l lab) {
 		fence := memory(l)
