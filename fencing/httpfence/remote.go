@@ -2,6 +2,7 @@ package httpfence
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -84,7 +85,10 @@ func (r *Remote) HighWater(ctx context.Context, scope string) (fencing.Token, er
 func (r *Remote) ask(request *http.Request, presented fencing.Token) (fencing.Token, error) {
 	answer, err := r.client.Do(request) //nolint:bodyclose // discard closes it
 	if err != nil {
-		return fencing.Token{}, fmt.Errorf("%w: %w", fencing.ErrUnavailable, err)
+		if failed, ok := errors.AsType[*url.Error](err); ok {
+			err = failed.Err // the rest of it has the whole URL
+		}
+		return fencing.Token{}, fmt.Errorf("%w: %s %s: %w", fencing.ErrUnavailable, request.Method, place(request.URL), err)
 	}
 	defer discard(answer.Body)
 	if err := refusal(answer, presented); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -100,12 +102,16 @@ func TestRemoteBelievesNobodyElse(t *testing.T) {
 func TestRemoteUnreachable(t *testing.T) {
 	s := httptest.NewServer(nil)
 	s.Close()
-	remote := newRemote(t, s.URL)
-	require.ErrorIs(t, remote.Advance(t.Context(), token(42)), fencing.ErrUnavailable)
+	remote := newRemote(t, strings.Replace(s.URL, "://", "://secret:secret@", 1)+"/fence?key=secret")
+	err := remote.Advance(t.Context(), token(42))
+	require.ErrorIs(t, err, fencing.ErrUnavailable)
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	require.ErrorContains(t, err, "POST "+s.URL+"/fence: ")
+	require.NotContains(t, err.Error(), "secret")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := remote.Advance(ctx, token(42))
+	err = remote.Advance(ctx, token(42))
 	require.ErrorIs(t, err, fencing.ErrUnavailable)
 	require.ErrorIs(t, err, context.Canceled)
 }
