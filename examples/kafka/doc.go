@@ -49,8 +49,10 @@
 //
 // # A trap in the client
 //
-// franz-go 1.22.3 takes a transaction for empty, aborts it and answers nil, when it ends within moments of the first records that
-// this client ever wrote to a topic, of which it does not know the partitions yet. The recipe waits until it does.
+// franz-go 1.22.3 sends the first records of a topic before it has stored the topic's partitions, and learns at the end of a
+// transaction what was written from those that it stored. A transaction that ends in the moment between seems empty to it: it
+// returns nil for the commit, and aborts (brokers of 4.0 and later), or does not ask the broker at all (older ones, as read in its
+// source). So each produce here waits until the client knows the partition.
 //
 // # What it was tested on
 //

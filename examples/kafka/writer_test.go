@@ -103,18 +103,6 @@ func TestStaleInitBetweenLookAndClaim(t *testing.T) {
 	require.Equal(t, []string{"current", "more"}, committed(t, cluster))
 }
 
-// The first transaction of a client with a topic is committed, and not only said to be.
-func TestFirstOfManyClients(t *testing.T) {
-	cluster := newCluster(t)
-	const clients = 60
-	for n := range clients {
-		w, token := newWriter(t, cluster), guardtest.Token(int64(n+1), 0)
-		require.NoError(t, w.Transact(t.Context(), token, produce(nothing, "first")))
-		w.Close()
-	}
-	require.Len(t, committed(t, cluster), clients)
-}
-
 // With the brokers away, calls end with their context.
 func TestContextBoundsEachCall(t *testing.T) {
 	cluster := newCluster(t)
