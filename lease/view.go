@@ -86,7 +86,9 @@ func (v View) Doubt() View {
 // other change (an edit, a deletion, another elector's write) may have happened
 // under a holder that is cut off and still at work, seen by us or not: a whole
 // lease counts from now, because its last renewal may be as young as the change.
-// A duration shorter than our own is not believed either: it may be an edit.
+// Nothing but the end of that lease, or a release by the very term that was covered
+// up, ends the wait: whoever takes over meanwhile may be a process that knew nothing
+// of it. A duration shorter than our own is not believed either: it may be an edit.
 func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	if v.known {
 		order, err := resourceversion.CompareResourceVersion(o.ResourceVersion, v.last.ResourceVersion)
