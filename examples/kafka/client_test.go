@@ -86,10 +86,10 @@ func TestFirstTransactionWithATopicJustMade(t *testing.T) {
 	onAsked(cluster, func(n int) {
 		switch n {
 		case 1:
-			time.AfterFunc(time.Millisecond, func() { // when this one is answered
+			go func() { // the broker answers in order, and first that it has no such topic
 				_, err := admin.CreateTopic(context.Background(), 1, 1, nil, data)
 				made <- err
-			})
+			}()
 		case 2:
 			h.queue()
 		}
