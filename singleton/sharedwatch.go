@@ -96,29 +96,30 @@ type subscription struct {
 	name   string
 	wake   chan struct{} // has one element when there may be something waiting
 
-	// waiting is guarded by the stream. It has a List's observation, or an
-	// event's, or an event's after a List's: see put.
+	// waiting is guarded by the stream; see put for what it keeps.
 	waiting []lease.Observation
 }
 
-// put keeps an observation until it is taken, and drops what it makes obsolete: a
-// subscriber that is slow holds up nobody, and costs no more than two records.
+// put keeps an observation until it is taken, in place of the one before where
+// that adds nothing: a subscriber that is slow holds up nobody, and keeps few
+// records.
 //
-// Dropping is safe because a View takes every newer observation for the end of a
-// gap: what happened between two Lists is hidden from it in the same way, and it
-// is judged by the same rules (lease.View). Only a List is kept from the event
-// after it: it alone is taken although its version is lower than one seen
-// before, as it is when the store went back in time.
+// An event makes the one right before it obsolete: what happened between two Lists
+// is hidden from a View in the same way, and it judges a gap by the same rules
+// (lease.View). A List that shows what the one before did is as good as both. But
+// nothing is dropped across a List, since the store may have gone back in time
+// there: what was seen before is then all that tells of the claims it forgot.
 func (s *subscription) put(o lease.Observation) {
-	switch last := len(s.waiting) - 1; {
-	case o.Listed:
-		s.waiting = append(s.waiting[:0], o)
-	case last >= 0 && !s.waiting[last].Listed:
+	if last := len(s.waiting) - 1; last >= 0 && o.Listed == s.waiting[last].Listed && (!o.Listed || sameVersion(o, s.waiting[last])) {
 		s.waiting[last] = o
-	default:
+	} else {
 		s.waiting = append(s.waiting, o)
 	}
 	s.poke()
+}
+
+func sameVersion(a, b lease.Observation) bool {
+	return a.Record.UID() == b.Record.UID() && a.Record.ResourceVersion() == b.Record.ResourceVersion()
 }
 
 // poke has the subscriber look.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,5 +60,38 @@ func TestFirstLookOfASharedWatchHasTime(t *testing.T) {
 		first := <-client.first
 		w.unsubscribe(s)
 		require.Greater(t, first, timing.RequestTimeout()/2)
+	}
+}
+
+// What a slow subscriber has not taken yet: nothing is dropped across a List.
+func TestWhatASlowSubscriberKeeps(t *testing.T) {
+	look := func(version string, listed bool) lease.Observation {
+		return lease.Observation{Listed: listed, Record: lease.NewRecord(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{UID: "u", ResourceVersion: version}})}
+	}
+	for name, test := range map[string]struct{ put, kept string }{
+		"an event after an event":               {"1 2 3", "3"},
+		"a list that shows the same":            {"L3 L3", "L3"},
+		"a restore to before the last event":    {"2 3 L1", "3 L1"},
+		"an event after a list":                 {"L3 4 5", "L3 5"},
+		"two restores":                          {"3 L1 2 L1 L1", "3 L1 2 L1"},
+		"a list that shows what no event did":   {"L3 L4", "L3 L4"},
+		"a list that shows what the event told": {"3 L3", "3 L3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &subscription{stream: &stream{}, wake: make(chan struct{}, 1)}
+			for _, p := range strings.Fields(test.put) {
+				version, listed := strings.CutPrefix(p, "L")
+				s.put(look(version, listed))
+			}
+			var kept []string
+			for _, o := range s.take() {
+				mark := ""
+				if o.Listed {
+					mark = "L"
+				}
+				kept = append(kept, mark+o.Record.ResourceVersion())
+			}
+			require.Equal(t, test.kept, strings.Join(kept, " "))
+		})
 	}
 }
