@@ -79,7 +79,7 @@ func TestWhatASlowSubscriberKeeps(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &subscription{stream: &stream{}, wake: make(chan struct{}, 1)}
-			for _, p := range strings.Fields(test.put) {
+			for p := range strings.FieldsSeq(test.put) {
 				version, listed := strings.CutPrefix(p, "L")
 				s.put(look(version, listed))
 			}
