@@ -27,7 +27,7 @@
 //
 //	                                                 1 statement    3 statements
 //	default settings, a transaction takes 2-4 ms     1.00-1.10      1.01-1.11
-//	default settings, a transaction takes 0.4 ms     1.26-1.30      1.17-1.22
+//	default settings, a transaction takes 0.4-0.5 ms 1.26-1.36      1.17-1.24
 //	fsync off                                        1.6            1.4-1.5
 //	fsync off, SELECT 1 in place of the fence        1.3-1.4        1.2-1.3
 //
