@@ -144,7 +144,7 @@ type change int
 const (
 	unproven  change = iota // may hide one that still lasts
 	givenUp                 // released by its holder, or never held
-	takenOver               // by our rules, which waited for all of them
+	takenOver               // by our rules, which waited for all that the taker had seen
 	prolonged               // by its holder
 	takenFree               // all had run out when another elector took it
 	cleared                 // another elector's, by its release

@@ -20,9 +20,8 @@ var ErrCommitUnknown = errors.New("sqlfence: commit outcome unknown")
 // fn must neither commit nor roll back, and must not use the transaction after it returned. It must return the error of each statement
 // that failed: with it MySQL (a deadlock) and SQLite (an interrupted write, a full disk) may have rolled the transaction back. What
 // fn sends after that is rolled back too in MySQL; in SQLite it is written at once, by itself, behind no lock, and possibly after a newer
-// term was admitted. It must not wait
-// for another InTx, which may have to wait for the newer term that waits for this one. When it fails or panics,
-// all is rolled back; InTx returns its error as it is, and does not run it again. opts may be nil;
+// term was admitted. It must not wait for another InTx, which may have to wait for the newer term that waits for this one.
+// When it fails or panics, all is rolled back; InTx returns its error as it is, and does not run it again. opts may be nil;
 // it must not be read-only. All isolation levels will do: fn's snapshot is not older than its lock.
 //
 // A zero t is [fencing.ErrMissing], unless ctx allows unfenced writes ([fencing.AllowUnfenced]): then nothing is checked or waited for.

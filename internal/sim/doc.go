@@ -61,9 +61,9 @@
 //     wiped out, and whose Lease is deleted before it learns of that, takes the
 //     deletion for one under its own term.
 //   - A restore without a revision bump, or bumped to where an earlier one was:
-//     epochs of the new history may repeat
-//     those of the old one, and until RenewDeadline later, what terms of the old
-//     one send may fit the new one's resource versions.
+//     epochs of the new history may repeat those of the old one, and until
+//     RenewDeadline later, what terms of the old one send may fit the new one's
+//     resource versions.
 //   - A request that a fault swallowed, until it times out, and a watch that died
 //     without notice, until the standby looks again, within three RetryPeriods.
 //
