@@ -15,7 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -46,6 +47,15 @@ func newGuard(db *sql.DB) (*sqlfence.Guard, error) {
 	})
 }
 
+// openDB makes fenced transactions as quick to begin as others.
+func openDB(dsn string) (*sql.DB, error) {
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(sqlfence.Connector(stdlib.GetConnector(*config))), nil
+}
+
 // runReplica is the whole life of a replica process, until SIGTERM or the end of
 // its standard input.
 func runReplica() error {
@@ -61,7 +71,7 @@ func runReplica() error {
 		os.Exit(1)
 	}()
 
-	db, err := sql.Open("pgx", config.DSN)
+	db, err := openDB(config.DSN)
 	if err != nil {
 		return err
 	}

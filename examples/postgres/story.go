@@ -58,7 +58,7 @@ func (s *story) run(ctx context.Context) (audit, error) {
 	if err != nil {
 		return audit{}, err
 	}
-	if s.db, err = sql.Open("pgx", s.dsn); err != nil {
+	if s.db, err = openDB(s.dsn); err != nil {
 		return audit{}, err
 	}
 	defer func() { _ = s.db.Close() }()

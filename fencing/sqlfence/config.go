@@ -15,7 +15,8 @@ import (
 
 // Config configures a [Guard].
 type Config struct {
-	// DB is the database that holds what is written. It must be the primary: a replica's mark is an old one. Required.
+	// DB is the database that holds what is written. It must be the primary: a replica's mark is an old one. With PostgreSQL,
+	// connections of [Connector] make it faster. Required.
 	DB *sql.DB
 
 	// Dialect is what DB speaks: [PostgreSQL], [MySQL] or [SQLite]. Required.
@@ -40,7 +41,7 @@ type Config struct {
 type Dialect int
 
 const (
-	// PostgreSQL: tested on 15, with pgx.
+	// PostgreSQL: tested on 15, with pgx; with [Connector], with lib/pq too.
 	PostgreSQL Dialect = iota + 1
 	// MySQL and MariaDB with InnoDB: tested on MariaDB 10.11, with go-sql-driver/mysql. On MySQL itself nothing was run: it
 	// documents the same statements, and deprecates two things in them, assigning a user variable in an expression and, in triggers, the

@@ -22,14 +22,21 @@
 // # What it costs
 //
 // One round trip more, beside those of begin, each statement and commit. It has to come before the first effect, and database/sql cannot
-// send it along with another. What that means hangs on how long a commit takes to reach the disk. Medians of one writer's transactions over
-// the same unfenced, with pgx on a local PostgreSQL 15 (BenchmarkInTx of internal/guards):
+// send it along with another. In PostgreSQL [Connector] can: the fence travels with BEGIN, prepared. What that means hangs on how long
+// a commit takes to reach the disk. Medians of one writer's transactions over the same unfenced, with pgx on a local PostgreSQL 15
+// (BenchmarkInTx of internal/guards, whose bar for Connector is 1.25 with the default settings):
 //
-//	                                                 1 statement    3 statements
-//	default settings, a transaction takes 2-4 ms     1.00-1.10      1.01-1.11
-//	default settings, a transaction takes 0.4-0.5 ms 1.26-1.36      1.17-1.24
-//	fsync off                                        1.6            1.4-1.5
-//	fsync off, SELECT 1 in place of the fence        1.3-1.4        1.2-1.3
+//	                                                   1 statement    3 statements
+//	default settings, a transaction takes 2-4 ms
+//	    InTx                                           1.00-1.10      1.01-1.11
+//	default settings, a transaction takes 0.5-1 ms
+//	    InTx over connections of Connector             1.13-1.20      1.10-1.15
+//	    InTx                                           1.26-1.38      1.18-1.27
+//	    SELECT 1 in place of the fence                 1.21-1.26      1.14-1.19
+//	fsync off
+//	    InTx over connections of Connector             1.27-1.35      1.14-1.18
+//	    InTx                                           1.44-1.49      1.24-1.28
+//	    SELECT 1 in place of the fence                 1.27-1.36      1.16-1.20
 //
 // # Limits
 //

@@ -29,8 +29,10 @@ var ErrCommitUnknown = errors.New("sqlfence: commit outcome unknown")
 //   - those of the guard: nothing was written; fn was not called.
 //   - fn's: nothing was written.
 //   - [ErrCommitUnknown]: all or nothing was written. It is also the answer where the database had ended the transaction before
-//     fn returned nil: a failed statement whose error fn swallowed, a change of the schema in MySQL. Then that part may have been.
-//   - others, of a commit that the database refused (a deferred constraint, a serialization failure) or that was
+//     fn returned nil: a failed statement whose error fn swallowed (but over [Connector]), a change of the schema in MySQL. Then that
+//     part may have been.
+//   - others, of a commit that the database refused (a deferred constraint, a serialization failure, over [Connector] a statement that
+//     failed before) or that was
 //     not tried because ctx had ended: nothing was written.
 func (g *Guard) InTx(ctx context.Context, t fencing.Token, opts *sql.TxOptions, fn func(context.Context, *sql.Tx) error) error {
 	return fencing.Report(ctx, g.inTx(ctx, t, opts, fn))
@@ -56,37 +58,18 @@ func (g *Guard) inTx(ctx context.Context, t fencing.Token, opts *sql.TxOptions, 
 
 // begin returns a transaction that holds t's lock.
 func (g *Guard) begin(ctx context.Context, t fencing.Token, opts *sql.TxOptions) (*transaction, error) {
-	free := unfenced(ctx, t)
-	if !free {
-		if err := g.valid(t); err != nil {
-			return nil, err
-		}
+	if unfenced(ctx, t) {
+		return g.beginUnfenced(ctx, opts)
+	}
+	if err := g.valid(t); err != nil {
+		return nil, err
 	}
 	for announced := false; ; announced = true {
-		tx, err := g.open(ctx, opts)
-		if err != nil {
-			return nil, unavailable("begin", err)
-		}
-		newer := false
-		if free {
-			err = g.declareUnfenced(ctx, tx.Tx)
-		} else {
-			newer, err = g.enter(ctx, tx.Tx, t)
-		}
-		if err == nil && !newer {
-			if err = tx.mark(ctx); err == nil {
-				return tx, nil
-			}
-			err = unavailable("savepoint", err)
-		}
-		tx.close() // before waiting for others, or it would be one that others wait for
-		if free {
-			return nil, err
-		}
-		if err != nil {
-			return nil, g.sayWhy(ctx, t, err)
-		}
-		if announced {
+		tx, newer, err := g.tryBegin(ctx, t, opts)
+		switch {
+		case err != nil || !newer:
+			return tx, err
+		case announced:
 			return nil, fmt.Errorf("%w: sqlfence: the mark of %s went back", fencing.ErrUnavailable, t.Scope)
 		}
 		if err := g.raise(ctx, t); err != nil {
@@ -95,9 +78,50 @@ func (g *Guard) begin(ctx context.Context, t fencing.Token, opts *sql.TxOptions)
 	}
 }
 
+// tryBegin returns none when t has to be announced first: what is open then would be one that others wait for.
+func (g *Guard) tryBegin(ctx context.Context, t fencing.Token, opts *sql.TxOptions) (tx *transaction, newer bool, err error) {
+	e := &entry{lock: g.lockShared(t)}
+	if e.ways != nil { // which a connection of Connector does with BEGIN
+		ctx = context.WithValue(ctx, entryKey{}, e)
+	}
+	if tx, err = g.open(ctx, opts); err != nil {
+		err = unavailable("begin", err)
+		if e.tried {
+			err = g.sayWhy(ctx, t, err)
+		}
+		return nil, false, err
+	}
+	if !e.entered {
+		newer, err = g.enter(ctx, tx.Tx, t)
+	}
+	if err == nil && !newer {
+		err = tx.mark(ctx)
+	}
+	if err != nil || newer {
+		tx.close()
+		return nil, newer, g.sayWhy(ctx, t, err)
+	}
+	return tx, false, nil
+}
+
+func (g *Guard) beginUnfenced(ctx context.Context, opts *sql.TxOptions) (*transaction, error) {
+	tx, err := g.open(ctx, opts)
+	if err != nil {
+		return nil, unavailable("begin", err)
+	}
+	if err = g.declareUnfenced(ctx, tx.Tx); err == nil {
+		err = tx.mark(ctx)
+	}
+	if err != nil {
+		tx.close()
+		return nil, err
+	}
+	return tx, nil
+}
+
 // enter takes the lock, and tells whether t has to be announced first.
 func (g *Guard) enter(ctx context.Context, tx *sql.Tx, t fencing.Token) (newer bool, err error) {
-	mark, err := g.read(ctx, tx, g.lockShared(t), t.Scope)
+	mark, err := g.read(ctx, tx, g.lockShared(t).read, t.Scope)
 	if err != nil {
 		return false, err
 	}
@@ -148,14 +172,23 @@ func commitError(err error) error {
 	if err == nil {
 		return nil
 	}
-	var told interface{ SQLState() string }
-	if errors.As(err, &told) && refusesCommit(told.SQLState()) {
+	if refusesCommit(sqlState(err)) {
 		return fmt.Errorf("sqlfence: not committed: %w", err)
 	}
 	return fmt.Errorf("%w: %w", ErrCommitUnknown, err)
 }
 
-// refusesCommit: constraints, and serialization failures and deadlocks, but not 40003, which is "statement completion unknown".
+// sqlState is what PostgreSQL says of an error, "" where it says nothing.
+func sqlState(err error) string {
+	var told interface{ SQLState() string }
+	if errors.As(err, &told) {
+		return told.SQLState()
+	}
+	return ""
+}
+
+// refusesCommit: constraints, and serialization failures and deadlocks, but not 40003, which is "statement completion unknown". And 25P02: a
+// statement had failed before.
 func refusesCommit(state string) bool {
-	return len(state) == 5 && (state[:2] == "23" || state[:2] == "40" && state != "40003")
+	return len(state) == 5 && (state[:2] == "23" || state[:2] == "40" && state != "40003") || state == "25P02"
 }

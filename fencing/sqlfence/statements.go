@@ -1,6 +1,7 @@
 package sqlfence
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"hash/fnv"
 	"strconv"
@@ -43,40 +44,58 @@ func (g *Guard) peek(scope string) string {
 // IMMEDIATE does, which database/sql has no word for.
 //
 // It is the same for all transactions of a term, so the latest is kept.
-func (g *Guard) lockShared(t fencing.Token) string {
+func (g *Guard) lockShared(t fencing.Token) *lock {
 	if last := g.last.Load(); last != nil && last.token == t {
-		return last.shared
+		return last
 	}
-	l := &lock{t, g.newLockShared(t)}
-	g.last.Store(l)
-	return l.shared
-}
-
-// lock is the statement that takes a token's shared lock.
-type lock struct {
-	token  fencing.Token
-	shared string
-}
-
-func (g *Guard) newLockShared(t fencing.Token) string {
+	l := &lock{token: t}
 	switch g.speak {
 	case PostgreSQL:
-		settings := setting("hotseat.token", t.String())
-		if g.idle > 0 {
-			ms := (g.idle + time.Millisecond - 1) / time.Millisecond
-			settings += setting("idle_in_transaction_session_timeout", strconv.FormatInt(int64(ms), 10))
-		}
-		return g.peek(t.Scope) + settings + " AND pg_advisory_xact_lock_shared(" + g.advisory(t.Scope) + ") IS NOT NULL FOR SHARE"
+		token := text(t.String())
+		l.read = g.postgresShared(t.Scope, "", token)
+		l.ways = g.ways(t.Scope, strconv.FormatInt(t.Epoch, 10), text(t.Term), token)
 	case MySQL: // MariaDB has no FOR SHARE
-		return g.peek(t.Scope) + " AND (@hotseat_token := " + text(t.String()) + ") IS NOT NULL LOCK IN SHARE MODE"
-	default:
-		return "UPDATE " + g.table + " SET scope = scope WHERE scope = " + text(t.Scope) + " RETURNING epoch, term"
+		l.read = g.peek(t.Scope) + " AND (@hotseat_token := " + text(t.String()) + ") IS NOT NULL LOCK IN SHARE MODE"
+	case SQLite:
+		l.read = "UPDATE " + g.table + " SET scope = scope WHERE scope = " + text(t.Scope) + " RETURNING epoch, term"
 	}
+	g.last.Store(l)
+	return l
+}
+
+// lock are the statements that take a token's shared lock.
+type lock struct {
+	token fencing.Token
+	read  string   // returns the mark
+	ways  []string // PostgreSQL's, for Connector
+}
+
+// ways are statements to take the lock and see whether the mark is the token: they return a row if it is once the lock is there, and
+// none otherwise. The first needs what the second prepares, for all tokens of a scope; the last needs nothing. The name says what is prepared, so
+// that in a session that others use too it cannot be something else.
+func (g *Guard) ways(scope, epoch, term, token string) []string {
+	is := func(epoch, term, token string) string {
+		return g.postgresShared(scope, " AND epoch = "+epoch+" AND term = "+term, token)
+	}
+	body := is("$1", "$2", "$3")
+	digest := sha256.Sum256([]byte(body))
+	name := fmt.Sprintf("hotseat_%x", digest[:16])
+	execute := "EXECUTE " + name + " (" + epoch + ", " + term + ", " + token + ")"
+	return []string{execute, "PREPARE " + name + " (bigint, bpchar, text) AS " + body + "; " + execute, is(epoch, term, token)}
+}
+
+func (g *Guard) postgresShared(scope, condition, token string) string {
+	settings := setting("hotseat.token", token)
+	if g.idle > 0 {
+		ms := (g.idle + time.Millisecond - 1) / time.Millisecond
+		settings += setting("idle_in_transaction_session_timeout", text(strconv.FormatInt(int64(ms), 10)))
+	}
+	return g.peek(scope) + condition + settings + " AND pg_advisory_xact_lock_shared(" + g.advisory(scope) + ") IS NOT NULL FOR SHARE"
 }
 
 // setting is a condition that is always true, and sets something until the transaction ends.
 func setting(name, value string) string {
-	return " AND set_config(" + text(name) + ", " + text(value) + ", true) IS NOT NULL"
+	return " AND set_config(" + text(name) + ", " + value + ", true) IS NOT NULL"
 }
 
 // advisory is the number of PostgreSQL's advisory lock for a scope. Two scopes with one number wait for each other, no more.

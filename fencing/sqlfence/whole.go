@@ -42,8 +42,10 @@ func (t *transaction) mark(ctx context.Context) error {
 	if t.conn == nil {
 		return nil
 	}
-	_, err := t.ExecContext(ctx, "SAVEPOINT hotseat_fence")
-	return err
+	if _, err := t.ExecContext(ctx, "SAVEPOINT hotseat_fence"); err != nil {
+		return unavailable("savepoint", err)
+	}
+	return nil
 }
 
 // commit commits what fn wrote under the lock, or nothing of what it wrote without.

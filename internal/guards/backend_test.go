@@ -3,15 +3,18 @@ package guards
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
 
-	_ "github.com/go-sql-driver/mysql" // the drivers under test
-	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "github.com/go-sql-driver/mysql" // a driver under test
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/lib/pq"
 	"github.com/stretchr/testify/require"
-	_ "modernc.org/sqlite"
+	_ "modernc.org/sqlite" // and another
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/fencing/sqlfence"
@@ -20,23 +23,36 @@ import (
 
 // backend is a kind of database.
 type backend struct {
-	name    string
-	dialect sqlfence.Dialect
-	driver  string
-	server  *shared // nil: SQLite, a file for each database
+	name      string
+	dialect   sqlfence.Dialect
+	driver    string
+	connector func(dsn string) (driver.Connector, error) // under sqlfence.Connector; nil: the driver by itself
+	server    *shared                                    // nil: SQLite, a file for each database
 }
 
 var (
-	postgres = backend{"PostgreSQL", sqlfence.PostgreSQL, "pgx", &sharedPostgres}
-	mariadb  = backend{"MariaDB", sqlfence.MySQL, "mysql", &sharedMariaDB}
-	sqlite   = backend{"SQLite", sqlfence.SQLite, "sqlite", nil}
+	postgres = backend{"PostgreSQL", sqlfence.PostgreSQL, "pgx", nil, &sharedPostgres}
+	oneTrip  = backend{"PostgreSQL, Connector", sqlfence.PostgreSQL, "pgx", viaPgx, &sharedPostgres}
+	libpq    = backend{"PostgreSQL, Connector over lib pq", sqlfence.PostgreSQL, "postgres", viaPQ, &sharedPostgres}
+	mariadb  = backend{"MariaDB", sqlfence.MySQL, "mysql", nil, &sharedMariaDB}
+	sqlite   = backend{"SQLite", sqlfence.SQLite, "sqlite", nil, nil}
 )
+
+func viaPgx(dsn string) (driver.Connector, error) {
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return stdlib.GetConnector(*config), nil
+}
+
+func viaPQ(dsn string) (driver.Connector, error) { return pq.NewConnector(dsn) }
 
 // each runs a test on every backend.
 func each(t *testing.T, test func(*testing.T, backend), backends ...backend) {
 	t.Helper()
 	if len(backends) == 0 {
-		backends = []backend{postgres, mariadb, sqlite}
+		backends = []backend{postgres, oneTrip, libpq, mariadb, sqlite}
 	}
 	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) { test(t, b) })
@@ -81,7 +97,15 @@ func (d *database) open(tb testing.TB, link *guardtest.Link) *sql.DB {
 	if d.driver == "mysql" {
 		dsn += "?clientFoundRows=true"
 	}
-	db, err := sql.Open(d.driver, dsn)
+	var db *sql.DB
+	var err error
+	if d.connector != nil {
+		var c driver.Connector
+		c, err = d.connector(dsn)
+		db = sql.OpenDB(sqlfence.Connector(c))
+	} else {
+		db, err = sql.Open(d.driver, dsn)
+	}
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = db.Close() })
 	return db

@@ -47,9 +47,16 @@ func show(b *testing.B, db *sql.DB, setting string) (value string) {
 }
 
 func benchmarkInTx(b *testing.B, d *database, statements int) {
-	db := d.open(b, nil)
-	db.SetMaxOpenConns(1)
-	c := d.client(b, db)
+	one := func(d *database) *sql.DB {
+		db := d.open(b, nil)
+		db.SetMaxOpenConns(1)
+		return db
+	}
+	db, db2 := one(d), one(d)
+	c := d.client(b, one(d))
+	wrapped := *d
+	wrapped.connector = viaPgx
+	w := wrapped.client(b, one(&wrapped))
 	token := guardtest.Token(5, 0)
 	write := func(ctx context.Context, tx *sql.Tx) error {
 		for range statements {
@@ -63,7 +70,7 @@ func benchmarkInTx(b *testing.B, d *database, statements int) {
 		func() error { return unfenced(b.Context(), db, write) },
 		func() error { return c.InTx(b.Context(), token, nil, write) },
 		func() error {
-			return unfenced(b.Context(), db, func(ctx context.Context, tx *sql.Tx) error {
+			return unfenced(b.Context(), db2, func(ctx context.Context, tx *sql.Tx) error {
 				var n int
 				if err := tx.QueryRowContext(ctx, "SELECT 1").Scan(&n); err != nil {
 					return err
@@ -71,6 +78,7 @@ func benchmarkInTx(b *testing.B, d *database, statements int) {
 				return write(ctx, tx)
 			})
 		},
+		func() error { return w.InTx(b.Context(), token, nil, write) },
 	}
 	var took [len(kinds)][]time.Duration
 	for b.Loop() {
@@ -86,11 +94,12 @@ func benchmarkInTx(b *testing.B, d *database, statements int) {
 		slices.Sort(of)
 		return float64(of[len(of)/2])
 	}
-	plain, fenced, trip := median(took[0]), median(took[1]), median(took[2])
+	plain, fenced, trip, connector := median(took[0]), median(took[1]), median(took[2]), median(took[3])
 	b.ReportMetric(fenced, "fenced-ns")
 	b.ReportMetric(plain, "unfenced-ns")
 	b.ReportMetric(fenced/plain, "ratio")
 	b.ReportMetric(trip/plain, "trip-ratio")
+	b.ReportMetric(connector/plain, "connector-ratio")
 	b.ReportMetric(0, "ns/op") // of all together, which says nothing
 }
 

@@ -32,7 +32,7 @@ func TestLostCommit(t *testing.T) {
 		require.NotErrorIs(t, err, fencing.ErrUnavailable)
 		require.Equal(t, 1, runs)
 		require.NoError(t, c.InTx(t.Context(), guardtest.Token(5, 0), nil, nothing), "the pool connects again")
-	}, postgres, mariadb)
+	}, postgres, oneTrip, libpq, mariadb)
 }
 
 // TestRefusedCommit: the database says no, so it is known.
@@ -99,7 +99,7 @@ func TestServerKilled(t *testing.T) {
 		require.Equal(t, "kept", d.value(t))
 		require.NoError(t, c.Advance(t.Context(), next), "no lock is left")
 		require.ErrorIs(t, c.InTx(t.Context(), old, nil, nothing), fencing.ErrStale)
-	}, postgres, mariadb)
+	}, postgres, oneTrip, libpq, mariadb)
 }
 
 // TestFrozenLeader: its open transaction ends after the idle limit, so that its

@@ -84,7 +84,7 @@ func TestTriggers(t *testing.T) {
 			return err
 		}))
 		require.Empty(t, d.value(t))
-	}, postgres, mariadb)
+	}, postgres, oneTrip, libpq, mariadb)
 }
 
 // TestTriggersOfOddScopes: a scope is a text to the database, whatever it has in it.
@@ -102,7 +102,7 @@ func TestTriggersOfOddScopes(t *testing.T) {
 		mark, err := c.HighWater(t.Context(), token.Scope)
 		require.NoError(t, err)
 		require.Equal(t, token, mark)
-	}, postgres, mariadb)
+	}, postgres, oneTrip, libpq, mariadb)
 }
 
 // TestTriggerHoldsUpTheSuccessor: a writer without the guard takes the lock too.

@@ -1,0 +1,152 @@
+package sqlfence
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Connector returns a connector like c, over whose connections a transaction of [Guard.InTx] begins in one round trip instead of two:
+// BEGIN and the fence, prepared, are one message. All else goes to c's connections as it is. Only PostgreSQL gains by it.
+//
+//	db := sql.OpenDB(sqlfence.Connector(stdlib.GetConnector(*config))) // of github.com/jackc/pgx/v5/stdlib
+//
+// The driver must run what ExecContext gets without arguments as one message of several statements, and its connections must
+// implement what database/sql looks for (or connecting fails): tested with pgx and lib/pq. Each session keeps a prepared statement for each
+// scope, named hotseat_ and a digest of what it says; where it is missing, as it is at first, two round trips more are taken.
+//
+// What [sql.Conn.Raw] hands out is a connection of this package; its method Unwrap() driver.Conn returns the driver's. Safe for concurrent
+// use if c is.
+func Connector(c driver.Connector) driver.Connector { return connector{c} }
+
+type connector struct{ driver.Connector }
+
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	inner, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	able, ok := inner.(fullConn)
+	if !ok {
+		_ = inner.Close()
+		return nil, fmt.Errorf("sqlfence: the connections of Connector are %T, must implement ConnBeginTx, ConnPrepareContext, ExecerContext, "+
+			"QueryerContext, NamedValueChecker, Pinger and SessionResetter of database/sql/driver", inner)
+	}
+	if v, ok := inner.(driver.Validator); ok {
+		return struct {
+			*conn
+			driver.Validator
+		}{&conn{able}, v}, nil
+	}
+	return &conn{able}, nil
+}
+
+// Close is called by the pool's own.
+func (c connector) Close() error {
+	if closer, ok := c.Connector.(io.Closer); ok {
+		return closer.Close()
+	}
+	return nil
+}
+
+// fullConn is all that database/sql looks for in a connection, but Validator.
+type fullConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.NamedValueChecker
+	driver.Pinger
+	driver.SessionResetter
+}
+
+type conn struct{ fullConn }
+
+// Unwrap returns the driver's connection.
+func (c *conn) Unwrap() driver.Conn { return c.fullConn }
+
+// entry is what InTx asks of BeginTx by the context.
+type entry struct {
+	*lock
+	tried   bool
+	entered bool // the transaction has its lock, and its token is the mark
+}
+
+type entryKey struct{}
+
+// BeginTx begins a transaction, and enters it if it is one of InTx.
+func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	e, ok := ctx.Value(entryKey{}).(*entry)
+	level, known := isolation(sql.IsolationLevel(opts.Isolation))
+	if !ok || !known || opts.ReadOnly {
+		return c.fullConn.BeginTx(ctx, opts)
+	}
+	e.tried = true
+	tx := &enteredTx{ctx, c}
+	var err error
+	for _, way := range e.ways {
+		var result driver.Result
+		if result, err = c.ExecContext(ctx, "BEGIN"+level+"; "+way, nil); err == nil {
+			var rows int64
+			rows, err = result.RowsAffected()
+			e.entered = err == nil && rows == 1
+			return tx, nil
+		}
+		if err = tx.undo(err); !isOfPrepared(err) { // BEGIN may have been done
+			break
+		}
+	}
+	return nil, err
+}
+
+// isOfPrepared: there is no such statement, or one already.
+func isOfPrepared(err error) bool {
+	state := sqlState(err)
+	return (state == "26000" || state == "42P05") && !errors.Is(err, driver.ErrBadConn)
+}
+
+// isolation is what BEGIN takes for a level.
+func isolation(level sql.IsolationLevel) (words string, known bool) {
+	switch level {
+	case sql.LevelDefault:
+		return "", true
+	case sql.LevelReadUncommitted, sql.LevelReadCommitted, sql.LevelRepeatableRead, sql.LevelSerializable:
+		return " ISOLATION LEVEL " + strings.ToUpper(level.String()), true
+	case sql.LevelSnapshot:
+		return " ISOLATION LEVEL REPEATABLE READ", true
+	default:
+		return "", false
+	}
+}
+
+// enteredTx is a transaction that the driver does not know to be one.
+type enteredTx struct {
+	ctx  context.Context // of BeginTx, as drivers keep it
+	conn *conn
+}
+
+// Commit fails when a statement had failed before. COMMIT by itself would roll back then and report no error; a statement in front of
+// it does.
+func (tx *enteredTx) Commit() error {
+	if _, err := tx.conn.ExecContext(tx.ctx, "SELECT; COMMIT", nil); err != nil {
+		return tx.undo(err)
+	}
+	return nil
+}
+
+func (tx *enteredTx) Rollback() error { return tx.undo(nil) }
+
+// undo rolls back, and returns err. If that fails, as it does after the context's end, it is driver.ErrBadConn too, upon which the pool
+// closes the connection, and with that the server ends the transaction.
+func (tx *enteredTx) undo(err error) error {
+	if _, failed := tx.conn.ExecContext(tx.ctx, "ROLLBACK", nil); failed != nil {
+		return fmt.Errorf("%w: %w", driver.ErrBadConn, cmp.Or(err, failed))
+	}
+	return err
+}
