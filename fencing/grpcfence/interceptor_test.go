@@ -282,8 +282,9 @@ func TestServerUnavailableWhileOlderWorkIsInFlight(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	for want, cfg := range map[string]grpcfence.Config{
-		"Config.Guard": {Scope: scope},
-		"Config.Scope": {Guard: newMemory(t, 0)},
+		"Config.Guard is nil (<nil>)": {Scope: scope},
+		"nil (*fencing.Memory)":       {Scope: scope, Guard: (*fencing.Memory)(nil)},
+		"Config.Scope":                {Guard: newMemory(t, 0)},
 	} {
 		_, err := grpcfence.New(cfg)
 		require.ErrorContains(t, err, want)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"google.golang.org/grpc"
@@ -33,8 +34,8 @@ type Fence struct{ config Config }
 
 // New fails when cfg lacks Guard, or Scope cannot be that of a token.
 func New(cfg Config) (*Fence, error) {
-	if cfg.Guard == nil {
-		return nil, errors.New("grpcfence: Config.Guard must not be nil")
+	if g := reflect.ValueOf(cfg.Guard); !g.IsValid() || g.Kind() == reflect.Pointer && g.IsNil() {
+		return nil, fmt.Errorf("grpcfence: Config.Guard is nil (%T), must be set", cfg.Guard)
 	}
 	if err := fencing.ValidateScope(cfg.Scope); err != nil {
 		return nil, fmt.Errorf("grpcfence: Config.Scope: %w", err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 
 	"github.com/hotseat-go/hotseat/fencing"
 )
@@ -27,8 +28,8 @@ type Fence struct{ config Config }
 
 // New fails when cfg lacks Guard, or Scope cannot be that of a token.
 func New(cfg Config) (*Fence, error) {
-	if cfg.Guard == nil {
-		return nil, errors.New("httpfence: Config.Guard must not be nil")
+	if g := reflect.ValueOf(cfg.Guard); !g.IsValid() || g.Kind() == reflect.Pointer && g.IsNil() {
+		return nil, fmt.Errorf("httpfence: Config.Guard is nil (%T), must be set", cfg.Guard)
 	}
 	if err := fencing.ValidateScope(cfg.Scope); err != nil {
 		return nil, fmt.Errorf("httpfence: Config.Scope: %w", err)

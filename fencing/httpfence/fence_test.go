@@ -41,9 +41,10 @@ func ok(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "done
 func TestNewRefuses(t *testing.T) {
 	m := newMemory(t, 0)
 	for want, cfg := range map[string]httpfence.Config{
-		"Config.Guard": {Scope: scope},
-		"Config.Scope": {Guard: m},
-		"two words":    {Guard: m, Scope: "two words"},
+		"Config.Guard is nil (<nil>)": {Scope: scope},
+		"nil (*fencing.Memory)":       {Scope: scope, Guard: (*fencing.Memory)(nil)},
+		"Config.Scope":                {Guard: m},
+		"two words":                   {Guard: m, Scope: "two words"},
 	} {
 		_, err := httpfence.New(cfg)
 		require.ErrorContains(t, err, want)

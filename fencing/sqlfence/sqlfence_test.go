@@ -216,7 +216,7 @@ func (e stateError) SQLState() string { return string(e) }
 
 func TestCommitErrors(t *testing.T) {
 	for state, known := range map[string]bool{
-		"40001": true, "40P01": true, "40002": true, "23505": true, "23514": true,
+		"40001": true, "40P01": true, "40002": true, "23505": true, "23514": true, "25P02": true,
 		"40003": false, "08006": false, "08007": false, "57P01": false, "57P02": false, "58000": false, "XX000": false, "": false, "4": false,
 	} {
 		f := &fake{mark: []driver.Value{int64(5), term}, fail: func(s string) error {
