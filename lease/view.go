@@ -120,7 +120,7 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 		}
 	case cleared:
 		next.owed, next.written = r.Duration(), 0
-	case takenOver, prolonged, takenFree: // whoever did may not have seen what we saw covered up
+	case explained: // by one who may not have seen what we saw covered up
 	case unproven:
 		if next.hider = v.term; v.hider != v.term && v.hidden.After(o.At) {
 			next.hider = "" // two of them
@@ -143,10 +143,8 @@ type change int
 
 const (
 	unproven  change = iota // may hide one that still lasts
+	explained               // prolonged, or taken when all had run out that the taker had seen
 	givenUp                 // released by its holder, or never held
-	takenOver               // by our rules, which waited for all that the taker had seen
-	prolonged               // by its holder
-	takenFree               // all had run out when another elector took it
 	cleared                 // another elector's, by its release
 )
 
@@ -171,12 +169,10 @@ func (v View) change(o Observation) change {
 		// whoever holds the Lease by then, also a term that we were not shown,
 		// whose epoch it leaves there.
 		return cleared
-	case fenced && token.Epoch > v.epoch: // or seen for the first time
-		return takenOver
-	case moved && r.Holder() != "" && r.Holder() == before.Holder() && same:
-		return prolonged
-	case moved && r.Holder() != "" && same && epoch <= v.epoch && o.At.Sub(v.FreeAt()) >= 0:
-		return takenFree
+	case fenced && token.Epoch > v.epoch, // taken over by our rules, or seen for the first time
+		moved && r.Holder() != "" && r.Holder() == before.Holder() && same,                 // prolonged by its holder
+		moved && r.Holder() != "" && same && epoch <= v.epoch && o.At.Sub(v.FreeAt()) >= 0: // taken by another elector
+		return explained
 	}
 	return unproven
 }

@@ -277,7 +277,7 @@ func ofView() []mutant {
 		},
 		{
 			name: "takeover-ends-hidden", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
-			old: "\tcase takenOver, prolonged, takenFree:", new: "\tcase takenOver:\n\t\tnext.hidden = Instant{}\n\tcase prolonged, takenFree:",
+			old: "\tcase explained:", new: "\tcase explained:\n\t\tnext.hidden = Instant{}",
 			why: "one that knew nothing took over; its release frees what we had seen covered up",
 		},
 		{
