@@ -2,13 +2,19 @@ package singleton_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
@@ -180,6 +186,62 @@ func TestEligibleLooksAgain(t *testing.T) {
 		require.Equal(l, singleton.StateActive, a.Status().State)
 		require.Equal(l, 1, l.CountRequests("a", "list"))
 	})
+}
+
+// net/http sends a request again whose connection broke before an answer. So a List can be
+// sent before a restore and answered after it; what was seen meanwhile counts before its answer.
+func TestListThatOutlastsARestore(t *testing.T) {
+	for name, share := range map[string]bool{"its own watch": false, "a shared one": true} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, func(l lab) {
+				claim := func(holder string, epoch int) {
+					l.edit(func(x *coordv1.Lease) {
+						now, seconds := metav1.NewMicroTime(time.Now()), int32(15)
+						x.Annotations = map[string]string{
+							lease.AnnotationEpoch: strconv.Itoa(epoch), lease.AnnotationTerm: fmt.Sprintf("%032x", epoch),
+						}
+						x.Spec.HolderIdentity, x.Spec.RenewTime, x.Spec.AcquireTime, x.Spec.LeaseDurationSeconds = &holder, &now, &now, &seconds
+					})
+				}
+				config := l.RESTConfig("a")
+				config.Wrap(func(next http.RoundTripper) http.RoundTripper { return again{next} })
+				client, err := kubernetes.NewForConfig(config)
+				require.NoError(l, err)
+				c := singleton.Config{Name: "invoicer", Namespace: "shop", Identity: "a", Logger: quiet()}
+				if share {
+					c.SharedWatch = singleton.NewSharedWatch(client, "shop", quiet())
+				}
+				a, err := singleton.New(client, c)
+				require.NoError(l, err)
+				claim("x", 1)
+				l.run(a, idle)
+				sleep(second)
+				before := l.Snapshot()
+				sleep(13 * second)
+				l.Link("a").Inject(singletontest.Fault{Verbs: []string{"list"}, Count: 2, DelayBefore: second})
+				sleep(1500 * time.Millisecond) // it asks whether x has renewed
+				claim("y", 2)
+				l.Restore(before, false)
+				sleep(14 * second)
+				require.Equal(l, singleton.StateStandby, a.Status().State, "y may be at work")
+				sleep(3 * second)
+				require.Equal(l, singleton.StateActive, a.Status().State)
+				token, _ := l.record().Token()
+				require.EqualValues(l, 3, token.Epoch)
+			})
+		})
+	}
+}
+
+// again sends a GET again whose connection broke.
+type again struct{ next http.RoundTripper }
+
+func (a again) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := a.next.RoundTrip(r)
+	if err != nil && r.Method == http.MethodGet && r.Context().Err() == nil {
+		return a.next.RoundTrip(r)
+	}
+	return answer, err
 }
 
 // One whose writes arrive but are never answered lets others go first, also

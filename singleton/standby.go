@@ -168,19 +168,52 @@ func (r *run) attempt(d lease.Decision) (*lease.Claim, error) {
 	return &claim, nil
 }
 
-// confirm looks at the Lease afresh.
+// confirm looks at the Lease afresh. What the watch shows meanwhile is taken in
+// first: a List that was sent before a restore can be answered after it.
 func (r *run) confirm() error {
-	before := r.view
-	seen, err := r.lock.List(r.ctx)
+	var seen lease.Observation
+	var err error
+	answered := make(chan struct{})
+	r.helpers.Go(func() {
+		defer close(answered)
+		seen, err = r.lock.List(r.ctx)
+	})
+	for waiting := true; waiting; {
+		select {
+		case o := <-r.observer.seen:
+			r.observe(o)
+		case <-r.observer.news:
+			r.observeShared()
+		case <-answered:
+			waiting = false
+		}
+	}
+	r.catchUp()
 	if err != nil {
 		return err
 	}
+	before := r.view
 	r.observe(seen)
-	r.fresh = true
+	last := r.view.Last()
+	r.fresh = last.Listed && last.At == seen.At // else something newer has been seen
 	if before.Known() && before.FreeAt() != r.view.FreeAt() {
 		r.observer.renew() // it should have told us
 	}
 	return nil
+}
+
+// catchUp takes in what the watch has shown by now.
+func (r *run) catchUp() {
+	for {
+		select {
+		case o := <-r.observer.seen:
+			r.observe(o)
+		case <-r.observer.news:
+			r.observeShared()
+		default:
+			return
+		}
+	}
 }
 
 func (r *run) create() error {
