@@ -37,31 +37,33 @@ func TestLostCommit(t *testing.T) {
 
 // TestRefusedCommit: the database says no, so it is known.
 func TestRefusedCommit(t *testing.T) {
-	d := postgres.database(t)
-	d.do(t, "ALTER TABLE "+d.register()+" ADD CONSTRAINT once_"+d.register()+" UNIQUE (value) DEFERRABLE INITIALLY DEFERRED")
-	d.do(t, "INSERT INTO "+d.register()+" VALUES (2, 'taken')")
-	c := d.client(t, d.admin)
-	err := c.Write(t.Context(), guardtest.Token(5, 0), "taken", func() {})
-	require.ErrorContains(t, err, "not committed")
-	require.NotErrorIs(t, err, sqlfence.ErrCommitUnknown)
+	each(t, func(t *testing.T, b backend) {
+		d := b.database(t)
+		d.do(t, "ALTER TABLE "+d.register()+" ADD CONSTRAINT once_"+d.register()+" UNIQUE (value) DEFERRABLE INITIALLY DEFERRED")
+		d.do(t, "INSERT INTO "+d.register()+" VALUES (2, 'taken')")
+		c := d.client(t, d.admin)
+		err := c.Write(t.Context(), guardtest.Token(5, 0), "taken", func() {})
+		require.ErrorContains(t, err, "not committed")
+		require.NotErrorIs(t, err, sqlfence.ErrCommitUnknown)
 
-	// Two transactions, each of which read what the other writes.
-	d = postgres.database(t)
-	c = d.client(t, d.admin)
-	sum := func(other func()) error {
-		return c.InTx(t.Context(), guardtest.Token(5, 0), serializable(), func(ctx context.Context, tx *sql.Tx) error {
-			var n int
-			if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM "+d.register()).Scan(&n); err != nil {
+		// Two transactions, each of which read what the other writes.
+		d = b.database(t)
+		c = d.client(t, d.admin)
+		sum := func(other func()) error {
+			return c.InTx(t.Context(), guardtest.Token(5, 0), serializable(), func(ctx context.Context, tx *sql.Tx) error {
+				var n int
+				if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM "+d.register()).Scan(&n); err != nil {
+					return err
+				}
+				other()
+				_, err := tx.ExecContext(ctx, "INSERT INTO "+d.register()+" VALUES (floor(random() * 1e9), 'x')")
 				return err
-			}
-			other()
-			_, err := tx.ExecContext(ctx, "INSERT INTO "+d.register()+" VALUES (floor(random() * 1e9), 'x')")
-			return err
-		})
-	}
-	err = sum(func() { require.NoError(t, sum(func() {})) })
-	require.ErrorContains(t, err, "40001")
-	require.NotErrorIs(t, err, sqlfence.ErrCommitUnknown)
+			})
+		}
+		err = sum(func() { require.NoError(t, sum(func() {})) })
+		require.ErrorContains(t, err, "40001")
+		require.NotErrorIs(t, err, sqlfence.ErrCommitUnknown)
+	}, postgres, oneTrip, libpq)
 }
 
 // TestServerKilled in the middle of a transaction, and run again: what was
@@ -105,42 +107,46 @@ func TestServerKilled(t *testing.T) {
 // TestFrozenLeader: its open transaction ends after the idle limit, so that its
 // successor may begin; waking up, it can commit nothing.
 func TestFrozenLeader(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), soon)
-	defer cancel()
-	d := postgres.database(t)
-	g, err := sqlfence.New(sqlfence.Config{DB: d.admin, Dialect: d.dialect, Table: d.fence(), IdleLimit: 300 * time.Millisecond})
-	require.NoError(t, err)
-	err = g.InTx(ctx, guardtest.Token(5, 0), nil, func(ctx context.Context, tx *sql.Tx) error {
-		require.NoError(t, d.set(ctx, tx, "stale"))
-		return g.Advance(ctx, guardtest.Token(6, 0))
-	})
-	require.ErrorIs(t, err, sqlfence.ErrCommitUnknown, "a lost connection tells no more")
-	require.Empty(t, d.value(t))
+	each(t, func(t *testing.T, b backend) {
+		ctx, cancel := context.WithTimeout(t.Context(), soon)
+		defer cancel()
+		d := b.database(t)
+		g, err := sqlfence.New(sqlfence.Config{DB: d.admin, Dialect: d.dialect, Table: d.fence(), IdleLimit: 300 * time.Millisecond})
+		require.NoError(t, err)
+		err = g.InTx(ctx, guardtest.Token(5, 0), nil, func(ctx context.Context, tx *sql.Tx) error {
+			require.NoError(t, d.set(ctx, tx, "stale"))
+			return g.Advance(ctx, guardtest.Token(6, 0))
+		})
+		require.ErrorIs(t, err, sqlfence.ErrCommitUnknown, "a lost connection tells no more")
+		require.Empty(t, d.value(t))
+	}, postgres, oneTrip, libpq)
 }
 
 // TestSettingsEndWithTheTransaction: the next one on the connection carries no
 // token, and no limit.
 func TestSettingsEndWithTheTransaction(t *testing.T) {
-	d := postgres.database(t)
-	db := d.open(t, nil)
-	db.SetMaxOpenConns(1)
-	g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence(), IdleLimit: time.Hour})
-	require.NoError(t, err)
-	show := func(name, want string, q interface {
-		QueryRowContext(context.Context, string, ...any) *sql.Row
-	}) {
-		t.Helper()
-		var got string
-		require.NoError(t, q.QueryRowContext(t.Context(), "SHOW "+name).Scan(&got))
-		require.Equal(t, want, got)
-	}
-	require.NoError(t, g.InTx(t.Context(), guardtest.Token(5, 0), nil, func(_ context.Context, tx *sql.Tx) error {
-		show("hotseat.token", guardtest.Token(5, 0).String(), tx)
-		show("idle_in_transaction_session_timeout", "1h", tx)
-		return nil
-	}))
-	show("hotseat.token", "", db)
-	show("idle_in_transaction_session_timeout", "0", db)
+	each(t, func(t *testing.T, b backend) {
+		d := b.database(t)
+		db := d.open(t, nil)
+		db.SetMaxOpenConns(1)
+		g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence(), IdleLimit: time.Hour})
+		require.NoError(t, err)
+		show := func(name, want string, q interface {
+			QueryRowContext(context.Context, string, ...any) *sql.Row
+		}) {
+			t.Helper()
+			var got string
+			require.NoError(t, q.QueryRowContext(t.Context(), "SHOW "+name).Scan(&got))
+			require.Equal(t, want, got)
+		}
+		require.NoError(t, g.InTx(t.Context(), guardtest.Token(5, 0), nil, func(_ context.Context, tx *sql.Tx) error {
+			show("hotseat.token", guardtest.Token(5, 0).String(), tx)
+			show("idle_in_transaction_session_timeout", "1h", tx)
+			return nil
+		}))
+		show("hotseat.token", "", db)
+		show("idle_in_transaction_session_timeout", "0", db)
+	}, postgres, oneTrip, libpq)
 }
 
 // TestRowMarks: of none changed it is told why.
