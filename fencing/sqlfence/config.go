@@ -23,7 +23,9 @@ type Config struct {
 	Dialect Dialect
 
 	// Table holds the marks: name, or schema.name, of ASCII letters, digits and _, at most 63 each and not beginning with a digit. The
-	// default is hotseat_fence. It must be in the same database as what is written, so that one transaction covers both.
+	// default is hotseat_fence. It must be in the same database as what is written, so that one transaction covers both. Name the schema
+	// where search_path has several: what a session has prepared ([Connector], and drivers too) keeps to the table that it found, when another of
+	// the name is created in front.
 	Table string
 
 	// Scope binds the guard to one scope: others are refused with fencing.ErrScope. Empty takes any, with a mark for each;
