@@ -30,8 +30,10 @@ func (g *Guard) Schema() string {
 
 // peek reads the mark without a lock.
 func (g *Guard) peek(scope string) string {
-	return "SELECT epoch, term FROM " + g.table + " WHERE scope = " + text(scope)
+	return "SELECT epoch, term" + g.of(scope)
 }
+
+func (g *Guard) of(scope string) string { return " FROM " + g.table + " WHERE scope = " + text(scope) }
 
 // lockShared takes the shared lock and reads the mark, in one round trip. It must be the first statement of its
 // transaction, so that no snapshot is older than the lock. On the way it tells the triggers of [Guard.Triggers] which token
@@ -52,7 +54,7 @@ func (g *Guard) lockShared(t fencing.Token) *lock {
 	switch g.speak {
 	case PostgreSQL:
 		token := text(t.String())
-		l.read = g.postgresShared(t.Scope, "", token)
+		l.read = g.peek(t.Scope) + g.postgresShared(t.Scope, token)
 		l.ways = g.ways(t.Scope, strconv.FormatInt(t.Epoch, 10), text(t.Term), token)
 	case MySQL: // MariaDB has no FOR SHARE
 		l.read = g.peek(t.Scope) + " AND (@hotseat_token := " + text(t.String()) + ") IS NOT NULL LOCK IN SHARE MODE"
@@ -72,10 +74,11 @@ type lock struct {
 
 // ways are statements to take the lock and see whether the mark is the token: they return a row if it is once the lock is there, and
 // none otherwise. The first needs what the second prepares, for all tokens of a scope; the last needs nothing. The name says what is prepared, so
-// that in a session that others use too it cannot be something else.
+// that in a session that others use too it cannot be something else. They return none of the table's columns: PostgreSQL would refuse to execute
+// what was prepared before the type of one changed.
 func (g *Guard) ways(scope, epoch, term, token string) []string {
 	is := func(epoch, term, token string) string {
-		return g.postgresShared(scope, " AND epoch = "+epoch+" AND term = "+term, token)
+		return "SELECT 1" + g.of(scope) + " AND epoch = " + epoch + " AND term = " + term + g.postgresShared(scope, token)
 	}
 	body := is("$1", "$2", "$3")
 	digest := sha256.Sum256([]byte(body))
@@ -84,13 +87,14 @@ func (g *Guard) ways(scope, epoch, term, token string) []string {
 	return []string{execute, "PREPARE " + name + " (bigint, bpchar, text) AS " + body + "; " + execute, is(epoch, term, token)}
 }
 
-func (g *Guard) postgresShared(scope, condition, token string) string {
+// postgresShared are conditions, all true, and the lock.
+func (g *Guard) postgresShared(scope, token string) string {
 	settings := setting("hotseat.token", token)
 	if g.idle > 0 {
 		ms := (g.idle + time.Millisecond - 1) / time.Millisecond
 		settings += setting("idle_in_transaction_session_timeout", text(strconv.FormatInt(int64(ms), 10)))
 	}
-	return g.peek(scope) + condition + settings + " AND pg_advisory_xact_lock_shared(" + g.advisory(scope) + ") IS NOT NULL FOR SHARE"
+	return settings + " AND pg_advisory_xact_lock_shared(" + g.advisory(scope) + ") IS NOT NULL FOR SHARE"
 }
 
 // setting is a condition that is always true, and sets something until the transaction ends.

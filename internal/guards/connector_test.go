@@ -139,6 +139,24 @@ func TestConnectorKnowsAFailedTransaction(t *testing.T) {
 	}, oneTrip, libpq)
 }
 
+// TestConnectorOutlivesItsTable: what a session has prepared is good for the table in any later shape.
+func TestConnectorOutlivesItsTable(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		d := b.database(t)
+		db := d.open(t, nil)
+		db.SetMaxOpenConns(1)
+		c := d.client(t, db)
+		write := func() { t.Helper(); require.NoError(t, c.Write(t.Context(), guardtest.Token(5, 0), "x", func() {})) }
+		write()
+		d.do(t, "ALTER TABLE "+d.fence()+" ALTER COLUMN term TYPE VARCHAR(32)")
+		write()
+		d.do(t, "DROP TABLE "+d.fence(), c.Schema())
+		write()
+		require.NoError(t, d.client(t, d.admin).Advance(t.Context(), guardtest.Token(6, 0)))
+		require.ErrorIs(t, c.Write(t.Context(), guardtest.Token(5, 0), "stale", func() {}), fencing.ErrStale)
+	}, oneTrip, libpq)
+}
+
 // TestConnectorLeavesTheRest as the driver has it.
 func TestConnectorLeavesTheRest(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
