@@ -3,6 +3,7 @@ package sqlfence
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 
@@ -175,8 +176,14 @@ func commitError(err error) error {
 	if refusesCommit(sqlState(err)) {
 		return fmt.Errorf("sqlfence: not committed: %w", err)
 	}
-	return fmt.Errorf("%w: %w", ErrCommitUnknown, err)
+	return fmt.Errorf("%w: %w", ErrCommitUnknown, sent{err})
 }
+
+// sent is an error of what may have been done, so it is not driver.ErrBadConn, which says to whoever looks for it that nothing was.
+type sent struct{ error }
+
+func (s sent) Is(target error) bool { return target != driver.ErrBadConn && errors.Is(s.error, target) }
+func (s sent) As(target any) bool   { return errors.As(s.error, target) }
 
 // sqlState is what PostgreSQL says of an error, "" where it says nothing.
 func sqlState(err error) string {
