@@ -131,10 +131,10 @@ type enteredTx struct {
 	conn *conn
 }
 
-// Commit fails when a statement had failed before. COMMIT by itself would roll back then and report no error; a statement in front of
-// it does.
+// Commit fails when a statement had failed before, or the transaction was ended by fn. COMMIT by itself would report no error then; SAVEPOINT
+// in front of it does.
 func (tx *enteredTx) Commit() error {
-	if _, err := tx.conn.ExecContext(tx.ctx, "SELECT; COMMIT", nil); err != nil {
+	if _, err := tx.conn.ExecContext(tx.ctx, "SAVEPOINT hotseat_end; COMMIT", nil); err != nil {
 		return tx.undo(err)
 	}
 	return nil

@@ -139,6 +139,23 @@ func TestConnectorKnowsAFailedTransaction(t *testing.T) {
 	}, oneTrip, libpq)
 }
 
+// TestConnectorKnowsAnEndedTransaction: fn ended it, against the rules, and InTx cannot tell how.
+func TestConnectorKnowsAnEndedTransaction(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		d := b.database(t)
+		db := d.open(t, nil)
+		db.SetMaxOpenConns(1)
+		c := d.client(t, db)
+		require.ErrorIs(t, c.InTx(t.Context(), guardtest.Token(5, 0), nil, func(ctx context.Context, tx *sql.Tx) error {
+			require.NoError(t, d.set(ctx, tx, "lost"))
+			_, err := tx.ExecContext(ctx, "ROLLBACK")
+			return err
+		}), sqlfence.ErrCommitUnknown)
+		require.Empty(t, d.value(t))
+		require.NoError(t, c.Write(t.Context(), guardtest.Token(5, 0), "kept", func() {}))
+	}, oneTrip, libpq)
+}
+
 // TestConnectorOutlivesItsTable: what a session has prepared is good for the table in any later shape.
 func TestConnectorOutlivesItsTable(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
