@@ -142,10 +142,14 @@ func (tx *enteredTx) Commit() error {
 
 func (tx *enteredTx) Rollback() error { return tx.undo(nil) }
 
-// undo rolls back, and returns err. If that fails, as it does after the context's end, it is driver.ErrBadConn too, upon which the pool
+// undo rolls back, and returns err. If that fails, or the context has ended, it is driver.ErrBadConn too, upon which the pool
 // closes the connection, and with that the server ends the transaction.
 func (tx *enteredTx) undo(err error) error {
-	if _, failed := tx.conn.ExecContext(tx.ctx, "ROLLBACK", nil); failed != nil {
+	failed := tx.ctx.Err() // not every driver would give up waiting for an answer then
+	if failed == nil {
+		_, failed = tx.conn.ExecContext(tx.ctx, "ROLLBACK", nil)
+	}
+	if failed != nil {
 		return fmt.Errorf("%w: %w", driver.ErrBadConn, cmp.Or(err, failed))
 	}
 	return err

@@ -31,7 +31,7 @@ func (f *fullFake) CheckNamedValue(*driver.NamedValue) error { return nil }
 func (f *fullFake) Ping(context.Context) error               { return f.ask("PING") }
 func (f *fullFake) ResetSession(context.Context) error       { return nil }
 func (f *fullFake) IsValid() bool                            { return !f.invalid }
-func (f *fullFake) Close() error                             { f.closed++; return nil }
+func (f *fullFake) Close() error                             { f.closed++; return f.ask("CLOSE") }
 func (f *fullFake) ExecContext(_ context.Context, q string, _ []driver.NamedValue) (driver.Result, error) {
 	return driver.RowsAffected(1), f.ask(q)
 }
@@ -111,6 +111,12 @@ func TestConnectorDropsConnectionsInDoubt(t *testing.T) {
 	}}}
 	require.ErrorContains(t, over(t, f).InTx(t.Context(), token(5), nil, nothing), "broken")
 	require.Len(t, f.said("BEGIN"), f.closed)
+
+	f = &fullFake{fake: &fake{}}
+	ctx, cancel := context.WithCancel(t.Context())
+	require.ErrorIs(t, over(t, f).InTx(ctx, token(5), nil, func(context.Context, *sql.Tx) error { cancel(); return nil }), context.Canceled)
+	require.Eventually(t, func() bool { return len(f.said("CLOSE")) == 1 }, time.Minute, time.Millisecond)
+	require.Empty(t, f.said("ROLLBACK"), "lib/pq would wait for a frozen server's answer")
 }
 
 // TestConnectorPrepares what the session turns out not to have, whoever else uses that session.
