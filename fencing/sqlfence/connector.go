@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 )
 
 // Connector returns a connector like c, over whose connections a transaction of [Guard.InTx] begins in one round trip instead of two:
@@ -75,7 +76,7 @@ func (c *conn) Unwrap() driver.Conn { return c.fullConn }
 type entry struct {
 	*lock
 	tried   bool
-	entered bool // the transaction has its lock, and its token is the mark
+	entered atomic.Bool // an open transaction has its lock, and its token is the mark
 }
 
 type entryKey struct{}
@@ -88,14 +89,14 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		return c.fullConn.BeginTx(ctx, opts)
 	}
 	e.tried = true
-	tx := &enteredTx{ctx, c}
+	tx := &enteredTx{ctx, c, e}
 	var err error
 	for _, way := range e.ways {
 		var result driver.Result
 		if result, err = c.ExecContext(ctx, "BEGIN"+level+"; "+way, nil); err == nil {
 			var rows int64
 			rows, err = result.RowsAffected()
-			e.entered = err == nil && rows == 1
+			e.entered.Store(err == nil && rows == 1)
 			return tx, nil
 		}
 		if err = tx.undo(err); !isOfPrepared(err) { // BEGIN may have been done
@@ -127,13 +128,15 @@ func isolation(level sql.IsolationLevel) (words string, known bool) {
 
 // enteredTx is a transaction that the driver does not know to be one.
 type enteredTx struct {
-	ctx  context.Context // of BeginTx, as drivers keep it
-	conn *conn
+	ctx   context.Context // of BeginTx, as drivers keep it
+	conn  *conn
+	entry *entry
 }
 
 // Commit fails when a statement had failed before, or the transaction was ended by fn. COMMIT by itself would report no error then; SAVEPOINT
 // in front of it does.
 func (tx *enteredTx) Commit() error {
+	tx.entry.entered.Store(false)
 	if _, err := tx.conn.ExecContext(tx.ctx, "SAVEPOINT hotseat_end; COMMIT", nil); err != nil {
 		return tx.undo(err)
 	}
@@ -145,6 +148,7 @@ func (tx *enteredTx) Rollback() error { return tx.undo(nil) }
 // undo rolls back, and returns err. If that fails, or the context has ended, it is driver.ErrBadConn too, upon which the pool
 // closes the connection, and with that the server ends the transaction.
 func (tx *enteredTx) undo(err error) error {
+	tx.entry.entered.Store(false)
 	failed := tx.ctx.Err() // not every driver would give up waiting for an answer then
 	if failed == nil {
 		_, failed = tx.conn.ExecContext(tx.ctx, "ROLLBACK", nil)

@@ -119,6 +119,32 @@ func TestConnectorDropsConnectionsInDoubt(t *testing.T) {
 	require.Empty(t, f.said("ROLLBACK"), "lib/pq would wait for a frozen server's answer")
 }
 
+// hooked runs hook with the context of Connect, as pgx's BeforeConnect does.
+type hooked struct {
+	*fake
+	hook func(context.Context) error
+}
+
+func (h hooked) Connect(ctx context.Context) (driver.Conn, error) { return h.fake, h.hook(ctx) }
+
+// TestConnectorOfAnotherPool: what a transaction there found, begun with InTx's context on the way to a connection, is no lock of InTx's.
+func TestConnectorOfAnotherPool(t *testing.T) {
+	other := sql.OpenDB(sqlfence.Connector(&fullFake{fake: &fake{}}))
+	defer func() { _ = other.Close() }()
+	for _, end := range []func(*sql.Tx) error{(*sql.Tx).Commit, (*sql.Tx).Rollback} {
+		f := &fake{mark: []driver.Value{int64(6), term}}
+		db := sql.OpenDB(hooked{f, func(ctx context.Context) error {
+			tx, err := other.BeginTx(ctx, nil)
+			require.NoError(t, err)
+			return end(tx)
+		}})
+		g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: sqlfence.PostgreSQL})
+		require.NoError(t, err)
+		require.ErrorIs(t, g.InTx(t.Context(), token(5), nil, nothing), fencing.ErrStale)
+		require.NoError(t, db.Close())
+	}
+}
+
 // TestConnectorPrepares what the session turns out not to have, whoever else uses that session.
 func TestConnectorPrepares(t *testing.T) {
 	const missing, duplicate, other = "26000", "42P05", "40001"

@@ -92,7 +92,7 @@ func (g *Guard) tryBegin(ctx context.Context, t fencing.Token, opts *sql.TxOptio
 		}
 		return nil, false, err
 	}
-	if !e.entered {
+	if !e.entered.Load() {
 		newer, err = g.enter(ctx, tx.Tx, t)
 	}
 	if err == nil && !newer {
