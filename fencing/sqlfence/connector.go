@@ -21,6 +21,9 @@ import (
 // implement what database/sql looks for (or connecting fails): tested with pgx and lib/pq. Each session keeps a prepared statement for each
 // scope, named hotseat_ and a digest of what it says; where it is missing, as it is at first, two round trips more are taken.
 //
+// With lib/pq two things in InTx differ from its own transactions: default_transaction_read_only holds, and what fn sends without
+// InTx's context is not cancelled when that ends.
+//
 // What [sql.Conn.Raw] hands out is a connection of this package; its method Unwrap() driver.Conn returns the driver's. Safe for concurrent
 // use if c is.
 func Connector(c driver.Connector) driver.Connector { return connector{c} }
