@@ -178,6 +178,7 @@ func (r *run) confirm() error {
 		defer close(answered)
 		seen, err = r.lock.List(r.ctx)
 	})
+	asked := r.view.Last().At
 	for waiting := true; waiting; {
 		select {
 		case o := <-r.observer.seen:
@@ -194,8 +195,8 @@ func (r *run) confirm() error {
 	}
 	before := r.view
 	r.observe(seen)
-	last := r.view.Last()
-	r.fresh = last.Listed && last.At == seen.At // else something newer has been seen
+	overtaken := before.Last().At != asked && r.view.Last().At != seen.At
+	r.fresh = !overtaken
 	if before.Known() && before.FreeAt() != r.view.FreeAt() {
 		r.observer.renew() // it should have told us
 	}

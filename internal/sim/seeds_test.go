@@ -83,6 +83,7 @@ func TestFound(t *testing.T) {
 		{"a Lease deleted while all that are there have resigned", "resign:0:2m54.8s:0s:0 resign:1:2m55.9s:0s:0 delete:-1:2m57.6s:0s:0", 160086414},
 		{"two restores bumped to one revision", "restore-bump:-1:1m8.9s:0s:35724 crash:1:1m9.471s:5.372s:0 restore-bump:-1:1m9.6s:0s:35948 delay-request:0:1m9.626s:22.325s:19956", 180054294},
 		{"a term seen only by a shared watch before a restore", "delay-request:-1:1m56.8s:22.454s:18859 hang-answer:-1:2m30.9s:10.854s:100 restore-bump:-1:2m44.3s:0s:22366", 190110258},
+		{"a list that a restore made older than what was seen at that instant", "freeze:2:32.005s:38.944s:0 tamper:-1:32.008s:0s:1 restore:-1:35.4s:0s:30492", 21},
 		{"client-go's release over a term of ours", "freeze:2:2m10s:10.725s:0", 30024162},
 		{"a fence undone by the adoption of an acquire", "duplicate:1:11.8s:38.333s:100 hang-answer:-1:1m31.5s:38.334s:60 lose-answer:2:1m31.6s:7.49s:30 " +
 			"slow-guard:0:1m58.42s:12.208s:5332 foreign:-1:1m59.145s:0s:0 raise-epoch:-1:2m10.5s:0s:774", 5680},
