@@ -30,13 +30,13 @@
 //	default settings, a transaction takes 2-4 ms
 //	    InTx                                           1.00-1.10      1.01-1.11
 //	default settings, a transaction takes 0.5-1 ms
-//	    InTx over connections of Connector             1.13-1.20      1.10-1.15
+//	    InTx over connections of Connector             1.11-1.20      1.10-1.15
 //	    InTx                                           1.26-1.38      1.18-1.27
-//	    SELECT 1 in place of the fence                 1.21-1.26      1.14-1.19
+//	    SELECT 1 in place of the fence                 1.19-1.26      1.11-1.19
 //	fsync off
-//	    InTx over connections of Connector             1.27-1.35      1.14-1.18
-//	    InTx                                           1.44-1.49      1.24-1.28
-//	    SELECT 1 in place of the fence                 1.27-1.36      1.16-1.20
+//	    InTx over connections of Connector             1.27-1.36      1.14-1.25
+//	    InTx                                           1.44-1.50      1.24-1.35
+//	    SELECT 1 in place of the fence                 1.27-1.36      1.15-1.22
 //
 // # Limits
 //
