@@ -10,17 +10,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The README's code is a compiled example's, to the letter.
-func TestReadmeShowsTheCompiledExample(t *testing.T) {
+// The README's code is of compiled examples, to the letter.
+func TestReadmeShowsCompiledExamples(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	require.NoError(t, err)
-	source, err := os.ReadFile("worker/main.go")
-	require.NoError(t, err)
-	_, rest, ok := strings.Cut(string(source), "// README example\n")
-	require.True(t, ok)
-	example, _, ok := strings.Cut(rest, "\n// end of README example")
-	require.True(t, ok)
-	require.Contains(t, string(readme), "```go\n"+example+"```\n")
+	for _, name := range []string{"worker/main.go", "postgres/readme_test.go"} {
+		source, err := os.ReadFile(name)
+		require.NoError(t, err)
+		_, rest, ok := strings.Cut(string(source), "// README example\n")
+		require.True(t, ok)
+		example, _, ok := strings.Cut(rest, "\n// end of README example")
+		require.True(t, ok)
+		require.Contains(t, string(readme), "```go\n"+example+"```\n")
+	}
 }
 
 // So are its manifests, which the tests on a real API server apply.

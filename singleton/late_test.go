@@ -227,7 +227,7 @@ func TestListThatOutlastsARestore(t *testing.T) {
 				sleep(3 * second)
 				require.Equal(l, singleton.StateActive, a.Status().State)
 				token, _ := l.record().Token()
-				require.EqualValues(l, 3, token.Epoch)
+				require.Greater(l, token.Epoch, int64(2))
 			})
 		})
 	}

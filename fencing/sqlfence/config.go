@@ -28,7 +28,7 @@ type Config struct {
 	// the name is created in front.
 	Table string
 
-	// Scope binds the guard to one scope: others are refused with fencing.ErrScope. Empty takes any, with a mark for each;
+	// Scope binds the guard to one scope, namespace/name of the Lease as in shop/invoicer: others are refused with fencing.ErrScope. Empty takes any, with a mark for each;
 	// then the token of another Lease is as good as the first.
 	Scope string
 
@@ -43,7 +43,8 @@ type Config struct {
 type Dialect int
 
 const (
-	// PostgreSQL: tested on 15, with pgx; with [Connector], with lib/pq too.
+	// PostgreSQL: tested on 15, with pgx; with [Connector], with lib/pq too. Behind
+	// PgBouncer in transaction mode pgx needs default_query_exec_mode=exec, as it does without guards.
 	PostgreSQL Dialect = iota + 1
 	// MySQL and MariaDB with InnoDB: tested on MariaDB 10.11, with go-sql-driver/mysql. On MySQL itself nothing was run: it
 	// documents the same statements, and deprecates two things in them, assigning a user variable in an expression and, in triggers, the

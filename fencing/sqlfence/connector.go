@@ -8,29 +8,44 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"sync/atomic"
 )
 
 // Connector returns a connector like c, over whose connections a transaction of [Guard.InTx] begins in one round trip instead of two:
-// BEGIN and the fence, prepared, are one message. All else goes to c's connections as it is. Only PostgreSQL gains by it.
+// BEGIN and the fence, prepared, are one message. All else goes to c's connections as it is. Only PostgreSQL gains by it. It takes the place of
+// sql.Open:
 //
-//	db := sql.OpenDB(sqlfence.Connector(stdlib.GetConnector(*config))) // of github.com/jackc/pgx/v5/stdlib
+//	config, err := pgx.ParseConfig(dsn) // github.com/jackc/pgx/v5
+//	db := sql.OpenDB(sqlfence.Connector(stdlib.GetConnector(*config)))
+//
+//	connector, err := pq.NewConnector(dsn) // github.com/lib/pq
+//	db := sql.OpenDB(sqlfence.Connector(connector))
 //
 // The driver must run what ExecContext gets without arguments as one message of several statements, and its connections must
-// implement what database/sql looks for (or connecting fails): tested with pgx and lib/pq. Each session keeps a prepared statement for each
-// scope, named hotseat_ and a digest of what it says; where it is missing, as it is at first, two round trips more are taken.
+// implement what database/sql looks for, or connecting fails: pgx v5 (stdlib.GetConnector, GetPoolConnector) and lib/pq from v1.11 on do.
 //
-// With lib/pq two things in InTx differ from its own transactions: default_transaction_read_only holds, and what fn sends without
-// InTx's context is not cancelled when that ends.
+// Each session keeps a prepared statement for each scope, named hotseat_ and a digest of what it says. Where it is missing, as it is at first,
+// two round trips more are taken, and the server logs an error, that there is no such statement. So let the pool keep its connections.
 //
-// What [sql.Conn.Raw] hands out is a connection of this package; its method Unwrap() driver.Conn returns the driver's. Safe for concurrent
-// use if c is.
+// With lib/pq three things in InTx differ from its own transactions: where default_transaction_read_only is on they fail, because lib/pq
+// overrides it and Connector does not; [sql.LevelSnapshot] is REPEATABLE READ instead of an error; and what fn sends without InTx's
+// context is not cancelled when that ends.
+//
+// What [sql.Conn.Raw] hands out is a connection of this package. The driver's is behind it:
+//
+//	raw.(interface{ Unwrap() driver.Conn }).Unwrap().(*stdlib.Conn)
+//
+// Safe for concurrent use if c is.
 func Connector(c driver.Connector) driver.Connector { return connector{c} }
 
 type connector struct{ driver.Connector }
 
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	if c.Connector == nil {
+		return nil, errors.New("sqlfence: what Connector was given is nil, must be set")
+	}
 	inner, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
@@ -38,8 +53,8 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	able, ok := inner.(fullConn)
 	if !ok {
 		_ = inner.Close()
-		return nil, fmt.Errorf("sqlfence: the connections of Connector are %T, must implement ConnBeginTx, ConnPrepareContext, ExecerContext, "+
-			"QueryerContext, NamedValueChecker, Pinger and SessionResetter of database/sql/driver", inner)
+		return nil, fmt.Errorf("sqlfence: the connections of Connector are %T, which have no %s (see database/sql/driver): "+
+			"use a newer driver, or do without Connector", inner, missing(inner))
 	}
 	if v, ok := inner.(driver.Validator); ok {
 		return struct {
@@ -68,6 +83,16 @@ type fullConn interface {
 	driver.NamedValueChecker
 	driver.Pinger
 	driver.SessionResetter
+}
+
+// missing names a method of fullConn that c has not.
+func missing(c driver.Conn) string {
+	for m := range reflect.TypeFor[fullConn]().Methods() {
+		if _, has := reflect.TypeOf(c).MethodByName(m.Name); !has {
+			return m.Name
+		}
+	}
+	return "method of these types"
 }
 
 type conn struct{ fullConn }

@@ -54,7 +54,11 @@ func TestConnectorRefuses(t *testing.T) {
 	g := over(t, f)
 	err := g.InTx(t.Context(), token(5), nil, nothing)
 	require.ErrorIs(t, err, fencing.ErrUnavailable)
-	require.ErrorContains(t, err, "*sqlfence_test.fake, must implement ConnBeginTx")
+	require.ErrorContains(t, err, "*sqlfence_test.fake, which have no CheckNamedValue")
+
+	err = over(t, nil).InTx(t.Context(), token(5), nil, nothing)
+	require.ErrorIs(t, err, fencing.ErrUnavailable)
+	require.ErrorContains(t, err, "Connector was given is nil")
 
 	db := sql.OpenDB(sqlfence.Connector(f))
 	require.NoError(t, db.Close(), "a connector need not be a Closer")

@@ -3,7 +3,6 @@ package sqlfence_test
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -35,12 +34,4 @@ func ExampleGuard_InTx() {
 		}
 	}
 	_ = bill
-}
-
-// A pool whose fenced transactions take no round trip more than others.
-func ExampleConnector() {
-	var connector driver.Connector // stdlib.GetConnector(*config), where config is of pgx.ParseConfig
-	db := sql.OpenDB(sqlfence.Connector(connector))
-	guard, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: sqlfence.PostgreSQL})
-	_, _ = guard, err
 }

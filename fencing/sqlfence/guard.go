@@ -167,5 +167,8 @@ func hide(err error) error { return errors.New(err.Error()) }
 
 // unavailable is a failure of the database before anything was admitted.
 func unavailable(doing string, err error) error {
+	if sqlState(err) == "42P01" { // undefined_table
+		doing += ", which Guard.Schema makes (see Config.Table)"
+	}
 	return fmt.Errorf("%w: sqlfence: %s: %w", fencing.ErrUnavailable, doing, err)
 }

@@ -23,18 +23,16 @@ var ErrCommitUnknown = errors.New("sqlfence: commit outcome unknown")
 // fn sends after that is rolled back too in MySQL; in SQLite it is written at once, by itself, behind no lock, and possibly after a newer
 // term was admitted. It must not wait for another InTx, which may have to wait for the newer term that waits for this one.
 // When it fails or panics, all is rolled back; InTx returns its error as it is, and does not run it again. opts may be nil;
-// it must not be read-only. All isolation levels will do: fn's snapshot is not older than its lock.
+// it must not be read-only. All isolation levels that the driver has will do: fn's snapshot is not older than its lock.
 //
 // A zero t is [fencing.ErrMissing], unless ctx allows unfenced writes ([fencing.AllowUnfenced]): then nothing is checked or waited for.
 // Otherwise errors are
 //   - those of the guard: nothing was written; fn was not called.
 //   - fn's: nothing was written.
 //   - [ErrCommitUnknown]: all or nothing was written. It is also the answer where the database had ended the transaction before
-//     fn returned nil: a failed statement whose error fn swallowed (but over [Connector]), a change of the schema in MySQL. Then that
-//     part may have been.
-//   - others, of a commit that the database refused (a deferred constraint, a serialization failure, over [Connector] a statement that
-//     failed before) or that was
-//     not tried because ctx had ended: nothing was written.
+//     fn returned nil: a failed statement whose error fn swallowed, a change of the schema in MySQL. Then that part may have been.
+//   - others, of a commit that the database refused (a deferred constraint, a serialization failure; over [Connector] also after a
+//     swallowed error) or that was not tried because ctx had ended: nothing was written.
 func (g *Guard) InTx(ctx context.Context, t fencing.Token, opts *sql.TxOptions, fn func(context.Context, *sql.Tx) error) error {
 	return fencing.Report(ctx, g.inTx(ctx, t, opts, fn))
 }

@@ -188,6 +188,19 @@ func TestIsolation(t *testing.T) {
 	})
 }
 
+// TestNoSchema: the error says what to do.
+func TestNoSchema(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		d := b.database(t)
+		d.do(t, "DROP TABLE "+d.fence())
+		c := d.client(t, d.admin)
+		for _, err := range []error{c.Advance(t.Context(), guardtest.Token(5, 0)), c.InTx(t.Context(), guardtest.Token(5, 0), nil, nothing)} {
+			require.ErrorIs(t, err, fencing.ErrUnavailable)
+			require.ErrorContains(t, err, "Guard.Schema makes")
+		}
+	}, postgres, oneTrip, libpq)
+}
+
 // awaitWaiting returns when n transactions wait for locks, by what the server says.
 func (d *database) awaitWaiting(t *testing.T, n int) {
 	t.Helper()
