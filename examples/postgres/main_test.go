@@ -63,7 +63,7 @@ func TestAuditSeesIt(t *testing.T) {
 
 func open(t *testing.T, server *services.Server) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("pgx", server.DSN())
+	db, err := openDB(server.DSN())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	return db

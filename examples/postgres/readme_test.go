@@ -59,7 +59,7 @@ func TestReadme(t *testing.T) {
 	_, err = cluster.CreateLease(&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: leaseName}})
 	require.NoError(t, err)
 	require.NoError(t, bill(t.Context(), cluster.Client("a"), config), "its work returns, and so does it")
-	var open int
-	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM invoices WHERE NOT billed").Scan(&open))
-	require.Zero(t, open)
+	var left int
+	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM invoices WHERE NOT billed").Scan(&left))
+	require.Zero(t, left)
 }

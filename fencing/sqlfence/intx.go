@@ -91,7 +91,7 @@ func (g *Guard) tryBegin(ctx context.Context, t fencing.Token, opts *sql.TxOptio
 		return nil, false, err
 	}
 	if !e.entered.Load() {
-		newer, err = g.enter(ctx, tx.Tx, t)
+		newer, err = g.enter(ctx, tx.Tx, e.lock)
 	}
 	if err == nil && !newer {
 		err = tx.mark(ctx)
@@ -118,13 +118,13 @@ func (g *Guard) beginUnfenced(ctx context.Context, opts *sql.TxOptions) (*transa
 	return tx, nil
 }
 
-// enter takes the lock, and tells whether t has to be announced first.
-func (g *Guard) enter(ctx context.Context, tx *sql.Tx, t fencing.Token) (newer bool, err error) {
-	mark, err := g.read(ctx, tx, g.lockShared(t).read, t.Scope)
+// enter takes the lock, and tells whether its token has to be announced first.
+func (g *Guard) enter(ctx context.Context, tx *sql.Tx, l *lock) (newer bool, err error) {
+	mark, err := g.read(ctx, tx, l.read, l.token.Scope)
 	if err != nil {
 		return false, err
 	}
-	return judge(t, mark)
+	return judge(l.token, mark)
 }
 
 // sayWhy turns a failure to get the lock into the refusal behind it, if there is one: at PostgreSQL's stricter levels
@@ -158,7 +158,7 @@ func (g *Guard) verify(ctx context.Context, tx *sql.Tx, t fencing.Token) error {
 	if err := g.valid(t); err != nil {
 		return err
 	}
-	newer, err := g.enter(ctx, tx, t)
+	newer, err := g.enter(ctx, tx, g.lockShared(t))
 	if err == nil && newer {
 		return fmt.Errorf("%w: sqlfence: %v was not announced", fencing.ErrUnavailable, t)
 	}

@@ -111,6 +111,14 @@ func (d *database) open(tb testing.TB, link *guardtest.Link) *sql.DB {
 	return db
 }
 
+// single is a pool of one connection.
+func (d *database) single(tb testing.TB) *sql.DB {
+	tb.Helper()
+	db := d.open(tb, nil)
+	db.SetMaxOpenConns(1)
+	return db
+}
+
 func (d *database) link(tb testing.TB, odds int) *guardtest.Link {
 	tb.Helper()
 	return guardtest.NewLink(tb, d.server.server(tb).Addr(), odds)

@@ -47,16 +47,11 @@ func show(b *testing.B, db *sql.DB, setting string) (value string) {
 }
 
 func benchmarkInTx(b *testing.B, d *database, statements int) {
-	one := func(d *database) *sql.DB {
-		db := d.open(b, nil)
-		db.SetMaxOpenConns(1)
-		return db
-	}
-	db, db2 := one(d), one(d)
-	c := d.client(b, one(d))
+	plainly, tripping := d.single(b), d.single(b)
+	c := d.client(b, d.single(b))
 	wrapped := *d
 	wrapped.connector = viaPgx
-	w := wrapped.client(b, one(&wrapped))
+	w := wrapped.client(b, wrapped.single(b))
 	token := guardtest.Token(5, 0)
 	write := func(ctx context.Context, tx *sql.Tx) error {
 		for range statements {
@@ -67,10 +62,10 @@ func benchmarkInTx(b *testing.B, d *database, statements int) {
 		return nil
 	}
 	kinds := [...]func() error{
-		func() error { return unfenced(b.Context(), db, write) },
+		func() error { return unfenced(b.Context(), plainly, write) },
 		func() error { return c.InTx(b.Context(), token, nil, write) },
 		func() error {
-			return unfenced(b.Context(), db2, func(ctx context.Context, tx *sql.Tx) error {
+			return unfenced(b.Context(), tripping, func(ctx context.Context, tx *sql.Tx) error {
 				var n int
 				if err := tx.QueryRowContext(ctx, "SELECT 1").Scan(&n); err != nil {
 					return err

@@ -116,8 +116,7 @@ func TestConnectorSavesTheTrip(t *testing.T) {
 func TestConnectorKnowsAFailedTransaction(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		d := b.database(t)
-		db := d.open(t, nil)
-		db.SetMaxOpenConns(1)
+		db := d.single(t)
 		c := d.client(t, db)
 		session := func() (pid int) {
 			require.NoError(t, db.QueryRowContext(t.Context(), "SELECT pg_backend_pid()").Scan(&pid))
@@ -143,9 +142,7 @@ func TestConnectorKnowsAFailedTransaction(t *testing.T) {
 func TestConnectorKnowsAnEndedTransaction(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		d := b.database(t)
-		db := d.open(t, nil)
-		db.SetMaxOpenConns(1)
-		c := d.client(t, db)
+		c := d.client(t, d.single(t))
 		require.ErrorIs(t, c.InTx(t.Context(), guardtest.Token(5, 0), nil, func(ctx context.Context, tx *sql.Tx) error {
 			require.NoError(t, d.set(ctx, tx, "lost"))
 			_, err := tx.ExecContext(ctx, "ROLLBACK")
@@ -160,9 +157,7 @@ func TestConnectorKnowsAnEndedTransaction(t *testing.T) {
 func TestConnectorOutlivesItsTable(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		d := b.database(t)
-		db := d.open(t, nil)
-		db.SetMaxOpenConns(1)
-		c := d.client(t, db)
+		c := d.client(t, d.single(t))
 		write := func() { t.Helper(); require.NoError(t, c.Write(t.Context(), guardtest.Token(5, 0), "x", func() {})) }
 		write()
 		d.do(t, "ALTER TABLE "+d.fence()+" ALTER COLUMN term TYPE VARCHAR(32)")

@@ -71,8 +71,7 @@ func TestStatementThatEndsTheTransaction(t *testing.T) {
 // says so, and the connection is as good as before.
 func TestFnThatSwallowsTheEndOfItsTransaction(t *testing.T) {
 	d := mariadb.database(t)
-	db := d.open(t, nil)
-	db.SetMaxOpenConns(1)
+	db := d.single(t)
 	c := d.client(t, db)
 	err := c.InTx(t.Context(), guardtest.Token(5, 0), nil, func(ctx context.Context, tx *sql.Tx) error {
 		require.NoError(t, d.set(ctx, tx, "first"))

@@ -127,8 +127,7 @@ func TestFrozenLeader(t *testing.T) {
 func TestSettingsEndWithTheTransaction(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		d := b.database(t)
-		db := d.open(t, nil)
-		db.SetMaxOpenConns(1)
+		db := d.single(t)
 		g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence(), IdleLimit: time.Hour})
 		require.NoError(t, err)
 		show := func(name, want string, q interface {

@@ -120,8 +120,7 @@ func TestSuccessorThatMayNotWait(t *testing.T) {
 			defer cancel()
 			require.ErrorIs(t, c.Advance(short, next), fencing.ErrUnavailable)
 
-			db := d.open(t, nil)
-			db.SetMaxOpenConns(1)
+			db := d.single(t)
 			_, err := db.ExecContext(ctx, limit[b.dialect])
 			require.NoError(t, err)
 			require.ErrorIs(t, d.client(t, db).Advance(ctx, next), fencing.ErrUnavailable)
