@@ -28,7 +28,7 @@ type Harness interface {
 }
 
 // Compacter is a Harness that can make the server forget all versions before now,
-// so that watches from them get 410 Gone.
+// so that watches from them and lists of them get 410 Gone.
 type Compacter interface {
 	Compact(t *testing.T)
 }
@@ -80,6 +80,19 @@ func Run(t *testing.T, h Harness) {
 		{"PatchMissing", patchMissing},
 		{"PatchWithoutChange", patchWithoutChange},
 		{"PatchInvalid", patchInvalid},
+		{"JSONPatchTests", jsonPatchTests},
+		{"JSONPatchTestsAbsent", jsonPatchTestsAbsent},
+		{"JSONPatchWrites", jsonPatchWrites},
+		{"JSONPatchWithoutChange", jsonPatchWithoutChange},
+		{"JSONPatchMissing", jsonPatchMissing},
+		{"JSONPatchInvalid", jsonPatchInvalid},
+		{"JSONPatchesMeet", jsonPatchesMeet},
+		{"ExactShowsThePast", exactShowsThePast},
+		{"ExactAcrossDelete", exactAcrossDelete},
+		{"ExactOfAll", exactOfAll},
+		{"ExactFuture", exactFuture},
+		{"ExactInvalid", exactInvalid},
+		{"ExactCompacted", exactCompacted},
 		{"WatchFromList", watchFromList},
 		{"WatchReplays", watchReplays},
 		{"WatchWithoutVersion", watchWithoutVersion},

@@ -71,8 +71,8 @@ func (c *Cluster) DeleteLease(namespace, name string) bool {
 // now gets.
 func (c *Cluster) Revision() string { return strconv.FormatInt(c.store.revision(), 10) }
 
-// Compact forgets the past: new watches from versions before now get 410 Gone.
-// Open watches go on.
+// Compact forgets the past: new watches from versions before now, and exact
+// lists of them, get 410 Gone. Open watches go on.
 func (c *Cluster) Compact() {
 	c.store.mu.Lock()
 	defer c.store.mu.Unlock()
@@ -97,6 +97,10 @@ func (c *Cluster) Snapshot() *Snapshot {
 // put far ahead of the backup's (etcdutl --bump-revision --mark-compacted), while
 // objects keep their old resourceVersions. Every connection is broken, since the
 // API server restarts. Observers are told of nothing.
+//
+// The history goes too: exact lists of versions before the restored revision get
+// 410 Gone. So it is with a real bump. Without one a real etcd still has what the
+// backup had; but who asks must be ready for 410 anyway.
 func (c *Cluster) Restore(s *Snapshot, bump bool) {
 	c.store.restore(s, bump)
 	c.mu.Lock()

@@ -1,6 +1,7 @@
 package singletontest
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -36,14 +37,9 @@ func (c *Cluster) list(r *request) (answer, error) {
 	if opts.Continue != "" {
 		return answer{}, apierrors.NewResourceExpired("the provided continue parameter is too old") // pages are never cut, so no token is good
 	}
-	if err := c.notFuture(opts.ResourceVersion); err != nil {
+	at, err := c.listed(r, opts)
+	if err != nil {
 		return answer{}, err
-	}
-	var at int64
-	if opts.ResourceVersionMatch == metav1.ResourceVersionMatchExact {
-		if at, err = parseVersion(opts.ResourceVersion); err != nil {
-			return answer{}, err
-		}
 	}
 	objects, rev, err := c.store.list(r.res, r.namespace, at)
 	if err != nil {
@@ -66,6 +62,21 @@ func (c *Cluster) list(r *request) (answer, error) {
 	accessor.SetResourceVersion(strconv.FormatInt(rev, 10))
 	list.GetObjectKind().SetGroupVersionKind(r.res.GroupVersion().WithKind(r.res.kind + "List"))
 	return answer{code: http.StatusOK, obj: list}, nil
+}
+
+// listed returns the revision that a LIST asks for, 0 for the present.
+func (c *Cluster) listed(r *request, opts internalversion.ListOptions) (int64, error) {
+	exact := opts.ResourceVersionMatch == metav1.ResourceVersionMatchExact
+	err := c.notFuture(opts.ResourceVersion)
+	if future, ok := errors.AsType[*apierrors.StatusError](err); ok && exact && r.name != "" && future.ErrStatus.Code == http.StatusGatewayTimeout {
+		// For one name kube-apiserver asks the store, which knows no better
+		// later: nobody is told to come back.
+		future.ErrStatus.Details.RetryAfterSeconds = 0
+	}
+	if err != nil || !exact {
+		return 0, err
+	}
+	return parseVersion(opts.ResourceVersion)
 }
 
 // listOptions reads the options of a LIST or WATCH and what it selects.
@@ -114,7 +125,7 @@ func parseVersion(s string) (int64, error) {
 func (c *Cluster) notFuture(version string) error {
 	want, err := parseVersion(version)
 	if err != nil {
-		return apierrors.NewBadRequest(err.Error())
+		return apierrors.NewBadRequest(fmt.Sprintf("invalid resource version: %v", err))
 	}
 	head := c.store.revision()
 	if want <= head {

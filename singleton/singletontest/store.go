@@ -47,7 +47,7 @@ type writer struct {
 type store struct {
 	mu        sync.Mutex
 	rev       int64
-	compacted int64 // watches may start at this revision or later
+	compacted int64 // watches may start, and lists be exact, at this revision or later
 	trimmed   int64 // the log has every change after this revision
 	objects   map[key]entry
 	log       []change
@@ -82,7 +82,7 @@ func (s *store) list(res *resource, namespace string, at int64) ([]object, int64
 		at = s.rev
 	}
 	if at < s.compacted {
-		return nil, 0, apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %d (%d)", at, s.compacted))
+		return nil, 0, apierrors.NewResourceExpired("The resourceVersion for the provided list is too old.")
 	}
 	objects := make(map[key]object, len(s.objects))
 	for k, e := range s.objects {
