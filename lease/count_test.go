@@ -19,7 +19,7 @@ func TestRenewalCountsFromSending(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, DelayAfter: 2 * time.Second})
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, DelayAfter: 2 * time.Second})
 		sent := b.a.Clock.Now()
 		next, err := b.a.Renew(b.Context(), claim)
 		require.NoError(b, err)
@@ -33,7 +33,7 @@ func TestWaitCountsFromTheAnswer(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		b.ship()
 		b.acquire(b.a)
-		b.c.Link("b").Inject(singletontest.Fault{Verbs: []string{"list"}, DelayBefore: 2 * time.Second})
+		b.c.Link("b").Inject(singletontest.Fault{Verbs: []string{"list", "get"}, DelayBefore: 2 * time.Second})
 		o := b.list(b.b)
 		require.Equal(b, 2*time.Second, o.At.Sub(o.Asked), "answered late")
 		v := lease.View{}.Observe(o, 15*time.Second)
@@ -86,7 +86,7 @@ func TestEarlierTermIsNotAdopted(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		b.ship()
 		earlier := b.acquire(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Count: 1, LoseRequest: true})
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 1, LoseRequest: true})
 		_, err := b.a.Acquire(b.Context(), b.list(b.a), lease.EpochInputs{})
 		require.ErrorIs(b, err, lease.ErrUnavailable)
 		require.Equal(b, earlier.Record.Lease(), b.stored().Lease(), "nothing was written")
@@ -101,7 +101,7 @@ func TestRewritesEnd(t *testing.T) {
 		claim := b.acquire(b.a)
 		edits := 0
 		b.c.Link("a").Inject(singletontest.Fault{
-			Verbs: []string{"update"}, Count: 100, Status: http.StatusConflict,
+			Verbs: []string{"update", "patch"}, Count: 100, Status: http.StatusConflict,
 			Then: func() {
 				edits++
 				b.edit(func(l *coordv1.Lease) { l.Labels = map[string]string{"edit": strconv.Itoa(edits)} })

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
-	"math"
 )
 
 // Source says what a fencing epoch was derived from.
@@ -49,8 +48,8 @@ func NextEpoch(in EpochInputs) (int64, Source, error) {
 			base, from = input.value, input.name
 		}
 	}
-	if base == math.MaxInt64 {
-		return 0, "", fmt.Errorf("%w: %s is %d", ErrEpochExhausted, from, base)
+	if base >= maxEpoch {
+		return 0, "", fmt.Errorf("%w: %s is %d, the greatest epoch is %d: lower it", ErrEpochExhausted, from, base, int64(maxEpoch))
 	}
 	version, err := parseEpoch(in.ResourceVersion)
 	if err != nil {

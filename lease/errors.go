@@ -25,20 +25,26 @@ var (
 	ErrNoNamespace = errors.New("namespace does not exist")
 	// ErrRejected: the server found the request invalid. Not worth a retry.
 	ErrRejected = errors.New("rejected by the API server")
+	// ErrUnversioned: the server gives objects no uid or resourceVersion, or does not
+	// change them: client-go's fake clientset does so. No election is possible on it.
+	// For tests there is package singletontest. Not worth a retry.
+	ErrUnversioned = errors.New("not an API server: objects have no uid or resourceVersion that change with each write (for tests use package singletontest)")
 	// ErrUnavailable: no answer, or one that proves nothing (timeout, reset,
 	// 429, 5xx). A write may or may not have happened. Retry.
 	ErrUnavailable = errors.New("API server unavailable")
 )
 
 var (
-	// ErrLate: an acquire was acknowledged after its validity had passed.
-	// Nothing may start on it. Stand by; take over as a new term.
-	ErrLate = errors.New("acquire acknowledged too late to start on")
 	// ErrUnheard: writes of an acquire arrive, their answers do not. Let others
 	// go first: a term that can never start would be renewed in everybody's eyes.
 	ErrUnheard = errors.New("acquired, but answers to writes do not arrive")
-	// ErrEpochExhausted: the next fencing epoch would overflow an int64. No
-	// retry helps; the message names the source of the number to be lowered.
+	// ErrUnopened: a watch was accepted and its header does not come, as behind a
+	// proxy that buffers answers (nginx with its defaults). Retry.
+	ErrUnopened = errors.New("the watch does not open: does a proxy buffer its answer?")
+	// ErrEpochExhausted: a number that the next fencing epoch must lie above is one
+	// that only a hand can have written: it is above half of all numbers. It is
+	// refused before a guard takes it for its mark. No retry helps; the message
+	// names the number to be lowered.
 	ErrEpochExhausted = errors.New("fencing epoch exhausted")
 	// ErrLost is what every [*LostError] is.
 	ErrLost = errors.New("term lost")
@@ -66,7 +72,7 @@ func (e *FieldError) Error() string {
 // RequestError is a failed request on the Lease. errors.Is finds its kind and
 // the client's error.
 type RequestError struct {
-	Verb string // API verb: list, watch, create or update
+	Verb string // API verb: list, get, watch, create, patch or update
 	Kind error  // one of ErrConflict, ErrForbidden, ErrUnauthorized, ErrNoNamespace, ErrRejected, ErrUnavailable
 	Err  error  // what the client returned
 }
@@ -117,6 +123,11 @@ func requestError(verb string, err error) error {
 	return &RequestError{Verb: verb, Kind: kindOf(verb, err), Err: err}
 }
 
+// conflict is a write that did not have its effect although no error says so.
+func conflict(verb, why string) error {
+	return &RequestError{Verb: verb, Kind: ErrConflict, Err: errors.New(why)}
+}
+
 func kindOf(verb string, err error) error {
 	switch {
 	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
@@ -131,10 +142,12 @@ func kindOf(verb string, err error) error {
 				return ErrNoNamespace
 			}
 		}
-		if verb != "update" {
+		if verb != "update" && verb != "patch" {
 			return ErrUnavailable // no such API: a wrong or half-started server
 		}
-		return ErrConflict // the Lease we meant to update is gone
+		return ErrConflict // the Lease we meant to write is gone
+	case verb == "patch" && apierrors.IsInvalid(err):
+		return ErrConflict // a test in it failed
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsMethodNotSupported(err),
 		apierrors.ReasonForError(err) == metav1.StatusReasonUnsupportedMediaType:
 		return ErrRejected

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
+	"sync/atomic"
 	"time"
 
 	coordv1 "k8s.io/api/coordination/v1"
@@ -24,12 +26,18 @@ type Options struct {
 	Clock           Clock // zero: the machine's
 }
 
-// Lock makes one candidate's requests on one Lease. It keeps no state between
-// calls, starts no goroutine and is safe for concurrent use; every request has
-// its own deadline of Timing.RequestTimeout.
+// Lock makes one candidate's requests on one Lease. It decides nothing, and is
+// safe for concurrent use. Every request ends RenewDeadline after it was sent at
+// the latest, also if the client does not return. A read, and a write that may be
+// repeated, is sent again beside the first each [Timing.RequestTimeout] without an
+// answer.
 type Lock struct {
 	client coordclient.LeaseInterface
 	Options
+
+	underway underway
+	wrote    atomic.Int64            // the last renewTime written, in microseconds
+	refused  atomic.Pointer[refusal] // of the verb patch
 }
 
 // NewLock returns a Lock that makes its requests through client.
@@ -44,7 +52,8 @@ type Claim struct {
 	// Record is the latest known to name the term; the base of the next
 	// compare-and-swap.
 	Record Record
-	// Sent is when the last acknowledged write of this term was sent.
+	// Sent is when that write of this term was sent which, of those that were
+	// acknowledged, was sent last. Zero while none was.
 	Sent Instant
 }
 
@@ -55,6 +64,18 @@ func (c Claim) ValidUntil(t Timing) Instant { return c.Sent.Add(t.RenewDeadline)
 // not move: only acknowledged writes extend it.
 func (c Claim) Rebase(r Record) Claim {
 	c.Record = r
+	return c
+}
+
+// Acknowledged returns the claim after an acknowledged write of its term that is
+// told by a, whichever of them was answered first.
+func (c Claim) Acknowledged(a Claim) Claim {
+	if a.Sent.After(c.Sent) {
+		c.Sent = a.Sent
+	}
+	if !c.Record.Exists() || Newer(a.Record.ResourceVersion(), c.Record.ResourceVersion()) {
+		c.Record = a.Record
+	}
 	return c
 }
 
@@ -79,50 +100,35 @@ func (c Claim) Standing(r Record) error {
 	return nil
 }
 
-// List looks at the Lease by a linearizable LIST restricted to its name: one
-// request that also answers for a missing Lease and carries the store's current
-// resource version. The error is a [*RequestError].
-func (l *Lock) List(ctx context.Context) (Observation, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.Timing.RequestTimeout())
+// holds reports whether r carries the term just as c's own writes leave it.
+func (c Claim) holds(r Record) bool {
+	token, ok := r.Token()
+	return ok && token == c.Token && r.UID() == c.Record.UID() && r.Holder() == c.Record.Holder()
+}
+
+// Create creates the missing Lease, vacant: nobody holds it, and a full lease
+// duration has to pass before anybody may. The error is a [*RequestError];
+// ErrConflict means that there is one. It is harmless whenever it arrives.
+func (l *Lock) Create(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, l.Timing.RenewDeadline)
 	defer cancel()
-	asked := l.Clock.Now()
-	list, err := l.client.List(ctx, metav1.ListOptions{FieldSelector: l.selector()})
+	_, err := ask(ctx, &l.underway, l.Timing.RequestTimeout(), func(ctx context.Context) (*coordv1.Lease, error) {
+		return l.client.Create(ctx, l.vacant(), metav1.CreateOptions{})
+	})
 	if err != nil {
-		return Observation{}, requestError("list", err)
+		return requestError("create", err)
 	}
-	o := Observation{Asked: asked, At: l.Clock.Now(), ResourceVersion: list.ResourceVersion, Listed: true}
-	for i := range list.Items {
-		if list.Items[i].Name == l.Name { // a server that ignores the selector must not fool us
-			o.Record = Record{&list.Items[i]}
-		}
-	}
-	return o, nil
+	return nil
 }
 
-func (l *Lock) selector() string {
-	return fields.OneTermEqualSelector(metav1.ObjectNameField, l.Name).String()
-}
-
-// Create creates the missing Lease, vacant: nobody holds it, and a full lease has
-// to pass before anybody may. The error is a [*RequestError]; ErrConflict means
-// that there is one. It is harmless whenever it arrives.
-func (l *Lock) Create(ctx context.Context) (Record, error) {
-	return l.write(ctx, l.vacant())
-}
-
-// Acquire takes the Lease over from what was observed, as a new term: it
-// updates the record of from, which must exist. The caller has decided that it
-// may ([Decide]). in.Annotation and in.ResourceVersion are filled in here.
-//
-// When the write's answer is lost, a List tells whether it happened; if so the
-// term counts from a renewal, because only an acknowledgement proves a time.
-// Errors: a [*RequestError] (ErrConflict: somebody was faster), a [*LostError]
-// if it was lost again meanwhile, ErrUnheard, ErrLate, ErrEpochExhausted.
-func (l *Lock) Acquire(ctx context.Context, from Observation, in EpochInputs) (Claim, error) {
-	if !from.Record.Exists() {
-		return Claim{}, requestError("update", apierrors.NewConflict(coordv1.Resource("leases"), l.Name, errors.New("there is none")))
+// Claim returns the term that this candidate would begin by taking the Lease over
+// from what was observed, to be written by [Lock.Take]. from's record must exist.
+// in.Annotation and in.ResourceVersion are filled in here. The error is
+// [ErrEpochExhausted], or names a negative input.
+func (l *Lock) Claim(from Observation, in EpochInputs) (Claim, error) {
+	if in.ResourceVersion == "" || Newer(from.ResourceVersion, in.ResourceVersion) {
+		in.ResourceVersion = from.ResourceVersion
 	}
-	in.ResourceVersion = from.ResourceVersion
 	in.Annotation, _ = from.Record.Epoch() // garbled counts as none
 	epoch, source, err := NextEpoch(in)
 	if err != nil {
@@ -132,60 +138,99 @@ func (l *Lock) Acquire(ctx context.Context, from Observation, in EpochInputs) (C
 		Token:  fencing.Token{Scope: l.Namespace + "/" + l.Name, Epoch: epoch, Term: newTerm()},
 		Source: source,
 	}
-	next := l.taken(from.Record, claim.Token)
+	claim.Record = Record{l.taken(from.Record, claim.Token)}
+	return claim, nil
+}
+
+// Take writes c over the record it was made from, if that still is what it was:
+// its UID, version, claim and annotations. It may be called again with the same
+// claim while nobody knows whether an earlier call's write arrived.
+//
+// Errors: ErrConflict if somebody was faster, after a look at the store that shows
+// no write of this term; else a [*RequestError].
+func (l *Lock) Take(ctx context.Context, from Record, c Claim) (Claim, error) {
+	if !from.Exists() {
+		return Claim{}, requestError("patch", apierrors.NewConflict(coordv1.Resource("leases"), l.Name, errors.New("there is none")))
+	}
 	sent := l.Clock.Now()
-	stored, err := l.write(ctx, next)
-	if errors.Is(err, ErrUnavailable) {
-		claim.Record = Record{next}
-		return l.adopt(ctx, claim, err)
-	}
-	if err != nil {
-		return Claim{}, err
-	}
-	claim.Record, claim.Sent = stored, sent
-	return l.inTime(claim)
-}
-
-// adopt finds out whether the acquire whose answer was lost happened.
-func (l *Lock) adopt(ctx context.Context, claim Claim, lost error) (Claim, error) {
-	o, err := l.List(ctx)
-	if err != nil {
-		return Claim{}, errors.Join(lost, err)
-	}
-	if claim.Standing(o.Record) != nil { // it never happened, or is over again
-		return Claim{}, lost
-	}
-	claim, err = l.Renew(ctx, claim.Rebase(o.Record))
-	if errors.Is(err, ErrUnavailable) {
-		return Claim{}, fmt.Errorf("%w: %w", ErrUnheard, err)
-	}
-	if err != nil {
-		return Claim{}, err
-	}
-	return l.inTime(claim)
-}
-
-func (l *Lock) inTime(c Claim) (Claim, error) {
-	if age := l.Clock.Since(c.Sent); age >= l.Timing.RenewDeadline {
-		return Claim{}, fmt.Errorf("%w: answered after %v, RenewDeadline is %v", ErrLate, age, l.Timing.RenewDeadline)
-	}
-	return c, nil
-}
-
-// Renew writes the term again and returns it with the new time of sending and
-// record. On a conflict it lists: while the term still stands (somebody edited
-// a label) it writes again at once, a few times. Errors: a [*LostError] ends the
-// term; a [*RequestError] does not, the claim's validity does.
-func (l *Lock) Renew(ctx context.Context, c Claim) (Claim, error) {
-	err := l.insist(ctx, &c, func() error {
-		sent := l.Clock.Now()
-		stored, err := l.write(ctx, l.renewed(c))
-		if err != nil {
-			return err
-		}
-		lost := c.Standing(stored) // admission may have rewritten it
+	stored, err := l.swap(ctx, from, c.Record.lease, 0)
+	if err == nil && c.holds(stored) {
 		c.Record, c.Sent = stored, sent
-		return lost
+		return c, nil
+	}
+	if err != nil && !errors.Is(err, ErrConflict) {
+		return Claim{}, err
+	}
+	// It may be ours all the same: a client sends a request again by itself.
+	o, unread := l.Get(ctx)
+	switch {
+	case unread != nil:
+		return Claim{}, unread
+	case c.Standing(o.Record) == nil:
+		return l.Renew(ctx, c.Rebase(o.Record))
+	case err != nil && apierrors.IsInvalid(err) && o.Record.ResourceVersion() == from.ResourceVersion() && o.Record.sameClaim(from):
+		err = &RequestError{Verb: "patch", Kind: ErrRejected, Err: err} // it is not what the tests are of
+	case err == nil:
+		err = conflict("patch", "it was answered with another record than was written")
+	}
+	return Claim{}, err
+}
+
+// Ensure prolongs the term of c, which may or may not be on the Lease yet, and
+// takes the Lease over from that record if it is not. It may run beside other calls
+// of the same claim.
+func (l *Lock) Ensure(ctx context.Context, from Record, c Claim) (Claim, error) {
+	sent := l.Clock.Now()
+	stored, err := l.prolong(ctx, c)
+	if err == nil {
+		c.Record, c.Sent = stored, sent
+		return c, nil
+	}
+	if !errors.Is(err, ErrConflict) {
+		return Claim{}, err
+	}
+	return l.Take(ctx, from, c)
+}
+
+// Renew prolongs the term: it writes a new renewTime wherever the Lease still
+// names holder and term, in whatever version it is, so that a renewal needs no
+// answer of the one before. Where that is refused it asks the store: while the term
+// still stands (somebody edited annotations) it repairs it by compare-and-swap, a
+// few times. Errors: a [*LostError] ends the term; a [*RequestError] does not, the
+// claim's validity does.
+func (l *Lock) Renew(ctx context.Context, c Claim) (Claim, error) {
+	sent := l.Clock.Now()
+	stored, err := l.prolong(ctx, c)
+	if err == nil {
+		if lost := c.Standing(stored); lost != nil {
+			return c, lost
+		}
+		if c.holds(stored) {
+			c.Record, c.Sent = stored, sent
+			return c, nil
+		}
+		c.Record, err = stored, conflict("patch", "annotations were changed")
+	}
+	if !errors.Is(err, ErrConflict) {
+		return c, err
+	}
+	return l.repair(ctx, c, err)
+}
+
+// repair writes the whole term again over what the store has, while that still is
+// of the term.
+func (l *Lock) repair(ctx context.Context, c Claim, refused error) (Claim, error) {
+	err := l.insist(ctx, &c, refused, func() error {
+		sent := l.Clock.Now()
+		stored, err := l.swap(ctx, c.Record, l.renewed(c), 0)
+		switch {
+		case err != nil:
+			return err
+		case !c.holds(stored):
+			return conflict("patch", "it was answered with another record than was written")
+		}
+		c.Record, c.Sent = stored, sent
+		return nil
 	})
 	return c, err
 }
@@ -194,43 +239,59 @@ func (l *Lock) Renew(ctx context.Context, c Claim) (Claim, error) {
 // knows how to wait.
 const rewrites = 4
 
-// insist calls write, and again after a conflict that an edit explains while
-// the term in c still stands; c is rebased on what was read.
-func (l *Lock) insist(ctx context.Context, c *Claim, write func() error) error {
-	for again := 0; ; again++ {
-		err := write()
-		if !errors.Is(err, ErrConflict) {
-			return err
-		}
+// insist calls write after the store was asked what made the last one fail, and
+// again after a conflict that an edit explains while the term in c still stands; c
+// is rebased on what was read.
+func (l *Lock) insist(ctx context.Context, c *Claim, err error, write func() error) error {
+	for again := 0; errors.Is(err, ErrConflict); again++ {
 		before := c.Record.ResourceVersion()
 		var unread error
 		if *c, unread = l.reread(ctx, *c); unread != nil {
 			return unread
 		}
-		if again == rewrites || c.Record.ResourceVersion() == before {
+		if again == rewrites || again > 0 && c.Record.ResourceVersion() == before {
 			return err
 		}
+		err = write()
 	}
+	return err
 }
 
-// Raise lifts the term's epoch above mark, by a renewal: the term is first
+func (l *Lock) reread(ctx context.Context, c Claim) (Claim, error) {
+	o, err := l.Get(ctx)
+	if err != nil {
+		return c, err
+	}
+	return c.Rebase(o.Record), c.Standing(o.Record)
+}
+
+// Raise lifts the term's epoch above mark, by compare-and-swap: the term is first
 // read afresh and must still stand. The returned claim carries the new token as
 // soon as it may be on the Lease, also when the answer was lost: go on with it.
 func (l *Lock) Raise(ctx context.Context, c Claim, mark int64) (Claim, error) {
 	if mark < c.Token.Epoch {
 		return c, &FieldError{Field: "mark", Value: mark, Rule: fmt.Sprintf("must not be below the term's epoch %d", c.Token.Epoch)}
 	}
-	if mark == math.MaxInt64 {
-		return c, fmt.Errorf("%w: a guard's mark is %d", ErrEpochExhausted, mark)
+	if mark >= maxEpoch {
+		return c, fmt.Errorf("%w: a guard's mark is %d, above the greatest epoch %d", ErrEpochExhausted, mark, int64(maxEpoch))
 	}
 	c, err := l.reread(ctx, c)
 	if err != nil {
 		return c, err
 	}
 	// From here on the term may carry the new epoch on the Lease, whatever the
-	// answer: no later renewal may write the old one.
+	// answer: no later write may carry the old one.
 	c.Token.Epoch = mark + 1
-	return l.Renew(ctx, c)
+	sent := l.Clock.Now()
+	stored, err := l.swap(ctx, c.Record, l.renewed(c), 0)
+	if err == nil && c.holds(stored) {
+		c.Record, c.Sent = stored, sent
+		return c, nil
+	}
+	if err != nil && !errors.Is(err, ErrConflict) {
+		return c, err
+	}
+	return l.repair(ctx, c, conflict("patch", "raising the epoch was overtaken"))
 }
 
 // Release gives the Lease up. Call it only after the term's work has returned,
@@ -238,43 +299,39 @@ func (l *Lock) Raise(ctx context.Context, c Claim, mark int64) (Claim, error) {
 // nothing unless the record is still this term's: then the error is a
 // [*LostError], and there is nothing to give up.
 func (l *Lock) Release(ctx context.Context, c Claim) error {
-	err := l.insist(ctx, &c, func() error {
-		_, err := l.write(ctx, l.released(c))
+	release := func() error {
+		_, err := l.swap(ctx, c.Record, l.released(c), l.Timing.RequestTimeout())
 		return err
-	})
+	}
+	err := l.insist(ctx, &c, release(), release)
 	if lost, ok := errors.AsType[*LostError](err); ok && lost.Record.Released() && lost.Record.Term() == c.Token.Term {
 		return nil // an earlier write of ours landed, its answer did not
 	}
 	return err
 }
 
-func (l *Lock) reread(ctx context.Context, c Claim) (Claim, error) {
-	o, err := l.List(ctx)
-	if err != nil {
-		return c, err
+// now is the wall-clock time written for people, as exact as a Lease stores it. It
+// moves with each write, also where the machine's clock stands still: others see a
+// renewal by it.
+func (l *Lock) now(before time.Time) *metav1.MicroTime {
+	for {
+		last := l.wrote.Load()
+		next := max(time.Now().UnixMicro(), last+1)
+		if !before.IsZero() {
+			next = max(next, before.UnixMicro()+1)
+		}
+		if l.wrote.CompareAndSwap(last, next) {
+			t := metav1.NewMicroTime(time.UnixMicro(next))
+			return &t
+		}
 	}
-	return c.Rebase(o.Record), c.Standing(o.Record)
 }
 
-// write creates next if it has no UID, else updates it by compare-and-swap on
-// UID and resource version (without a UID, an update of a missing Lease would
-// create it).
-func (l *Lock) write(ctx context.Context, next *coordv1.Lease) (Record, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.Timing.RequestTimeout())
-	defer cancel()
-	verb, do := "update", func() (*coordv1.Lease, error) { return l.client.Update(ctx, next, metav1.UpdateOptions{}) }
-	if next.UID == "" {
-		verb, do = "create", func() (*coordv1.Lease, error) { return l.client.Create(ctx, next, metav1.CreateOptions{}) }
-	}
-	stored, err := do()
-	if err != nil {
-		return Record{}, requestError(verb, err)
-	}
-	return Record{stored}, nil
+func (l *Lock) selector() string {
+	return fields.OneTermEqualSelector(metav1.ObjectNameField, l.Name).String()
 }
 
-// now is the wall-clock time written for people, as exact as a Lease stores it.
-func now() *metav1.MicroTime {
-	t := metav1.NewMicroTime(time.Now().Truncate(time.Microsecond))
-	return &t
+func parseVersion(text string) (int64, bool) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil && n > 0 && n < math.MaxInt64
 }

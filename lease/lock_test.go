@@ -188,7 +188,7 @@ func TestAcquireWhoseAnswerIsLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBed(t, singletontest.Options{}, func(b *bed) {
 				b.ship()
-				test.fault.Verbs, test.fault.Count = []string{"update"}, 1
+				test.fault.Verbs, test.fault.Count = []string{"update", "patch"}, 1
 				b.c.Link("a").Inject(test.fault)
 				began := b.a.Clock.Now()
 				claim, err := b.a.Acquire(b.Context(), b.list(b.a), lease.EpochInputs{})
@@ -199,7 +199,7 @@ func TestAcquireWhoseAnswerIsLost(t *testing.T) {
 				}
 				require.NoError(b, err)
 				require.NoError(b, claim.Standing(b.stored()))
-				require.Equal(b, 2, b.c.CountRequests("a", "update"), "one renewal followed")
+				require.Equal(b, 2, b.c.CountRequests("a", "update", "patch"), "one renewal followed")
 				if test.fault.HangAnswer {
 					require.Equal(b, b.a.Timing.RequestTimeout(), claim.Sent.Sub(began), "validity counts from the renewal")
 				}
@@ -212,7 +212,7 @@ func TestAcquireWhoseAnswerIsLost(t *testing.T) {
 func TestFencedAcquireIsNotAdopted(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		b.ship()
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Count: 1, LoseAnswer: true, Then: func() {
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 1, LoseAnswer: true, Then: func() {
 			require.NoError(b, b.c.EditLease("shop", "invoicer", func(l *coordv1.Lease) { l.Annotations[lease.AnnotationEpoch] = "900" }))
 		}})
 		_, err := b.a.Acquire(b.Context(), b.list(b.a), lease.EpochInputs{})
@@ -227,7 +227,7 @@ func TestFencedAcquireIsNotAdopted(t *testing.T) {
 func TestAcquireUnheard(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		b.ship()
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, LoseAnswer: true})
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, LoseAnswer: true})
 		_, err := b.a.Acquire(b.Context(), b.list(b.a), lease.EpochInputs{})
 		require.ErrorIs(b, err, lease.ErrUnheard)
 	})
@@ -237,7 +237,7 @@ func TestReleaseWhoseAnswerIsLost(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Count: 1, LoseAnswer: true})
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 1, LoseAnswer: true})
 		require.ErrorIs(b, b.a.Release(b.Context(), claim), lease.ErrUnavailable)
 		require.NoError(b, b.a.Release(b.Context(), claim), "it had landed")
 		require.True(b, b.stored().Released())
@@ -248,7 +248,7 @@ func TestRaiseWhoseAnswerIsLost(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Count: 1, LoseAnswer: true})
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 1, LoseAnswer: true})
 		claim, err := b.a.Raise(b.Context(), claim, 800)
 		require.ErrorIs(b, err, lease.ErrUnavailable)
 		claim, err = b.a.Renew(b.Context(), claim)
@@ -367,7 +367,7 @@ func TestRenewWhoseAnswerIsLost(t *testing.T) {
 		b.ship()
 		claim := b.acquire(b.a)
 		time.Sleep(time.Second)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Count: 1, LoseAnswer: true})
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 1, LoseAnswer: true})
 		same, err := b.a.Renew(b.Context(), claim)
 		require.ErrorIs(b, err, lease.ErrUnavailable)
 		require.Equal(b, claim.Sent, same.Sent, "an unanswered write extends nothing")
@@ -460,7 +460,7 @@ func TestUnexplainedConflictIsNotInsistedOn(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Status: http.StatusConflict})
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Status: http.StatusConflict})
 		b.c.ForgetRequests()
 		_, err := b.a.Renew(b.Context(), claim)
 		require.ErrorIs(b, err, lease.ErrConflict)

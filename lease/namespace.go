@@ -11,19 +11,21 @@ import (
 
 // Namespace looks at all Leases of a namespace at once, for a process that is a
 // candidate for many of them. It needs the verbs list and watch without
-// resourceNames. Like a [Lock] it keeps no state and starts no goroutine.
+// resourceNames. Like a [Lock] it waits for no request beyond its
+// deadline.
 //
 // The records it makes carry no managedFields: nobody here reads them, they are
 // the larger part of a Lease, and an update without them leaves them as they are.
 type Namespace struct {
-	client coordclient.LeaseInterface
-	clock  Clock
+	client   coordclient.LeaseInterface
+	clock    Clock
+	underway *underway
 }
 
 // NewNamespace returns a Namespace that asks through client, which is one
 // namespace's.
 func NewNamespace(client coordclient.LeaseInterface, clock Clock) Namespace {
-	return Namespace{client: client, clock: clock}
+	return Namespace{client: client, clock: clock, underway: &underway{}}
 }
 
 // Listing is one look at all Leases of a namespace.
@@ -50,7 +52,9 @@ func (n Namespace) List(ctx context.Context, timeout time.Duration) (Listing, er
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	asked := n.clock.Now()
-	list, err := n.client.List(ctx, metav1.ListOptions{})
+	list, err := ask(ctx, n.underway, 0, func(ctx context.Context) (*coordv1.LeaseList, error) {
+		return n.client.List(ctx, metav1.ListOptions{})
+	})
 	if err != nil {
 		return Listing{}, requestError("list", err)
 	}
@@ -68,8 +72,18 @@ func (n Namespace) List(ctx context.Context, timeout time.Duration) (Listing, er
 // one; it has timeout to open.
 func (n Namespace) Watch(ctx context.Context, from Listing, timeout time.Duration, deliver func(name string, o Observation)) error {
 	w := watching{client: n.client, from: from.at.ResourceVersion, timeout: timeout}
+	last := make(map[string]string, len(from.leases)) // the version of each that was shown
+	for name, object := range from.leases {
+		last[name] = object.ResourceVersion
+	}
 	return w.run(ctx, func(object *coordv1.Lease, deleted bool) {
 		object.ManagedFields = nil
-		deliver(object.Name, seen(n.clock, object, deleted))
+		after, known := last[object.Name]
+		if !known {
+			after = from.at.ResourceVersion
+		}
+		o := seen(n.clock, object, deleted, after)
+		last[object.Name] = o.Version()
+		deliver(object.Name, o)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	coordv1 "k8s.io/api/coordination/v1"
@@ -23,9 +24,10 @@ const (
 	AnnotationEpoch  = Domain + "fencing-epoch"  // decimal int64, only ever grows
 	AnnotationTerm   = Domain + "fencing-term"   // 32 hex digits, one random value per term
 	AnnotationHolder = Domain + "fencing-holder" // spec.holderIdentity at the time of that write
-	// AnnotationReleased is set by a release, to the renewTime it wrote: the
-	// proof that the holder itself gave the Lease up. A holder cleared by hand
-	// leaves no such mark, and may still be at work.
+	// AnnotationReleased is set by a release: "<renewTime> after <version>", the
+	// time it wrote and the resourceVersion of the record it replaced. It says that
+	// the holder itself gave the Lease up. A holder cleared by hand leaves no such
+	// mark and may still be at work.
 	AnnotationReleased = Domain + "fencing-released"
 	// AnnotationVacant is on a Lease that a standby created, unheld, where one
 	// was missing: it tells that Lease from one shipped in a manifest. Whoever
@@ -149,11 +151,21 @@ func (r Record) Token() (fencing.Token, bool) {
 	return token, token.Validate() == nil
 }
 
-// Released reports whether the last holder itself released the Lease, after
-// its work had returned.
+// Released reports whether the record says that its last holder released the
+// Lease, after its work had returned. An edit can put such a record back over a
+// later term: a [View] asks for proof where it did not see the release itself.
 func (r Record) Released() bool {
-	return r.Exists() && r.Holder() == "" && r.lease.Spec.RenewTime != nil &&
-		r.annotation(AnnotationReleased) == releaseMark(r.RenewTime())
+	_, released := r.releasedFrom()
+	return released
+}
+
+// releasedFrom returns the version of the record that the release replaced.
+func (r Record) releasedFrom() (version string, released bool) {
+	if !r.Exists() || r.Holder() != "" || r.lease.Spec.RenewTime == nil {
+		return "", false
+	}
+	version, released = strings.CutPrefix(r.annotation(AnnotationReleased), releaseMark(r.RenewTime(), ""))
+	return version, released && version != ""
 }
 
 // Vacant reports whether a standby created the Lease where one was missing, and
@@ -195,7 +207,9 @@ func (r Record) annotation(key string) string {
 	return r.lease.Annotations[key]
 }
 
-func releaseMark(t time.Time) string { return t.UTC().Format(metav1.RFC3339Micro) }
+func releaseMark(t time.Time, replaced string) string {
+	return t.UTC().Format(metav1.RFC3339Micro) + " after " + replaced
+}
 
 // parseEpoch accepts what hotseat writes and nothing else: 1..MaxInt64 in
 // decimal, no sign, no leading zero, no space.

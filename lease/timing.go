@@ -3,7 +3,6 @@ package lease
 import (
 	"errors"
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -22,8 +21,14 @@ const (
 	MinLeaseDuration = 2 * time.Second
 	// MinRetryPeriod keeps a slip of the pen (2 for 2*time.Second) from
 	// writing to the API server without a pause.
-	MinRetryPeriod   = 100 * time.Millisecond
-	maxLeaseDuration = math.MaxInt32 * time.Second // spec.leaseDurationSeconds is an int32
+	MinRetryPeriod = 100 * time.Millisecond
+	// MaxLeaseDuration is the longest that anybody may ask for, and the longest that
+	// is believed of a holder: a slip of the pen on the Lease must not keep everybody
+	// out for years.
+	MaxLeaseDuration = time.Hour
+	// MinStopBudget leaves a scheduler the time to let work see that its context
+	// ended.
+	MinStopBudget = 100 * time.Millisecond
 )
 
 // Timing is the arithmetic of one Lease. The zero value of a field means its
@@ -38,15 +43,16 @@ const (
 type Timing struct {
 	// LeaseDuration (L) is how long a standby waits after the last change it
 	// observed before it takes over, and is written to the Lease. Whole
-	// seconds, at least [MinLeaseDuration]. Default 15 s. Longer rides out
+	// seconds, from [MinLeaseDuration] to [MaxLeaseDuration]. Default 15 s. Longer rides out
 	// longer API outages; a crash is noticed that much later.
 	LeaseDuration time.Duration
 	// RenewDeadline (R) is how long a term stays valid after the sending of
-	// its last acknowledged write. Less than LeaseDuration/k. Default 10 s.
+	// its last acknowledged write. At most LeaseDuration/k - [MinStopBudget].
+	// Default 10 s.
 	RenewDeadline time.Duration
 	// RetryPeriod (P) is the time between renewals, and between polls where
-	// watching is forbidden. At least [MinRetryPeriod], less than
-	// RenewDeadline. Default 2 s.
+	// watching is forbidden. At least [MinRetryPeriod], at most RenewDeadline/2.
+	// Default 2 s.
 	RetryPeriod time.Duration
 	// MaxClockDrift bounds how much faster one machine's clock may run than
 	// another's, as a fraction: 0.05 is 5 %, far beyond the 500 ppm (0.0005) NTP
@@ -81,8 +87,8 @@ func (t Timing) usable() time.Duration {
 	return time.Duration(float64(t.LeaseDuration) / (1 + t.MaxClockDrift))
 }
 
-// RequestTimeout is the deadline of one request: a quarter of RenewDeadline, so
-// that several attempts fit into a term's validity.
+// RequestTimeout is how long a request goes unanswered before the same one is sent
+// beside it: a quarter of RenewDeadline, so that several fit into a term's validity.
 func (t Timing) RequestTimeout() time.Duration { return t.RenewDeadline / 4 }
 
 // Validate returns nil if the proof above holds and a Lease and its server can
@@ -100,8 +106,8 @@ func (t Timing) Validate() error {
 		refuse("LeaseDuration", t.LeaseDuration, "must be at least %v", MinLeaseDuration)
 	case t.LeaseDuration%time.Second != 0:
 		refuse("LeaseDuration", t.LeaseDuration, "must be whole seconds: a Lease carries no fraction")
-	case t.LeaseDuration > maxLeaseDuration:
-		refuse("LeaseDuration", t.LeaseDuration, "must be at most %v: a Lease carries an int32 of seconds", maxLeaseDuration)
+	case t.LeaseDuration > MaxLeaseDuration:
+		refuse("LeaseDuration", t.LeaseDuration, "must be at most %v", MaxLeaseDuration)
 	}
 	if t.RetryPeriod < MinRetryPeriod {
 		refuse("RetryPeriod", t.RetryPeriod, "must be at least %v", MinRetryPeriod)
@@ -109,14 +115,14 @@ func (t Timing) Validate() error {
 	if t.RenewDeadline <= 0 {
 		refuse("RenewDeadline", t.RenewDeadline, "must be positive")
 	}
-	if t.RetryPeriod >= t.RenewDeadline {
-		refuse("RetryPeriod", t.RetryPeriod, "must be less than RenewDeadline %v", t.RenewDeadline)
+	if t.RenewDeadline > 0 && t.RetryPeriod > t.RenewDeadline/2 {
+		refuse("RetryPeriod", t.RetryPeriod, "must be at most RenewDeadline/2 = %v/2 = %v: a renewal that fails needs another one in time", t.RenewDeadline, t.RenewDeadline/2)
 	}
 	if !(t.MaxClockDrift >= 0 && t.MaxClockDrift <= 1) { // also refuses NaN
 		refuse("MaxClockDrift", t.MaxClockDrift, "must be between 0 and 1")
-	} else if t.RenewDeadline >= t.usable() {
-		refuse("RenewDeadline", t.RenewDeadline, "must be less than LeaseDuration/(1+MaxClockDrift) = %v/%v = %v",
-			t.LeaseDuration, 1+t.MaxClockDrift, t.usable())
+	} else if t.StopBudget() < MinStopBudget {
+		refuse("RenewDeadline", t.RenewDeadline, "must be at most LeaseDuration/(1+MaxClockDrift) - %v = %v/%v - %v = %v: work needs time to stop",
+			MinStopBudget, t.LeaseDuration, 1+t.MaxClockDrift, MinStopBudget, t.usable()-MinStopBudget)
 	}
 	return errors.Join(errs...)
 }

@@ -22,11 +22,24 @@ type Observation struct {
 	// Asked is when the look was sent, At when its answer had arrived. For a
 	// watch event both are its arrival.
 	Asked, At Instant
-	// ResourceVersion of the store at the look: the List's or the event's.
+	// ResourceVersion of the look: the List's, or the object's own.
 	ResourceVersion string
-	// Listed says that it is a linearizable LIST's answer and not a watch
-	// event, which may be old.
+	// Listed says that it is a linearizable read's answer, a List's or a Get's,
+	// and not a watch event, which may be old.
 	Listed bool
+	// After is the version of the record that came right before this one, where
+	// that is known: what the same watch showed last, or what a compare-and-swap
+	// replaced. It tells a change from a gap.
+	After string
+}
+
+// Version names what the look showed: the record's version or, if there was no
+// Lease, the look's own.
+func (o Observation) Version() string {
+	if o.Record.Exists() {
+		return o.Record.ResourceVersion()
+	}
+	return o.ResourceVersion
 }
 
 // View is what one process knows of a Lease from everything it observed: the
@@ -35,14 +48,32 @@ type Observation struct {
 type View struct {
 	known   bool
 	last    Observation
-	doubted bool // a List is needed before anything is done on last
+	doubted bool // a fresh read is needed before anything is done on last
+	refused bool // a write on what was known was refused: only the store is believed
+	debt    debt
+	proof   proof
+	seat    seat
+	newest  string // the highest version of the store that was ever seen
+	epoch   int64
+	term    string // that epoch was seen with first
+}
+
+// debt is until when holders may be at work that were seen, or that something
+// unexplained may have covered up.
+type debt struct {
 	since   Instant
 	owed    time.Duration // how long after since the claims seen so far may last
 	written time.Duration // the longest an elector wrote for one of them
-	hidden  Instant       // until when one may last that something unexplained covered up
+	hidden  Instant       // until when one may last that was covered up
 	hider   string        // the term of that one, if it is known: its release ends it
-	epoch   int64
-	term    string // that epoch was seen with first
+}
+
+func (d debt) freeAt() Instant { return later(d.since.Add(d.owed), d.hidden) }
+
+// proof is what the record before the last one can show: that nobody is at work.
+type proof struct {
+	wanted bool
+	then   debt // if it is shown
 }
 
 // Known reports whether anything was observed yet.
@@ -57,9 +88,13 @@ func (v View) Record() Record { return v.last.Record }
 // Epoch is the highest fencing epoch ever observed.
 func (v View) Epoch() int64 { return v.epoch }
 
+// Newest is the highest version of the store ever observed, which a new epoch is
+// not to lie below.
+func (v View) Newest() string { return v.newest }
+
 // FreeAt is when every claim observed so far has run out on this machine's
 // clock. It may be in the past.
-func (v View) FreeAt() Instant { return later(v.since.Add(v.owed), v.hidden) }
+func (v View) FreeAt() Instant { return v.debt.freeAt() }
 
 func later(a, b Instant) Instant {
 	if b.After(a) {
@@ -68,27 +103,42 @@ func later(a, b Instant) Instant {
 	return a
 }
 
-// Doubt returns the view for which only a List will do: a compare-and-swap on
-// its record failed.
+// Doubt returns the view for which only a fresh read will do.
 func (v View) Doubt() View {
 	v.doubted = true
 	return v
 }
 
+// Refused returns the view after a write on its record was refused: Lists and
+// watches may come from a cache that is ahead of the store, so that from now on
+// the store itself is asked.
+func (v View) Refused() View {
+	v.doubted, v.refused = true, true
+	return v
+}
+
+// AsksStore reports whether a fresh read must be a Get, because of [View.Refused].
+func (v View) AsksStore() bool { return v.refused }
+
 // Observe returns the view after o. leaseDuration is our own, used where no
 // holder's is written.
 //
 // What is provably not newer than the last observation is dropped; an event of
-// which neither can be told casts doubt, for a List to settle.
+// which neither can be told casts doubt, for a fresh read to settle.
+//
+// A record makes the same claim as the last one if it is the same version of it,
+// or if one watch showed it right after the last one. Across a gap it does not,
+// whatever it says: an edit can put a record back over a term that was not shown.
 //
 // A changed record proves that earlier holders are out only if the last one
 // itself released it, or a greater epoch took over by these same rules. Any
 // other change (an edit, a deletion, another elector's write) may have happened
 // under a holder that is cut off and still at work, seen by us or not: a whole
-// lease counts from now, because its last renewal may be as young as the change.
-// Nothing but the end of that lease, or a release by the very term that was covered
-// up, ends the wait: whoever takes over meanwhile may be a process that knew nothing
-// of it. A duration shorter than our own is not believed either: it may be an edit.
+// lease duration counts from now, because its last renewal may be as young as the
+// change. Nothing but the end of that time, or a release by the very term that was
+// covered up, ends the wait: whoever takes over meanwhile may be a process that
+// knew nothing of it. A duration shorter than our own is not believed either: it
+// may be an edit; nor is one longer than any that an elector wrote.
 func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	if v.known {
 		order, err := resourceversion.CompareResourceVersion(o.ResourceVersion, v.last.ResourceVersion)
@@ -102,36 +152,66 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	}
 	next := v
 	next.known, next.last, next.doubted = true, o, false
-	// The last number is not remembered: written by hand, it can be taken back.
-	if epoch, err := o.Record.Epoch(); err == nil && epoch > v.epoch && epoch < math.MaxInt64 {
+	if v.newest == "" || Newer(o.ResourceVersion, v.newest) {
+		next.newest = o.ResourceVersion
+	}
+	// What nothing can follow is not remembered: written by hand, it can be taken back.
+	if epoch, err := o.Record.Epoch(); err == nil && epoch > v.epoch && epoch <= maxEpoch {
 		next.epoch, next.term = epoch, o.Record.Term()
 	}
-	if v.known && o.Record.sameClaim(v.Record()) {
+	next.seat = v.seat.observe(v, o)
+	if v.known && v.follows(o) && o.Record.sameClaim(v.Record()) || v.known && !o.Record.Exists() && !v.Record().Exists() {
 		return next
 	}
+	next.debt, next.proof = v.owe(o, leaseDuration)
+	return next
+}
+
+// follows reports whether nothing can lie between the last observation and o.
+func (v View) follows(o Observation) bool {
+	return o.After != "" && o.After == v.last.Version() ||
+		o.Record.UID() == v.Record().UID() && o.Version() == v.last.Version()
+}
+
+// owe returns what is owed after o, which is a change, and what could prove it
+// paid.
+func (v View) owe(o Observation, leaseDuration time.Duration) (debt, proof) {
 	r := o.Record
-	next.since = o.At
-	next.owed, next.written = max(leaseDuration, r.Duration()), r.Duration()
-	switch v.change(o) {
+	wrote := v.believed(r, leaseDuration)
+	next := debt{since: o.At, owed: max(leaseDuration, wrote), written: wrote, hidden: v.debt.hidden, hider: v.debt.hider}
+	paid := next // if the record's own word is true
+	paid.owed, paid.written = 0, 0
+	if paid.hider != "" && paid.hider == r.Term() {
+		paid.hidden = Instant{}
+	}
+	change := v.change(o)
+	switch change {
 	case givenUp:
-		next.owed, next.written = 0, 0
-		if v.hider != "" && v.hider == r.Term() {
-			next.hidden = Instant{}
-		}
+		return paid, proof{}
 	case cleared:
 		next.owed, next.written = r.Duration(), 0
 	case explained: // by one who may not have seen what we saw covered up
-	case unproven:
-		if next.hider = v.term; v.hider != v.term && v.hidden.After(o.At) {
+	case asserted, unproven:
+		if next.hider = v.term; v.debt.hider != v.term && v.debt.hidden.After(o.At) {
 			next.hider = "" // two of them
 		}
-		next.hidden = later(v.hidden, o.At.Add(max(leaseDuration, v.written)))
+		next.hidden = later(v.debt.hidden, o.At.Add(max(leaseDuration, v.debt.written)))
 		if !v.moved(r) { // written by hand
 			next.written = 0
 		}
-		next.written = max(next.written, v.written)
+		next.written = max(next.written, v.debt.written)
 	}
-	return next
+	return next, proof{wanted: change == asserted, then: paid}
+}
+
+// believed is the duration that r asks for, as far as an elector can have written
+// it.
+func (v View) believed(r Record, leaseDuration time.Duration) time.Duration {
+	most := MaxLeaseDuration
+	if v.known && !v.moved(r) { // edited by hand: no elector wrote more than before
+		most = max(leaseDuration, v.debt.written)
+	}
+	return min(r.Duration(), most)
 }
 
 // moved reports whether r has another time than the last record: edits by hand
@@ -144,7 +224,8 @@ type change int
 const (
 	unproven  change = iota // may hide one that still lasts
 	explained               // prolonged, or taken when all had run out that the taker had seen
-	givenUp                 // released by its holder, or never held
+	givenUp                 // released by its holder
+	asserted                // it says that nobody is at work; what was there before can prove it
 	cleared                 // another elector's, by its release
 )
 
@@ -159,12 +240,21 @@ func (v View) change(o Observation) change {
 	_, oursBefore := before.Token()
 	moved := v.moved(r)
 	same := r.UID() == before.UID()
+	replaced := before.Exists() && !same // its writers may never have seen ours
+	shown := o.After != "" && o.After == v.last.Version()
 	switch {
 	case restored: // the store, or this Lease, went back in time: it proves nothing
 		return unproven
-	case r.Released(), r.untouched() && !v.known:
-		return givenUp
-	case r.foreignRelease() && moved && before.Holder() != "" && !oursBefore && epoch <= v.epoch:
+	case replaced, !v.known && !r.Exists():
+		return unproven
+	case r.untouched() && !v.known:
+		return asserted
+	case r.Released():
+		if shown && r.releases(before) {
+			return givenUp
+		}
+		return asserted
+	case r.foreignRelease() && shown && moved && before.Holder() != "" && !oursBefore && epoch <= v.epoch:
 		// Edits can give it that shape too; and client-go's release clears
 		// whoever holds the Lease by then, also a term that we were not shown,
 		// whose epoch it leaves there.
@@ -176,3 +266,31 @@ func (v View) change(o Observation) change {
 	}
 	return unproven
 }
+
+// releases reports whether r is the release of the term that held before, written
+// over that very record.
+func (r Record) releases(before Record) bool {
+	replaced, released := r.releasedFrom()
+	return released && replaced == before.ResourceVersion() && r.UID() == before.UID() &&
+		before.Holder() != "" && before.Term() == r.Term()
+}
+
+// Proved returns the view after a look at what was there right before its last
+// record was written: before, of which looked is false if the server no longer
+// knows. A Lease that was not there before was never held; one that its holder
+// held, in the version that the release names, was released.
+func (v View) Proved(of, before Record, looked bool) View {
+	r := v.Record()
+	if !v.proof.wanted || of.UID() != r.UID() || of.ResourceVersion() != r.ResourceVersion() {
+		return v // it has changed meanwhile
+	}
+	if looked && (r.untouched() && !before.Exists() || r.releases(before)) {
+		v.debt = v.proof.then
+	}
+	v.proof = proof{}
+	return v
+}
+
+// maxEpoch is the greatest epoch that is believed: half of all numbers lie above
+// it, so that no mark is ever the last one there is.
+const maxEpoch = math.MaxInt64 / 2

@@ -24,18 +24,21 @@ const minWatch, maxWatch = 5 * time.Minute, 10 * time.Minute
 // list and watch again. The error is a [*RequestError]; its kind is ErrConflict
 // when from is too old to watch from (410).
 func (l *Lock) Watch(ctx context.Context, from Observation, deliver func(Observation)) error {
-	w := watching{client: l.client, selector: l.selector(), from: from.ResourceVersion, timeout: l.Timing.RequestTimeout()}
+	w := watching{client: l.client, selector: l.selector(), from: from.ResourceVersion, timeout: l.Timing.RenewDeadline}
+	after := from.Version()
 	return w.run(ctx, func(object *coordv1.Lease, deleted bool) {
 		if object.Name == l.Name { // a server that ignores the selector must not fool us
-			deliver(seen(l.Clock, object, deleted))
+			o := seen(l.Clock, object, deleted, after)
+			after = o.Version()
+			deliver(o)
 		}
 	})
 }
 
-// seen is what a watch event shows.
-func seen(clock Clock, object *coordv1.Lease, deleted bool) Observation {
+// seen is what a watch event shows, which comes right after that version.
+func seen(clock Clock, object *coordv1.Lease, deleted bool, after string) Observation {
 	arrived := clock.Now()
-	o := Observation{Asked: arrived, At: arrived, ResourceVersion: object.ResourceVersion}
+	o := Observation{Asked: arrived, At: arrived, ResourceVersion: object.ResourceVersion, After: after}
 	if !deleted {
 		o.Record = Record{object}
 	}
@@ -55,17 +58,12 @@ func (w watching) run(ctx context.Context, deliver func(object *coordv1.Lease, d
 	seconds := int64(lasts / time.Second)
 	ctx, cancel := context.WithTimeout(ctx, lasts+w.timeout) // the server is to end it sooner
 	defer cancel()
-	opening := time.AfterFunc(w.timeout, cancel)
-	stream, err := w.client.Watch(ctx, metav1.ListOptions{
+	stream, err := w.open(ctx, cancel, metav1.ListOptions{
 		FieldSelector:       w.selector,
 		ResourceVersion:     w.from,
 		AllowWatchBookmarks: true, // keeps the connection's resource version young
 		TimeoutSeconds:      &seconds,
 	})
-	if !opening.Stop() && err == nil {
-		stream.Stop()
-		err = context.DeadlineExceeded
-	}
 	if err != nil {
 		return watchError(err)
 	}
@@ -90,6 +88,34 @@ func (w watching) run(ctx context.Context, deliver func(object *coordv1.Lease, d
 			}
 			deliver(object, event.Type == watch.Deleted)
 		}
+	}
+}
+
+// open opens the watch, and leaves a client behind that does not return in time.
+func (w watching) open(ctx context.Context, cancel context.CancelFunc, o metav1.ListOptions) (watch.Interface, error) {
+	opened := make(chan reply[watch.Interface])
+	given := make(chan struct{})
+	defer close(given)
+	go func() {
+		stream, err := w.client.Watch(ctx, o)
+		select {
+		case opened <- reply[watch.Interface]{stream, err}:
+		case <-given:
+			if err == nil {
+				stream.Stop()
+			}
+		}
+	}()
+	timer := time.NewTimer(w.timeout)
+	defer timer.Stop()
+	select {
+	case r := <-opened:
+		return r.value, r.err
+	case <-timer.C:
+		cancel()
+		return nil, ErrUnopened
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 

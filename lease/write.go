@@ -1,12 +1,18 @@
 package lease
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	coordv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/hotseat-go/hotseat/fencing"
 )
@@ -16,14 +22,16 @@ import (
 // strategy, preferredHolder) survives.
 
 // vacant also has a time: without its mark, which anybody can take away, it must
-// not pass for a Lease that was shipped.
+// not pass for a Lease that was shipped. It names a holder, nobody: an API server
+// with coordinated leader election crashes over a Lease that has none.
 func (l *Lock) vacant() *coordv1.Lease {
+	nobody := ""
 	return &coordv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: l.Namespace, Name: l.Name,
 			Annotations: map[string]string{AnnotationVacant: "created by " + l.Identity},
 		},
-		Spec: coordv1.LeaseSpec{RenewTime: now()},
+		Spec: coordv1.LeaseSpec{HolderIdentity: &nobody, RenewTime: l.now(time.Time{})},
 	}
 }
 
@@ -33,23 +41,23 @@ func (l *Lock) taken(from Record, token fencing.Token) *coordv1.Lease {
 	if transitions < math.MaxInt32 { // at the end it stays: it is not the token
 		transitions++
 	}
-	next.Spec.AcquireTime = now()
+	l.stamp(next, token, from)
+	next.Spec.AcquireTime = next.Spec.RenewTime
 	next.Spec.LeaseTransitions = &transitions
-	l.stamp(next, token, *next.Spec.AcquireTime)
 	return next
 }
 
 func (l *Lock) renewed(c Claim) *coordv1.Lease {
 	next := c.Record.Lease()
-	l.stamp(next, c.Token, *now())
+	l.stamp(next, c.Token, c.Record)
 	return next
 }
 
-func (l *Lock) stamp(next *coordv1.Lease, token fencing.Token, renewTime metav1.MicroTime) {
-	seconds := int32(l.Timing.LeaseDuration / time.Second)
+func (l *Lock) stamp(next *coordv1.Lease, token fencing.Token, over Record) {
+	seconds := l.seconds()
 	next.Spec.HolderIdentity = &l.Identity
 	next.Spec.LeaseDurationSeconds = &seconds
-	next.Spec.RenewTime = &renewTime
+	next.Spec.RenewTime = l.now(over.RenewTime())
 	if next.Annotations == nil {
 		next.Annotations = map[string]string{}
 	}
@@ -60,15 +68,154 @@ func (l *Lock) stamp(next *coordv1.Lease, token fencing.Token, renewTime metav1.
 	delete(next.Annotations, AnnotationVacant)
 }
 
+func (l *Lock) seconds() int32 { return int32(l.Timing.LeaseDuration / time.Second) }
+
 // released keeps the epoch for the next holder to count on from. The duration
 // of 1 s and the times are what client-go's elector writes.
 func (l *Lock) released(c Claim) *coordv1.Lease {
 	next := c.Record.Lease()
 	nobody, second := "", int32(1)
-	l.stamp(next, c.Token, *now())
+	l.stamp(next, c.Token, c.Record)
 	next.Spec.HolderIdentity = &nobody
 	next.Spec.LeaseDurationSeconds = &second
 	next.Spec.AcquireTime = next.Spec.RenewTime
-	next.Annotations[AnnotationReleased] = releaseMark(next.Spec.RenewTime.Time)
+	next.Annotations[AnnotationReleased] = releaseMark(next.Spec.RenewTime.Time, c.Record.ResourceVersion())
 	return next
+}
+
+// operation of a JSON patch (RFC 6902).
+type operation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value"` // null in a test: there is nothing
+}
+
+func annotationPath(key string) string {
+	return "/metadata/annotations/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
+}
+
+func annotations() []string {
+	return []string{AnnotationEpoch, AnnotationTerm, AnnotationHolder, AnnotationReleased, AnnotationVacant}
+}
+
+// swap writes next over from, if from still is what is stored: the version alone
+// does not say so, since after a restore it can come to mean another record; nor
+// does the content, since an edit can put it back. beside is [ask]'s.
+func (l *Lock) swap(ctx context.Context, from Record, next *coordv1.Lease, beside time.Duration) (Record, error) {
+	was := from.lease
+	test := func(path string, value any) operation { return operation{"test", path, value} }
+	ops := []operation{
+		test("/metadata/uid", was.UID), test("/metadata/resourceVersion", was.ResourceVersion),
+		test("/spec/holderIdentity", was.Spec.HolderIdentity), test("/spec/leaseDurationSeconds", was.Spec.LeaseDurationSeconds),
+		test("/spec/acquireTime", was.Spec.AcquireTime), test("/spec/renewTime", was.Spec.RenewTime),
+		test("/spec/leaseTransitions", was.Spec.LeaseTransitions),
+	}
+	if len(was.Annotations) == 0 {
+		ops = append(ops, test("/metadata/annotations", nil), operation{"add", "/metadata/annotations", next.Annotations})
+	} else {
+		for _, key := range annotations() {
+			old, had := was.Annotations[key]
+			if !had {
+				ops = append(ops, test(annotationPath(key), nil))
+			} else {
+				ops = append(ops, test(annotationPath(key), old))
+			}
+			if value, has := next.Annotations[key]; has {
+				ops = append(ops, operation{"add", annotationPath(key), value})
+			} else if had {
+				ops = append(ops, operation{"remove", annotationPath(key), nil})
+			}
+		}
+	}
+	ops = append(ops,
+		operation{"add", "/spec/holderIdentity", next.Spec.HolderIdentity}, operation{"add", "/spec/leaseDurationSeconds", next.Spec.LeaseDurationSeconds},
+		operation{"add", "/spec/acquireTime", next.Spec.AcquireTime}, operation{"add", "/spec/renewTime", next.Spec.RenewTime})
+	if next.Spec.LeaseTransitions != nil {
+		ops = append(ops, operation{"add", "/spec/leaseTransitions", next.Spec.LeaseTransitions})
+	}
+	stored, err := l.write(ctx, ops, next, beside)
+	if err == nil && stored.ResourceVersion() == was.ResourceVersion {
+		err = ErrUnversioned
+	}
+	return stored, err
+}
+
+// prolong writes a new renewTime over whatever version names c's term.
+func (l *Lock) prolong(ctx context.Context, c Claim) (Record, error) {
+	next := l.renewed(c)
+	stored, err := l.write(ctx, []operation{
+		{"test", "/metadata/uid", next.UID},
+		{"test", annotationPath(AnnotationTerm), c.Token.Term},
+		{"test", "/spec/holderIdentity", next.Spec.HolderIdentity},
+		{"add", "/spec/renewTime", next.Spec.RenewTime},
+		{"add", "/spec/leaseDurationSeconds", next.Spec.LeaseDurationSeconds},
+	}, next, 0)
+	if err == nil && !stored.RenewTime().Equal(next.Spec.RenewTime.Time) {
+		err = conflict("patch", "it was answered with another renewTime than was written")
+	}
+	return stored, err
+}
+
+// refusal of the verb patch.
+type refusal struct {
+	since Instant
+	err   error
+}
+
+// PatchRefused returns why writes are made by the verb update instead of patch;
+// nil while they are not. Then a renewal needs the answer of the one before, so
+// that a server which takes longer than a third of RenewDeadline ends terms.
+func (l *Lock) PatchRefused() error {
+	if r := l.refused.Load(); r != nil {
+		return r.err
+	}
+	return nil
+}
+
+// write sends ops or, where the verb patch is refused, next as an update by UID and
+// resource version.
+func (l *Lock) write(ctx context.Context, ops []operation, next *coordv1.Lease, beside time.Duration) (Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.Timing.RenewDeadline)
+	defer cancel()
+	if r := l.refused.Load(); r == nil || l.Clock.Since(r.since) > l.Timing.LeaseDuration {
+		data, err := json.Marshal(ops)
+		if err != nil {
+			return Record{}, requestError("patch", err)
+		}
+		stored, err := ask(ctx, &l.underway, beside, func(ctx context.Context) (*coordv1.Lease, error) {
+			return l.client.Patch(ctx, l.Name, types.JSONPatchType, data, metav1.PatchOptions{})
+		})
+		if err == nil {
+			l.refused.Store(nil)
+			return Record{stored}, nil
+		}
+		failed := requestError("patch", err)
+		if !errors.Is(failed, ErrForbidden) && !unsupported(err) {
+			return Record{}, failed
+		}
+		if stored, updated := l.update(ctx, next); updated == nil || !errors.Is(updated, ErrForbidden) {
+			l.refused.Store(&refusal{l.Clock.Now(), failed})
+			return stored, updated
+		}
+		return Record{}, failed
+	}
+	return l.update(ctx, next)
+}
+
+func unsupported(err error) bool {
+	return apierrors.IsMethodNotSupported(err) || apierrors.IsUnsupportedMediaType(err)
+}
+
+// update has the time of a quarter of RenewDeadline only: the next one cannot be
+// sent before its answer.
+func (l *Lock) update(ctx context.Context, next *coordv1.Lease) (Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.Timing.RequestTimeout())
+	defer cancel()
+	stored, err := ask(ctx, &l.underway, 0, func(ctx context.Context) (*coordv1.Lease, error) {
+		return l.client.Update(ctx, next, metav1.UpdateOptions{})
+	})
+	if err != nil {
+		return Record{}, requestError("update", err)
+	}
+	return Record{stored}, nil
 }

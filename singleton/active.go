@@ -5,19 +5,23 @@ import (
 	"errors"
 	"log/slog"
 	"time"
-
-	"github.com/hotseat-go/hotseat/lease"
 )
 
 // term holds the Lease from its acquisition until work has returned and the
 // Lease is released, lost, or left to expire. done says that Run is over.
-func (r *run) term(claim lease.Claim) (done bool, err error) {
-	t := newTerm(context.WithoutCancel(r.ctx), &r.config, claim)
+func (r *run) term(k *keeper) (done bool, err error) {
+	t := newTerm(context.WithoutCancel(r.ctx), &r.config, k.claim)
 	t.announced = r.announced
+	k.term = t
 	dog := guardTerm(t)
-	k := r.keep(t, claim)
-	r.setState(StateActive, t) // before work, which may resign at once
-	r.metrics.started(claim)
+	r.setState(StateActive, t)   // before work, which may resign at once
+	if r.resigning.Swap(false) { // while it was acquired: Resign saw no term
+		t.Resign()
+	}
+	if r.ineligible.Load() {
+		t.Resign()
+	}
+	r.metrics.started(k.claim)
 	worker := r.startWork(t)
 	out := r.active(k, worker)
 	if out == nil {
@@ -49,7 +53,7 @@ func (r *run) active(k *keeper, w *worker) *outcome {
 				k.observed(seen)
 			}
 		case <-k.due.C:
-			k.renew()
+			k.again()
 		case a := <-k.answers:
 			k.answered(a)
 		case request := <-k.term.raises:
@@ -61,7 +65,9 @@ func (r *run) active(k *keeper, w *worker) *outcome {
 // draining waits for work to return. It keeps renewing while the term is ours:
 // the Lease must not be free before work has stopped.
 func (r *run) draining(k *keeper, w *worker) *outcome {
-	var overrun <-chan time.Time
+	limit := time.NewTimer(r.config.DrainLimit)
+	defer limit.Stop()
+	overrun := limit.C
 	lost := k.term.lost
 	for {
 		select {
@@ -83,7 +89,7 @@ func (r *run) draining(k *keeper, w *worker) *outcome {
 				k.observed(seen)
 			}
 		case <-k.due.C:
-			k.renew()
+			k.again()
 		case a := <-k.answers:
 			k.answered(a)
 		case request := <-k.term.raises:
@@ -94,11 +100,19 @@ func (r *run) draining(k *keeper, w *worker) *outcome {
 
 func (r *run) overran(t *Term) {
 	now := *r.status.Load()
+	if now.overrun { // it was told
+		return
+	}
 	now.overrun = true
 	r.status.Store(&now)
 	r.metrics.overran()
-	r.log.Error("work has not returned within its stop budget: another replica may be working too",
-		"token", t.Token().String(), "stop_budget", r.config.timing().StopBudget(), "cause", t.cause())
+	if t.Valid() {
+		r.log.Error("work has not returned within Config.DrainLimit: the lease is kept for it, and no other replica can start",
+			"token", t.Token().String(), "drain_limit", r.config.DrainLimit, "cause", t.cause())
+	} else {
+		r.log.Error("work has not returned within its stop budget: another replica may be working too",
+			"token", t.Token().String(), "stop_budget", r.config.timing().StopBudget(), "cause", t.cause())
+	}
 	if hook := r.config.Hooks.OnOverrun; hook != nil {
 		r.hooks.overrun(func() { hook(t) })
 	}
@@ -127,8 +141,8 @@ func (r *run) finish(k *keeper, out *outcome) (done bool, err error) {
 		if err := r.release(k.claim); err != nil {
 			r.log.Warn("lease not released, it will expire", "error", err)
 		}
-	case cause.Reason == ReasonDeleted:
-		r.vanished = &k.claim
+	case cause.Reason == ReasonDeleted, cause.Reason == ReasonCleared:
+		r.view = r.view.Vacated(k.claim.ValidUntil(r.config.timing()))
 	}
 	switch {
 	case cause.Reason == ReasonFenced: // somebody wants this replica out

@@ -53,6 +53,13 @@ type Config struct {
 	// watch.
 	HoldOff time.Duration
 
+	// DrainLimit is how long work may take to return after its term ended while the
+	// Lease is kept for it (Resign, a refused token, Run's context). After that it is
+	// taken for stuck: Status.Overrun, [Elector.Live], Hooks.OnOverrun and
+	// hotseat_overruns_total tell of it, once a term. The Lease is kept all the same.
+	// Default: 5 minutes, longer than most drains are meant to take.
+	DrainLimit time.Duration
+
 	// Fences are told of each term's token before its work starts
 	// ([fencing.Guard.Advance]), each within RenewDeadline. If one
 	// refuses it or is unavailable, the work does not start and the term is given
@@ -101,6 +108,8 @@ type Config struct {
 	clock lease.Clock // tests suspend it
 }
 
+const defaultDrainLimit = 5 * time.Minute
+
 // withDefaults fills what the environment gives and validates the rest.
 // Every violation is reported, as a [*lease.FieldError].
 func (c Config) withDefaults() (Config, error) {
@@ -118,6 +127,10 @@ func (c Config) withDefaults() (Config, error) {
 		refuse("HoldOff", c.HoldOff, "must not be negative")
 	}
 	c.HoldOff = cmp.Or(c.HoldOff, 2*c.RetryPeriod)
+	if c.DrainLimit < 0 {
+		refuse("DrainLimit", c.DrainLimit, "must not be negative")
+	}
+	c.DrainLimit = cmp.Or(c.DrainLimit, defaultDrainLimit)
 	if c.MaxRaise < 0 {
 		refuse("MaxRaise", c.MaxRaise, "must not be negative")
 	}

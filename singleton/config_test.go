@@ -104,7 +104,7 @@ func TestNamespaceAndIdentityFromTheEnvironment(t *testing.T) {
 }
 
 func TestPermissionsThatNeverWereEndRun(t *testing.T) {
-	for _, verb := range []string{"list", "update"} {
+	for _, verb := range []string{"list", "patch"} {
 		t.Run(verb, func(t *testing.T) {
 			inLab(t, func(l lab) {
 				l.Forbid("a", verb)
@@ -182,12 +182,12 @@ func TestPermissionsTakenAwayAreWaitedFor(t *testing.T) {
 	inLab(t, func(l lab) {
 		e := l.elector("a")
 		r := l.run(e, idle)
-		l.Forbid("a", "list", "watch", "update")
+		l.Forbid("a", "list", "watch", "update", "patch")
 		l.Link("a").EndWatches()
 		sleep(time.Minute)
 		require.Equal(l, singleton.StateStandby, e.Status().State)
 		require.Positive(l, metric(l, e, "hotseat_renew_failures_total", "reason", "forbidden"))
-		l.Allow("a", "list", "watch", "update")
+		l.Allow("a", "list", "watch", "update", "patch")
 		sleep(3 * second)
 		require.Equal(l, singleton.StateActive, e.Status().State)
 		r.stop()
@@ -227,7 +227,7 @@ current-context: x
 	require.NoError(t, err)
 	done := errors.New("done")
 	require.ErrorIs(t, e.Run(t.Context(), func(context.Context, *singleton.Term) error { return done }), done)
-	require.Positive(t, c.CountRequests("", "update"))
+	require.Positive(t, c.CountRequests("", "update", "patch"))
 
 	t.Setenv("KUBECONFIG", file+"-missing")
 	_, err = singleton.InCluster()

@@ -101,14 +101,14 @@ func TestPartitionOfEverybody(t *testing.T) {
 func TestFaultyRequestsShorterThanTheDeadlineDisturbNothing(t *testing.T) {
 	const d = 6 * time.Second
 	for name, fault := range map[string]singletontest.Fault{
-		"renewals black-holed":   {Verbs: []string{"update"}, HangRequest: true},
-		"renewals unanswered":    {Verbs: []string{"update"}, HangAnswer: true},
-		"renewals' answers lost": {Verbs: []string{"update"}, LoseAnswer: true},
-		"renewals late":          {Verbs: []string{"update"}, DelayBefore: 2 * time.Second},
-		"answers late":           {Verbs: []string{"update"}, DelayAfter: 2 * time.Second},
-		"answers very late":      {Verbs: []string{"update"}, DelayAfter: 4 * time.Second},
+		"renewals black-holed":   {Verbs: []string{"update", "patch"}, HangRequest: true},
+		"renewals unanswered":    {Verbs: []string{"update", "patch"}, HangAnswer: true},
+		"renewals' answers lost": {Verbs: []string{"update", "patch"}, LoseAnswer: true},
+		"renewals late":          {Verbs: []string{"update", "patch"}, DelayBefore: 2 * time.Second},
+		"answers late":           {Verbs: []string{"update", "patch"}, DelayAfter: 2 * time.Second},
+		"answers very late":      {Verbs: []string{"update", "patch"}, DelayAfter: 4 * time.Second},
 		"everything late":        {DelayBefore: 500 * time.Millisecond, DelayAfter: 500 * time.Millisecond},
-		"409":                    {Verbs: []string{"update"}, Status: http.StatusConflict},
+		"409":                    {Verbs: []string{"update", "patch"}, Status: http.StatusConflict},
 		"429":                    {Status: http.StatusTooManyRequests},
 		"429, retry after 1 s":   {Status: http.StatusTooManyRequests, RetryAfter: time.Second},
 		"429, retry after 1 min": {Status: http.StatusTooManyRequests, RetryAfter: time.Minute},
@@ -140,10 +140,10 @@ func TestFaultyRequestsShorterThanTheDeadlineDisturbNothing(t *testing.T) {
 
 func TestLostAnswersOfAcquire(t *testing.T) {
 	for name, fault := range map[string]singletontest.Fault{
-		"lost":         {Verbs: []string{"update"}, Count: 1, LoseAnswer: true},
-		"hangs":        {Verbs: []string{"update"}, Count: 1, HangAnswer: true},
-		"500":          {Verbs: []string{"update"}, Count: 1, Status: 500},
-		"and the list": {Verbs: []string{"update", "list"}, Skip: 1, Count: 3, HangAnswer: true},
+		"lost":         {Verbs: []string{"update", "patch"}, Count: 1, LoseAnswer: true},
+		"hangs":        {Verbs: []string{"update", "patch"}, Count: 1, HangAnswer: true},
+		"500":          {Verbs: []string{"update", "patch"}, Count: 1, Status: 500},
+		"and the list": {Verbs: []string{"update", "patch", "list", "get"}, Skip: 1, Count: 3, HangAnswer: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
@@ -180,7 +180,7 @@ func TestConflictOnEveryRenewal(t *testing.T) {
 	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
 		trio(t, s)
 		n := 0
-		remove := s.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, DelayBefore: 20 * time.Millisecond})
+		remove := s.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, DelayBefore: 20 * time.Millisecond})
 		stop := time.Now().Add(7 * time.Second)
 		for time.Now().Before(stop) {
 			n++
@@ -263,7 +263,7 @@ func TestMissingLeaseIsCreatedSoonAfterAnOutage(t *testing.T) {
 			// Not a reset: client-go tries a read that met one again, a second later.
 			var removes []func()
 			for _, n := range []string{"a", "b", "c"} {
-				removes = append(removes, s.Link(n).Inject(singletontest.Fault{Verbs: []string{"list", "create", "update"}, Status: http.StatusInternalServerError}))
+				removes = append(removes, s.Link(n).Inject(singletontest.Fault{Verbs: []string{"list", "get", "create", "update", "patch"}, Status: http.StatusInternalServerError}))
 			}
 			time.Sleep(9 * time.Second)
 			s.DeleteLease(scenario.Namespace, scenario.Lease) // the watches go on and tell of it
@@ -284,7 +284,7 @@ func TestTakesOverSoonAfterAnOutage(t *testing.T) {
 			trio(t, s)
 			var removes []func()
 			for _, n := range []string{"a", "b", "c"} {
-				removes = append(removes, s.Link(n).Inject(singletontest.Fault{Verbs: []string{"list", "create", "update"}, Status: http.StatusInternalServerError}))
+				removes = append(removes, s.Link(n).Inject(singletontest.Fault{Verbs: []string{"list", "get", "create", "update", "patch"}, Status: http.StatusInternalServerError}))
 			}
 			time.Sleep(outage)
 			require.Empty(t, working(s))

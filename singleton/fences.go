@@ -93,11 +93,16 @@ func (r *run) miswired(out *outcome) error {
 	switch {
 	case out.acquired:
 		r.admitted = true
-	case r.admitted || !unfit(out.err):
-	case r.unfit.IsZero():
-		r.unfit = time.Now()
-	case time.Since(r.unfit) >= r.config.LeaseDuration:
-		return r.pointless(out.err)
+	case r.admitted:
+	case !unfit(out.err):
+		r.unfit = streak{}
+	default:
+		now := time.Now()
+		r.unfit.hit(now, r.config.LeaseDuration)
+		fromTheStart := r.unfit.first.Sub(r.began) < r.config.LeaseDuration
+		if fromTheStart && now.Sub(r.unfit.first) >= r.config.LeaseDuration {
+			return r.pointless(out.err)
+		}
 	}
 	return nil
 }

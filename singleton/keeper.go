@@ -9,24 +9,27 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// keeper keeps a term on the Lease: it renews, carries raises out, and finds
-// out when the term is over. The loop owns it; requests run one at a time on a
-// goroutine that answers to the loop.
+// keeper keeps a term on the Lease: it takes it, renews it, carries raises out, and
+// finds out when it is over. The loop owns it; each request runs on a goroutine of
+// its own that answers to the loop. A renewal is sent each RetryPeriod whether or
+// not the ones before were answered, and each counts from its own sending.
 type keeper struct {
 	r     *run
-	term  *Term
+	term  *Term // nil until the acquire is acknowledged
 	claim lease.Claim
+	from  lease.Record // what it is taken from
 
 	ctx    context.Context // of requests; ends with the keeper
 	cancel context.CancelFunc
 
 	due      *time.Timer // the next renewal
-	busy     bool        // a request is in flight
-	raising  bool        // it is a raise
-	answers  chan answer // from it
-	raise    *raiseRequest
+	answers  chan answer
+	inFlight int
+	raise    *raiseRequest // waits for the one under way
+	raising  bool
 	failures int
 	silent   int // acknowledged renewals since the watch last said anything
+	outage   outage
 }
 
 // silentMost is after how many renewals of which the watch did not tell it is
@@ -40,91 +43,127 @@ type answer struct {
 	raise *raiseRequest // it was one
 }
 
-func (r *run) keep(t *Term, claim lease.Claim) *keeper {
-	k := &keeper{r: r, term: t, claim: claim, answers: make(chan answer, 1)}
+// take begins to write a term over a record, as often as it takes.
+func (r *run) take(claim lease.Claim, from lease.Record) *keeper {
+	k := &keeper{r: r, claim: claim, from: from, answers: make(chan answer), outage: outage{log: r.log, what: "renewing"}}
 	k.ctx, k.cancel = context.WithCancel(context.WithoutCancel(r.ctx))
-	k.due = time.NewTimer(k.nextRenewal())
+	k.send(nil, func(ctx context.Context) (lease.Claim, error) { return r.lock.Take(ctx, from, claim) })
+	k.due = time.NewTimer(r.config.RetryPeriod)
 	return k
 }
 
-// nextRenewal is due RetryPeriod after the last acknowledged one was sent.
-func (k *keeper) nextRenewal() time.Duration {
-	return max(0, k.r.config.RetryPeriod-k.r.config.clock.Since(k.claim.Sent))
-}
-
-// renew sends a renewal, or the raise that is waiting, unless one is in flight
-// or there is nothing left to renew.
-func (k *keeper) renew() {
-	if k.busy || k.term.over.Load() {
-		return
-	}
-	k.busy = true
-	claim, raise := k.claim, k.raise
-	k.raise, k.raising = nil, raise != nil
+// send has a goroutine make a request and answer to the loop. Its request ends in
+// time whatever the client does (lease.Lock), and it does not outlive the keeper.
+func (k *keeper) send(raise *raiseRequest, request func(context.Context) (lease.Claim, error)) {
+	k.inFlight++
 	k.r.helpers.Go(func() {
-		ctx, cancel := context.WithTimeout(k.ctx, k.term.left())
-		defer cancel()
 		began := time.Now()
 		a := answer{raise: raise}
-		if raise != nil {
-			a.claim, a.err = k.r.lock.Raise(ctx, claim, raise.mark)
-		} else {
-			a.claim, a.err = k.r.lock.Renew(ctx, claim)
-		}
+		a.claim, a.err = request(k.ctx)
 		a.took = time.Since(began)
-		k.answers <- a
+		select {
+		case k.answers <- a:
+		case <-k.ctx.Done():
+			if raise != nil {
+				raise.done <- ErrOver
+			}
+		}
 	})
 }
 
-// ask puts a raise before the next renewal.
-func (k *keeper) ask(request raiseRequest) {
-	if k.raise != nil {
-		request.done <- errors.New("singleton: another raise is under way")
-		return
+// again is due: the next renewal, or another try to take the Lease.
+func (k *keeper) again() {
+	k.due.Reset(k.r.config.RetryPeriod)
+	claim, from := k.claim, k.from
+	switch {
+	case k.term == nil:
+		k.send(nil, func(ctx context.Context) (lease.Claim, error) { return k.r.lock.Ensure(ctx, from, claim) })
+	case k.term.over.Load(): // there is nothing left to renew
+	case k.raising && k.term.left() > k.r.config.RenewDeadline/2: // it would be in the raise's way
+	case k.inFlight > 0 && k.r.lock.PatchRefused() != nil: // it would be in the way of the one before
+	default:
+		k.send(nil, func(ctx context.Context) (lease.Claim, error) { return k.r.lock.Renew(ctx, claim) })
 	}
-	k.raise = &request
-	k.renew()
+}
+
+// ask carries a raise out, after the one under way.
+func (k *keeper) ask(request raiseRequest) {
+	switch {
+	case k.raise != nil:
+		request.done <- errors.New("singleton: another raise is under way")
+	case k.raising:
+		k.raise = &request
+	default:
+		k.lift(&request)
+	}
+}
+
+func (k *keeper) lift(request *raiseRequest) {
+	k.raising = true
+	claim := k.claim
+	k.send(request, func(ctx context.Context) (lease.Claim, error) { return k.r.lock.Raise(ctx, claim, request.mark) })
 }
 
 // answered takes a request's outcome in. A definite loss ends the term.
 func (k *keeper) answered(a answer) {
-	k.busy, k.raising = false, false
+	k.inFlight--
 	lost, isLost := errors.AsType[*lease.LostError](a.err)
+	if isLost && a.raise == nil && k.ours(lost) {
+		return // a renewal that met a raise of our own
+	}
 	if a.raise != nil {
+		k.raising = false
 		err := a.err
 		if isLost {
 			err = fmt.Errorf("%w: %w", ErrOver, lost)
 		}
-		defer func() { a.raise.done <- err }() // once the term shows the new token
+		defer k.raised(a.raise, err) // once the term shows the new token
+		k.claim.Token = a.claim.Token
 	}
 	switch {
+	case k.term.over.Load(): // nothing prolongs it any more
 	case isLost:
 		k.r.metrics.renewalFailed("lost")
 		k.term.lose(lossOf(lost))
-		return
 	case a.err != nil:
-		k.claim.Token = a.claim.Token // a raise may have landed
 		k.failures++
 		k.r.metrics.renewalFailed(failureOf(a.err))
-		k.r.log.Warn("renewal failed", "error", a.err, "valid_for", k.term.left())
+		k.outage.failed(a.err, "valid_for", k.term.left())
 		k.due.Reset(backoff(k.ctx, k.failures, k.r.config.RetryPeriod/2))
 	default:
-		if k.failures > 0 {
-			k.term.reconnect()
-		}
-		k.failures = 0
-		k.claim = a.claim
-		k.term.extend(a.claim)
-		k.r.metrics.renewed(a.took)
-		k.r.see(a.claim.Record)
-		if k.silent++; k.silent >= silentMost {
-			k.silent = 0
-			k.r.observer.renew()
-		}
-		k.due.Reset(k.nextRenewal())
+		k.renewed(a)
 	}
-	if k.raise != nil {
-		k.renew()
+}
+
+// ours reports whether a loss is only the epoch that a raise of this term wrote.
+func (k *keeper) ours(lost *lease.LostError) bool {
+	return lost.Loss == lease.LossFenced && lost.Record.Term() == k.claim.Token.Term &&
+		(k.raising || k.claim.Standing(lost.Record) == nil)
+}
+
+func (k *keeper) raised(request *raiseRequest, err error) {
+	request.done <- err
+	if next := k.raise; next != nil {
+		k.raise = nil
+		k.lift(next)
+	}
+}
+
+// renewed takes in an acknowledged write.
+func (k *keeper) renewed(a answer) {
+	if k.failures > 0 {
+		k.term.reconnect()
+	}
+	k.failures = 0
+	k.outage.over()
+	k.claim = k.claim.Acknowledged(a.claim)
+	k.term.extend(k.claim)
+	k.r.metrics.renewed(a.took)
+	k.r.tellFallback()
+	k.r.see(a.claim.Record)
+	if k.silent++; k.silent >= silentMost {
+		k.silent = 0
+		k.r.observer.renew()
 	}
 }
 
@@ -135,15 +174,14 @@ func (k *keeper) observed(o lease.Observation) {
 	k.r.observe(o)
 	if !lease.Newer(o.ResourceVersion, k.claim.Record.ResourceVersion()) {
 		if k.incomparable(o) {
-			k.renew()
+			k.again()
 		}
 		return
 	}
 	if lost, ok := errors.AsType[*lease.LostError](k.claim.Standing(o.Record)); ok {
-		if k.raising && lost.Loss == lease.LossFenced && o.Record.Term() == k.claim.Token.Term {
-			return // our own raise, seen before its answer, which will tell
+		if !k.ours(lost) { // else our own raise, seen before its answer, which will tell
+			k.term.lose(lossOf(lost))
 		}
-		k.term.lose(lossOf(lost))
 		return
 	}
 	k.claim = k.claim.Rebase(o.Record)
@@ -154,23 +192,38 @@ func (k *keeper) incomparable(o lease.Observation) bool {
 	return o.ResourceVersion != known && !lease.Newer(known, o.ResourceVersion)
 }
 
-// stop ends the request in flight and waits for its answer.
+// stop ends the requests in flight. Where the Lease is to be released it first
+// hears them out for a while: a release has to name the version that they leave.
 func (k *keeper) stop() {
 	k.due.Stop()
+	patience := time.NewTimer(min(k.r.config.timing().RequestTimeout(), max(0, k.term.left())))
+	defer patience.Stop()
+	for k.inFlight > 0 && k.term.Valid() {
+		select {
+		case a := <-k.answers:
+			k.answered(a)
+			k.due.Stop()
+			continue
+		case <-patience.C:
+		}
+		break
+	}
 	k.cancel()
-	if k.busy {
-		k.answered(<-k.answers)
-		k.due.Stop()
+	if k.raise != nil {
+		k.raise.done <- ErrOver
 	}
 }
 
 func failureOf(err error) string {
-	for kind, name := range map[error]string{
-		lease.ErrConflict: "conflict", lease.ErrForbidden: "forbidden", lease.ErrUnauthorized: "unauthorized",
-		lease.ErrRejected: "rejected", lease.ErrUnavailable: "unavailable",
+	for _, kind := range []struct {
+		err  error
+		name string
+	}{
+		{lease.ErrConflict, "conflict"}, {lease.ErrForbidden, "forbidden"}, {lease.ErrUnauthorized, "unauthorized"},
+		{lease.ErrRejected, "rejected"}, {lease.ErrUnavailable, "unavailable"},
 	} {
-		if errors.Is(err, kind) {
-			return name
+		if errors.Is(err, kind.err) {
+			return kind.name
 		}
 	}
 	return "other"
@@ -189,5 +242,14 @@ func (r *run) release(claim lease.Claim) error {
 			return err
 		}
 		pause(ctx, backoff(ctx, failures, retryMost))
+	}
+}
+
+// tellFallback says once that the verb patch is refused, and what that costs.
+func (r *run) tellFallback() {
+	if err := r.lock.PatchRefused(); err != nil && !r.fallbackSaid {
+		r.fallbackSaid = true
+		r.log.Warn("not allowed to patch the lease: writing it with update instead; an API server that takes longer than a quarter of RenewDeadline for a write will end terms",
+			"verb", "patch", "error", err)
 	}
 }

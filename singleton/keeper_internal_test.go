@@ -34,9 +34,11 @@ func inKeep(t *testing.T, f func(k kept)) {
 		r := newRun(t.Context(), e, nil)
 		before, err := r.lock.List(t.Context())
 		require.NoError(t, err)
-		claim, err := r.lock.Acquire(t.Context(), before, lease.EpochInputs{})
+		claim, err := r.lock.Claim(before, lease.EpochInputs{})
 		require.NoError(t, err)
-		k := r.keep(newTerm(t.Context(), &r.config, claim), claim)
+		k := r.take(claim, before.Record)
+		require.NoError(t, r.acquiring(k))
+		k.term = newTerm(t.Context(), &r.config, k.claim)
 		defer k.stop()
 		f(kept{t, k, c, before})
 	})
@@ -74,7 +76,7 @@ func TestEventFromBeforeTheTermEndsNothing(t *testing.T) {
 func TestRenewalThatMeetsALossEndsTheTerm(t *testing.T) {
 	inKeep(t, func(k kept) {
 		k.clear()
-		k.renew()
+		k.again()
 		k.answered(<-k.answers)
 		require.False(k, k.term.Valid())
 		require.ErrorIs(k, k.term.cause(), ErrLost)

@@ -23,7 +23,7 @@ import (
 
 func TestTermExtendsFromSending(t *testing.T) {
 	inLab(t, func(l lab) {
-		l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Skip: 1, DelayAfter: 2 * second})
+		l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Skip: 1, DelayAfter: 2 * second})
 		e := l.elector("a")
 		l.run(e, idle)
 		sleep(4 * second) // renewed at 2 s, answered now
@@ -172,7 +172,7 @@ func TestEligibleLooksAgain(t *testing.T) {
 		l.edit(takenByX)
 		a := l.elector("a")
 		l.run(a, idle)
-		remove := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"list"}, DelayAfter: second})
+		remove := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"list", "get"}, DelayAfter: second})
 		sleep(13 * second)
 		l.edit(func(x *coordv1.Lease) { x.Labels = map[string]string{"team": "a"} }) // it is not to look for silence's sake
 		sleep(2500 * time.Millisecond)                                               // it confirms that x has not renewed
@@ -218,7 +218,7 @@ func TestListThatOutlastsARestore(t *testing.T) {
 				sleep(second)
 				before := l.Snapshot()
 				sleep(13 * second)
-				l.Link("a").Inject(singletontest.Fault{Verbs: []string{"list"}, Count: 2, DelayBefore: second})
+				l.Link("a").Inject(singletontest.Fault{Verbs: []string{"list", "get"}, Count: 2, DelayBefore: second})
 				sleep(1500 * time.Millisecond) // it asks whether x has renewed
 				claim("y", 2)
 				l.Restore(before, false)
@@ -248,7 +248,7 @@ func (a again) RoundTrip(r *http.Request) (*http.Response, error) {
 // slower ones.
 func TestUnheardReplicaLetsOthersGoFirst(t *testing.T) {
 	inLab(t, func(l lab) {
-		l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, LoseAnswer: true})
+		l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, LoseAnswer: true})
 		a, b := l.elector("a"), l.elector("b")
 		l.run(a, idle)
 		require.Equal(l, a.Identity(), l.record().Holder())

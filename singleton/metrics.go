@@ -100,7 +100,7 @@ func (m *metrics) histogram() map[float64]uint64 {
 
 // descs are the names an elector's metrics have.
 type descs struct {
-	active, state, validity, epoch, overrun              *prometheus.Desc
+	active, state, validity, epoch, overrun, missing     *prometheus.Desc
 	terms, renewals, failures, overruns, sources, fences *prometheus.Desc
 }
 
@@ -114,11 +114,12 @@ func (e *Elector) descs() descs {
 		state:    desc("state", "1 for the state the elector is in, 0 for the others.", "state"),
 		validity: desc("validity_remaining_seconds", "How long the term stays valid unless renewed; 0 without one."),
 		epoch:    desc("epoch", "Fencing epoch of this replica's current term; 0 without one."),
-		overrun:  desc("overrun", "1 while work has outstayed its stop budget, else 0."),
+		overrun:  desc("overrun", "1 while work has outstayed its stop budget or drain limit, else 0."),
+		missing:  desc("lease_missing", "1 while there is no Lease, so that nobody can be active, else 0."),
 		terms:    desc("terms_total", "Terms of this replica that ended, by reason.", "reason"),
 		renewals: desc("renew_duration_seconds", "Time from sending a renewal to its acknowledgement, retries on conflicts included."),
 		failures: desc("renew_failures_total", "Renewals that failed, by reason.", "reason"),
-		overruns: desc("overruns_total", "Terms whose work outstayed its stop budget."),
+		overruns: desc("overruns_total", "Terms whose work outstayed its stop budget or drain limit."),
 		sources:  desc("terms_started_total", "Terms of this replica that began, by what their epoch was derived from.", "source"),
 		fences:   desc("fence_failures_total", "Announcements to the fences that failed, by reason.", "reason"),
 	}
@@ -128,7 +129,7 @@ func (e *Elector) descs() descs {
 func (e *Elector) Describe(ch chan<- *prometheus.Desc) {
 	d := e.descs()
 	for _, desc := range []*prometheus.Desc{
-		d.active, d.state, d.validity, d.epoch, d.overrun, d.terms, d.renewals, d.failures, d.overruns, d.sources, d.fences,
+		d.active, d.state, d.validity, d.epoch, d.overrun, d.missing, d.terms, d.renewals, d.failures, d.overruns, d.sources, d.fences,
 	} {
 		ch <- desc
 	}
@@ -151,6 +152,7 @@ func (e *Elector) collect() (all []prometheus.Metric) {
 	add(d.validity, prometheus.GaugeValue, now.ValidFor.Seconds())
 	add(d.epoch, prometheus.GaugeValue, float64(now.Token.Epoch))
 	add(d.overrun, prometheus.GaugeValue, truth(now.Overrun))
+	add(d.missing, prometheus.GaugeValue, truth(now.Missing))
 	for s := StateStopped; s <= StateDraining; s++ {
 		add(d.state, prometheus.GaugeValue, truth(s == now.State), s.String())
 	}

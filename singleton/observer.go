@@ -95,11 +95,11 @@ func (o *observer) run(ctx context.Context) {
 		if errors.Is(err, errShared) {
 			return
 		}
-		if o.pointless(err) {
+		if o.pointless(err) || errors.Is(err, lease.ErrUnversioned) && !o.listed {
 			o.bad <- err
 			return
 		}
-		if time.Since(began) > retryMost && (err == nil || o.reached) {
+		if time.Since(began) > retryMost && (err == nil || o.reached) && !errors.Is(err, lease.ErrUnopened) {
 			failures = 0 // it served for a while
 			o.watching.over()
 		} else if o.reached && !reached {
@@ -108,7 +108,7 @@ func (o *observer) run(ctx context.Context) {
 			failures++
 		}
 		most := retryMost
-		if o.reached { // only the watch fails, and a standby needs it less
+		if o.reached || errors.Is(err, lease.ErrUnauthorized) { // only the watch fails, and a standby needs it less; or a hand has to mend it
 			most = max(most, o.lock.Timing.RetryPeriod)
 		}
 		switch {

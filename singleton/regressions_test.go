@@ -142,7 +142,7 @@ func TestTransientRefusalsEndNobody(t *testing.T) {
 				s.Link("a").Cut()
 				var heal []func()
 				for _, name := range []string{"b", "c"} {
-					heal = append(heal, s.Link(name).Inject(singletontest.Fault{Verbs: []string{"update"}, Status: status}))
+					heal = append(heal, s.Link(name).Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Status: status}))
 				}
 				time.Sleep(2 * time.Minute)
 				for _, heal := range heal {
@@ -156,7 +156,7 @@ func TestTransientRefusalsEndNobody(t *testing.T) {
 
 func TestUnheardReplicaRecoversInTime(t *testing.T) {
 	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
-		heal := s.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, HangAnswer: true})
+		heal := s.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, HangAnswer: true})
 		s.StartNamed("a")
 		time.Sleep(5200 * time.Millisecond)
 		heal()
@@ -167,9 +167,9 @@ func TestUnheardReplicaRecoversInTime(t *testing.T) {
 // While something fails for long, a standby asks a few times a second at most.
 func TestLastingFailuresAreNotHammered(t *testing.T) {
 	for _, fault := range []singletontest.Fault{
-		{Verbs: []string{"update"}, Status: 500}, {Verbs: []string{"update"}, Status: 429},
-		{Verbs: []string{"update"}, Status: 409}, {Verbs: []string{"update"}, Status: 403},
-		{Verbs: []string{"list"}, Status: 404}, {Verbs: []string{"list"}, Status: 401},
+		{Verbs: []string{"update", "patch"}, Status: 500}, {Verbs: []string{"update"}, Status: 429},
+		{Verbs: []string{"update", "patch"}, Status: 409}, {Verbs: []string{"update"}, Status: 403},
+		{Verbs: []string{"list", "get"}, Status: 404}, {Verbs: []string{"list"}, Status: 401},
 		{Verbs: []string{"watch"}, Status: 410}, {Verbs: []string{"watch"}, Status: 500},
 	} {
 		t.Run(fmt.Sprintf("%s %d", fault.Verbs[0], fault.Status), func(t *testing.T) {
@@ -198,7 +198,7 @@ func TestIneligibleAndResignedWhileAcquiring(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(l lab) {
-				l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Count: 1, DelayAfter: second})
+				l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 1, DelayAfter: second})
 				e := l.elector("a")
 				l.run(e, idle)
 				sleep(500 * time.Millisecond)
@@ -243,7 +243,7 @@ func TestRaiseAfterTheTermIsOver(t *testing.T) {
 }
 
 func TestLostAnswersOfReleaseAndRaise(t *testing.T) {
-	once := singletontest.Fault{Verbs: []string{"update"}, Count: 1, LoseAnswer: true}
+	once := singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 1, LoseAnswer: true}
 	inLab(t, func(l lab) {
 		log := &lines{}
 		e := l.elector("a", func(c *singleton.Config) { c.Logger = log.logger() })

@@ -29,25 +29,31 @@ type run struct {
 	hooks    *hookRunner
 	helpers  sync.WaitGroup // observer, warm-up, work and requests
 
-	view       lease.View
-	fresh      bool // the view's last observation is a List made to decide on
-	retryAt    time.Time
-	failures   int           // attempts in a row
-	silence    time.Duration // after which the watch is not relied on
-	began      time.Time
-	acquired   bool      // a write was allowed before
-	refused    time.Time // since when writes are refused; zero: they are not
-	admitted   bool      // a term of this Run was taken by all fences
-	unfit      time.Time // since when fences say that they are wired to something else; zero: they do not
-	createAt   time.Time // the missing Lease is not to be created before
-	courteous  bool      // others are to go first when the Lease comes free
-	crowd      crowd
-	createSaid bool
-	outage     outage
-	vanished   *lease.Claim // our last term's Lease was deleted while we held it
-	held       lease.Record // the last one seen that had a holder
-	told       *Holder      // the one OnHolder was last told of
+	view      lease.View
+	fresh     bool // the view's last observation is a List made to decide on
+	retryAt   time.Time
+	failures  int           // attempts in a row
+	conflicts int           // acquires in a row that met another write
+	silence   time.Duration // after which the watch is not relied on
+	began     time.Time
+	acquired  bool      // a write was allowed before
+	refused   streak    // of writes
+	admitted  bool      // a term of this Run was taken by all fences
+	unfit     streak    // fences say that they are wired to something else
+	createAt  time.Time // the missing Lease is not to be created before
+	courteous bool      // others are to go first when the Lease comes free
+	crowd     crowd
+	told      *Holder // the one OnHolder was last told of
+
+	outage       outage
+	missing      outage // the Lease does not exist, and may not be created
+	contested    outage // each write meets another's
+	exhausted    outage // of epochs
+	fallbackSaid bool
 }
+
+// fewConflicts in a row are somebody who was faster.
+const fewConflicts = 5
 
 func newRun(ctx context.Context, e *Elector, work Work) *run {
 	period := e.config.RetryPeriod
@@ -56,9 +62,14 @@ func newRun(ctx context.Context, e *Elector, work Work) *run {
 		observer: newObserver(e),
 		hooks:    newHooks(),
 		outage:   outage{log: e.config.Logger, what: "standing by"},
-		view:     e.view, // of an earlier Run
-		silence:  silenceLeast*period + chance.N(ctx, period),
-		began:    time.Now(),
+
+		missing:   outage{log: e.config.Logger, what: "creating the missing lease", begins: "the lease does not exist and creating it is not allowed: waiting for it", ends: "the lease is there now"},
+		contested: outage{log: e.config.Logger, what: "acquiring", begins: "each write meets another one: is the server's cache ahead of its store, or is something else writing the lease?", ends: "the lease is no longer contested"},
+		exhausted: outage{log: e.config.Logger, what: "acquiring", begins: "cannot acquire the lease: lower the number by hand", ends: "the number was lowered"},
+
+		view:    e.view, // of an earlier Run
+		silence: silenceLeast*period + chance.N(ctx, period),
+		began:   time.Now(),
 	}
 }
 
@@ -92,14 +103,14 @@ func (r *run) loop() error {
 		return err
 	}
 	for r.ctx.Err() == nil {
-		claim, err := r.standby()
+		k, err := r.standby()
 		if err != nil {
 			return err
 		}
-		if claim == nil {
+		if k == nil {
 			break // ctx ended
 		}
-		if done, err := r.term(*claim); done {
+		if done, err := r.term(k); done {
 			return err
 		}
 	}
@@ -156,8 +167,12 @@ func (r *run) observe(o lease.Observation) {
 		r.createAt = time.Now().Add(chance.N(r.ctx, createSpread))
 	}
 	record := r.view.Record()
-	if record.Holder() != "" {
-		r.held = record
+	if record.Exists() {
+		r.missing.over()
+	}
+	if record.Holder() != "" && record.Holder() != r.config.Identity { // that is who was faster
+		r.conflicts = 0
+		r.contested.over()
 	}
 	holder := Holder{Identity: record.Holder(), Self: record.Holder() == r.config.Identity}
 	holder.Token, _ = record.Token()
@@ -165,11 +180,12 @@ func (r *run) observe(o lease.Observation) {
 	if now.observed && now.holder == holder && before.Record().Exists() == record.Exists() {
 		return
 	}
-	now.holder, now.observed = holder, true
+	now.holder, now.observed, now.missing = holder, true, !record.Exists()
+	now.found = now.found || record.Exists()
 	r.status.Store(&now)
 	switch {
 	case !record.Exists():
-		r.log.Info("the lease does not exist: it will be created, and may be taken after a lease", "lease_duration", r.config.LeaseDuration)
+		r.log.Info("the lease does not exist: it will be created, and may be taken after a lease duration", "lease_duration", r.config.LeaseDuration)
 	case holder.Identity == "":
 		r.log.Info("nobody holds the lease")
 	default:
@@ -192,6 +208,7 @@ func (r *run) setState(s State, t *Term) {
 	}
 	now.state, now.term, now.since, now.overrun = s, t, time.Now(), false
 	now.observed = now.observed && s != StateStopped
+	now.found = now.found && s != StateStopped
 	r.status.Store(&now)
 }
 

@@ -122,7 +122,7 @@ func TestSharedListTellsOfDeletion(t *testing.T) {
 		l.fleet("b").joinFew()
 		electors, _ := standbys.joinFew()
 		sleep(5 * second)
-		heal := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"list"}, Status: 500})
+		heal := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"list", "get"}, Status: 500})
 		l.Link("a").EndWatches()
 		sleep(100 * time.Millisecond)
 		l.Link("b").Cut()

@@ -6,18 +6,19 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hotseat-go/hotseat/internal/chance"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// standby waits until the Lease may be taken and takes it. It returns the
-// claim, or none when ctx ended.
-func (r *run) standby() (*lease.Claim, error) {
+// standby waits until the Lease may be taken and takes it. It returns the keeper
+// of the term, or none when ctx ended.
+func (r *run) standby() (*keeper, error) {
 	r.failures, r.retryAt = 0, time.Time{}
 	for r.ctx.Err() == nil {
 		r.setState(StateStandby, nil)
 		if d := r.next(); d.Action != lease.Wait {
-			if claim, err := r.attempt(d); claim != nil || err != nil {
-				return claim, err
+			if k, err := r.attempt(d); k != nil || err != nil {
+				return k, err
 			}
 		} else if err := r.await(d.At); err != nil {
 			return nil, err
@@ -55,13 +56,13 @@ func (r *run) await(at lease.Instant) error {
 // next is the protocol's decision, put off while this replica may not act.
 func (r *run) next() lease.Decision {
 	now := r.config.clock.Now()
-	d := lease.Decide(r.view, now, r.fresh)
-	d = r.listen(r.reseat(d, now), now)
+	d := r.listen(lease.Decide(r.view, now, r.fresh), now)
 	if d.Action == lease.Wait {
 		return d
 	}
 	notBefore := *r.holdUntil.Load()
-	if d.Action == lease.Create { // with that the wait for everybody begins: it is no candidacy
+	reads := d.Action == lease.Confirm || d.Action == lease.Prove
+	if reads || d.Seat || d.Action == lease.Create { // with a created one the wait for everybody begins: it is no candidacy
 		notBefore = lease.Instant{}
 	}
 	later := func(at lease.Instant) {
@@ -71,7 +72,7 @@ func (r *run) next() lease.Decision {
 	}
 	later(now.Add(time.Until(r.retryAt)))
 	switch free := r.view.FreeAt(); {
-	case r.vanished != nil:
+	case d.Seat || reads:
 	case d.Action == lease.Create:
 		later(now.Add(time.Until(r.createAt)))
 	case r.courteous:
@@ -80,7 +81,7 @@ func (r *run) next() lease.Decision {
 		later(free.Add(r.crowd.turn))
 	}
 	switch {
-	case r.ineligible.Load():
+	case r.ineligible.Load() && !reads:
 		return lease.Decision{Action: lease.Wait, Why: "not eligible"}
 	case notBefore.After(now):
 		return lease.Decision{Action: lease.Wait, At: notBefore, Why: "standing back"}
@@ -91,31 +92,6 @@ func (r *run) next() lease.Decision {
 // courtesy is how much later than others a replica tries that has reason to let
 // them go first.
 const courtesy = 200 * time.Millisecond
-
-// reseat lets the holder whose Lease vanished take it at once, vacant: its work
-// has returned, and until its old term would have run out nobody else can have
-// started.
-func (r *run) reseat(d lease.Decision, now lease.Instant) lease.Decision {
-	if r.vanished == nil {
-		return d
-	}
-	record := r.view.Record()
-	switch {
-	case !r.vanished.ValidUntil(r.config.timing()).After(now), // too late
-		r.held.Holder() != r.vanished.Record.Holder() || r.held.Term() != r.vanished.Token.Term, // somebody held it since: after a restore
-		record.Exists() && !record.Vacant() && record.UID() != r.vanished.Record.UID(),          // there is another
-		r.fresh && record.UID() == r.vanished.Record.UID():                                      // a restore brought it back
-		r.vanished = nil
-	case d.Action == lease.Confirm:
-	case record.UID() == r.vanished.Record.UID(): // we have heard of the loss, the view has not
-		d = lease.Decision{Action: lease.Confirm, Why: reseated}
-	case record.Vacant():
-		d = lease.Decision{Action: lease.Acquire, Why: reseated}
-	}
-	return d
-}
-
-const reseated = "our own lease was deleted"
 
 // listen has a standby that waits for a claim to run out look again when it has
 // heard nothing for longer than a live holder is silent: connections die without
@@ -138,58 +114,46 @@ func (r *run) listen(d lease.Decision, now lease.Instant) lease.Decision {
 const silenceLeast = 2
 
 // attempt carries a decision out. It returns nothing if standing by goes on.
-func (r *run) attempt(d lease.Decision) (*lease.Claim, error) {
+func (r *run) attempt(d lease.Decision) (*keeper, error) {
 	switch d.Action {
 	case lease.Confirm:
-		return nil, r.settle(r.confirm())
+		return nil, r.settle(r.confirm(), d)
+	case lease.Prove:
+		return nil, r.settle(r.prove(), d)
 	case lease.Create:
-		return nil, r.settle(r.create())
+		return nil, r.settle(r.create(), d)
 	}
 	r.resigning.Store(false)
 	r.setState(StateAcquiring, nil)
-	claim, err := r.acquire()
+	k, err := r.acquire()
 	if err != nil {
-		return nil, r.settle(err)
+		return nil, r.settle(err, d)
 	}
-	r.acquired, r.vanished, r.courteous, r.crowd = true, nil, false, crowd{}
-	r.failures, r.refused = 0, time.Time{}
+	r.acquired, r.courteous, r.crowd = true, false, crowd{}
+	r.failures, r.conflicts, r.refused = 0, 0, streak{}
 	r.outage.over()
-	r.see(claim.Record)
-	if resigned := r.resigning.Swap(false); resigned || r.ineligible.Load() || r.ctx.Err() != nil { // meanwhile
-		if resigned {
-			r.holdOff()
-		}
-		if err := r.release(claim); err != nil {
-			r.log.Warn("lease not released, it will expire", "error", err)
-		}
-		return nil, nil
-	}
-	r.log.Info("acquired", "why", d.Why, "token", claim.Token.String(), "source", claim.Source)
-	return &claim, nil
+	r.contested.over()
+	r.exhausted.over()
+	r.tellFallback()
+	r.see(k.claim.Record)
+	r.view = r.view.Seated(k.claim.Token.Term)
+	r.log.Info("acquired", "why", d.Why, "token", k.claim.Token.String(), "source", k.claim.Source)
+	return k, nil
 }
 
 // confirm looks at the Lease afresh. What the watch shows meanwhile is taken in
-// first: a List that was sent before a restore can be answered after it.
+// first: a read that was sent before a restore can be answered after it.
 func (r *run) confirm() error {
 	var seen lease.Observation
 	var err error
-	answered := make(chan struct{})
-	r.helpers.Go(func() {
-		defer close(answered)
-		seen, err = r.lock.List(r.ctx)
-	})
 	asked := r.view.Last().At
-	for waiting := true; waiting; {
-		select {
-		case o := <-r.observer.seen:
-			r.observe(o)
-		case <-r.observer.news:
-			r.observeShared()
-		case <-answered:
-			waiting = false
+	r.during(func(ctx context.Context) {
+		if r.view.AsksStore() {
+			seen, err = r.lock.Get(ctx)
+		} else {
+			seen, err = r.lock.List(ctx)
 		}
-	}
-	r.catchUp()
+	})
 	if err != nil {
 		return err
 	}
@@ -201,6 +165,57 @@ func (r *run) confirm() error {
 		r.observer.renew() // it should have told us
 	}
 	return nil
+}
+
+// prove looks at what was there before the record that says that nobody is at work.
+func (r *run) prove() error {
+	var before lease.Record
+	var looked bool
+	var err error
+	of := r.view.Record()
+	r.during(func(ctx context.Context) { before, looked, err = r.lock.Before(ctx, of) })
+	if err != nil {
+		return err
+	}
+	waited := r.view.FreeAt()
+	r.view = r.view.Proved(of, before, looked)
+	if r.view.FreeAt() == waited && r.view.Record().ResourceVersion() == of.ResourceVersion() {
+		r.log.Info("nobody holds the lease, but what was there before is not known: waiting for a lease duration", "lease_duration", r.config.LeaseDuration)
+	}
+	return nil
+}
+
+// create creates the missing Lease. That it is there the watch has to show: only so
+// is it known that nobody held one in between.
+func (r *run) create() error {
+	var err error
+	r.during(func(ctx context.Context) { err = r.lock.Create(ctx) })
+	if err == nil {
+		r.view = r.view.Doubt()
+		r.retryAt = time.Now().Add(r.config.RetryPeriod / 4)
+	}
+	return err
+}
+
+// during takes in what the watch shows while f makes a request, which ends in time
+// and soon after ctx does, and what it has shown by then.
+func (r *run) during(f func(context.Context)) {
+	answered := make(chan struct{})
+	r.helpers.Go(func() {
+		defer close(answered)
+		f(r.ctx)
+	})
+	for waiting := true; waiting; {
+		select {
+		case o := <-r.observer.seen:
+			r.observe(o)
+		case <-r.observer.news:
+			r.observeShared()
+		case <-answered:
+			waiting = false
+		}
+	}
+	r.catchUp()
 }
 
 // catchUp takes in what the watch has shown by now.
@@ -217,41 +232,18 @@ func (r *run) catchUp() {
 	}
 }
 
-func (r *run) create() error {
-	record, err := r.lock.Create(r.ctx)
-	if err == nil {
-		r.see(record)
-	}
-	return err
-}
-
 // see takes in a record that an acknowledgement carried.
 func (r *run) see(record lease.Record) {
 	now := r.config.clock.Now()
 	r.observe(lease.Observation{Record: record, Asked: now, At: now, ResourceVersion: record.ResourceVersion()})
 }
 
-func (r *run) acquire() (lease.Claim, error) {
-	in := lease.EpochInputs{Remembered: r.view.Epoch()}
-	if r.config.Floor != nil {
-		ctx, cancel := context.WithTimeout(r.ctx, r.config.timing().RequestTimeout())
-		defer cancel()
-		var err error
-		protect(func() error {
-			in.Floor, err = r.config.Floor(ctx)
-			return wrap("asking Config.Floor", err)
-		}, func(e error) { err = e })
-		if err != nil {
-			return lease.Claim{}, err
-		}
-	}
-	// Shutting down does not cut the write: its outcome has to be known.
-	return r.lock.Acquire(context.WithoutCancel(r.ctx), r.view.Last(), in)
-}
-
 // settle decides what an attempt's outcome means: nil to go on standing by.
-func (r *run) settle(err error) error {
+func (r *run) settle(err error, d lease.Decision) error {
 	if err == nil {
+		if d.Action != lease.Create {
+			r.outage.over()
+		}
 		return nil
 	}
 	if isPanic(err) {
@@ -261,31 +253,38 @@ func (r *run) settle(err error) error {
 		return nil
 	}
 	r.fresh = false
-	r.view = r.view.Doubt()
 	r.failures++
 	request, _ := errors.AsType[*lease.RequestError](err)
+	denied := request != nil && errors.Is(request.Kind, lease.ErrForbidden)
+	writes := d.Action == lease.Acquire
+	r.view = r.view.Doubt()
 	most := r.config.RetryPeriod
-	if !r.view.Record().Exists() { // the wait for a lease has still to begin
+	if !r.view.Record().Exists() && !errors.Is(err, lease.ErrUnauthorized) { // the wait for a lease duration has still to begin
 		most = min(most, retryMost)
 	}
 	r.retryAt = time.Now().Add(backoff(r.ctx, r.failures, most))
-	denied := errors.Is(err, lease.ErrForbidden)
 	switch {
+	case errors.Is(err, lease.ErrUnversioned) && !r.acquired:
+		return r.pointless(err)
 	case denied && request.Verb == "create":
-		if !r.createSaid {
-			r.createSaid = true
-			r.log.Warn("the lease does not exist and creating it is not allowed: waiting for it", "verb", request.Verb, "error", err)
-		}
-		r.retryAt, r.createAt = time.Time{}, time.Now().Add(r.config.LeaseDuration)
-	case denied && request.Verb == "update", errors.Is(err, lease.ErrNoNamespace), errors.Is(err, lease.ErrRejected):
+		r.missing.failed(err)
+		r.retryAt, r.createAt = time.Time{}, time.Now().Add(r.config.RetryPeriod+chance.N(r.ctx, r.config.RetryPeriod))
+	case denied && writes, errors.Is(err, lease.ErrNoNamespace), errors.Is(err, lease.ErrRejected):
 		return r.refusal(err)
 	case errors.Is(err, lease.ErrConflict): // somebody was faster; the watch is about to say who
+		r.view = r.view.Refused()
 		r.crowd.lost()
+		if d.Seat { // it may show that the seat is still ours; a read could not
+			r.retryAt = time.Now().Add(r.config.RetryPeriod / 4)
+		}
+		if r.conflicts++; r.conflicts > fewConflicts {
+			r.contested.failed(err)
+		}
 	case errors.Is(err, lease.ErrUnheard):
 		r.courteous = true
 		r.outage.failed(err)
 	case errors.Is(err, lease.ErrEpochExhausted):
-		r.log.Error("cannot acquire the lease: lower the number by hand", "error", err)
+		r.exhausted.failed(err)
 		r.retryAt = time.Now().Add(r.config.RetryPeriod)
 	default:
 		r.outage.failed(err)
@@ -294,19 +293,32 @@ func (r *run) settle(err error) error {
 }
 
 // refusal of a write that only somebody's hand can mend ends Run if it was there
-// when Run began and stays for a lease. Otherwise it is an outage like others:
-// permissions flicker while API servers restart.
+// when Run began and stays for a lease duration. Otherwise it is an outage like
+// others: permissions flicker while API servers restart.
 func (r *run) refusal(err error) error {
-	if r.refused.IsZero() {
-		r.refused = time.Now()
+	now := time.Now()
+	if r.refused.hit(now, r.config.LeaseDuration) {
 		r.log.Error("cannot acquire the lease", "error", err)
 	}
-	fromTheStart := !r.acquired && r.refused.Sub(r.began) < r.config.LeaseDuration
-	if fromTheStart && time.Since(r.refused) >= r.config.LeaseDuration {
+	fromTheStart := !r.acquired && r.refused.first.Sub(r.began) < r.config.LeaseDuration
+	if fromTheStart && now.Sub(r.refused.first) >= r.config.LeaseDuration {
 		return r.pointless(err)
 	}
 	r.outage.failed(err)
 	return nil
+}
+
+// streak is a run of equal answers, with nothing else in between.
+type streak struct{ first, last time.Time }
+
+// hit adds an answer to the streak, which begins anew if the last one is long ago:
+// nobody asked in the meantime. It reports whether it began now.
+func (s *streak) hit(now time.Time, lease time.Duration) (began bool) {
+	if s.first.IsZero() || now.Sub(s.last) > 2*lease {
+		s.first, began = now, true
+	}
+	s.last = now
+	return began
 }
 
 // pointless wraps an error no retry will mend.

@@ -21,7 +21,11 @@ const (
 )
 
 func (s State) String() string {
-	return [...]string{"stopped", "warming", "standby", "acquiring", "active", "draining"}[s]
+	names := [...]string{"stopped", "warming", "standby", "acquiring", "active", "draining"}
+	if s < 0 || int(s) >= len(names) {
+		return fmt.Sprintf("State(%d)", int(s))
+	}
+	return names[s]
 }
 
 // Status is a snapshot of an elector.
@@ -31,7 +35,8 @@ type Status struct {
 	Holder   Holder        // as last seen on the Lease
 	Token    fencing.Token // of the current term, zero without one
 	ValidFor time.Duration // how long that term stays valid unless renewed, 0 without one
-	Overrun  bool          // its work has outstayed the stop budget
+	Overrun  bool          // its work has outstayed the stop budget, or Config.DrainLimit
+	Missing  bool          // there was no Lease when it was looked at last
 
 	// Fence is the last announcement to Config.Fences that failed, of the current
 	// term or an earlier one of this replica's: which fence, when, and why. Nil
@@ -47,13 +52,15 @@ type status struct {
 	term    *Term
 	overrun bool
 
-	observed bool // the Lease was seen since Run was called
+	observed bool // the Lease was looked at since Run was called
+	found    bool // and was there once
+	missing  bool // it was not there when it was looked at last
 }
 
 // Status returns a snapshot. It does no I/O and takes no lock.
 func (e *Elector) Status() Status {
 	s := e.status.Load()
-	out := Status{State: s.state, Since: s.since, Holder: s.holder, Overrun: s.overrun, Fence: e.fence.Load()}
+	out := Status{State: s.state, Since: s.since, Holder: s.holder, Overrun: s.overrun, Missing: s.missing, Fence: e.fence.Load()}
 	if s.term != nil {
 		out.Token = s.term.Token()
 		out.ValidFor = max(0, s.term.left())
@@ -75,12 +82,14 @@ func (e *Elector) Ready() error {
 		return fmt.Errorf("singleton: %v", s.state)
 	case !s.observed:
 		return errors.New("singleton: the Lease has not been read yet")
+	case !s.found:
+		return errors.New("singleton: the Lease does not exist")
 	}
 	return nil
 }
 
-// Live returns an error while work has outstayed its stop budget, for a
-// liveness probe: only ending the process will stop it.
+// Live returns an error while work has outstayed its stop budget or
+// Config.DrainLimit, for a liveness probe: only ending the process will stop it.
 func (e *Elector) Live() error {
 	if e.status.Load().overrun {
 		return errors.New("singleton: work has not returned although its term is over")

@@ -199,7 +199,7 @@ func (p *pace) after(ctx context.Context, took time.Duration, reached bool, err 
 		p.s.mu.Unlock()
 	}
 	switch {
-	case reached && took > retryMost && !errors.Is(err, lease.ErrForbidden):
+	case reached && took > retryMost && !errors.Is(err, lease.ErrForbidden) && !errors.Is(err, lease.ErrUnopened):
 		p.failures, p.served = 0, true
 		p.watching.over()
 	case reached && !before:

@@ -1,0 +1,109 @@
+package lease
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	coordv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// List looks at the Lease by a linearizable LIST restricted to its name: one
+// request that also answers for a missing Lease and carries the store's current
+// resource version. The error is a [*RequestError], or ErrUnversioned.
+func (l *Lock) List(ctx context.Context) (Observation, error) {
+	return l.read(ctx, func(ctx context.Context) (Observation, error) {
+		return l.list(ctx, metav1.ListOptions{})
+	})
+}
+
+// Get looks at the Lease by a GET, which asks the store where a LIST may come from
+// a cache that is ahead of it: after a refused write it tells why. Where the verb
+// get is refused, and for a missing Lease, it is a [Lock.List].
+func (l *Lock) Get(ctx context.Context) (Observation, error) {
+	o, err := l.read(ctx, func(ctx context.Context) (Observation, error) {
+		asked := l.Clock.Now()
+		object, err := l.client.Get(ctx, l.Name, metav1.GetOptions{})
+		if err != nil {
+			return Observation{}, requestError("get", err)
+		}
+		o := Observation{Record: Record{object}, Asked: asked, At: l.Clock.Now(), ResourceVersion: object.ResourceVersion, Listed: true}
+		if object.Name != l.Name {
+			return o, requestError("get", errors.New("it was answered with another object"))
+		}
+		return o, versioned(object)
+	})
+	if errors.Is(err, ErrForbidden) || apierrors.IsNotFound(err) {
+		return l.List(ctx)
+	}
+	return o, err
+}
+
+// Before looks at what was there right before r's last write: a LIST of the state
+// of exactly one version less. looked is false if the server no longer knows. The
+// error is a [*RequestError].
+func (l *Lock) Before(ctx context.Context, r Record) (before Record, looked bool, err error) {
+	version, ok := parseVersion(r.ResourceVersion())
+	if !ok || version == 1 {
+		return Record{}, false, nil
+	}
+	o, err := l.read(ctx, func(ctx context.Context) (Observation, error) {
+		return l.list(ctx, metav1.ListOptions{
+			ResourceVersion: strconv.FormatInt(version-1, 10), ResourceVersionMatch: metav1.ResourceVersionMatchExact,
+		})
+	})
+	switch {
+	case apierrors.IsResourceExpired(err), apierrors.IsGone(err), errors.Is(err, ErrRejected):
+		return Record{}, false, nil
+	case err != nil:
+		return Record{}, false, err
+	}
+	// A server that does not know the option answers with the present.
+	return o.Record, o.ResourceVersion == strconv.FormatInt(version-1, 10), nil
+}
+
+func (l *Lock) read(ctx context.Context, request func(context.Context) (Observation, error)) (Observation, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.Timing.RenewDeadline)
+	defer cancel()
+	o, err := ask(ctx, &l.underway, l.Timing.RequestTimeout(), request)
+	if err == nil {
+		return o, nil
+	}
+	if _, classified := errors.AsType[*RequestError](err); classified || errors.Is(err, ErrUnversioned) {
+		return Observation{}, err
+	}
+	return Observation{}, requestError("list", err)
+}
+
+func (l *Lock) list(ctx context.Context, o metav1.ListOptions) (Observation, error) {
+	o.FieldSelector = l.selector()
+	asked := l.Clock.Now()
+	list, err := l.client.List(ctx, o)
+	if err != nil {
+		return Observation{}, requestError("list", err)
+	}
+	seen := Observation{Asked: asked, At: l.Clock.Now(), ResourceVersion: list.ResourceVersion, Listed: true}
+	if list.ResourceVersion == "" {
+		err = fmt.Errorf("%w: a list has none", ErrUnversioned)
+	}
+	for i := range list.Items {
+		if list.Items[i].Name == l.Name { // a server that ignores the selector must not fool us
+			seen.Record = Record{&list.Items[i]}
+			err = cmp.Or(err, versioned(&list.Items[i]))
+		}
+	}
+	return seen, err
+}
+
+// versioned returns ErrUnversioned if the server gives objects no UID or version,
+// by which every write here is tested.
+func versioned(l *coordv1.Lease) error {
+	if l.UID == "" || l.ResourceVersion == "" {
+		return fmt.Errorf("%w: uid %q, resourceVersion %q", ErrUnversioned, l.UID, l.ResourceVersion)
+	}
+	return nil
+}

@@ -1,0 +1,43 @@
+package lease
+
+// seat is the place of this process's last term on the Lease, which it may take
+// back: from its own record on, one watch has shown every change, and no record
+// named a holder. So nobody can have started, and a compare-and-swap on the last
+// of them keeps it so.
+type seat struct {
+	term  string  // its last term; empty: it never had one
+	open  bool    // nobody can have taken it
+	until Instant // it may be taken back until then; zero: its work has not returned
+}
+
+// Seated returns the view of one whose acquire of that term was acknowledged.
+func (v View) Seated(term string) View {
+	v.seat = seat{term: term, open: true}
+	return v
+}
+
+// Vacated returns the view of one whose work has returned, and whose term was
+// taken from the Lease although it would be valid until then: it may take its seat
+// back.
+func (v View) Vacated(until Instant) View {
+	v.seat.until = until
+	return v
+}
+
+// observe closes the seat unless o shows that nobody can have started.
+func (s seat) observe(v View, o Observation) seat {
+	r, before := o.Record, v.Record()
+	mine := r.Holder() != "" && (r.Term() == s.term || r.Term() == "" && r.Holder() == before.Holder())
+	switch {
+	case mine && r.UID() == before.UID(): // whoever took it had to wait, while the term was valid
+	case r.Holder() == "" && v.follows(o) && !r.Released():
+	default:
+		s.open = false
+	}
+	return s
+}
+
+// seated reports whether the seat may be taken back at now.
+func (v View) seated(now Instant) bool {
+	return v.seat.open && v.seat.until.After(now) && v.Record().Holder() == ""
+}
