@@ -4,7 +4,6 @@ package controlplane
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -214,6 +213,20 @@ func (c *Cluster) Snapshot(ctx context.Context) (Snapshot, error) {
 // does.
 func (c *Cluster) Restore(ctx context.Context, s Snapshot, bump uint64) error {
 	c.API.Kill()
+	if err := c.restoreEtcd(ctx, s, bump); err != nil {
+		return err
+	}
+	return c.StartAPI(ctx)
+}
+
+// RestoreUnderAPI does so, without a bump, under an API server that goes on
+// running: its cache is ahead of etcd from then on. Its client of etcd comes
+// back within seconds.
+func (c *Cluster) RestoreUnderAPI(ctx context.Context, s Snapshot) error {
+	return c.restoreEtcd(ctx, s, 0)
+}
+
+func (c *Cluster) restoreEtcd(ctx context.Context, s Snapshot, bump uint64) error {
 	c.Etcd.Kill()
 	data := fmt.Sprintf("data-%d", time.Now().UnixNano())
 	args := []string{"etcdutl", "snapshot", "restore", s.path, "--data-dir", filepath.Join(c.dir, data)}
@@ -225,5 +238,5 @@ func (c *Cluster) Restore(ctx context.Context, s Snapshot, bump uint64) error {
 		return err
 	}
 	c.Etcd = c.etcd(data)
-	return errors.Join(c.StartEtcd(ctx), c.StartAPI(ctx))
+	return c.StartEtcd(ctx)
 }

@@ -50,3 +50,14 @@ func TestContract(t *testing.T) {
 		})
 	}
 }
+
+// TestContractCacheAhead restores etcd under a running API server.
+func TestContractCacheAhead(t *testing.T) {
+	c := ownCluster(t)
+	require.NoError(t, c.Namespace(t.Context(), "contract"))
+	leasetest.CacheAhead(t, genuine{cluster: c}, func() func() {
+		backup, err := c.Snapshot(t.Context())
+		require.NoError(t, err)
+		return func() { require.NoError(t, c.RestoreUnderAPI(t.Context(), backup)) }
+	})
+}

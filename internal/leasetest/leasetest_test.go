@@ -52,3 +52,12 @@ func TestInProcessServer(t *testing.T) {
 		})
 	}
 }
+
+func TestCacheAhead(t *testing.T) {
+	d := double{cluster: singletontest.New(singletontest.Options{})}
+	t.Cleanup(d.cluster.Close)
+	leasetest.CacheAhead(t, d, func() func() {
+		backup := d.cluster.Snapshot()
+		return func() { d.cluster.RestoreUnderCache(backup) }
+	})
+}

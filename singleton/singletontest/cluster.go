@@ -99,7 +99,8 @@ func (c *Cluster) Client(name string) kubernetes.Interface {
 }
 
 // RESTConfig returns a configuration for a client that reaches the cluster in
-// memory: set what you need (ContentType, Timeout, QPS) and build any client.
+// memory: set what you need (ContentType, Timeout, QPS) and build any client. Wrap
+// its transport ([rest.Config.Wrap]) for answers that are not the server's.
 func (c *Cluster) RESTConfig(name string) *rest.Config {
 	return &rest.Config{Host: "http://singletontest.invalid", Transport: memory{c}, BearerToken: name, QPS: -1}
 }

@@ -1,7 +1,6 @@
 package singletontest
 
 import (
-	"maps"
 	"strconv"
 	"time"
 
@@ -9,17 +8,13 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// revisionBump is how far Restore with bump puts the revision ahead, as in
-// etcd's own advice for --bump-revision.
-const revisionBump = 1_000_000_000
-
 func (c *Cluster) leaseKey(namespace, name string) key {
 	return key{res: c.leases, namespace: namespace, name: name}
 }
 
 // Lease returns a copy of the stored Lease, nil if there is none.
 func (c *Cluster) Lease(namespace, name string) *coordv1.Lease {
-	obj := c.store.get(c.leaseKey(namespace, name))
+	obj := c.store.get(c.leaseKey(namespace, name), true).obj
 	if obj == nil {
 		return nil
 	}
@@ -68,8 +63,8 @@ func (c *Cluster) DeleteLease(namespace, name string) bool {
 }
 
 // Revision returns the store's current revision, the resourceVersion that a LIST
-// now gets.
-func (c *Cluster) Revision() string { return strconv.FormatInt(c.store.revision(), 10) }
+// now gets (but see [Cluster.RestoreUnderCache]).
+func (c *Cluster) Revision() string { return strconv.FormatInt(c.store.revision(true), 10) }
 
 // Compact forgets the past: new watches from versions before now, and exact
 // lists of them, get 410 Gone. Open watches go on.
@@ -77,54 +72,9 @@ func (c *Cluster) Compact() {
 	c.store.mu.Lock()
 	defer c.store.mu.Unlock()
 	c.store.compacted = c.store.rev
-}
-
-// Snapshot is a backup of the store.
-type Snapshot struct {
-	rev     int64
-	objects map[key]entry
-}
-
-// Snapshot takes a backup.
-func (c *Cluster) Snapshot() *Snapshot {
-	c.store.mu.Lock()
-	defer c.store.mu.Unlock()
-	return &Snapshot{rev: c.store.rev, objects: maps.Clone(c.store.objects)}
-}
-
-// Restore puts a backup of this cluster back, as restoring etcd does: what was
-// written since is gone and the revision goes back with it, or, with bump, is
-// put far ahead of the backup's (etcdutl --bump-revision --mark-compacted), while
-// objects keep their old resourceVersions. Every connection is broken, since the
-// API server restarts. Observers are told of nothing.
-//
-// The history goes too: exact lists of versions before the restored revision get
-// 410 Gone. So it is with a real bump. Without one a real etcd still has what the
-// backup had; but who asks must be ready for 410 anyway.
-func (c *Cluster) Restore(s *Snapshot, bump bool) {
-	c.store.restore(s, bump)
-	c.mu.Lock()
-	links := make([]*Link, 0, len(c.links))
-	for _, l := range c.links {
-		links = append(links, l)
+	if c.store.cache != nil {
+		c.store.cache.compacted = c.store.cache.rev
 	}
-	c.mu.Unlock()
-	for _, l := range links {
-		l.resetAll()
-	}
-}
-
-func (s *store) restore(from *Snapshot, bump bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.objects = maps.Clone(from.objects)
-	s.rev = from.rev
-	if bump {
-		s.rev += revisionBump
-	}
-	s.compacted, s.trimmed, s.log = s.rev, s.rev, nil
-	close(s.changed)
-	s.changed = make(chan struct{})
 }
 
 // WaitLease calls match with the stored Lease (nil if there is none) now and at

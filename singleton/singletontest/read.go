@@ -1,7 +1,6 @@
 package singletontest
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -19,10 +18,11 @@ import (
 )
 
 func (c *Cluster) read(r *request) (answer, error) {
-	if err := c.notFuture(r.query.Get("resourceVersion")); err != nil {
+	version := r.query.Get("resourceVersion")
+	if err := c.notFuture(version, false); err != nil {
 		return answer{}, err
 	}
-	obj := c.store.get(r.key())
+	obj := c.store.get(r.key(), version == "").obj
 	if obj == nil {
 		return answer{}, apierrors.NewNotFound(r.res.GroupResource(), r.name)
 	}
@@ -37,11 +37,11 @@ func (c *Cluster) list(r *request) (answer, error) {
 	if opts.Continue != "" {
 		return answer{}, apierrors.NewResourceExpired("the provided continue parameter is too old") // pages are never cut, so no token is good
 	}
-	at, err := c.listed(r, opts)
+	at, stored, err := c.listed(r, opts)
 	if err != nil {
 		return answer{}, err
 	}
-	objects, rev, err := c.store.list(r.res, r.namespace, at)
+	objects, rev, err := c.store.list(r.res, r.namespace, at, stored)
 	if err != nil {
 		return answer{}, err
 	}
@@ -64,19 +64,16 @@ func (c *Cluster) list(r *request) (answer, error) {
 	return answer{code: http.StatusOK, obj: list}, nil
 }
 
-// listed returns the revision that a LIST asks for, 0 for the present.
-func (c *Cluster) listed(r *request, opts internalversion.ListOptions) (int64, error) {
+// listed returns the revision that a LIST asks for, 0 for the present, and
+// whether it asks the store itself for it: for one name and exactly.
+func (c *Cluster) listed(r *request, opts internalversion.ListOptions) (at int64, stored bool, err error) {
 	exact := opts.ResourceVersionMatch == metav1.ResourceVersionMatchExact
-	err := c.notFuture(opts.ResourceVersion)
-	if future, ok := errors.AsType[*apierrors.StatusError](err); ok && exact && r.name != "" && future.ErrStatus.Code == http.StatusGatewayTimeout {
-		// For one name kube-apiserver asks the store, which knows no better
-		// later: nobody is told to come back.
-		future.ErrStatus.Details.RetryAfterSeconds = 0
+	stored = exact && r.name != ""
+	err = c.notFuture(opts.ResourceVersion, stored)
+	if err == nil && exact {
+		at, err = parseVersion(opts.ResourceVersion)
 	}
-	if err != nil || !exact {
-		return 0, err
-	}
-	return parseVersion(opts.ResourceVersion)
+	return at, stored, err
 }
 
 // listOptions reads the options of a LIST or WATCH and what it selects.
@@ -121,17 +118,21 @@ func parseVersion(s string) (int64, error) {
 }
 
 // notFuture refuses to read at a version that does not exist yet. (kube-apiserver
-// waits 3 s for it first.)
-func (c *Cluster) notFuture(version string) error {
+// waits 3 s for its cache to get there first, and has clients come back. The store
+// itself says no at once, and for good.)
+func (c *Cluster) notFuture(version string, stored bool) error {
 	want, err := parseVersion(version)
 	if err != nil {
 		return apierrors.NewBadRequest(fmt.Sprintf("invalid resource version: %v", err))
 	}
-	head := c.store.revision()
+	head, retryAfter := c.store.revision(stored), 1
+	if stored {
+		retryAfter = 0
+	}
 	if want <= head {
 		return nil
 	}
-	tooLarge := apierrors.NewTimeoutError(fmt.Sprintf("Too large resource version: %d, current: %d", want, head), 1)
+	tooLarge := apierrors.NewTimeoutError(fmt.Sprintf("Too large resource version: %d, current: %d", want, head), retryAfter)
 	tooLarge.ErrStatus.Details.Causes = []metav1.StatusCause{{
 		Type: metav1.CauseTypeResourceVersionTooLarge, Message: "Too large resource version",
 	}}

@@ -2,20 +2,12 @@ package singletontest
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
-	"maps"
 	"slices"
-	"sort"
 	"strconv"
 	"sync"
 	"time"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
-
-// maxLog is how many changes a watch may lie behind before it gets 410 Gone.
-const maxLog = 10_000
 
 // key names one stored object.
 type key struct {
@@ -29,11 +21,12 @@ type entry struct {
 	data []byte // encoded, without resourceVersion: two equal ones are no change
 }
 
-// change is one commit: a create (old is nil), an update or a delete (new is nil).
-type change struct {
-	rev      int64
-	key      key
-	old, new object
+// version is the object's resourceVersion, empty if there is none.
+func (e entry) version() string {
+	if e.obj == nil {
+		return ""
+	}
+	return e.obj.GetResourceVersion()
 }
 
 // writer says who writes, for observers, and whether it is only a dry run.
@@ -45,13 +38,10 @@ type writer struct {
 // store is a small etcd: objects under one revision counter, and the log of
 // changes that watches read. Objects handed out are shared: copy before editing.
 type store struct {
-	mu        sync.Mutex
-	rev       int64
-	compacted int64 // watches may start, and lists be exact, at this revision or later
-	trimmed   int64 // the log has every change after this revision
-	objects   map[key]entry
-	log       []change
-	changed   chan struct{} // closed and replaced at every change
+	mu      sync.Mutex
+	history               // what is stored
+	cache   *history      // what lists and watches show instead, after [Cluster.RestoreUnderCache]
+	changed chan struct{} // closed and replaced at every change
 
 	observers  []func(Write)
 	unreported []report
@@ -64,66 +54,57 @@ type report struct {
 }
 
 func newStore() *store {
-	return &store{rev: 1, compacted: 1, trimmed: 1, objects: map[key]entry{}, changed: make(chan struct{})}
+	return &store{
+		history: history{rev: 1, compacted: 1, trimmed: 1, objects: map[key]entry{}},
+		changed: make(chan struct{}),
+	}
 }
 
-func (s *store) get(k key) object {
+// get returns what is at k in the store itself if stored, else in what is shown.
+func (s *store) get(k key, stored bool) entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.objects[k].obj
+	return s.view(stored).objects[k]
 }
 
-// list returns the objects of a resource in a namespace (all if empty), ordered
-// by namespace and name, as of revision at (0 is now), and that revision.
-func (s *store) list(res *resource, namespace string, at int64) ([]object, int64, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if at == 0 {
-		at = s.rev
+// view is the store itself if stored, else what is shown. The caller holds s.mu.
+func (s *store) view(stored bool) *history {
+	if stored || s.cache == nil {
+		return &s.history
 	}
-	if at < s.compacted {
-		return nil, 0, apierrors.NewResourceExpired("The resourceVersion for the provided list is too old.")
-	}
-	objects := make(map[key]object, len(s.objects))
-	for k, e := range s.objects {
-		objects[k] = e.obj
-	}
-	for _, c := range slices.Backward(s.log) {
-		if c.rev <= at {
-			break
-		}
-		if c.old == nil {
-			delete(objects, c.key)
-		} else {
-			objects[c.key] = c.old
-		}
-	}
-	keys := slices.SortedFunc(maps.Keys(objects), func(a, b key) int {
-		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
-	})
-	var out []object
-	for _, k := range keys {
-		if k.res == res && (namespace == "" || k.namespace == namespace) {
-			out = append(out, objects[k])
-		}
-	}
-	return out, at, nil
+	return s.cache
 }
 
-func (s *store) revision() int64 {
+// cached returns what is at k in the cache, if there is one and it has something.
+func (s *store) cached(k key) (entry, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.rev
+	if s.cache == nil {
+		return entry{}, false
+	}
+	e, ok := s.cache.objects[k]
+	return e, ok
+}
+
+// list is [history.list] of the store itself if stored, else of what is shown.
+func (s *store) list(res *resource, namespace string, at int64, stored bool) ([]object, int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.view(stored).list(res, namespace, at)
+}
+
+// revision is that of the store itself if stored, else of what is shown.
+func (s *store) revision(stored bool) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.view(stored).rev
 }
 
 // startable tells whether a watch may start after revision rev.
 func (s *store) startable(rev int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if rev < s.compacted {
-		return apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %d (%d)", rev, s.compacted))
-	}
-	return nil
+	return s.view(false).startable(rev)
 }
 
 // since returns the changes after rev, the revision up to which they reach, and
@@ -131,11 +112,8 @@ func (s *store) startable(rev int64) error {
 func (s *store) since(rev int64) (changes []change, head int64, changed <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if rev < s.trimmed {
-		return nil, 0, nil, apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %d (%d)", rev, s.trimmed))
-	}
-	i := sort.Search(len(s.log), func(i int) bool { return s.log[i].rev > rev })
-	return s.log[i:], max(rev, s.rev), s.changed, nil
+	changes, head, err = s.view(false).since(rev)
+	return changes, head, s.changed, err
 }
 
 // update replaces the object at k by what edit makes of it: nil deletes it, an
@@ -143,12 +121,23 @@ func (s *store) since(rev int64) (changes []change, head int64, changed <-chan s
 // change what it gets, and runs again when another writer came between; no lock
 // is held meanwhile. The result is the stored object (for a delete: the last one,
 // at the revision of the delete).
+//
+// As kube-apiserver does, a request's write is first tried on what the cache
+// shows, and all that the store itself then compares is the version.
 func (s *store) update(k key, w writer, edit func(cur object) (object, error)) (object, error) {
+	cur, guess := s.cached(k)
+	guess = guess && w.verb != ""
 	for {
-		s.mu.Lock()
-		cur := s.objects[k]
-		s.mu.Unlock()
+		stored := s.get(k, true)
+		if !guess {
+			cur = stored
+		}
 		next, err := edit(cur.obj)
+		if err != nil && guess && cur.version() != stored.version() {
+			guess = false
+			continue
+		}
+		guess = false
 		if err != nil {
 			return nil, err
 		}
@@ -175,54 +164,53 @@ func (s *store) update(k key, w writer, edit func(cur object) (object, error)) (
 	}
 }
 
-// commit stores next at k if cur is still there. done is nil when nothing changed.
+// commit stores next at k if what is there has the version of cur, of which next
+// was made. done is nil when nothing changed.
 func (s *store) commit(k key, w writer, cur, next entry) (out object, done chan struct{}, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.objects[k].obj != cur.obj {
+	stored := s.objects[k]
+	if stored.version() != cur.version() {
 		return nil, nil, false
 	}
-	if cur.obj == nil && next.obj == nil {
+	if stored.obj == nil && next.obj == nil {
 		return nil, nil, true
 	}
 	if cur.obj != nil && next.obj != nil && bytes.Equal(cur.data, next.data) {
-		return cur.obj, nil, true
+		return stored.obj, nil, bytes.Equal(stored.data, next.data)
 	}
 	rev := s.rev + 1
 	if out = next.obj; out == nil {
-		out = cur.obj.DeepCopyObject().(object)
+		out = stored.obj.DeepCopyObject().(object)
 	}
 	if w.dryRun {
-		if cur.obj != nil {
-			out.SetResourceVersion(cur.obj.GetResourceVersion())
+		if stored.obj != nil {
+			out.SetResourceVersion(stored.version())
 		}
 		return out, nil, true
 	}
 	out.SetResourceVersion(strconv.FormatInt(rev, 10))
-	s.rev = rev
-	if next.obj != nil {
-		s.objects[k] = next
-	} else {
-		delete(s.objects, k)
+	s.apply(rev, k, next)
+	if s.cache != nil && rev > s.cache.rev {
+		s.cache.apply(rev, k, next)
 	}
 	write := Write{Time: time.Now(), User: w.user, Verb: w.verb, Resource: k.res.Resource, Revision: rev}
-	if cur.obj != nil {
-		write.Old = cur.obj
+	if stored.obj != nil {
+		write.Old = stored.obj
 	}
 	if next.obj != nil {
 		write.New = next.obj
 	}
-	s.log = append(s.log, change{rev: rev, key: k, old: cur.obj, new: next.obj})
-	if len(s.log) > 2*maxLog {
-		s.trimmed = s.log[maxLog-1].rev
-		s.compacted = max(s.compacted, s.trimmed)
-		s.log = slices.Clone(s.log[maxLog:])
-	}
 	done = make(chan struct{})
 	s.unreported = append(s.unreported, report{write, done})
+	s.wake()
+	return out, done, true
+}
+
+// wake lets those go on who wait for a change. The caller holds s.mu.
+func (s *store) wake() {
 	close(s.changed)
 	s.changed = make(chan struct{})
-	return out, done, true
 }
 
 // report tells the observers of the commits, in order and one at a time.

@@ -47,16 +47,16 @@ func (c *Cluster) startWatch(r *request) (answer, error) {
 	initial := opts.SendInitialEvents != nil && *opts.SendInitialEvents
 	switch {
 	case initial:
-		if err := c.notFuture(opts.ResourceVersion); err != nil {
+		if err := c.notFuture(opts.ResourceVersion, false); err != nil {
 			w.expired = err
 			break
 		}
-		if w.initial, w.cursor, err = c.store.list(r.res, r.namespace, 0); err != nil {
+		if w.initial, w.cursor, err = c.store.list(r.res, r.namespace, 0, false); err != nil {
 			return answer{}, err
 		}
 		w.endMark = w.bookmarks
 	case w.cursor == 0:
-		w.cursor = c.store.revision()
+		w.cursor = c.store.revision(false)
 	default:
 		// As kube-apiserver does, a version that is gone is told by an event.
 		w.expired = c.store.startable(w.cursor)
