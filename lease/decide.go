@@ -1,6 +1,9 @@
 package lease
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Action is what a standby does next.
 type Action int
@@ -35,6 +38,10 @@ type Decision struct {
 	Why    string  // for logs
 }
 
+// news is how long a release that was seen is acted on without a fresh read: the
+// store may be restored meanwhile, and the version come to mean another record.
+const news = 500 * time.Millisecond
+
 // Decide says what a standby does at now, knowing v. fresh means that v's last
 // observation is a read made for this decision. It does no I/O and reads no
 // clock.
@@ -59,12 +66,16 @@ func Decide(v View, now Instant, fresh bool) Decision {
 		return Decision{Action: Prove, At: v.FreeAt(), Why: "it says that nobody is at work"}
 	case now.Sub(v.FreeAt()) < 0:
 		return Decision{Action: Wait, At: v.FreeAt(), Why: "held, or not proven to be free"}
+	case r.Released() && now.Sub(v.last.At) < news:
+		return Decision{Action: Acquire, Why: "released"}
+	case r.untouched() && now.Sub(v.last.At) < news:
+		return Decision{Action: Acquire, Why: "never held"}
+	case !fresh:
+		return Decision{Action: Confirm, Why: "free for a while"}
 	case r.Released():
 		return Decision{Action: Acquire, Why: "released"}
 	case r.untouched():
 		return Decision{Action: Acquire, Why: "never held"}
-	case !fresh:
-		return Decision{Action: Confirm, Why: "unchanged for a lease duration"}
 	default:
 		return Decision{Action: Acquire, Why: "unchanged for a lease duration"}
 	}

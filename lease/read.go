@@ -25,7 +25,18 @@ func (l *Lock) List(ctx context.Context) (Observation, error) {
 // a cache that is ahead of it: after a refused write it tells why. Where the verb
 // get is refused, and for a missing Lease, it is a [Lock.List].
 func (l *Lock) Get(ctx context.Context) (Observation, error) {
-	o, err := l.read(ctx, func(ctx context.Context) (Observation, error) {
+	o, err := l.get(ctx)
+	if unanswerable(err) {
+		return l.List(ctx)
+	}
+	return o, err
+}
+
+// unanswerable reports whether a GET cannot tell what a LIST can.
+func unanswerable(err error) bool { return errors.Is(err, ErrForbidden) || apierrors.IsNotFound(err) }
+
+func (l *Lock) get(ctx context.Context) (Observation, error) {
+	return l.read(ctx, func(ctx context.Context) (Observation, error) {
 		asked := l.Clock.Now()
 		object, err := l.client.Get(ctx, l.Name, metav1.GetOptions{})
 		if err != nil {
@@ -37,16 +48,53 @@ func (l *Lock) Get(ctx context.Context) (Observation, error) {
 		}
 		return o, versioned(object)
 	})
-	if errors.Is(err, ErrForbidden) || apierrors.IsNotFound(err) {
-		return l.List(ctx)
+}
+
+// Confirm looks at the Lease as the store has it, before it is taken over: a GET,
+// with the resource version of a LIST made beside it as the store's newest. A LIST
+// alone may come from a cache that is ahead of a store which lost its last writes;
+// and a patch is tested on that cache too, so that only what a GET showed is safe to
+// write over. The error is a [*RequestError].
+func (l *Lock) Confirm(ctx context.Context) (Observation, error) {
+	type answer struct {
+		o   Observation
+		err error
 	}
-	return o, err
+	listed := make(chan answer, 1)
+	go func() { // it ends in time, as every read
+		o, err := l.List(ctx)
+		listed <- answer{o, err}
+	}()
+	o, err := l.get(ctx)
+	list := <-listed
+	switch {
+	case unanswerable(err):
+		return list.o, list.err
+	case err != nil:
+		return Observation{}, err
+	case list.err != nil:
+		return Observation{}, list.err
+	}
+	o.Newest = list.o.ResourceVersion
+	return o, nil
 }
 
 // Before looks at what was there right before r's last write: a LIST of the state
-// of exactly one version less. looked is false if the server no longer knows. The
-// error is a [*RequestError].
+// of exactly one version less. Of a Lease that looks untouched it looks further
+// back, past a few edits that left it so. looked is false if the server no longer
+// knows, or the edits are too many. The error is a [*RequestError].
 func (l *Lock) Before(ctx context.Context, r Record) (before Record, looked bool, err error) {
+	for range rewrites {
+		before, looked, err = l.before(ctx, r)
+		if !looked || err != nil || !r.untouched() || !before.untouched() || before.UID() != r.UID() {
+			return before, looked, err
+		}
+		r = before
+	}
+	return Record{}, false, nil
+}
+
+func (l *Lock) before(ctx context.Context, r Record) (before Record, looked bool, err error) {
 	version, ok := parseVersion(r.ResourceVersion())
 	if !ok || version == 1 {
 		return Record{}, false, nil

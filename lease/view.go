@@ -24,6 +24,8 @@ type Observation struct {
 	Asked, At Instant
 	// ResourceVersion of the look: the List's, or the object's own.
 	ResourceVersion string
+	// Newest is a version of the store that was seen beside the look; may be empty.
+	Newest string
 	// Listed says that it is a linearizable read's answer, a List's or a Get's,
 	// and not a watch event, which may be old.
 	Listed bool
@@ -49,7 +51,6 @@ type View struct {
 	known   bool
 	last    Observation
 	doubted bool // a fresh read is needed before anything is done on last
-	refused bool // a write on what was known was refused: only the store is believed
 	debt    debt
 	proof   proof
 	seat    seat
@@ -109,17 +110,6 @@ func (v View) Doubt() View {
 	return v
 }
 
-// Refused returns the view after a write on its record was refused: Lists and
-// watches may come from a cache that is ahead of the store, so that from now on
-// the store itself is asked.
-func (v View) Refused() View {
-	v.doubted, v.refused = true, true
-	return v
-}
-
-// AsksStore reports whether a fresh read must be a Get, because of [View.Refused].
-func (v View) AsksStore() bool { return v.refused }
-
 // Observe returns the view after o. leaseDuration is our own, used where no
 // holder's is written.
 //
@@ -152,9 +142,7 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	}
 	next := v
 	next.known, next.last, next.doubted = true, o, false
-	if v.newest == "" || Newer(o.ResourceVersion, v.newest) {
-		next.newest = o.ResourceVersion
-	}
+	next.newest = newest(v.newest, o.ResourceVersion, o.Newest)
 	// What nothing can follow is not remembered: written by hand, it can be taken back.
 	if epoch, err := o.Record.Epoch(); err == nil && epoch > v.epoch && epoch <= maxEpoch {
 		next.epoch, next.term = epoch, o.Record.Term()
@@ -165,6 +153,15 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	}
 	next.debt, next.proof = v.owe(o, leaseDuration)
 	return next
+}
+
+func newest(first string, others ...string) string {
+	for _, other := range others {
+		if first == "" || Newer(other, first) {
+			first = other
+		}
+	}
+	return first
 }
 
 // follows reports whether nothing can lie between the last observation and o.

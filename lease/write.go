@@ -140,6 +140,11 @@ func (l *Lock) swap(ctx context.Context, from Record, next *coordv1.Lease, besid
 	return stored, err
 }
 
+// replace writes next over from by an update, which compares the UID and version.
+func (l *Lock) replace(ctx context.Context, _ Record, next *coordv1.Lease, _ time.Duration) (Record, error) {
+	return l.update(ctx, next)
+}
+
 // prolong writes a new renewTime over whatever version names c's term.
 func (l *Lock) prolong(ctx context.Context, c Claim) (Record, error) {
 	next := l.renewed(c)

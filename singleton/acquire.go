@@ -41,13 +41,14 @@ func (r *run) acquiring(k *keeper) error {
 	defer giveUp.Stop()
 	stopping := r.ctx.Done()
 	var unheard error
+	var landed time.Time // since when the watch shows the term
 	for {
 		select {
 		case a := <-k.answers:
 			k.inFlight--
 			switch {
 			case a.err == nil && r.config.clock.Since(a.claim.Sent) < r.config.RenewDeadline:
-				k.claim = a.claim
+				k.claim, k.heard = a.claim, time.Now()
 				return nil
 			case a.err == nil: // too late to start on; a younger one is under way
 			case !errors.Is(a.err, lease.ErrUnavailable) && !errors.Is(a.err, lease.ErrUnauthorized):
@@ -55,6 +56,9 @@ func (r *run) acquiring(k *keeper) error {
 			default:
 				unheard = a.err
 				k.failures++
+				if k.failures > 1 && !landed.IsZero() && time.Since(landed) > r.config.timing().RequestTimeout() {
+					return r.unheard(k, unheard) // each try that arrives keeps the others out
+				}
 				k.due.Reset(backoff(k.ctx, k.failures, r.config.RetryPeriod))
 			}
 		case <-k.due.C:
@@ -68,6 +72,9 @@ func (r *run) acquiring(k *keeper) error {
 		case <-stopping: // the outcome of a write should be known, for a while
 			stopping = nil
 			giveUp.Reset(r.config.timing().RequestTimeout())
+		}
+		if landed.IsZero() && r.view.Record().Term() == k.claim.Token.Term {
+			landed = time.Now()
 		}
 		if r.overtaken(k) {
 			return &lease.RequestError{Verb: "patch", Kind: lease.ErrConflict, Err: errors.New("somebody was faster")}

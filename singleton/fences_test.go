@@ -321,7 +321,7 @@ func TestEpochExhaustedIsWaitedOut(t *testing.T) {
 		l.run(a, idle)
 		sleep(30 * second)
 		require.Equal(l, singleton.StateStandby, a.Status().State)
-		require.Positive(l, log.count("lower the number by hand"))
+		require.Positive(l, log.count("has to be lowered by hand"))
 		l.edit(func(x *coordv1.Lease) { x.Annotations[lease.AnnotationEpoch] = "77" })
 		sleep(20 * second)
 		require.Equal(l, singleton.StateActive, a.Status().State)

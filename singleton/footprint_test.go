@@ -90,7 +90,7 @@ func measure(t testing.TB, share bool) footprint {
 		config := singleton.Config{
 			Name: crowdName(i), Namespace: "shop", Identity: "a", Logger: quiet(),
 			// Nobody renews in this test: the standbys are not to find that strange.
-			LeaseDuration: 4 * time.Hour, RenewDeadline: 3 * time.Hour, RetryPeriod: time.Hour,
+			LeaseDuration: time.Hour, RenewDeadline: 50 * time.Minute, RetryPeriod: 25 * time.Minute,
 		}
 		if share {
 			config.SharedWatch = shared

@@ -25,11 +25,10 @@ type keeper struct {
 	due      *time.Timer // the next renewal
 	answers  chan answer
 	inFlight int
-	raise    *raiseRequest // waits for the one under way
-	raising  bool
+	raising  bool // a raise is in flight
 	failures int
-	silent   int // acknowledged renewals since the watch last said anything
-	outage   outage
+	heard    time.Time // when a request was acknowledged last
+	silent   int       // acknowledged renewals since the watch last said anything
 }
 
 // silentMost is after how many renewals of which the watch did not tell it is
@@ -39,13 +38,14 @@ const silentMost = 3
 type answer struct {
 	claim lease.Claim
 	err   error
+	sent  lease.Instant // when the request was made
 	took  time.Duration
 	raise *raiseRequest // it was one
 }
 
 // take begins to write a term over a record, as often as it takes.
 func (r *run) take(claim lease.Claim, from lease.Record) *keeper {
-	k := &keeper{r: r, claim: claim, from: from, answers: make(chan answer), outage: outage{log: r.log, what: "renewing"}}
+	k := &keeper{r: r, claim: claim, from: from, answers: make(chan answer)}
 	k.ctx, k.cancel = context.WithCancel(context.WithoutCancel(r.ctx))
 	k.send(nil, func(ctx context.Context) (lease.Claim, error) { return r.lock.Take(ctx, from, claim) })
 	k.due = time.NewTimer(r.config.RetryPeriod)
@@ -57,10 +57,9 @@ func (r *run) take(claim lease.Claim, from lease.Record) *keeper {
 func (k *keeper) send(raise *raiseRequest, request func(context.Context) (lease.Claim, error)) {
 	k.inFlight++
 	k.r.helpers.Go(func() {
-		began := time.Now()
-		a := answer{raise: raise}
+		a := answer{raise: raise, sent: k.r.config.clock.Now()}
 		a.claim, a.err = request(k.ctx)
-		a.took = time.Since(began)
+		a.took = k.r.config.clock.Since(a.sent)
 		select {
 		case k.answers <- a:
 		case <-k.ctx.Done():
@@ -86,22 +85,20 @@ func (k *keeper) again() {
 	}
 }
 
-// ask carries a raise out, after the one under way.
+// ask carries a raise out, unless one is under way.
 func (k *keeper) ask(request raiseRequest) {
-	switch {
-	case k.raise != nil:
+	if k.raising {
 		request.done <- errors.New("singleton: another raise is under way")
-	case k.raising:
-		k.raise = &request
-	default:
-		k.lift(&request)
+		return
 	}
-}
-
-func (k *keeper) lift(request *raiseRequest) {
 	k.raising = true
 	claim := k.claim
-	k.send(request, func(ctx context.Context) (lease.Claim, error) { return k.r.lock.Raise(ctx, claim, request.mark) })
+	k.send(&request, func(ctx context.Context) (lease.Claim, error) {
+		ctx, cancel := context.WithTimeout(ctx, k.r.config.RenewDeadline/2) // renewals have to go on
+		defer cancel()
+		defer context.AfterFunc(request.ctx, cancel)()
+		return k.r.lock.Raise(ctx, claim, request.mark)
+	})
 }
 
 // answered takes a request's outcome in. A definite loss ends the term.
@@ -117,7 +114,7 @@ func (k *keeper) answered(a answer) {
 		if isLost {
 			err = fmt.Errorf("%w: %w", ErrOver, lost)
 		}
-		defer k.raised(a.raise, err) // once the term shows the new token
+		defer func() { a.raise.done <- err }() // once the term shows the new token
 		k.claim.Token = a.claim.Token
 	}
 	switch {
@@ -126,9 +123,12 @@ func (k *keeper) answered(a answer) {
 		k.r.metrics.renewalFailed("lost")
 		k.term.lose(lossOf(lost))
 	case a.err != nil:
-		k.failures++
 		k.r.metrics.renewalFailed(failureOf(a.err))
-		k.outage.failed(a.err, "valid_for", k.term.left())
+		if !a.sent.After(k.claim.Sent) {
+			return // one that was sent later went through
+		}
+		k.failures++
+		k.r.tell.failed(renewing, a.err, "valid_for", k.term.left())
 		k.due.Reset(backoff(k.ctx, k.failures, k.r.config.RetryPeriod/2))
 	default:
 		k.renewed(a)
@@ -141,21 +141,13 @@ func (k *keeper) ours(lost *lease.LostError) bool {
 		(k.raising || k.claim.Standing(lost.Record) == nil)
 }
 
-func (k *keeper) raised(request *raiseRequest, err error) {
-	request.done <- err
-	if next := k.raise; next != nil {
-		k.raise = nil
-		k.lift(next)
-	}
-}
-
 // renewed takes in an acknowledged write.
 func (k *keeper) renewed(a answer) {
-	if k.failures > 0 {
+	if now := time.Now(); k.failures > 0 || now.Sub(k.heard) > 2*k.r.config.RetryPeriod {
 		k.term.reconnect()
 	}
-	k.failures = 0
-	k.outage.over()
+	k.failures, k.heard = 0, time.Now()
+	k.r.tell.over(renewing)
 	k.claim = k.claim.Acknowledged(a.claim)
 	k.term.extend(k.claim)
 	k.r.metrics.renewed(a.took)
@@ -209,9 +201,6 @@ func (k *keeper) stop() {
 		break
 	}
 	k.cancel()
-	if k.raise != nil {
-		k.raise.done <- ErrOver
-	}
 }
 
 func failureOf(err error) string {
@@ -247,9 +236,7 @@ func (r *run) release(claim lease.Claim) error {
 
 // tellFallback says once that the verb patch is refused, and what that costs.
 func (r *run) tellFallback() {
-	if err := r.lock.PatchRefused(); err != nil && !r.fallbackSaid {
-		r.fallbackSaid = true
-		r.log.Warn("not allowed to patch the lease: writing it with update instead; an API server that takes longer than a quarter of RenewDeadline for a write will end terms",
-			"verb", "patch", "error", err)
+	if err := r.lock.PatchRefused(); err != nil {
+		r.tell.once(patching, err)
 	}
 }

@@ -87,7 +87,7 @@ func TestRenewalThatMeetsALossEndsTheTerm(t *testing.T) {
 func TestOwnRaiseSeenBeforeItsAnswerEndsNothing(t *testing.T) {
 	inKeep(t, func(k kept) {
 		done := make(chan error, 1)
-		k.ask(raiseRequest{mark: 900, done: done})
+		k.ask(raiseRequest{ctx: k.Context(), mark: 900, done: done})
 		synctest.Wait() // stored, answered, and not taken in yet
 		k.observed(k.event())
 		require.True(k, k.term.Valid())

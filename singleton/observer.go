@@ -26,20 +26,18 @@ type observer struct {
 	begin  func()          // starts the goroutine again
 	bad    chan error      // buffered; a permission that was never there
 
-	listed    bool      // a list was allowed before
-	reached   bool      // by the current look
-	refused   time.Time // since when listing is forbidden
-	pollsSaid bool
-	listing   outage
-	watching  outage
-	current   atomic.Pointer[func()] // renews the watch
+	listed  bool      // a list was allowed before
+	reached bool      // by the current look
+	refused time.Time // since when listing is forbidden
+	tell    teller
+	current atomic.Pointer[func()] // renews the watch
 }
 
 func newObserver(e *Elector) *observer {
 	log := e.config.Logger
 	return &observer{
 		lock: e.lock, shared: e.config.SharedWatch, log: log, seen: make(chan lease.Observation), bad: make(chan error, 1),
-		listing: outage{log: log, what: "listing"}, watching: outage{log: log, what: "watching"},
+		tell: teller{log: log},
 	}
 }
 
@@ -101,7 +99,8 @@ func (o *observer) run(ctx context.Context) {
 		}
 		if time.Since(began) > retryMost && (err == nil || o.reached) && !errors.Is(err, lease.ErrUnopened) {
 			failures = 0 // it served for a while
-			o.watching.over()
+			o.tell.over(watching)
+			o.tell.over(unopened)
 		} else if o.reached && !reached {
 			failures = 1 // the server is back: what failed before says nothing of the watch
 		} else {
@@ -113,10 +112,12 @@ func (o *observer) run(ctx context.Context) {
 		}
 		switch {
 		case err == nil || ctx.Err() != nil || errors.Is(err, lease.ErrConflict):
+		case errors.Is(err, lease.ErrUnopened):
+			o.tell.failed(unopened, err)
 		case o.reached:
-			o.watching.failed(err)
+			o.tell.failed(watching, err)
 		default:
-			o.listing.failed(err)
+			o.tell.failed(listing, err)
 		}
 		pause(ctx, backoff(ctx, failures, most))
 	}
@@ -143,7 +144,7 @@ func (o *observer) look(ctx context.Context) error {
 	}
 	o.reached = true
 	o.listed = true
-	o.listing.over()
+	o.tell.over(listing)
 	o.deliver(ctx, first)
 	if o.share != nil && !o.share.refused() {
 		o.renewBy(o.share.doubt)
@@ -157,10 +158,7 @@ func (o *observer) look(ctx context.Context) error {
 		return nil
 	}
 	if errors.Is(err, lease.ErrForbidden) {
-		if !o.pollsSaid {
-			o.pollsSaid = true
-			o.log.Warn("not allowed to watch the lease: polling it instead, handover will be slower", "verb", "watch", "every", o.lock.Timing.RetryPeriod, "error", err)
-		}
+		o.tell.once(polling, err, "every", o.lock.Timing.RetryPeriod)
 		period := o.lock.Timing.RetryPeriod
 		pause(ctx, period+chance.N(ctx, period/5))
 		return nil

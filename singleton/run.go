@@ -45,11 +45,7 @@ type run struct {
 	crowd     crowd
 	told      *Holder // the one OnHolder was last told of
 
-	outage       outage
-	missing      outage // the Lease does not exist, and may not be created
-	contested    outage // each write meets another's
-	exhausted    outage // of epochs
-	fallbackSaid bool
+	tell teller
 }
 
 // fewConflicts in a row are somebody who was faster.
@@ -61,15 +57,10 @@ func newRun(ctx context.Context, e *Elector, work Work) *run {
 		Elector: e, ctx: ctx, work: work, log: e.config.Logger,
 		observer: newObserver(e),
 		hooks:    newHooks(),
-		outage:   outage{log: e.config.Logger, what: "standing by"},
-
-		missing:   outage{log: e.config.Logger, what: "creating the missing lease", begins: "the lease does not exist and creating it is not allowed: waiting for it", ends: "the lease is there now"},
-		contested: outage{log: e.config.Logger, what: "acquiring", begins: "each write meets another one: is the server's cache ahead of its store, or is something else writing the lease?", ends: "the lease is no longer contested"},
-		exhausted: outage{log: e.config.Logger, what: "acquiring", begins: "cannot acquire the lease: lower the number by hand", ends: "the number was lowered"},
-
-		view:    e.view, // of an earlier Run
-		silence: silenceLeast*period + chance.N(ctx, period),
-		began:   time.Now(),
+		tell:     teller{log: e.config.Logger},
+		view:     e.view, // of an earlier Run
+		silence:  silenceLeast*period + chance.N(ctx, period),
+		began:    time.Now(),
 	}
 }
 
@@ -168,11 +159,11 @@ func (r *run) observe(o lease.Observation) {
 	}
 	record := r.view.Record()
 	if record.Exists() {
-		r.missing.over()
+		r.tell.over(creating)
 	}
 	if record.Holder() != "" && record.Holder() != r.config.Identity { // that is who was faster
 		r.conflicts = 0
-		r.contested.over()
+		r.tell.over(contesting)
 	}
 	holder := Holder{Identity: record.Holder(), Self: record.Holder() == r.config.Identity}
 	holder.Token, _ = record.Token()

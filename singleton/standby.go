@@ -131,9 +131,9 @@ func (r *run) attempt(d lease.Decision) (*keeper, error) {
 	}
 	r.acquired, r.courteous, r.crowd = true, false, crowd{}
 	r.failures, r.conflicts, r.refused = 0, 0, streak{}
-	r.outage.over()
-	r.contested.over()
-	r.exhausted.over()
+	r.tell.over(standingBy)
+	r.tell.over(contesting)
+	r.tell.over(numbering)
 	r.tellFallback()
 	r.see(k.claim.Record)
 	r.view = r.view.Seated(k.claim.Token.Term)
@@ -147,13 +147,7 @@ func (r *run) confirm() error {
 	var seen lease.Observation
 	var err error
 	asked := r.view.Last().At
-	r.during(func(ctx context.Context) {
-		if r.view.AsksStore() {
-			seen, err = r.lock.Get(ctx)
-		} else {
-			seen, err = r.lock.List(ctx)
-		}
-	})
+	r.during(func(ctx context.Context) { seen, err = r.lock.Confirm(ctx) })
 	if err != nil {
 		return err
 	}
@@ -242,7 +236,7 @@ func (r *run) see(record lease.Record) {
 func (r *run) settle(err error, d lease.Decision) error {
 	if err == nil {
 		if d.Action != lease.Create {
-			r.outage.over()
+			r.tell.over(standingBy)
 		}
 		return nil
 	}
@@ -267,27 +261,26 @@ func (r *run) settle(err error, d lease.Decision) error {
 	case errors.Is(err, lease.ErrUnversioned) && !r.acquired:
 		return r.pointless(err)
 	case denied && request.Verb == "create":
-		r.missing.failed(err)
+		r.tell.failed(creating, err)
 		r.retryAt, r.createAt = time.Time{}, time.Now().Add(r.config.RetryPeriod+chance.N(r.ctx, r.config.RetryPeriod))
 	case denied && writes, errors.Is(err, lease.ErrNoNamespace), errors.Is(err, lease.ErrRejected):
 		return r.refusal(err)
 	case errors.Is(err, lease.ErrConflict): // somebody was faster; the watch is about to say who
-		r.view = r.view.Refused()
 		r.crowd.lost()
 		if d.Seat { // it may show that the seat is still ours; a read could not
 			r.retryAt = time.Now().Add(r.config.RetryPeriod / 4)
 		}
 		if r.conflicts++; r.conflicts > fewConflicts {
-			r.contested.failed(err)
+			r.tell.failed(contesting, err)
 		}
 	case errors.Is(err, lease.ErrUnheard):
 		r.courteous = true
-		r.outage.failed(err)
+		r.tell.failed(standingBy, err)
 	case errors.Is(err, lease.ErrEpochExhausted):
-		r.exhausted.failed(err)
+		r.tell.failed(numbering, err)
 		r.retryAt = time.Now().Add(r.config.RetryPeriod)
 	default:
-		r.outage.failed(err)
+		r.tell.failed(standingBy, err)
 	}
 	return nil
 }
@@ -304,7 +297,7 @@ func (r *run) refusal(err error) error {
 	if fromTheStart && now.Sub(r.refused.first) >= r.config.LeaseDuration {
 		return r.pointless(err)
 	}
-	r.outage.failed(err)
+	r.tell.failed(standingBy, err)
 	return nil
 }
 

@@ -71,7 +71,7 @@ func (s *stream) remove(one *subscription) bool {
 }
 
 func (s *stream) run(ctx context.Context) {
-	p := pace{s: s, listing: outage{log: s.log, what: "listing all leases"}, watching: outage{log: s.log, what: "watching all leases"}}
+	p := pace{s: s, tell: teller{log: s.log}}
 	for ctx.Err() == nil {
 		began := time.Now()
 		reached, err := s.look(ctx, &p)
@@ -88,7 +88,7 @@ func (s *stream) look(ctx context.Context, p *pace) (reached bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	p.listing.over()
+	p.tell.over(listingAll)
 	s.deliverAll(all)
 	watchCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -178,8 +178,7 @@ type pace struct {
 
 	refused     time.Time // since when it is forbidden; zero: it is not
 	refusalSaid bool
-	listing     outage
-	watching    outage
+	tell        teller
 }
 
 // Refusals are tried again as seldom as a watch is renewed.
@@ -201,7 +200,7 @@ func (p *pace) after(ctx context.Context, took time.Duration, reached bool, err 
 	switch {
 	case reached && took > retryMost && !errors.Is(err, lease.ErrForbidden) && !errors.Is(err, lease.ErrUnopened):
 		p.failures, p.served = 0, true
-		p.watching.over()
+		p.tell.over(watchingAll)
 	case reached && !before:
 		p.failures = 1 // the server is back: what failed before says nothing of the watch
 	default:
@@ -210,9 +209,9 @@ func (p *pace) after(ctx context.Context, took time.Duration, reached bool, err 
 	switch {
 	case err == nil || ctx.Err() != nil || errors.Is(err, lease.ErrConflict):
 	case reached:
-		p.watching.failed(err)
+		p.tell.failed(watchingAll, err)
 	default:
-		p.listing.failed(err)
+		p.tell.failed(listingAll, err)
 	}
 	return backoff(ctx, p.failures, most)
 }

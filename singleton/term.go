@@ -32,6 +32,7 @@ type Term struct {
 }
 
 type raiseRequest struct {
+	ctx  context.Context // of the one who waits for it
 	mark int64
 	done chan error // buffered
 }
@@ -101,7 +102,7 @@ func (t *Term) lift(ctx context.Context, mark int64) error {
 		return fmt.Errorf("singleton: not raising epoch %d: %w", epoch,
 			&lease.FieldError{Field: "mark", Value: mark, Rule: fmt.Sprintf("must be less than Config.MaxRaise %d above it", most)})
 	}
-	request := raiseRequest{mark: mark, done: make(chan error, 1)}
+	request := raiseRequest{ctx: ctx, mark: mark, done: make(chan error, 1)}
 	select {
 	case t.raises <- request:
 	case <-t.lost:

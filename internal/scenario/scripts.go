@@ -15,7 +15,7 @@ const eager = 50 * time.Millisecond
 // commit, and from then on a reaches nothing. b stands by.
 func CutAfterLateAnswer(s *Stage, late time.Duration) {
 	s.Link("a").Inject(singletontest.Fault{
-		Verbs: []string{"update"}, Skip: 2, Count: 1, DelayAfter: late,
+		Verbs: []string{"update", "patch"}, Skip: 2, Count: 1, DelayAfter: late,
 		Then: func() { s.Link("a").Inject(singletontest.Fault{HangRequest: true}) },
 	})
 	s.StartNamed("a")
@@ -28,7 +28,7 @@ func CutAfterLateAnswer(s *Stage, late time.Duration) {
 // LateAcquire: the answer to b's acquiring write comes late after its commit;
 // c stands by.
 func LateAcquire(s *Stage, late time.Duration) {
-	s.Link("b").Inject(singletontest.Fault{Verbs: []string{"update"}, Count: 1, DelayAfter: late})
+	s.Link("b").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 1, DelayAfter: late})
 	s.StartNamed("b")
 	time.Sleep(200 * time.Millisecond)
 	s.Start(&Candidate{Name: "c", Retry: eager})
