@@ -70,18 +70,18 @@ func (c conn) Get(ctx context.Context, _ string, _ metav1.GetOptions) (*coordv1.
 }
 
 func (c conn) Create(ctx context.Context, l *coordv1.Lease, _ metav1.CreateOptions) (*coordv1.Lease, error) {
-	return c.one(ctx, &message{verb: "create", lease: l})
+	return c.one(ctx, &message{verb: "create", query: query{lease: l}})
 }
 
 func (c conn) Update(ctx context.Context, l *coordv1.Lease, _ metav1.UpdateOptions) (*coordv1.Lease, error) {
-	return c.one(ctx, &message{verb: "update", lease: l})
+	return c.one(ctx, &message{verb: "update", query: query{lease: l}})
 }
 
 func (c conn) List(ctx context.Context, o metav1.ListOptions) (*coordv1.LeaseList, error) {
 	if !selects(o.FieldSelector) {
 		return nil, errUnused
 	}
-	a, err := c.call(ctx, &message{verb: "list", selector: o.FieldSelector})
+	a, err := c.call(ctx, &message{verb: "list", query: query{selector: o.FieldSelector}})
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (c conn) Watch(ctx context.Context, o metav1.ListOptions) (watch.Interface,
 	if !selects(o.FieldSelector) {
 		return nil, errUnused
 	}
-	m := &message{verb: "watch", selector: o.FieldSelector, version: o.ResourceVersion}
+	m := &message{verb: "watch", query: query{selector: o.FieldSelector, version: o.ResourceVersion}}
 	if o.TimeoutSeconds != nil {
 		m.timeout = time.Duration(*o.TimeoutSeconds) * time.Second
 	}

@@ -29,22 +29,35 @@ const (
 type message struct {
 	from     *process
 	verb     string
-	lease    *coordv1.Lease // create, update
-	selector string         // list, watch: of the one Lease there is, or none for all
-	token    fencing.Token  // guarded write, announcement
-	job      *job           // guarded write: whose
-	version  string         // watch: from here
-	timeout  time.Duration  // watch: until then
 	sent     time.Time
 	deadline time.Time // zero if there is none
 	answers  chan answer
 	gone     atomic.Bool // nobody waits for the answer any more
 
-	// Of calls of the guard:
-	outbox  bool // sent later than its work wanted it
-	call    int  // its number, the driver's
-	arrived int  // in which step
-	// Of the guard's decision:
+	query
+	toGuard
+	decision
+}
+
+// query is what the API server is asked.
+type query struct {
+	lease    *coordv1.Lease // create, update
+	selector string         // list, watch: of the one Lease there is, or none for all
+	version  string         // watch: from here
+	timeout  time.Duration  // watch: until then
+}
+
+// toGuard is what the guard is.
+type toGuard struct {
+	token   fencing.Token // of a write or an announcement
+	job     *job          // of a write: whose
+	outbox  bool          // sent later than its work wanted it
+	call    int           // its number, the driver's
+	arrived int           // in which step
+}
+
+// decision is what the guard has decided on a call.
+type decision struct {
 	of    *message
 	leave func() // when the effect is over
 	err   error

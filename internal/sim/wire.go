@@ -62,14 +62,14 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // parse reads a request for the one Lease there is.
 func parse(r *http.Request) (*message, error) {
-	query := r.URL.Query()
-	m := &message{selector: query.Get("fieldSelector")}
+	params := r.URL.Query()
+	m := &message{query: query{selector: params.Get("fieldSelector")}}
 	switch {
 	case !selects(m.selector):
 		return nil, errUnused
-	case r.Method == http.MethodGet && query.Get("watch") != "":
-		m.verb, m.version = "watch", query.Get("resourceVersion")
-		seconds, err := strconv.Atoi(query.Get("timeoutSeconds"))
+	case r.Method == http.MethodGet && params.Get("watch") != "":
+		m.verb, m.version = "watch", params.Get("resourceVersion")
+		seconds, err := strconv.Atoi(params.Get("timeoutSeconds"))
 		if err != nil {
 			return nil, err
 		}

@@ -24,27 +24,46 @@ type world struct {
 	plan  Plan
 	began time.Time
 	rng   *rand.Rand
-	store server
-	guard resource
 	check *checker
+	nodes []*node
 
-	nodes    []*node
-	active   []Fault
-	pending  []*event
-	parked   []*event
+	api
+	guarded
+	calendar
+	mailbox
+}
+
+// api is the API server, with what is connected to it and what is kept of it.
+type api struct {
+	store    server
 	watchers []*watcher
 	backups  []dated
 	farthest int64 // revision before a restore
-	steps    int
-	struck   map[Kind]int // how often a fault had its effect
-	closing  bool         // all processes have been asked to stop
+}
 
-	wg    sync.WaitGroup // processes
-	calls sync.WaitGroup // of the guard
-	mu    sync.Mutex
-	sent  []*message    // since the driver last looked
-	live  int           // processes that have not returned
-	wake  chan struct{} // buffered; something was sent, or a process returned
+// guarded is the resource behind its guard.
+type guarded struct {
+	guard resource
+	calls sync.WaitGroup // of it
+}
+
+// calendar has what is due, and the faults of now.
+type calendar struct {
+	active  []Fault
+	pending []*event
+	parked  []*event
+	steps   int
+	struck  map[Kind]int // how often a fault had its effect
+	closing bool         // all processes have been asked to stop
+}
+
+// mailbox is where processes reach the driver.
+type mailbox struct {
+	wg   sync.WaitGroup // processes
+	mu   sync.Mutex
+	sent []*message    // since the driver last looked
+	live int           // processes that have not returned
+	wake chan struct{} // buffered; something was sent, or a process returned
 }
 
 // event is something that is due.
@@ -62,7 +81,7 @@ func newWorld(p Plan) (*world, error) {
 	}
 	w := &world{
 		plan: p, began: time.Now(), rng: rand.New(rand.NewPCG(p.Seed, 2)),
-		guard: guard, wake: make(chan struct{}, 1), struck: map[Kind]int{},
+		guarded: guarded{guard: guard}, mailbox: mailbox{wake: make(chan struct{}, 1)}, calendar: calendar{struck: map[Kind]int{}},
 	}
 	w.check = newChecker(w)
 	if w.store, err = newServer(p, w.check.committed); err != nil {
