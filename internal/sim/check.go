@@ -69,7 +69,10 @@ type liveness struct {
 }
 
 // traffic in the quiet end.
-type traffic struct{ requests int }
+type traffic struct {
+	renewals int
+	others   int // requests
+}
 
 // Violation of what must hold.
 type Violation struct {

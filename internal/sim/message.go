@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,8 +44,10 @@ type message struct {
 // query is what the API server is asked.
 type query struct {
 	lease    *coordv1.Lease // create, update
+	patch    []byte         // patch
 	selector string         // list, watch: of the one Lease there is, or none for all
-	version  string         // watch: from here
+	version  string         // watch: from here; list: as of then
+	exact    bool           // list: as of then, from the store
 	timeout  time.Duration  // watch: until then
 }
 
@@ -61,6 +65,18 @@ type decision struct {
 	of    *message
 	leave func() // when the effect is over
 	err   error
+}
+
+// writes reports whether m is to change the Lease.
+func (m *message) writes() bool { return m.verb == "create" || m.verb == "update" || m.verb == "patch" }
+
+// order is the order in which messages of one instant are taken in. What one
+// process sends at once with one verb, it sends by its deadline, or with another
+// text: renewals that overlap differ by their time.
+func (m *message) order(o *message) int {
+	return cmp.Or(cmp.Compare(m.from.node.index, o.from.node.index), cmp.Compare(m.from.number, o.from.number),
+		cmp.Compare(m.verb, o.verb), m.deadline.Compare(o.deadline), cmp.Compare(m.selector, o.selector), cmp.Compare(m.asked(), o.asked()),
+		cmp.Compare(m.version, o.version), cmp.Compare(len(m.patch), len(o.patch)), bytes.Compare(m.patch, o.patch))
 }
 
 // asked is the number of the call that a decision is about.
@@ -83,6 +99,38 @@ type answer struct {
 }
 
 var errKilled = errors.New("sim: the process was killed")
+
+// ask makes a request of the API server, in the units of the node's clock.
+func (p *process) ask(ctx context.Context, m *message) (answer, error) {
+	if p.node.Elector != Hotseat {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, peerTimeout)
+		defer cancel()
+	}
+	if m.lease != nil {
+		m.lease = p.outward(m.lease)
+	}
+	if m.patch != nil {
+		m.patch = p.outwardPatch(m.patch)
+	}
+	a, err := p.call(ctx, m)
+	if err != nil {
+		return answer{}, err
+	}
+	switch o := a.object.(type) {
+	case *coordv1.Lease:
+		a.object = p.inward(o)
+	case *coordv1.LeaseList:
+		for i := range o.Items {
+			o.Items[i] = *p.inward(&o.Items[i])
+		}
+	}
+	return a, nil
+}
+
+// peerTimeout is what components that use client-go's elector set as their
+// client's timeout; hotseat brings its own deadlines.
+const peerTimeout = 5 * time.Second
 
 // call sends a message and waits for its answer or the end of ctx.
 func (p *process) call(ctx context.Context, m *message) (answer, error) {
@@ -150,13 +198,19 @@ func (w *world) serve(m *message) {
 	w.check.serving = m
 	switch m.verb {
 	case "list":
-		a.object, a.err = w.store.list()
+		if m.exact {
+			a.object, a.err = w.store.at(m.version)
+		} else {
+			a.object, a.err = w.store.list()
+		}
 	case "get":
 		a.object, a.err = w.store.get()
 	case "create":
 		a.object, a.err = w.store.create(m.lease)
 	case "update":
 		a.object, a.err = w.store.update(m.lease)
+	case "patch":
+		a.object, a.err = w.store.patch(m.patch)
 	case "watch":
 		a = w.openWatch(m)
 	}
@@ -190,15 +244,7 @@ func (w *world) reply(m *message, a answer, what string) {
 			m.fail(syscall.ECONNRESET)
 		default:
 			if a.err == nil {
-				w.check.acknowledged(m)
-				switch o := a.object.(type) {
-				case *coordv1.Lease:
-					w.check.show(m.from, o)
-				case *coordv1.LeaseList:
-					for i := range o.Items {
-						w.check.show(m.from, &o.Items[i])
-					}
-				}
+				w.check.answered(m, a)
 			}
 			m.answers <- a
 		}

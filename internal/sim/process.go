@@ -52,9 +52,9 @@ type life struct {
 // knowledge is what a process has been told. Under the world's mutex, set by the
 // driver.
 type knowledge struct {
-	acknowledged time.Time       // when its last acknowledged write was sent
-	shown        map[string]bool // terms it has been shown on the Lease
-	latest       string          // version of the Lease it was shown last
+	acknowledged map[string]time.Time // by term: when the last sent of its acknowledged writes was
+	shown        map[string]bool      // terms it has been shown on the Lease
+	latest       string               // version of the Lease it was shown last
 }
 
 // excuses are what happened to what a process knows. Under the world's mutex, set
@@ -70,7 +70,7 @@ type excuses struct {
 func newProcess(w *world, n *node, number int, name string) *process {
 	return &process{
 		world: w, node: n, number: number, name: name,
-		life: life{killed: make(chan struct{})}, knowledge: knowledge{shown: map[string]bool{}},
+		life: life{killed: make(chan struct{})}, knowledge: knowledge{acknowledged: map[string]time.Time{}, shown: map[string]bool{}},
 	}
 }
 

@@ -14,7 +14,7 @@ func (c *checker) checkDeadline(j *job, now time.Time) {
 		return
 	}
 	r := c.w.plan.timing(p.node.Node).RenewDeadline
-	if age := now.Sub(p.acknowledged); age > r && (j.ended.IsZero() || j.valid()) {
+	if age := now.Sub(p.acknowledged[j.token().Term]); age > r && (j.ended.IsZero() || j.valid()) {
 		j.overdue = true
 		c.violate("deadline", "%s works %v after it sent its last acknowledged write, RenewDeadline is %v", p.name, age, r)
 	}

@@ -33,7 +33,7 @@ func newScene(t *testing.T) *scene {
 		n := &node{index: i}
 		w.nodes = append(w.nodes, n)
 		*p = newProcess(w, n, 1, name(i))
-		(*p).acknowledged = time.Now()
+		(*p).acknowledged[name(i)] = time.Now() // its tokens carry its name
 		n.process = *p
 		(*p).elector, err = singleton.New(client{}, singleton.Config{Name: leaseName, Namespace: namespace, Identity: name(i)})
 		require.NoError(t, err)
@@ -267,7 +267,7 @@ func TestEachRuleFires(t *testing.T) {
 			s.rewind(true, true, "")
 			lose()
 			s.tick(14500 * time.Millisecond)
-			s.b.acknowledged = time.Now()
+			s.b.acknowledged[s.b.name] = time.Now()
 			s.work(s.b, 2)
 			s.tick(second)
 		}},
@@ -341,10 +341,10 @@ func TestEachRuleFires(t *testing.T) {
 		}},
 		"a request without an end": {"deadlines", func(s *scene) { s.requested(&message{from: s.a, verb: "watch"}) }},
 		"a request with a late end": {"deadlines", func(s *scene) {
-			s.requested(&message{from: s.a, verb: "get", sent: time.Now(), deadline: time.Now().Add(4 * second)})
+			s.requested(&message{from: s.a, verb: "get", sent: time.Now(), deadline: time.Now().Add(11 * second)})
 		}},
 		"a request with a short end": {"", func(s *scene) {
-			s.requested(&message{from: s.a, verb: "get", sent: time.Now(), deadline: time.Now().Add(3 * second)})
+			s.requested(&message{from: s.a, verb: "get", sent: time.Now(), deadline: time.Now().Add(10 * second)})
 		}},
 		"a standby that polls": {"traffic", func(s *scene) {
 			time.Sleep(s.w.plan.quiet() + 1)

@@ -9,8 +9,10 @@ import (
 type server interface {
 	get() (*coordv1.Lease, error)
 	list() (*coordv1.LeaseList, error)
+	at(version string) (*coordv1.LeaseList, error) // the list of the past; 410 when it is too far back
 	create(*coordv1.Lease) (*coordv1.Lease, error)
 	update(*coordv1.Lease) (*coordv1.Lease, error)
+	patch(data []byte) (*coordv1.Lease, error)
 	since(revision int64) ([]change, error) // 410 when it is too far back
 	revision() int64
 
@@ -41,12 +43,13 @@ func newServer(p Plan, committed func(change)) (server, error) {
 	return s, nil
 }
 
-func (m memory) get() (*coordv1.Lease, error)      { return m.store.get(leaseName) }
-func (m memory) list() (*coordv1.LeaseList, error) { return m.store.list(leaseName), nil }
-func (m memory) close()                            {}
-func (m memory) revision() int64                   { return m.store.revision }
-func (m memory) backup() any                       { return m.store.backup() }
-func (m memory) restore(b any, bump bool)          { m.store.restore(b.(backup), bump) }
+func (m memory) get() (*coordv1.Lease, error)            { return m.store.get(leaseName) }
+func (m memory) list() (*coordv1.LeaseList, error)       { return m.store.list(leaseName), nil }
+func (m memory) close()                                  {}
+func (m memory) at(v string) (*coordv1.LeaseList, error) { return m.store.at(leaseName, v) }
+func (m memory) revision() int64                         { return m.store.revision }
+func (m memory) backup() any                             { return m.store.backup() }
+func (m memory) restore(b any, bump bool)                { m.store.restore(b.(backup), bump) }
 
 func (m memory) since(revision int64) ([]change, error) { return m.store.since(leaseName, revision) }
 
@@ -56,6 +59,10 @@ func (m memory) create(l *coordv1.Lease) (*coordv1.Lease, error) {
 
 func (m memory) update(l *coordv1.Lease) (*coordv1.Lease, error) {
 	return m.told(func() (*coordv1.Lease, error) { return m.store.update(l) })
+}
+
+func (m memory) patch(data []byte) (*coordv1.Lease, error) {
+	return m.told(func() (*coordv1.Lease, error) { return m.store.patch(leaseName, data) })
 }
 
 func (m memory) edit(change func(*coordv1.Lease)) error {

@@ -129,7 +129,7 @@ func (w *world) deliver(x *watcher, e watch.Event, revision int64, why Kind) {
 	x.newest = max(x.newest, revision)
 	if l, ok := e.Object.(*coordv1.Lease); ok {
 		w.check.tell(n, "watch "+string(e.Type)+" "+l.ResourceVersion)
-		w.check.show(x.node, l)
+		w.check.watched(x.node, l)
 		e.Object = x.node.inward(l)
 	}
 	if len(x.events) == cap(x.events) {

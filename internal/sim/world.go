@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"cmp"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -166,10 +165,7 @@ func (w *world) takeIn() {
 	sent := w.sent
 	w.sent = nil
 	w.mu.Unlock()
-	slices.SortStableFunc(sent, func(a, b *message) int {
-		return cmp.Or(cmp.Compare(a.from.node.index, b.from.node.index), cmp.Compare(a.from.number, b.from.number),
-			cmp.Compare(a.verb, b.verb), a.deadline.Compare(b.deadline), cmp.Compare(a.selector, b.selector), cmp.Compare(a.asked(), b.asked()))
-	})
+	slices.SortStableFunc(sent, (*message).order)
 	for _, m := range sent {
 		w.check.requested(m)
 		w.travel(m)
