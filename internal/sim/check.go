@@ -58,6 +58,7 @@ type setbacks struct {
 	rewound  time.Time // the last of them
 	restored time.Time // the last restore, of either kind
 	freed    time.Time // the last one of a Lease that nobody held
+	shipped  time.Time // the last time that the Lease was deleted and shipped anew
 }
 
 // liveness is since when there should be an active.
@@ -185,6 +186,13 @@ func (c *checker) returned(p *process, err error) {
 	if err != nil && p.alive() {
 		c.violate("ends in order", "%s: Run returned %v", p.name, err)
 	}
+}
+
+// reshipped takes in that the Lease was deleted and created from the manifest.
+func (c *checker) reshipped() {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	c.shipped = time.Now()
 }
 
 // rewind takes in that the API server was restored from a backup, to ahead of

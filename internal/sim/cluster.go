@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	coordv1 "k8s.io/api/coordination/v1"
@@ -71,6 +72,8 @@ func (c *cluster) since(revision int64) ([]change, error) {
 	}
 	return out, nil
 }
+
+func (c *cluster) history() ([]change, int64) { return slices.Clone(c.log), c.compacted }
 
 func (c *cluster) revision() int64 {
 	n, _ := strconv.ParseInt(c.Revision(), 10, 64) // its own

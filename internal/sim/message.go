@@ -6,13 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	coordv1 "k8s.io/api/coordination/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 
@@ -96,6 +93,7 @@ type answer struct {
 	object runtime.Object
 	watch  watch.Interface
 	err    error
+	why    string // the fault that gave it, if one did instead of the server
 }
 
 var errKilled = errors.New("sim: the process was killed")
@@ -153,118 +151,4 @@ func (p *process) call(ctx context.Context, m *message) (answer, error) {
 	case <-killed:
 		return answer{}, errKilled
 	}
-}
-
-// travel sends m on its way to the server, through what is wrong with the link.
-func (w *world) travel(m *message) {
-	n := m.from.node.index
-	switch {
-	case m.verb == verbDecided:
-		w.decided(m)
-	case m.from.dead:
-	case m.verb == verbGo:
-		w.in(0, n, "", func() { m.answers <- answer{} })
-	case m.verb == verbWrite || m.verb == verbAnnounce:
-		w.callGuard(m)
-	case w.lost(n, BlackHole):
-	case w.lost(n, Cut), w.lost(-1, Restart), w.strikes(n, LoseRequest):
-		w.in(w.latency(), n, m.verb+" refused by the network", func() { m.fail(syscall.ECONNRESET) })
-	default:
-		// The node's own side first: a frozen one does not send.
-		w.in(0, n, "", func() {
-			late := w.delay(n, DelayRequest)
-			w.in(w.latency()+late, -1, "", func() {
-				if late > 0 {
-					w.hit(DelayRequest)
-				}
-				w.serve(m)
-			})
-		})
-	}
-}
-
-// serve has the API server answer m.
-func (w *world) serve(m *message) {
-	n := m.from.node.index
-	if w.lost(-1, Restart) {
-		return // it went down with the server
-	}
-	if f := w.affliction(n, Refuse); f != nil {
-		w.hit(refused(f.N))
-		w.reply(m, answer{err: refusal(int(f.N))}, fmt.Sprintf("%s -> %d", m.verb, f.N))
-		return
-	}
-	var a answer
-	w.check.serving = m
-	switch m.verb {
-	case "list":
-		if m.exact {
-			a.object, a.err = w.store.at(m.version)
-		} else {
-			a.object, a.err = w.store.list()
-		}
-	case "get":
-		a.object, a.err = w.store.get()
-	case "create":
-		a.object, a.err = w.store.create(m.lease)
-	case "update":
-		a.object, a.err = w.store.update(m.lease)
-	case "patch":
-		a.object, a.err = w.store.patch(m.patch)
-	case "watch":
-		a = w.openWatch(m)
-	}
-	w.check.serving = nil
-	what := m.verb + " -> ok"
-	if a.err != nil {
-		what = fmt.Sprintf("%s -> %s", m.verb, apierrors.ReasonForError(a.err))
-	}
-	w.check.tell(n, what)
-	w.reply(m, a, what+" heard")
-}
-
-// reply sends an answer back, through what is wrong with the link.
-func (w *world) reply(m *message, a answer, what string) {
-	n := m.from.node.index
-	switch {
-	case w.lost(n, BlackHole), w.strikes(n, HangAnswer):
-		return
-	case w.lost(n, Cut), w.strikes(n, LoseAnswer):
-		w.in(w.latency(), n, m.verb+" answer lost", func() { m.fail(syscall.ECONNRESET) })
-		return
-	}
-	late := w.delay(n, DelayAnswer)
-	w.in(w.latency()+late, n, what, func() {
-		if late > 0 {
-			w.hit(DelayAnswer)
-		}
-		switch {
-		case m.from.dead || m.gone.Load() || w.lost(n, BlackHole):
-		case w.lost(n, Cut):
-			m.fail(syscall.ECONNRESET)
-		default:
-			if a.err == nil {
-				w.check.answered(m, a)
-			}
-			m.answers <- a
-		}
-	})
-}
-
-func (m *message) fail(err error) {
-	if !m.from.dead && !m.gone.Load() {
-		m.answers <- answer{err: fmt.Errorf("%s: %w", m.verb, err)}
-	}
-}
-
-func refusal(status int) error {
-	switch status {
-	case http.StatusConflict:
-		return conflict(leaseName, "the object has been modified")
-	case http.StatusTooManyRequests:
-		return apierrors.NewTooManyRequests("slow down", 1)
-	case http.StatusServiceUnavailable:
-		return apierrors.NewServiceUnavailable("not ready")
-	}
-	return apierrors.NewInternalError(fmt.Errorf("etcdserver: leader changed"))
 }

@@ -19,6 +19,7 @@ import (
 type node struct {
 	Node
 	index   int
+	wall    wall
 	process *process // nil while none runs
 	started int
 

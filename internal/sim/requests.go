@@ -100,7 +100,7 @@ func (m *message) renews() bool {
 func (c *checker) checkTraffic() {
 	p := c.w.plan
 	window := p.Length - p.quiet()
-	if window <= 0 || !p.pure() {
+	if window <= 0 || !p.Pure() {
 		return
 	}
 	period := p.timing(Node{Fast: p.FastLease > 0}).RetryPeriod

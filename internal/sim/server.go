@@ -1,8 +1,9 @@
 package sim
 
 import (
+	"slices"
+
 	coordv1 "k8s.io/api/coordination/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // server is an API server with the one Lease of a run.
@@ -15,6 +16,7 @@ type server interface {
 	patch(data []byte) (*coordv1.Lease, error)
 	since(revision int64) ([]change, error) // 410 when it is too far back
 	revision() int64
+	history() (log []change, compacted int64) // all that since knows
 
 	edit(func(*coordv1.Lease)) error
 	remove()
@@ -30,17 +32,17 @@ type memory struct {
 	committed func(change)
 }
 
-func newServer(p Plan, committed func(change)) (server, error) {
+func newServer(p Plan, committed func(change)) (*cached, error) {
 	var s server = memory{newStore(namespace), committed}
 	if p.REST {
 		s = newCluster(committed)
 	}
 	if !p.NoLease {
-		if _, err := s.create(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: leaseName}}); err != nil {
+		if _, err := s.create(manifest()); err != nil {
 			return nil, err
 		}
 	}
-	return s, nil
+	return &cached{server: s}, nil
 }
 
 func (m memory) get() (*coordv1.Lease, error)            { return m.store.get(leaseName) }
@@ -50,6 +52,8 @@ func (m memory) at(v string) (*coordv1.LeaseList, error) { return m.store.at(lea
 func (m memory) revision() int64                         { return m.store.revision }
 func (m memory) backup() any                             { return m.store.backup() }
 func (m memory) restore(b any, bump bool)                { m.store.restore(b.(backup), bump) }
+
+func (m memory) history() ([]change, int64) { return slices.Clone(m.log), m.compacted }
 
 func (m memory) since(revision int64) ([]change, error) { return m.store.since(leaseName, revision) }
 

@@ -34,10 +34,11 @@ type world struct {
 
 // api is the API server, with what is connected to it and what is kept of it.
 type api struct {
-	store    server
+	store    *cached
 	watchers []*watcher
 	backups  []dated
 	farthest int64 // revision before a restore
+	bodies   bodies
 }
 
 // guarded is the resource behind its guard.
@@ -83,10 +84,19 @@ func newWorld(p Plan) (*world, error) {
 		guarded: guarded{guard: guard}, mailbox: mailbox{wake: make(chan struct{}, 1)}, calendar: calendar{struck: map[Kind]int{}},
 	}
 	w.check = newChecker(w)
-	if w.store, err = newServer(p, w.check.committed); err != nil {
+	if w.store, err = newServer(p, w.committed); err != nil {
 		return nil, err
 	}
 	return w, nil
+}
+
+// committed takes in a change of the Lease.
+func (w *world) committed(c change) {
+	w.bodies.add(c)
+	if w.store != nil && w.store.showed(c.revision) {
+		w.hit(VersionTwice)
+	}
+	w.check.committed(c)
 }
 
 func (w *world) now() time.Duration { return time.Since(w.began) }
@@ -271,8 +281,15 @@ func (w *world) lost(node int, k Kind) bool {
 	return true
 }
 
-// hit counts that a fault had its effect.
-func (w *world) hit(k Kind) { w.struck[k]++ }
+// cut reports whether a node has no connection, and counts it.
+func (w *world) cut(node int) bool { return w.lost(node, Cut) || w.afflicted(node, Reship) }
+
+// hit counts that a fault had its effect; the empty one is none.
+func (w *world) hit(k Kind) {
+	if k != "" {
+		w.struck[k]++
+	}
+}
 
 // delay of a message by faults of a kind.
 func (w *world) delay(node int, k Kind) time.Duration {
