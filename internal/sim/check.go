@@ -54,11 +54,11 @@ type guardLog struct {
 
 // setbacks are what excuses, for a while.
 type setbacks struct {
-	era      int       // restores to a revision there was before: each begins a history in which epochs may repeat
-	rewound  time.Time // the last of them
-	restored time.Time // the last restore, of either kind
-	freed    time.Time // the last one of a Lease that nobody held
-	shipped  time.Time // the last time that the Lease was deleted and shipped anew
+	era      int         // restores to a revision there was before: each begins a history in which epochs may repeat
+	rewound  time.Time   // the last of them
+	restored time.Time   // the last restore, of either kind
+	freed    time.Time   // the last one of a Lease that nobody held
+	shipped  []time.Time // when the Lease was deleted and shipped anew
 }
 
 // liveness is since when there should be an active.
@@ -112,7 +112,7 @@ func (c *checker) begin(j *job) {
 		return
 	}
 	j.number, j.shown = len(c.jobs)+1, maps.Clone(p.shown)
-	j.early, j.undone, j.acquired = p.early, p.undone, p.acquired
+	j.early, j.undone, j.acquired, j.newcomer = p.early, p.undone, p.acquired, len(p.uids) == 1
 	if j.acquired.IsZero() { // another elector's
 		j.acquired = j.began
 	}
@@ -192,7 +192,7 @@ func (c *checker) returned(p *process, err error) {
 func (c *checker) reshipped() {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
-	c.shipped = time.Now()
+	c.shipped = append(c.shipped, time.Now())
 }
 
 // rewind takes in that the API server was restored from a backup, to ahead of

@@ -72,10 +72,11 @@ func (w *world) lie(m *message, what int64) *coordv1.Lease {
 	}
 	l, err := w.store.get()
 	if err != nil {
-		l = &coordv1.Lease{}
+		l = manifest()
 		if m.lease != nil {
 			l = m.lease.DeepCopy()
 		}
+		l.UID, l.ResourceVersion = "00000000-0000-4000-8000-ffffffffffff", strconv.FormatInt(w.store.head()+1, 10)
 	}
 	l.Spec.HolderIdentity = new("")
 	if what == lieTaken {

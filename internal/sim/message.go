@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	coordv1 "k8s.io/api/coordination/v1"
-	"k8s.io/apimachinery/pkg/runtime"
+	kube "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -46,6 +48,7 @@ type query struct {
 	version  string         // watch: from here; list: as of then
 	exact    bool           // list: as of then, from the store
 	timeout  time.Duration  // watch: until then
+	callers  []uintptr      // list, get, watch
 }
 
 // toGuard is what the guard is.
@@ -68,12 +71,41 @@ type decision struct {
 func (m *message) writes() bool { return m.verb == "create" || m.verb == "update" || m.verb == "patch" }
 
 // order is the order in which messages of one instant are taken in. What one
-// process sends at once with one verb, it sends by its deadline, or with another
-// text: renewals that overlap differ by their time.
+// process sends at once with one verb differs by its deadline, by its text, as
+// renewals do that overlap, or by who in the process sends it.
 func (m *message) order(o *message) int {
+	if by := m.compare(o); by != 0 {
+		return by
+	}
+	return strings.Compare(m.sender(), o.sender())
+}
+
+func (m *message) compare(o *message) int {
 	return cmp.Or(cmp.Compare(m.from.node.index, o.from.node.index), cmp.Compare(m.from.number, o.from.number),
 		cmp.Compare(m.verb, o.verb), m.deadline.Compare(o.deadline), cmp.Compare(m.selector, o.selector), cmp.Compare(m.asked(), o.asked()),
 		cmp.Compare(m.version, o.version), cmp.Compare(len(m.patch), len(o.patch)), bytes.Compare(m.patch, o.patch))
+}
+
+// sender is the path of calls that sent m.
+func (m *message) sender() string {
+	var b strings.Builder
+	frames := runtime.CallersFrames(m.callers)
+	for more := len(m.callers) > 0; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		b.WriteString(f.Function + " ")
+	}
+	return b.String()
+}
+
+// callers are the calls that a read is sent from; nothing else tells two of one
+// process apart.
+func callers(verb string) []uintptr {
+	if verb != "list" && verb != "get" && verb != "watch" {
+		return nil
+	}
+	out := make([]uintptr, 48)
+	return out[:runtime.Callers(3, out)]
 }
 
 // asked is the number of the call that a decision is about.
@@ -90,7 +122,7 @@ func (m *message) local() bool {
 }
 
 type answer struct {
-	object runtime.Object
+	object kube.Object
 	watch  watch.Interface
 	err    error
 	why    string // the fault that gave it, if one did instead of the server
@@ -132,7 +164,7 @@ const peerTimeout = 5 * time.Second
 
 // call sends a message and waits for its answer or the end of ctx.
 func (p *process) call(ctx context.Context, m *message) (answer, error) {
-	m.from, m.sent, m.answers = p, time.Now(), make(chan answer, 1)
+	m.from, m.sent, m.answers, m.callers = p, time.Now(), make(chan answer, 1), callers(m.verb)
 	m.deadline, _ = ctx.Deadline()
 	if err := ctx.Err(); err != nil {
 		return answer{}, err
