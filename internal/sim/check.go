@@ -11,37 +11,68 @@ import (
 )
 
 // checker looks, after every step, whether what must always hold does.
+//
+// All but the driver's parts are under the world's mutex: processes report here.
 type checker struct {
 	w       *world
-	serving *message // what the server is serving
-	record  bool     // keep the story
+	serving *message     // what the server is serving; the driver's
+	felt    map[Kind]int // faults that processes met
 
-	// Under the world's mutex: processes report here.
-	jobs  []*job
-	live  []*job
-	story []line
-	found []Violation
+	terms
+	narration
+	guardLog
+	setbacks
+	liveness
+	traffic
+}
 
-	calls    []GuardCall // the driver's
+// terms are those that began work.
+type terms struct {
+	jobs    []*job
+	live    []*job
+	latest  int   // number of the last job that a later write makes stale
+	highest int64 // epoch that ever started work, in this era
+	twice   bool  // two valid terms were reported
+}
+
+// narration is what there is to tell.
+type narration struct {
+	record bool // keep the story
+	story  []line
+	found  []Violation
+}
+
+// guardLog is what the guard was asked and answered; the driver's.
+type guardLog struct {
+	calls    []GuardCall
 	ticks    int64
 	mark     fencing.Token // what an exact guard would hold
 	admitted fencing.Token // the highest that a call was answered with
 	inFlight map[*message]struct{}
+	writes   Writes
+}
 
-	latest     int           // number of the last job that a later write makes stale
-	highest    int64         // epoch that ever started work, in this era
-	era        int           // restores to a revision there was before: each begins a history in which epochs may repeat
-	rewound    time.Time     // the last of them
+// setbacks are what excuses, for a while.
+type setbacks struct {
+	era      int         // restores to a revision there was before: each begins a history in which epochs may repeat
+	rewound  time.Time   // the last of them
+	restored time.Time   // the last restore, of either kind
+	freed    time.Time   // the last one of a Lease that nobody held
+	shipped  []time.Time // when the Lease was deleted and shipped anew
+}
+
+// liveness is since when there should be an active.
+type liveness struct {
 	patience   time.Duration // the plan's
 	settled    time.Time     // when the plan's last fault is over
-	restored   time.Time     // the last restore, of either kind
-	freed      time.Time     // the last one of a Lease that nobody held
-	writes     Writes
-	felt       map[Kind]int // faults that processes met
 	lastActive time.Time
 	late       bool // the absence of an active was reported
-	twice      bool // two valid terms were
-	requests   int  // in the quiet end
+}
+
+// traffic in the quiet end.
+type traffic struct {
+	renewals int
+	others   int // requests
 }
 
 // Violation of what must hold.
@@ -58,7 +89,10 @@ func (v Violation) String() string { return fmt.Sprintf("%v %s: %s", v.At, v.Rul
 type Writes struct{ Stale, Refused, Accepted, Frozen int }
 
 func newChecker(w *world) *checker {
-	return &checker{w: w, patience: w.plan.patience(), settled: w.began.Add(w.plan.settled()), inFlight: map[*message]struct{}{}, felt: map[Kind]int{}}
+	return &checker{
+		w: w, felt: map[Kind]int{}, guardLog: guardLog{inFlight: map[*message]struct{}{}},
+		liveness: liveness{patience: w.plan.patience(), settled: w.began.Add(w.plan.settled())},
+	}
 }
 
 // violate notes a violation; the mutex is held.
@@ -78,7 +112,7 @@ func (c *checker) begin(j *job) {
 		return
 	}
 	j.number, j.shown = len(c.jobs)+1, maps.Clone(p.shown)
-	j.early, j.undone, j.acquired = p.early, p.undone, p.acquired
+	j.early, j.undone, j.acquired, j.newcomer = p.early, p.undone, p.acquired, len(p.uids) == 1
 	if j.acquired.IsZero() { // another elector's
 		j.acquired = j.began
 	}
@@ -152,6 +186,13 @@ func (c *checker) returned(p *process, err error) {
 	if err != nil && p.alive() {
 		c.violate("ends in order", "%s: Run returned %v", p.name, err)
 	}
+}
+
+// reshipped takes in that the Lease was deleted and created from the manifest.
+func (c *checker) reshipped() {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	c.shipped = append(c.shipped, time.Now())
 }
 
 // rewind takes in that the API server was restored from a backup, to ahead of

@@ -2,10 +2,12 @@ package sim
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
@@ -40,12 +42,22 @@ func (c *cluster) list() (*coordv1.LeaseList, error) {
 	return c.leases.List(context.Background(), metav1.ListOptions{FieldSelector: "metadata.name=" + leaseName})
 }
 
+func (c *cluster) at(version string) (*coordv1.LeaseList, error) {
+	return c.leases.List(context.Background(), metav1.ListOptions{
+		FieldSelector: "metadata.name=" + leaseName, ResourceVersion: version, ResourceVersionMatch: metav1.ResourceVersionMatchExact,
+	})
+}
+
 func (c *cluster) create(l *coordv1.Lease) (*coordv1.Lease, error) {
 	return c.leases.Create(context.Background(), l, metav1.CreateOptions{})
 }
 
 func (c *cluster) update(l *coordv1.Lease) (*coordv1.Lease, error) {
 	return c.leases.Update(context.Background(), l, metav1.UpdateOptions{})
+}
+
+func (c *cluster) patch(data []byte) (*coordv1.Lease, error) {
+	return c.leases.Patch(context.Background(), leaseName, types.JSONPatchType, data, metav1.PatchOptions{})
 }
 
 func (c *cluster) since(revision int64) ([]change, error) {
@@ -60,6 +72,8 @@ func (c *cluster) since(revision int64) ([]change, error) {
 	}
 	return out, nil
 }
+
+func (c *cluster) history() ([]change, int64) { return slices.Clone(c.log), c.compacted }
 
 func (c *cluster) revision() int64 {
 	n, _ := strconv.ParseInt(c.Revision(), 10, 64) // its own

@@ -2,8 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,6 +29,8 @@ const (
 	LoseAnswer   Kind = "lose-answer"   // N % of the answers: reset after the commit
 	HangAnswer   Kind = "hang-answer"   // N % of the answers never come
 	Refuse       Kind = "refuse"        // HTTP status N: 409, 429, 500, 503
+	RefuseOnce   Kind = "refuse-once"   // one write, with HTTP status N: 401, 403, 409
+	Lie          Kind = "lie"           // N/10 % of the writes are answered 200 and not stored; N%10 says with what: see lies
 
 	// On watches.
 	EndWatches    Kind = "end-watches"
@@ -53,22 +53,36 @@ const (
 	Fence   Kind = "raise-epoch"   // by N, as an operator fences
 	Lower   Kind = "lower-epoch"   // to 1
 	Shorten Kind = "edit-duration" // to N seconds
+	PutBack Kind = "put-back"      // its spec, annotations and labels as they were before; N chooses when
+	Replace Kind = "replace"       // with the manifest: no spec, no annotations, no labels
+	Reship  Kind = "reship"        // deleted and created from the manifest, N times, while the link is cut
+
+	// A server that answers slowly is no fault: somebody is to be active. N ms, or
+	// evenly up to -N, before the commit.
+	SlowServer Kind = "slow-server" // each request
+	SlowWrites Kind = "slow-writes" // each write
+	// StaleCache is a Restore under a running API server, which is restarted when
+	// it is over: until the store's revision passes what was known before, LISTs
+	// and WATCHes are answered from then.
+	StaleCache Kind = "stale-cache"
 
 	// On a node.
-	Freeze    Kind = "freeze"
-	Crash     Kind = "crash"      // back after For; N=1: as a new Pod
-	Stop      Kind = "stop"       // graceful, drains N ms; back after For
-	Resign    Kind = "resign"     // gives its term up
-	Overrun   Kind = "overrun"    // work outstays its context; N=1: which a resignation ends, 2: an intruder
-	Hooks     Kind = "hooks"      // block
-	GuardDown Kind = "guard-down" // the guard cannot be reached
-	SlowGuard Kind = "slow-guard" // calls of the guard take up to N ms each way, and effects too
+	StoppedClock Kind = "stopped-clock" // the wall clock stands still, or, N=1, runs backwards
+	Freeze       Kind = "freeze"
+	Crash        Kind = "crash"      // back after For; N=1: as a new Pod
+	Stop         Kind = "stop"       // graceful, drains N ms; back after For
+	Resign       Kind = "resign"     // gives its term up
+	Overrun      Kind = "overrun"    // work outstays its context; N=1: which a resignation ends, 2: an intruder
+	Hooks        Kind = "hooks"      // block
+	GuardDown    Kind = "guard-down" // the guard cannot be reached
+	SlowGuard    Kind = "slow-guard" // calls of the guard take up to N ms each way, and effects too
 )
 
 // Effects that are not one kind's own.
 const (
 	Drain        Kind = "drain"         // work drained with its term still valid
 	DrainTimeout Kind = "drain-timeout" // the guard gave up waiting for an older effect
+	VersionTwice Kind = "version-twice" // a write got a version that another record was shown with before
 )
 
 func (f Fault) String() string {
@@ -93,8 +107,29 @@ func (f Fault) over() time.Duration {
 		return f.At + f.For + overtaken
 	case DelayRequest, DelayAnswer, SlowEvents: // what was sent last is under way
 		return f.At + f.For + late
+	case SlowServer, SlowWrites:
+		return f.At + f.For + f.most()
 	}
 	return f.At + f.For
+}
+
+// most is how long a slow server takes.
+func (f Fault) most() time.Duration {
+	return max(time.Duration(f.N), -time.Duration(f.N)) * time.Millisecond
+}
+
+// slow reports whether the fault is a server that answers, only late.
+func (f Fault) slow() bool { return f.Kind == SlowServer || f.Kind == SlowWrites }
+
+// excuses is until when nobody may be active for the fault.
+func (f Fault) excuses() time.Duration {
+	switch f.Kind {
+	case SlowServer, SlowWrites, StoppedClock:
+		return 0
+	case StaleCache: // then the store answers writes and GETs
+		return f.At
+	}
+	return f.over()
 }
 
 // code is the fault in one word, for [ParseFaults].
@@ -122,106 +157,4 @@ func ParseFaults(text string) ([]Fault, error) {
 		out = append(out, Fault{Kind(part[0]), node, at, length, n})
 	}
 	return out, nil
-}
-
-// shape is how a kind is drawn.
-type shape struct {
-	kind    Kind
-	weight  int
-	lasting bool // For is drawn
-	all     bool // may strike everybody at once
-	node    bool // strikes a node at all
-	n       func(*rand.Rand) int64
-}
-
-// Effects are what a result's Struck counts: that a kind really did something.
-func Effects() []Kind {
-	out := []Kind{Drain}
-	for _, s := range shapes() {
-		if s.kind != Refuse {
-			out = append(out, s.kind)
-		}
-	}
-	for _, status := range refusals() {
-		out = append(out, refused(status))
-	}
-	return out
-}
-
-func refusals() []int64 { return []int64{409, 429, 500, 503} }
-
-// refused is the effect of a [Refuse].
-func refused(status int64) Kind { return Kind(fmt.Sprintf("%s-%d", Refuse, status)) }
-
-func between(low, high int64) func(*rand.Rand) int64 {
-	return func(r *rand.Rand) int64 { return low + r.Int64N(high-low+1) }
-}
-
-func oneOf(values ...int64) func(*rand.Rand) int64 {
-	return func(r *rand.Rand) int64 { return values[r.IntN(len(values))] }
-}
-
-func shapes() []shape {
-	some, percent := oneOf(30, 60, 100), oneOf(20, 50, 100)
-	return []shape{
-		{Cut, 6, true, true, true, nil}, {BlackHole, 10, true, true, true, nil},
-		{DelayRequest, 8, true, true, true, between(50, 20_000)},
-		{DelayAnswer, 8, true, true, true, between(50, 20_000)},
-		{LoseRequest, 4, true, true, true, some}, {LoseAnswer, 6, true, true, true, some},
-		{HangAnswer, 6, true, true, true, some}, {Refuse, 5, true, true, true, oneOf(refusals()...)},
-		{EndWatches, 3, false, true, true, nil}, {ExpireWatches, 3, false, true, true, nil},
-		{Duplicate, 3, true, true, true, percent}, {Stale, 4, true, true, true, percent},
-		{Reorder, 4, true, true, true, percent}, {SlowEvents, 4, true, true, true, between(50, 30_000)},
-		{Restart, 3, true, false, false, nil}, {Compact, 3, true, false, false, nil},
-		{Restore, 2, false, false, false, between(100, 60_000)}, {Bumped, 3, false, false, false, between(100, 60_000)},
-		{Delete, 4, false, false, false, nil}, {Label, 4, false, false, false, nil},
-		{Foreign, 3, false, false, false, nil}, {Clear, 3, false, false, false, nil},
-		{Tamper, 4, false, false, false, between(0, 3)}, {Fence, 3, false, false, false, between(1, 1000)},
-		{Lower, 2, false, false, false, nil}, {Shorten, 2, false, false, false, oneOf(1, 3, 30)},
-		{Freeze, 6, true, false, true, nil}, {Crash, 8, true, false, true, oneOf(0, 1)},
-		{Stop, 6, true, false, true, between(0, 20_000)}, {Resign, 3, false, false, true, nil},
-		{Overrun, 5, true, false, true, oneOf(0, 1, 2, 2)}, {Hooks, 3, true, false, true, nil},
-		{GuardDown, 3, true, true, true, nil}, {SlowGuard, 4, true, true, true, between(50, 9000)},
-	}
-}
-
-// drawFaults draws 1 to 12 faults, half of them soon after the one before, so
-// that they meet.
-func drawFaults(rng *rand.Rand, p Plan) []Fault {
-	all := shapes()
-	total := 0
-	for _, s := range all {
-		total += s.weight
-	}
-	var out []Fault
-	at := time.Duration(0)
-	for range 1 + rng.IntN(12) {
-		pick, i := rng.IntN(total), 0
-		for ; pick >= all[i].weight; i++ {
-			pick -= all[i].weight
-		}
-		if s := all[i]; at == 0 || rng.IntN(2) == 0 {
-			at = upTo(rng, lastFault-time.Minute)
-			out = append(out, s.draw(rng, at, p))
-		} else {
-			out = append(out, s.draw(rng, min(at+upTo(rng, 4*time.Second), lastFault-time.Minute), p))
-		}
-	}
-	slices.SortStableFunc(out, func(a, b Fault) int { return int(a.At - b.At) })
-	return out
-}
-
-func (s shape) draw(rng *rand.Rand, at time.Duration, p Plan) Fault {
-	f := Fault{Kind: s.kind, Node: -1, At: at.Round(time.Millisecond)}
-	if s.node && (!s.all || rng.IntN(4) > 0) {
-		f.Node = rng.IntN(len(p.Nodes))
-	}
-	if s.lasting {
-		most := []time.Duration{2 * time.Second, 12 * time.Second, 45 * time.Second}[rng.IntN(3)]
-		f.For = (50*time.Millisecond + upTo(rng, most)).Round(time.Millisecond)
-	}
-	if s.n != nil {
-		f.N = s.n(rng)
-	}
-	return f
 }

@@ -97,7 +97,7 @@ func (w *world) admit(m *message) {
 	w.check.arrived(m)
 	guard := w.guard
 	w.calls.Go(func() {
-		d := &message{from: m.from, verb: verbDecided, of: m, leave: func() {}}
+		d := &message{from: m.from, verb: verbDecided, decision: decision{of: m, leave: func() {}}}
 		if m.verb == verbAnnounce {
 			d.err = guard.Advance(context.Background(), m.token)
 		} else if _, leave, err := guard.Enter(context.Background(), m.token); err != nil {

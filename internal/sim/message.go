@@ -1,17 +1,18 @@
 package sim
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"runtime"
+	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	coordv1 "k8s.io/api/coordination/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime"
+	kube "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -29,25 +30,82 @@ const (
 type message struct {
 	from     *process
 	verb     string
-	lease    *coordv1.Lease // create, update
-	selector string         // list, watch: of the one Lease there is, or none for all
-	token    fencing.Token  // guarded write, announcement
-	job      *job           // guarded write: whose
-	version  string         // watch: from here
-	timeout  time.Duration  // watch: until then
 	sent     time.Time
 	deadline time.Time // zero if there is none
 	answers  chan answer
 	gone     atomic.Bool // nobody waits for the answer any more
 
-	// Of calls of the guard:
-	outbox  bool // sent later than its work wanted it
-	call    int  // its number, the driver's
-	arrived int  // in which step
-	// Of the guard's decision:
+	query
+	toGuard
+	decision
+}
+
+// query is what the API server is asked.
+type query struct {
+	lease    *coordv1.Lease // create, update
+	patch    []byte         // patch
+	selector string         // list, watch: of the one Lease there is, or none for all
+	version  string         // watch: from here; list: as of then
+	exact    bool           // list: as of then, from the store
+	timeout  time.Duration  // watch: until then
+	callers  []uintptr      // list, get, watch
+}
+
+// toGuard is what the guard is.
+type toGuard struct {
+	token   fencing.Token // of a write or an announcement
+	job     *job          // of a write: whose
+	outbox  bool          // sent later than its work wanted it
+	call    int           // its number, the driver's
+	arrived int           // in which step
+}
+
+// decision is what the guard has decided on a call.
+type decision struct {
 	of    *message
 	leave func() // when the effect is over
 	err   error
+}
+
+// writes reports whether m is to change the Lease.
+func (m *message) writes() bool { return m.verb == "create" || m.verb == "update" || m.verb == "patch" }
+
+// order is the order in which messages of one instant are taken in. What one
+// process sends at once with one verb differs by its deadline, by its text, as
+// renewals do that overlap, or by who in the process sends it.
+func (m *message) order(o *message) int {
+	if by := m.compare(o); by != 0 {
+		return by
+	}
+	return strings.Compare(m.sender(), o.sender())
+}
+
+func (m *message) compare(o *message) int {
+	return cmp.Or(cmp.Compare(m.from.node.index, o.from.node.index), cmp.Compare(m.from.number, o.from.number),
+		cmp.Compare(m.verb, o.verb), m.deadline.Compare(o.deadline), cmp.Compare(m.selector, o.selector), cmp.Compare(m.asked(), o.asked()),
+		cmp.Compare(m.version, o.version), cmp.Compare(len(m.patch), len(o.patch)), bytes.Compare(m.patch, o.patch))
+}
+
+// sender is the path of calls that sent m.
+func (m *message) sender() string {
+	var b strings.Builder
+	frames := runtime.CallersFrames(m.callers)
+	for more := len(m.callers) > 0; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		b.WriteString(f.Function + " ")
+	}
+	return b.String()
+}
+
+// callers are the calls that a read is sent from; nothing else tells two of one
+// process apart.
+func callers(verb string) []uintptr {
+	if verb != "list" && verb != "get" && verb != "watch" {
+		return nil
+	}
+	out := make([]uintptr, 48)
+	return out[:runtime.Callers(3, out)]
 }
 
 // asked is the number of the call that a decision is about.
@@ -64,16 +122,49 @@ func (m *message) local() bool {
 }
 
 type answer struct {
-	object runtime.Object
+	object kube.Object
 	watch  watch.Interface
 	err    error
+	why    string // the fault that gave it, if one did instead of the server
 }
 
 var errKilled = errors.New("sim: the process was killed")
 
+// ask makes a request of the API server, in the units of the node's clock.
+func (p *process) ask(ctx context.Context, m *message) (answer, error) {
+	if p.node.Elector != Hotseat {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, peerTimeout)
+		defer cancel()
+	}
+	if m.lease != nil {
+		m.lease = p.outward(m.lease)
+	}
+	if m.patch != nil {
+		m.patch = p.outwardPatch(m.patch)
+	}
+	a, err := p.call(ctx, m)
+	if err != nil {
+		return answer{}, err
+	}
+	switch o := a.object.(type) {
+	case *coordv1.Lease:
+		a.object = p.inward(o)
+	case *coordv1.LeaseList:
+		for i := range o.Items {
+			o.Items[i] = *p.inward(&o.Items[i])
+		}
+	}
+	return a, nil
+}
+
+// peerTimeout is what components that use client-go's elector set as their
+// client's timeout; hotseat brings its own deadlines.
+const peerTimeout = 5 * time.Second
+
 // call sends a message and waits for its answer or the end of ctx.
 func (p *process) call(ctx context.Context, m *message) (answer, error) {
-	m.from, m.sent, m.answers = p, time.Now(), make(chan answer, 1)
+	m.from, m.sent, m.answers, m.callers = p, time.Now(), make(chan answer, 1), callers(m.verb)
 	m.deadline, _ = ctx.Deadline()
 	if err := ctx.Err(); err != nil {
 		return answer{}, err
@@ -92,120 +183,4 @@ func (p *process) call(ctx context.Context, m *message) (answer, error) {
 	case <-killed:
 		return answer{}, errKilled
 	}
-}
-
-// travel sends m on its way to the server, through what is wrong with the link.
-func (w *world) travel(m *message) {
-	n := m.from.node.index
-	switch {
-	case m.verb == verbDecided:
-		w.decided(m)
-	case m.from.dead:
-	case m.verb == verbGo:
-		w.in(0, n, "", func() { m.answers <- answer{} })
-	case m.verb == verbWrite || m.verb == verbAnnounce:
-		w.callGuard(m)
-	case w.lost(n, BlackHole):
-	case w.lost(n, Cut), w.lost(-1, Restart), w.strikes(n, LoseRequest):
-		w.in(w.latency(), n, m.verb+" refused by the network", func() { m.fail(syscall.ECONNRESET) })
-	default:
-		// The node's own side first: a frozen one does not send.
-		w.in(0, n, "", func() {
-			late := w.delay(n, DelayRequest)
-			w.in(w.latency()+late, -1, "", func() {
-				if late > 0 {
-					w.hit(DelayRequest)
-				}
-				w.serve(m)
-			})
-		})
-	}
-}
-
-// serve has the API server answer m.
-func (w *world) serve(m *message) {
-	n := m.from.node.index
-	if w.lost(-1, Restart) {
-		return // it went down with the server
-	}
-	if f := w.affliction(n, Refuse); f != nil {
-		w.hit(refused(f.N))
-		w.reply(m, answer{err: refusal(int(f.N))}, fmt.Sprintf("%s -> %d", m.verb, f.N))
-		return
-	}
-	var a answer
-	w.check.serving = m
-	switch m.verb {
-	case "list":
-		a.object, a.err = w.store.list()
-	case "get":
-		a.object, a.err = w.store.get()
-	case "create":
-		a.object, a.err = w.store.create(m.lease)
-	case "update":
-		a.object, a.err = w.store.update(m.lease)
-	case "watch":
-		a = w.openWatch(m)
-	}
-	w.check.serving = nil
-	what := m.verb + " -> ok"
-	if a.err != nil {
-		what = fmt.Sprintf("%s -> %s", m.verb, apierrors.ReasonForError(a.err))
-	}
-	w.check.tell(n, what)
-	w.reply(m, a, what+" heard")
-}
-
-// reply sends an answer back, through what is wrong with the link.
-func (w *world) reply(m *message, a answer, what string) {
-	n := m.from.node.index
-	switch {
-	case w.lost(n, BlackHole), w.strikes(n, HangAnswer):
-		return
-	case w.lost(n, Cut), w.strikes(n, LoseAnswer):
-		w.in(w.latency(), n, m.verb+" answer lost", func() { m.fail(syscall.ECONNRESET) })
-		return
-	}
-	late := w.delay(n, DelayAnswer)
-	w.in(w.latency()+late, n, what, func() {
-		if late > 0 {
-			w.hit(DelayAnswer)
-		}
-		switch {
-		case m.from.dead || m.gone.Load() || w.lost(n, BlackHole):
-		case w.lost(n, Cut):
-			m.fail(syscall.ECONNRESET)
-		default:
-			if a.err == nil {
-				w.check.acknowledged(m)
-				switch o := a.object.(type) {
-				case *coordv1.Lease:
-					w.check.show(m.from, o)
-				case *coordv1.LeaseList:
-					for i := range o.Items {
-						w.check.show(m.from, &o.Items[i])
-					}
-				}
-			}
-			m.answers <- a
-		}
-	})
-}
-
-func (m *message) fail(err error) {
-	if !m.from.dead && !m.gone.Load() {
-		m.answers <- answer{err: fmt.Errorf("%s: %w", m.verb, err)}
-	}
-}
-
-func refusal(status int) error {
-	switch status {
-	case http.StatusConflict:
-		return conflict(leaseName, "the object has been modified")
-	case http.StatusTooManyRequests:
-		return apierrors.NewTooManyRequests("slow down", 1)
-	case http.StatusServiceUnavailable:
-		return apierrors.NewServiceUnavailable("not ready")
-	}
-	return apierrors.NewInternalError(fmt.Errorf("etcdserver: leader changed"))
 }

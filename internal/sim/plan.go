@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 
@@ -80,17 +79,8 @@ func (p Plan) timing(n Node) lease.Timing {
 	return t
 }
 
-// settled is when the last fault is over, and processes are there.
-func (p Plan) settled() time.Duration {
-	last := lastStart
-	for _, f := range p.Faults {
-		last = max(last, f.over())
-	}
-	return last
-}
-
-// pure reports whether all candidates are hotseat's.
-func (p Plan) pure() bool {
+// Pure reports whether all candidates are hotseat's.
+func (p Plan) Pure() bool {
 	for _, n := range p.Nodes {
 		if n.Elector != Hotseat {
 			return false
@@ -98,68 +88,6 @@ func (p Plan) pure() bool {
 	}
 	return true
 }
-
-// misleads reports whether a client-go candidate can come to take the Lease from
-// a holder at work: it believes what anybody writes there, that a Lease is free
-// which is missing, and on its own release that the Lease is still its own.
-func (p Plan) misleads(e Elector) bool {
-	return e == ClientGoRelease || slices.ContainsFunc(p.Faults, func(f Fault) bool {
-		switch f.Kind {
-		case Foreign, Clear, Shorten, Delete, Restore, Bumped:
-			return true
-		case Overrun:
-			return f.N == 2 // an intruder
-		}
-		return false
-	})
-}
-
-// roundTrips are those of a takeover: two lists, the write and the announcement,
-// some of them twice where two standbys meet.
-const roundTrips = 8
-
-// silentPeriods is after how many RetryPeriods a standby has looked again.
-const silentPeriods = 3
-
-// restRetry: client-go sends a read whose connection was reset again, a second
-// later, below us. A read of the outage that is on its way when that ends counts
-// until then.
-const restRetry = time.Second
-
-// patience is how long it may take after the last fault until one is active: a
-// lease and half a second, and what some faults leave behind.
-func (p Plan) patience() time.Duration {
-	limit := p.Timing.LeaseDuration + 500*time.Millisecond + roundTrips*2*p.Latency
-	silenced, swallowed, written := false, false, time.Duration(0)
-	for _, f := range p.Faults {
-		late := p.settled()-f.over() < 2*p.Timing.LeaseDuration
-		switch f.Kind {
-		case Shorten: // the holder's written duration counts
-			written = max(written, time.Duration(f.N)*time.Second-p.Timing.LeaseDuration)
-		case BlackHole: // a standby whose watch fell silent looks again, and waits from what it then finds
-			silenced, swallowed = silenced || late, swallowed || late
-		case HangAnswer, DelayAnswer, DelayRequest: // until it times out
-			swallowed = swallowed || late
-		}
-	}
-	limit += written
-	if p.REST {
-		limit += restRetry
-	}
-	if silenced {
-		limit += silentPeriods * p.Timing.RetryPeriod
-	}
-	if swallowed {
-		limit += p.Timing.RequestTimeout()
-	}
-	if !p.pure() {
-		limit += p.Timing.LeaseDuration // its standbys poll, and its crashed holder has no term
-	}
-	return limit
-}
-
-// quiet is from when on nothing but renewals should be sent.
-func (p Plan) quiet() time.Duration { return p.settled() + 2*p.patience() }
 
 const (
 	planLength  = 5 * time.Minute
@@ -203,12 +131,14 @@ func Draw(seed uint64, e Elector) Plan {
 		}
 		p.Nodes = append(p.Nodes, n)
 	}
-	if foreign := rng.IntN(foreignOdds); foreign == 0 && e == Hotseat {
-		p.Nodes[len(p.Nodes)-1] = Node{Elector: ClientGo + Elector(rng.IntN(2))}
+	if rng.IntN(foreignOdds) == 0 {
+		if kind := ClientGo + Elector(rng.IntN(2)); e == Hotseat { // else they all are
+			p.Nodes[len(p.Nodes)-1] = Node{Elector: kind}
+		}
 	}
 	p.Faults = drawFaults(rng, p)
 	p.Shared = seed%sharedOdds == 0
-	if p.REST = seed%restOdds == 0 && p.pure(); p.REST { // what a clock shows is translated at the other wire only
+	if p.REST = seed%restOdds == 0 && p.Pure(); p.REST { // what a clock shows is translated at the other wire only
 		for i := range p.Nodes {
 			p.Nodes[i].Fast, p.Nodes[i].Skew = false, 0
 		}

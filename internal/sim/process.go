@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -19,6 +20,7 @@ import (
 type node struct {
 	Node
 	index   int
+	wall    wall
 	process *process // nil while none runs
 	started int
 
@@ -32,24 +34,48 @@ type process struct {
 	node    *node
 	number  int // of the node's processes
 	name    string
-	cancel  context.CancelFunc // graceful stop
-	drain   time.Duration      // of a graceful stop
-	dead    bool               // crashed: what it still does counts for nothing
-	killed  chan struct{}      // closed then
 	elector *singleton.Elector
-	outbox  sync.WaitGroup
+	life
 
 	validFor func() time.Duration // its term; nil before there is an elector. Under the world's mutex.
+	knowledge
+	excuses
+}
 
-	// Under the world's mutex, set by the driver:
-	acknowledged time.Time       // when its last acknowledged write was sent
-	shown        map[string]bool // terms it has been shown on the Lease
-	latest       string          // version of the Lease it was shown last
-	behind       time.Time       // the last restore that undid what it had not been shown
-	undone       time.Time       // the last restore to a Lease nobody held, out of a term
-	early        time.Time       // the restore before which it sent the write that acquired after it
-	acquired     time.Time       // when it last did
-	era          int             // in which it last acquired
+// life of a process.
+type life struct {
+	cancel context.CancelFunc // graceful stop
+	drain  time.Duration      // of a graceful stop
+	dead   bool               // crashed: what it still does counts for nothing
+	killed chan struct{}      // closed then
+	outbox sync.WaitGroup
+}
+
+// knowledge is what a process has been told. Under the world's mutex, set by the
+// driver.
+type knowledge struct {
+	acknowledged map[string]time.Time // by term: when the last sent of its acknowledged writes was
+	shown        map[string]bool      // terms it has been shown on the Lease
+	uids         map[types.UID]bool   // of the Leases it has been shown
+	latest       string               // version of the Lease it was shown last
+}
+
+// excuses are what happened to what a process knows. Under the world's mutex, set
+// by the driver.
+type excuses struct {
+	behind   time.Time // the last restore that undid what it had not been shown
+	undone   time.Time // the last restore to a Lease nobody held, out of a term
+	early    time.Time // the restore before which it sent the write that acquired after it
+	acquired time.Time // when it last did
+	era      int       // in which it last acquired
+}
+
+func newProcess(w *world, n *node, number int, name string) *process {
+	return &process{
+		world: w, node: n, number: number, name: name,
+		life:      life{killed: make(chan struct{})},
+		knowledge: knowledge{acknowledged: map[string]time.Time{}, shown: map[string]bool{}, uids: map[types.UID]bool{}},
+	}
 }
 
 // start starts a process on a node, under the node's name or a new one.
@@ -58,7 +84,7 @@ func (w *world) start(n *node, renamed bool) {
 		return
 	}
 	n.started++
-	p := &process{world: w, node: n, number: n.started, name: name(n.index), killed: make(chan struct{}), shown: map[string]bool{}}
+	p := newProcess(w, n, n.started, name(n.index))
 	if renamed {
 		p.name = fmt.Sprintf("%s-%d", p.name, p.number)
 	}
@@ -192,6 +218,6 @@ type fence struct {
 
 // Advance is part of [fencing.Guard].
 func (f fence) Advance(ctx context.Context, t fencing.Token) error {
-	_, err := f.process.call(ctx, &message{verb: verbAnnounce, token: t})
+	_, err := f.process.call(ctx, &message{verb: verbAnnounce, toGuard: toGuard{token: t}})
 	return err
 }

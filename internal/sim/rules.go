@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/hotseat-go/hotseat/lease"
@@ -14,7 +15,7 @@ func (c *checker) checkDeadline(j *job, now time.Time) {
 		return
 	}
 	r := c.w.plan.timing(p.node.Node).RenewDeadline
-	if age := now.Sub(p.acknowledged); age > r && (j.ended.IsZero() || j.valid()) {
+	if age := now.Sub(p.acknowledged[j.token().Term]); age > r && (j.ended.IsZero() || j.valid()) {
 		j.overdue = true
 		c.violate("deadline", "%s works %v after it sent its last acknowledged write, RenewDeadline is %v", p.name, age, r)
 	}
@@ -55,7 +56,7 @@ func (c *checker) checkTerms(now time.Time) {
 			c.violate("one valid term", "%s (epoch %d) after its work returned", j.process.name, j.token().Epoch)
 		}
 	}
-	if c.twice || !c.restored.IsZero() && now.Sub(c.restored) < c.w.plan.Timing.LeaseDuration {
+	if c.twice || c.recent(c.restored, now) || len(c.shipped) > 0 && c.recent(c.shipped[len(c.shipped)-1], now) {
 		return // see comparable
 	}
 	valid := ""
@@ -85,17 +86,30 @@ func (c *checker) checkTerms(now time.Time) {
 // whatever it wiped out, for a write sent before it, whose version has come back;
 // and a term begun on a Lease that it left unheld, for the one whose own term it
 // wiped out, if that Lease is deleted before it learns of it.
+//
+// And so is, for a lease after the Lease was deleted and shipped anew, its taking
+// by a process that knows no other.
 func (c *checker) comparable(a, b *job, now time.Time) bool {
 	if c.w.plan.Nodes[0].Elector == Hotseat && (a.process.node.Elector != Hotseat || b.process.node.Elector != Hotseat && c.w.plan.misleads(b.process.node.Elector)) {
 		return false
 	}
-	recent := func(restored time.Time) bool {
-		return !restored.IsZero() && now.Sub(restored) < c.w.plan.Timing.LeaseDuration
-	}
-	undone := func(restored time.Time) bool { return recent(restored) && a.acquired.Before(restored) }
+	undone := func(restored time.Time) bool { return c.recent(restored, now) && a.acquired.Before(restored) }
 	wiped := undone(c.freed) && !b.shown[a.token().Term]
-	deposed := recent(b.undone) && !b.shown[a.token().Term]
-	return !wiped && !deposed && !undone(b.early) && !undone(b.process.behind)
+	deposed := c.recent(b.undone, now) && !b.shown[a.token().Term]
+	return !wiped && !deposed && !undone(b.early) && !undone(b.process.behind) && !c.replaced(a, b, now)
+}
+
+// recent reports whether something happened less than a lease ago.
+func (c *checker) recent(at, now time.Time) bool {
+	return !at.IsZero() && now.Sub(at) < c.w.plan.Timing.LeaseDuration
+}
+
+// replaced reports whether a's Lease was deleted, and b took one shipped anew, with
+// nothing that could tell it that there had been another.
+func (c *checker) replaced(a, b *job, now time.Time) bool {
+	return b.newcomer && slices.ContainsFunc(c.shipped, func(at time.Time) bool {
+		return c.recent(at, now) && a.acquired.Before(at) && !b.acquired.Before(at)
+	})
 }
 
 // checkLiveness: after the last fault somebody is active within a lease.

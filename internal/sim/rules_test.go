@@ -32,7 +32,8 @@ func newScene(t *testing.T) *scene {
 	for i, p := range []**process{&s.a, &s.b} {
 		n := &node{index: i}
 		w.nodes = append(w.nodes, n)
-		*p = &process{world: w, node: n, number: 1, name: name(i), shown: map[string]bool{}, killed: make(chan struct{}), acknowledged: time.Now()}
+		*p = newProcess(w, n, 1, name(i))
+		(*p).acknowledged[name(i)] = time.Now() // its tokens carry its name
 		n.process = *p
 		(*p).elector, err = singleton.New(client{}, singleton.Config{Name: leaseName, Namespace: namespace, Identity: name(i)})
 		require.NoError(t, err)
@@ -64,6 +65,10 @@ func record(holder, epoch, term string) *coordv1.Lease {
 		}},
 		Spec: coordv1.LeaseSpec{HolderIdentity: &holder},
 	}
+}
+
+func announcement(p *process, epoch int64) *message {
+	return &message{from: p, verb: verbAnnounce, toGuard: toGuard{token: fencing.Token{Epoch: epoch}}}
 }
 
 // tick lets time pass, as the driver sees it.
@@ -262,7 +267,7 @@ func TestEachRuleFires(t *testing.T) {
 			s.rewind(true, true, "")
 			lose()
 			s.tick(14500 * time.Millisecond)
-			s.b.acknowledged = time.Now()
+			s.b.acknowledged[s.b.name] = time.Now()
 			s.work(s.b, 2)
 			s.tick(second)
 		}},
@@ -336,10 +341,10 @@ func TestEachRuleFires(t *testing.T) {
 		}},
 		"a request without an end": {"deadlines", func(s *scene) { s.requested(&message{from: s.a, verb: "watch"}) }},
 		"a request with a late end": {"deadlines", func(s *scene) {
-			s.requested(&message{from: s.a, verb: "get", sent: time.Now(), deadline: time.Now().Add(4 * second)})
+			s.requested(&message{from: s.a, verb: "get", sent: time.Now(), deadline: time.Now().Add(11 * second)})
 		}},
 		"a request with a short end": {"", func(s *scene) {
-			s.requested(&message{from: s.a, verb: "get", sent: time.Now(), deadline: time.Now().Add(3 * second)})
+			s.requested(&message{from: s.a, verb: "get", sent: time.Now(), deadline: time.Now().Add(10 * second)})
 		}},
 		"a standby that polls": {"traffic", func(s *scene) {
 			time.Sleep(s.w.plan.quiet() + 1)
@@ -352,7 +357,7 @@ func TestEachRuleFires(t *testing.T) {
 		"no pause":  {"no haste", func(s *scene) { s.hurried() }},
 		"an effect after a newer token was admitted": {"guard", func(s *scene) {
 			j, _, _ := s.work(s.a, 1)
-			m, n := &message{from: s.a, verb: verbWrite, job: j, token: j.token()}, &message{from: s.b, verb: verbAnnounce, token: fencing.Token{Epoch: 2}}
+			m, n := &message{from: s.a, verb: verbWrite, toGuard: toGuard{job: j, token: j.token()}}, announcement(s.b, 2)
 			for _, call := range []*message{m, n} {
 				s.invoked(call)
 				s.arrived(call)
@@ -362,14 +367,14 @@ func TestEachRuleFires(t *testing.T) {
 		}},
 		"a lower token admitted": {"guard", func(s *scene) {
 			for _, epoch := range []int64{2, 1} {
-				m := &message{from: s.a, verb: verbAnnounce, token: fencing.Token{Epoch: epoch}}
+				m := announcement(s.a, epoch)
 				s.invoked(m)
 				s.arrived(m)
 				s.decided(m, nil)
 			}
 		}},
 		"the current token refused": {"guard", func(s *scene) {
-			m := &message{from: s.a, verb: verbAnnounce, token: fencing.Token{Epoch: 2}}
+			m := announcement(s.a, 2)
 			s.invoked(m)
 			s.arrived(m)
 			s.decided(m, fencing.ErrStale)

@@ -29,7 +29,7 @@ func Run(p Plan, story bool) (Result, error) {
 	}
 	w.check.record = story
 	for i, n := range p.Nodes {
-		w.nodes = append(w.nodes, &node{Node: n, index: i})
+		w.nodes = append(w.nodes, &node{Node: n, index: i, wall: newWall(p, i, w.began)})
 	}
 	for _, n := range w.nodes {
 		// Not all at the same instant, except sometimes.

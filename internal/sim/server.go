@@ -1,18 +1,22 @@
 package sim
 
 import (
+	"slices"
+
 	coordv1 "k8s.io/api/coordination/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // server is an API server with the one Lease of a run.
 type server interface {
 	get() (*coordv1.Lease, error)
 	list() (*coordv1.LeaseList, error)
+	at(version string) (*coordv1.LeaseList, error) // the list of the past; 410 when it is too far back
 	create(*coordv1.Lease) (*coordv1.Lease, error)
 	update(*coordv1.Lease) (*coordv1.Lease, error)
+	patch(data []byte) (*coordv1.Lease, error)
 	since(revision int64) ([]change, error) // 410 when it is too far back
 	revision() int64
+	history() (log []change, compacted int64) // all that since knows
 
 	edit(func(*coordv1.Lease)) error
 	remove()
@@ -28,25 +32,28 @@ type memory struct {
 	committed func(change)
 }
 
-func newServer(p Plan, committed func(change)) (server, error) {
+func newServer(p Plan, committed func(change)) (*cached, error) {
 	var s server = memory{newStore(namespace), committed}
 	if p.REST {
 		s = newCluster(committed)
 	}
 	if !p.NoLease {
-		if _, err := s.create(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: leaseName}}); err != nil {
+		if _, err := s.create(manifest()); err != nil {
 			return nil, err
 		}
 	}
-	return s, nil
+	return &cached{server: s}, nil
 }
 
-func (m memory) get() (*coordv1.Lease, error)      { return m.store.get(leaseName) }
-func (m memory) list() (*coordv1.LeaseList, error) { return m.store.list(leaseName), nil }
-func (m memory) close()                            {}
-func (m memory) revision() int64                   { return m.store.revision }
-func (m memory) backup() any                       { return m.store.backup() }
-func (m memory) restore(b any, bump bool)          { m.store.restore(b.(backup), bump) }
+func (m memory) get() (*coordv1.Lease, error)            { return m.store.get(leaseName) }
+func (m memory) list() (*coordv1.LeaseList, error)       { return m.store.list(leaseName), nil }
+func (m memory) close()                                  {}
+func (m memory) at(v string) (*coordv1.LeaseList, error) { return m.store.at(leaseName, v) }
+func (m memory) revision() int64                         { return m.store.revision }
+func (m memory) backup() any                             { return m.store.backup() }
+func (m memory) restore(b any, bump bool)                { m.store.restore(b.(backup), bump) }
+
+func (m memory) history() ([]change, int64) { return slices.Clone(m.log), m.compacted }
 
 func (m memory) since(revision int64) ([]change, error) { return m.store.since(leaseName, revision) }
 
@@ -56,6 +63,10 @@ func (m memory) create(l *coordv1.Lease) (*coordv1.Lease, error) {
 
 func (m memory) update(l *coordv1.Lease) (*coordv1.Lease, error) {
 	return m.told(func() (*coordv1.Lease, error) { return m.store.update(l) })
+}
+
+func (m memory) patch(data []byte) (*coordv1.Lease, error) {
+	return m.told(func() (*coordv1.Lease, error) { return m.store.patch(leaseName, data) })
 }
 
 func (m memory) edit(change func(*coordv1.Lease)) error {

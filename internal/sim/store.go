@@ -116,26 +116,36 @@ func (s *store) update(l *coordv1.Lease) (*coordv1.Lease, error) {
 	if l.UID != "" && l.UID != uid {
 		return nil, conflict(l.Name, fmt.Sprintf("Precondition failed: UID in precondition: %s, UID in object meta: %s", l.UID, uid))
 	}
-	revision, err := parseRevision(l.ResourceVersion)
-	if err != nil {
-		return nil, err
-	}
 	if cur == nil {
+		if _, err := parseRevision(l.ResourceVersion); err != nil {
+			return nil, err
+		}
 		next := s.fresh(l)
 		if err := validate(next); err != nil {
 			return nil, err
 		}
 		return s.commit(l.Name, next), nil
 	}
-	switch {
-	case revision == 0:
-		return nil, apierrors.NewInvalid(coordv1.SchemeGroupVersion.WithKind("leases").GroupKind(), l.Name, field.ErrorList{
-			field.Invalid(field.NewPath("metadata", "resourceVersion"), uint64(0), "must be specified for an update"),
-		})
-	case l.ResourceVersion != cur.ResourceVersion:
-		return nil, conflict(l.Name, "the object has been modified; please apply your changes to the latest version and try again")
+	if err := sameVersion(cur, l); err != nil {
+		return nil, err
 	}
 	return s.replace(cur, l)
+}
+
+// sameVersion is the precondition that the version in a body makes.
+func sameVersion(cur, next *coordv1.Lease) error {
+	revision, err := parseRevision(next.ResourceVersion)
+	switch {
+	case err != nil:
+		return err
+	case revision == 0:
+		return apierrors.NewInvalid(coordv1.SchemeGroupVersion.WithKind("leases").GroupKind(), cur.Name, field.ErrorList{
+			field.Invalid(field.NewPath("metadata", "resourceVersion"), uint64(0), "must be specified for an update"),
+		})
+	case next.ResourceVersion != cur.ResourceVersion:
+		return conflict(cur.Name, "the object has been modified; please apply your changes to the latest version and try again")
+	}
+	return nil
 }
 
 // replace stores next over cur. What changes nothing gets no new version.

@@ -45,7 +45,7 @@ func TestStoreAnswersLikeTheServer(t *testing.T) {
 			for i := range 80 {
 				time.Sleep(time.Duration(rng.IntN(3)) * time.Millisecond)
 				at := fmt.Sprintf("seed %d, step %d", seed, i)
-				switch n := rng.IntN(20); {
+				switch n := rng.IntN(26); {
 				case n < 3:
 					seen = p.same(at, seen, p.lease(rng, nil), "create")
 				case n < 12 && len(seen) > 0:
@@ -63,8 +63,12 @@ func TestStoreAnswersLikeTheServer(t *testing.T) {
 					saved = append(saved, func(bump bool) { p.store.restore(b, bump); c.Restore(s, bump) })
 				case n < 18 && len(saved) > 0:
 					saved[rng.IntN(len(saved))](rng.IntN(2) == 0)
+				case n >= 20 && len(seen) > 0:
+					from := seen[len(seen)-1-rng.IntN(min(3, len(seen)))]
+					seen = p.samePatch(at, seen, from, patchOf(rng, from))
 				}
 				p.sameList(at)
+				p.sameExact(at, rng)
 				p.sameHistory(at, rng)
 			}
 		})
@@ -148,7 +152,10 @@ func (p *pair) sameLease(at string, got, want *coordv1.Lease) {
 func (p *pair) sameList(at string) {
 	want, err := p.leases.List(context.Background(), metav1.ListOptions{FieldSelector: "metadata.name=" + leaseName})
 	require.NoError(p.t, err)
-	got := p.store.list(leaseName)
+	p.sameLists(at, p.store.list(leaseName), want)
+}
+
+func (p *pair) sameLists(at string, got, want *coordv1.LeaseList) {
 	require.Equal(p.t, want.ResourceVersion, got.ResourceVersion, at)
 	require.Len(p.t, got.Items, len(want.Items), at)
 	for i := range want.Items {

@@ -2,11 +2,9 @@ package sim
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
 	coordv1 "k8s.io/api/coordination/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
@@ -24,7 +22,7 @@ type dated struct {
 func (w *world) schedule() {
 	for _, f := range w.plan.Faults {
 		w.in(f.At, -1, "", func() { w.strike(f) })
-		if f.Kind == Restore || f.Kind == Bumped {
+		if f.Kind == Restore || f.Kind == Bumped || f.Kind == StaleCache {
 			w.in(f.backupAt(), -1, "", func() { w.backups = append(w.backups, dated{f.backupAt(), w.store.revision(), w.store.backup()}) })
 		}
 	}
@@ -34,6 +32,13 @@ func (f Fault) backupAt() time.Duration { return max(0, f.At-time.Duration(f.N)*
 
 // strike has a fault happen, and end when its time is over.
 func (w *world) strike(f Fault) {
+	if f.Kind == RefuseOnce && f.Node < 0 { // one of each
+		for i := range w.nodes {
+			f.Node = i
+			w.strike(f)
+		}
+		return
+	}
 	w.check.tell(f.Node, "FAULT "+f.String())
 	if f.For > 0 {
 		w.active = append(w.active, f)
@@ -43,14 +48,18 @@ func (w *world) strike(f Fault) {
 	case Cut:
 		w.endWatches(f.Node, nil, Cut)
 	case Restart:
+		w.store.restart()
 		w.endWatches(-1, nil, Restart)
+	case Reship:
+		w.endWatches(f.Node, nil, "")
+		w.reships(f)
 	case EndWatches:
 		w.endWatches(f.Node, nil, EndWatches)
 	case ExpireWatches:
 		w.endWatches(f.Node, expired(w.store.revision()), ExpireWatches)
 	case Compact:
 		w.store.compact()
-	case Restore, Bumped:
+	case Restore, Bumped, StaleCache:
 		w.restore(f)
 	case Crash:
 		w.crash(w.nodes[f.Node])
@@ -98,13 +107,16 @@ func (w *world) relent(f Fault) {
 		w.start(w.nodes[f.Node], f.N == 1)
 	case Stop:
 		w.start(w.nodes[f.Node], false)
+	case StaleCache: // as README asks for
+		w.store.restart()
+		w.endWatches(-1, nil, "")
 	}
 }
 
 func (w *world) restore(f Fault) {
 	for _, b := range w.backups {
 		if b.at == f.backupAt() {
-			if w.store.revision() > b.revision {
+			if w.store.revision() > b.revision && f.Kind != StaleCache {
 				w.hit(f.Kind)
 			}
 			w.farthest = max(w.farthest, w.store.revision())
@@ -112,61 +124,16 @@ func (w *world) restore(f Fault) {
 			if err != nil {
 				undone = &coordv1.Lease{}
 			}
-			w.store.restore(b.backup, f.Kind == Bumped)
-			w.endWatches(-1, nil, f.Kind)
+			if f.Kind == StaleCache {
+				w.store.restoreBelow(b.backup)
+			} else {
+				w.store.restart()
+				w.store.restore(b.backup, f.Kind == Bumped)
+				w.endWatches(-1, nil, f.Kind)
+			}
 			l, err := w.store.get()
 			w.check.rewind(w.store.revision() > w.farthest, err == nil && lease.NewRecord(l).Holder() == "", undone.ResourceVersion)
 			return
 		}
-	}
-}
-
-// edit is what somebody else does to the Lease; a missing one cannot be edited.
-func (w *world) edit(f Fault) {
-	defer func(before int64) {
-		if w.store.revision() > before {
-			w.hit(f.Kind)
-		}
-	}(w.store.revision())
-	if f.Kind == Delete {
-		w.store.remove()
-		return
-	}
-	_ = w.store.edit(func(l *coordv1.Lease) {
-		if l.Annotations == nil {
-			l.Annotations = map[string]string{}
-		}
-		now := metav1.NewMicroTime(time.Now().Truncate(time.Microsecond))
-		epoch, _ := lease.NewRecord(l).Epoch()
-		switch f.Kind {
-		case Label:
-			l.Labels = map[string]string{"touched": strconv.FormatInt(int64(w.now()), 10)}
-		case Foreign:
-			l.Spec.HolderIdentity, l.Spec.RenewTime = new("intruder"), &now
-		case Clear:
-			l.Spec.HolderIdentity = new("")
-		case Tamper:
-			tamper(l, f.N)
-		case Fence:
-			l.Annotations[lease.AnnotationEpoch] = strconv.FormatInt(epoch+f.N, 10)
-		case Lower:
-			l.Annotations[lease.AnnotationEpoch] = "1"
-		case Shorten:
-			l.Spec.LeaseDurationSeconds = new(int32(f.N))
-		}
-	})
-}
-
-// tamper removes an annotation, garbles the epoch, or removes them all.
-func tamper(l *coordv1.Lease, how int64) {
-	switch how {
-	case 0:
-		delete(l.Annotations, lease.AnnotationTerm)
-	case 1:
-		l.Annotations[lease.AnnotationEpoch] = "a lot"
-	case 2:
-		delete(l.Annotations, lease.AnnotationHolder)
-	default:
-		l.Annotations = nil
 	}
 }

@@ -70,11 +70,11 @@ func (w *world) feed(x *watcher) {
 	}
 	changes, err := w.store.since(x.next)
 	if err != nil {
-		x.next = w.store.revision() // told once
+		x.next = w.store.head() // told once
 		w.enqueue(x, w.latency(), func() { x.end(err) })
 		return
 	}
-	x.next = max(x.next, w.store.revision())
+	x.next = max(x.next, w.store.head())
 	for _, c := range changes {
 		e := c.event()
 		if w.rng.Int64N(100) < w.share(n, Reorder) {
@@ -129,7 +129,7 @@ func (w *world) deliver(x *watcher, e watch.Event, revision int64, why Kind) {
 	x.newest = max(x.newest, revision)
 	if l, ok := e.Object.(*coordv1.Lease); ok {
 		w.check.tell(n, "watch "+string(e.Type)+" "+l.ResourceVersion)
-		w.check.show(x.node, l)
+		w.check.watched(x.node, l)
 		e.Object = x.node.inward(l)
 	}
 	if len(x.events) == cap(x.events) {

@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -35,7 +36,7 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := w.process.call(r.Context(), m)
+	a, err := w.process.ask(r.Context(), m)
 	var status apierrors.APIStatus
 	switch {
 	case errors.As(err, &status):
@@ -62,14 +63,14 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // parse reads a request for the one Lease there is.
 func parse(r *http.Request) (*message, error) {
-	query := r.URL.Query()
-	m := &message{selector: query.Get("fieldSelector")}
+	params := r.URL.Query()
+	m := &message{query: query{selector: params.Get("fieldSelector")}}
 	switch {
 	case !selects(m.selector):
 		return nil, errUnused
-	case r.Method == http.MethodGet && query.Get("watch") != "":
-		m.verb, m.version = "watch", query.Get("resourceVersion")
-		seconds, err := strconv.Atoi(query.Get("timeoutSeconds"))
+	case r.Method == http.MethodGet && params.Get("watch") != "":
+		m.verb, m.version = "watch", params.Get("resourceVersion")
+		seconds, err := strconv.Atoi(params.Get("timeoutSeconds"))
 		if err != nil {
 			return nil, err
 		}
@@ -77,11 +78,13 @@ func parse(r *http.Request) (*message, error) {
 	case r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/"+leaseName):
 		m.verb = "get"
 	case r.Method == http.MethodGet:
-		m.verb = "list"
+		m.verb, m.version, m.exact = "list", params.Get("resourceVersion"), params.Get("resourceVersionMatch") == string(metav1.ResourceVersionMatchExact)
 	case r.Method == http.MethodPost:
 		m.verb = "create"
 	case r.Method == http.MethodPut:
 		m.verb = "update"
+	case r.Method == http.MethodPatch && r.Header.Get("Content-Type") == string(types.JSONPatchType):
+		m.verb = "patch"
 	default:
 		return nil, errUnused
 	}
@@ -89,6 +92,11 @@ func parse(r *http.Request) (*message, error) {
 		return m, nil
 	}
 	defer r.Body.Close()
+	if m.verb == "patch" {
+		var err error
+		m.patch, err = io.ReadAll(r.Body)
+		return m, err
+	}
 	m.lease = &coordv1.Lease{}
 	return m, json.NewDecoder(r.Body).Decode(m.lease)
 }

@@ -18,20 +18,33 @@ type job struct {
 	began   time.Time
 
 	// The checker's, under the world's mutex.
+	origin
+	course
+	reported
+}
+
+// origin is how a job's term came about.
+type origin struct {
 	number   int
 	shown    map[string]bool // terms its process had been shown when it began
 	early    time.Time       // its process's, when it began
 	undone   time.Time       // likewise
 	acquired time.Time       // when its term was, on the Lease
-	ended    time.Time       // when its context did
+	newcomer bool            // its process had been shown no Lease of another UID when it began
+}
+
+// course is what became of a job.
+type course struct {
+	ended    time.Time // when its context did
 	returned time.Time
 	frozen   bool // at least once
 	stuck    bool // after its context had ended: it cannot return
 	overran  bool // a fault made it outstay its budget
 	killed   bool
-	// Reported already:
-	overdue, double, overlapped bool
 }
+
+// reported is what was said of a job already.
+type reported struct{ overdue, double, overlapped bool }
 
 const (
 	writePeriod  = 3 * time.Second
@@ -54,7 +67,7 @@ func (p *process) work(j *job) {
 	spent := time.Duration(0)
 	if p.wasFrozen(j) { // it does not know yet that its context has ended
 		ctx, cancel := context.WithTimeout(context.Background(), poll)
-		p.write(ctx, &message{job: j})
+		p.write(ctx, &message{toGuard: toGuard{job: j}})
 		cancel()
 		spent = poll
 	}
@@ -77,10 +90,10 @@ func (p *process) alive() bool {
 func (p *process) writeSome(j *job) {
 	var writes sync.WaitGroup
 	for range 1 + 2*(p.draw(4)/3) {
-		writes.Go(func() { p.write(j.ctx, &message{job: j}) })
+		writes.Go(func() { p.write(j.ctx, &message{toGuard: toGuard{job: j}}) })
 	}
 	if p.draw(5) < 2 {
-		late := &message{job: j, token: j.token(), outbox: true}
+		late := &message{toGuard: toGuard{job: j, token: j.token(), outbox: true}}
 		p.outbox.Go(func() {
 			p.pause(p.draw(outboxDelay))
 			p.write(context.Background(), late)
@@ -143,7 +156,7 @@ func (p *process) finishUp(j *job, spent time.Duration) {
 	}
 	if j.overran {
 		p.pause(time.Until(overrun))
-		p.write(context.Background(), &message{job: j})
+		p.write(context.Background(), &message{toGuard: toGuard{job: j}})
 	}
 	if p.world.plan.IgnoreStopBudget {
 		p.pause(2 * p.world.plan.Timing.LeaseDuration)

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"cmp"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -24,27 +23,47 @@ type world struct {
 	plan  Plan
 	began time.Time
 	rng   *rand.Rand
-	store server
-	guard resource
 	check *checker
+	nodes []*node
 
-	nodes    []*node
-	active   []Fault
-	pending  []*event
-	parked   []*event
+	api
+	guarded
+	calendar
+	mailbox
+}
+
+// api is the API server, with what is connected to it and what is kept of it.
+type api struct {
+	store    *cached
 	watchers []*watcher
 	backups  []dated
 	farthest int64 // revision before a restore
-	steps    int
-	struck   map[Kind]int // how often a fault had its effect
-	closing  bool         // all processes have been asked to stop
+	bodies   bodies
+}
 
-	wg    sync.WaitGroup // processes
-	calls sync.WaitGroup // of the guard
-	mu    sync.Mutex
-	sent  []*message    // since the driver last looked
-	live  int           // processes that have not returned
-	wake  chan struct{} // buffered; something was sent, or a process returned
+// guarded is the resource behind its guard.
+type guarded struct {
+	guard resource
+	calls sync.WaitGroup // of it
+}
+
+// calendar has what is due, and the faults of now.
+type calendar struct {
+	active  []Fault
+	pending []*event
+	parked  []*event
+	steps   int
+	struck  map[Kind]int // how often a fault had its effect
+	closing bool         // all processes have been asked to stop
+}
+
+// mailbox is where processes reach the driver.
+type mailbox struct {
+	wg   sync.WaitGroup // processes
+	mu   sync.Mutex
+	sent []*message    // since the driver last looked
+	live int           // processes that have not returned
+	wake chan struct{} // buffered; something was sent, or a process returned
 }
 
 // event is something that is due.
@@ -62,13 +81,22 @@ func newWorld(p Plan) (*world, error) {
 	}
 	w := &world{
 		plan: p, began: time.Now(), rng: rand.New(rand.NewPCG(p.Seed, 2)),
-		guard: guard, wake: make(chan struct{}, 1), struck: map[Kind]int{},
+		guarded: guarded{guard: guard}, mailbox: mailbox{wake: make(chan struct{}, 1)}, calendar: calendar{struck: map[Kind]int{}},
 	}
 	w.check = newChecker(w)
-	if w.store, err = newServer(p, w.check.committed); err != nil {
+	if w.store, err = newServer(p, w.committed); err != nil {
 		return nil, err
 	}
 	return w, nil
+}
+
+// committed takes in a change of the Lease.
+func (w *world) committed(c change) {
+	w.bodies.add(c)
+	if w.store != nil && w.store.showed(c.revision) {
+		w.hit(VersionTwice)
+	}
+	w.check.committed(c)
 }
 
 func (w *world) now() time.Duration { return time.Since(w.began) }
@@ -147,10 +175,7 @@ func (w *world) takeIn() {
 	sent := w.sent
 	w.sent = nil
 	w.mu.Unlock()
-	slices.SortStableFunc(sent, func(a, b *message) int {
-		return cmp.Or(cmp.Compare(a.from.node.index, b.from.node.index), cmp.Compare(a.from.number, b.from.number),
-			cmp.Compare(a.verb, b.verb), a.deadline.Compare(b.deadline), cmp.Compare(a.selector, b.selector), cmp.Compare(a.asked(), b.asked()))
-	})
+	slices.SortStableFunc(sent, (*message).order)
 	for _, m := range sent {
 		w.check.requested(m)
 		w.travel(m)
@@ -256,8 +281,15 @@ func (w *world) lost(node int, k Kind) bool {
 	return true
 }
 
-// hit counts that a fault had its effect.
-func (w *world) hit(k Kind) { w.struck[k]++ }
+// cut reports whether a node has no connection, and counts it.
+func (w *world) cut(node int) bool { return w.lost(node, Cut) || w.afflicted(node, Reship) }
+
+// hit counts that a fault had its effect; the empty one is none.
+func (w *world) hit(k Kind) {
+	if k != "" {
+		w.struck[k]++
+	}
+}
 
 // delay of a message by faults of a kind.
 func (w *world) delay(node int, k Kind) time.Duration {

@@ -1,0 +1,148 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// shape is how a kind is drawn.
+type shape struct {
+	kind   Kind
+	weight int
+	lasts  length
+	all    bool // may strike everybody at once
+	node   bool // strikes a node at all
+	n      func(*rand.Rand) int64
+}
+
+// length of a fault.
+type length int
+
+const (
+	once    length = iota
+	lasting        // For is up to 45 s
+	long           // For is minutes
+)
+
+// Effects are what a result's Struck counts: that a kind really did something.
+func Effects() []Kind {
+	out := []Kind{Drain, VersionTwice}
+	for _, s := range shapes() {
+		if s.kind != Refuse && s.kind != RefuseOnce && s.kind != Lie {
+			out = append(out, s.kind)
+		}
+	}
+	for _, status := range refusals() {
+		out = append(out, Refuse.of(status))
+	}
+	for _, status := range single() {
+		out = append(out, RefuseOnce.of(status))
+	}
+	for _, what := range lies() {
+		out = append(out, Lie.of(what))
+	}
+	return out
+}
+
+func refusals() []int64 { return []int64{409, 429, 500, 503} }
+func single() []int64   { return []int64{401, 403, 409} }
+func lies() []int64     { return []int64{lieEmpty, lieTaken, lieCleared} }
+
+// of is the effect of one sort of a kind.
+func (k Kind) of(sort int64) Kind { return Kind(fmt.Sprintf("%s-%d", k, sort)) }
+
+func between(low, high int64) func(*rand.Rand) int64 {
+	return func(r *rand.Rand) int64 { return low + r.Int64N(high-low+1) }
+}
+
+func oneOf(values ...int64) func(*rand.Rand) int64 {
+	return func(r *rand.Rand) int64 { return values[r.IntN(len(values))] }
+}
+
+func shapes() []shape {
+	some, percent := oneOf(30, 60, 100), oneOf(20, 50, 100)
+	return []shape{
+		// kind, weight, lasts, all, node, n
+		{Cut, 6, lasting, true, true, nil}, {BlackHole, 10, lasting, true, true, nil},
+		{DelayRequest, 8, lasting, true, true, between(50, 20_000)},
+		{DelayAnswer, 8, lasting, true, true, between(50, 20_000)},
+		{LoseRequest, 4, lasting, true, true, some}, {LoseAnswer, 6, lasting, true, true, some},
+		{HangAnswer, 6, lasting, true, true, some}, {Refuse, 5, lasting, true, true, oneOf(refusals()...)},
+		{EndWatches, 3, once, true, true, nil}, {ExpireWatches, 3, once, true, true, nil},
+		{Duplicate, 3, lasting, true, true, percent}, {Stale, 4, lasting, true, true, percent},
+		{Reorder, 4, lasting, true, true, percent}, {SlowEvents, 4, lasting, true, true, between(50, 30_000)},
+		{Restart, 3, lasting, false, false, nil}, {Compact, 3, lasting, false, false, nil},
+		{Restore, 2, once, false, false, between(100, 60_000)}, {Bumped, 3, once, false, false, between(100, 60_000)},
+		{Delete, 4, once, false, false, nil}, {Label, 4, once, false, false, nil},
+		{Foreign, 3, once, false, false, nil}, {Clear, 3, once, false, false, nil},
+		{Tamper, 4, once, false, false, between(0, 3)}, {Fence, 3, once, false, false, between(1, 1000)},
+		{Lower, 2, once, false, false, nil}, {Shorten, 2, once, false, false, oneOf(1, 3, 30)},
+		{Freeze, 6, lasting, false, true, nil}, {Crash, 8, lasting, false, true, oneOf(0, 1)},
+		{Stop, 6, lasting, false, true, between(0, 20_000)}, {Resign, 3, once, false, true, nil},
+		{Overrun, 5, lasting, false, true, oneOf(0, 1, 2, 2)}, {Hooks, 3, lasting, false, true, nil},
+		{GuardDown, 3, lasting, true, true, nil}, {SlowGuard, 4, lasting, true, true, between(50, 9000)},
+		{SlowServer, 6, long, false, false, slowness}, {SlowWrites, 3, long, false, false, slowness},
+		{PutBack, 8, once, false, false, between(0, 99)}, {Replace, 4, once, false, false, nil},
+		{Reship, 4, lasting, true, true, oneOf(1, 2, 2)}, {RefuseOnce, 5, lasting, true, true, oneOf(single()...)},
+		{StoppedClock, 4, long, false, true, oneOf(0, 0, 1)}, {Lie, 6, lasting, true, true, falsehood},
+		{StaleCache, 4, long, false, false, between(100, 60_000)},
+	}
+}
+
+// slowness is drawn for a RenewDeadline of 10 s; others' have their share. What
+// takes more than six tenths of it leaves no time to renew again.
+func slowness(r *rand.Rand) int64 { return (100 + r.Int64N(5901)) * (1 - 2*r.Int64N(2)) }
+
+func falsehood(r *rand.Rand) int64 { return 10*oneOf(30, 60, 100)(r) + oneOf(lies()...)(r) }
+
+// longest is how much longer than ten seconds a long fault lasts.
+const longest = 2 * time.Minute
+
+// drawFaults draws 1 to 12 faults, half of them soon after the one before, so
+// that they meet.
+func drawFaults(rng *rand.Rand, p Plan) []Fault {
+	all := shapes()
+	total := 0
+	for _, s := range all {
+		total += s.weight
+	}
+	var out []Fault
+	at := time.Duration(0)
+	for range 1 + rng.IntN(12) {
+		pick, i := rng.IntN(total), 0
+		for ; pick >= all[i].weight; i++ {
+			pick -= all[i].weight
+		}
+		if s := all[i]; at == 0 || rng.IntN(2) == 0 {
+			at = upTo(rng, lastFault-time.Minute)
+			out = append(out, s.draw(rng, at, p))
+		} else {
+			out = append(out, s.draw(rng, min(at+upTo(rng, 4*time.Second), lastFault-time.Minute), p))
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Fault) int { return int(a.At - b.At) })
+	return out
+}
+
+func (s shape) draw(rng *rand.Rand, at time.Duration, p Plan) Fault {
+	f := Fault{Kind: s.kind, Node: -1, At: at.Round(time.Millisecond)}
+	if s.node && (!s.all || rng.IntN(4) > 0) {
+		f.Node = rng.IntN(len(p.Nodes))
+	}
+	switch s.lasts {
+	case lasting:
+		most := []time.Duration{2 * time.Second, 12 * time.Second, 45 * time.Second}[rng.IntN(3)]
+		f.For = (50*time.Millisecond + upTo(rng, most)).Round(time.Millisecond)
+	case long:
+		f.For = min(10*time.Second+upTo(rng, longest), lastFault-f.At).Round(time.Millisecond)
+	}
+	if s.n != nil {
+		f.N = s.n(rng)
+	}
+	if f.slow() {
+		f.N = f.N * int64(p.Timing.RenewDeadline) / int64(10*time.Second)
+	}
+	return f
+}
