@@ -154,7 +154,7 @@ func (p *process) outwardValue(path string, value json.RawMessage) json.RawMessa
 	l := &coordv1.Lease{}
 	if path == releasedPath {
 		var mark string
-		if json.Unmarshal(value, &mark) != nil {
+		if json.Unmarshal(value, &mark) != nil || mark == "" { // null: that there is none
 			return value
 		}
 		l.Annotations = map[string]string{lease.AnnotationReleased: mark}
