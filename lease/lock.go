@@ -166,6 +166,8 @@ func (l *Lock) Take(ctx context.Context, from Record, c Claim) (Claim, error) {
 	switch {
 	case unread != nil:
 		return Claim{}, unread
+	case c.Standing(o.Record) == nil && o.Record.ResourceVersion() == from.ResourceVersion():
+		return Claim{}, fmt.Errorf("%w: resourceVersion %q stays", ErrUnversioned, from.ResourceVersion())
 	case c.Standing(o.Record) == nil:
 		return l.Renew(ctx, c.Rebase(o.Record))
 	case err != nil && apierrors.IsInvalid(err) && o.Record.ResourceVersion() == from.ResourceVersion() && o.Record.sameClaim(from):

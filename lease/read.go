@@ -42,7 +42,7 @@ func (l *Lock) get(ctx context.Context) (Observation, error) {
 		if err != nil {
 			return Observation{}, requestError("get", err)
 		}
-		o := Observation{Record: Record{object}, Asked: asked, At: l.Clock.Now(), ResourceVersion: object.ResourceVersion, Listed: true}
+		o := Observation{Record: Record{object}, Asked: asked, At: l.Clock.Now(), ResourceVersion: object.ResourceVersion, Listed: true, Stored: true}
 		if object.Name != l.Name {
 			return o, requestError("get", errors.New("it was answered with another object"))
 		}
@@ -68,6 +68,9 @@ func (l *Lock) Confirm(ctx context.Context) (Observation, error) {
 	o, err := l.get(ctx)
 	list := <-listed
 	switch {
+	case apierrors.IsNotFound(err) && list.err == nil && list.o.Record.Exists(): // it was lost, or is just being created
+		list.o.Record, list.o.Stored = Record{}, true
+		return list.o, nil
 	case unanswerable(err):
 		return list.o, list.err
 	case err != nil:

@@ -200,6 +200,12 @@ func (r Record) sameClaim(o Record) bool {
 		r.Duration() == o.Duration() && r.AcquireTime().Equal(o.AcquireTime()) && r.RenewTime().Equal(o.RenewTime())
 }
 
+// same reports whether both records are the same version and make the same claim:
+// after a restore one version can come to mean two records.
+func (r Record) same(o Record) bool {
+	return r.ResourceVersion() == o.ResourceVersion() && r.sameClaim(o)
+}
+
 func (r Record) annotation(key string) string {
 	if r.lease == nil {
 		return ""

@@ -29,6 +29,8 @@ type Observation struct {
 	// Listed says that it is a linearizable read's answer, a List's or a Get's,
 	// and not a watch event, which may be old.
 	Listed bool
+	// Stored says that it is a Get's answer: the store's, and no cache's.
+	Stored bool
 	// After is the version of the record that came right before this one, where
 	// that is known: what the same watch showed last, or what a compare-and-swap
 	// replaced. It tells a change from a gap.
@@ -55,6 +57,7 @@ type View struct {
 	proof   proof
 	seat    seat
 	newest  string // the highest version of the store that was ever seen
+	ghost   ghost
 	epoch   int64
 	term    string // that epoch was seen with first
 }
@@ -70,6 +73,17 @@ type debt struct {
 }
 
 func (d debt) freeAt() Instant { return later(d.since.Add(d.owed), d.hidden) }
+
+// ghost is what a List showed before a Get showed something else. A List that shows
+// it again comes from a cache that is ahead of its store, or behind.
+type ghost struct {
+	seen   bool
+	record Record
+}
+
+func (g ghost) is(o Observation) bool {
+	return g.seen && o.Listed && !o.Stored && o.Record.same(g.record)
+}
 
 // proof is what the record before the last one can show: that nobody is at work.
 type proof struct {
@@ -114,7 +128,8 @@ func (v View) Doubt() View {
 // holder's is written.
 //
 // What is provably not newer than the last observation is dropped; an event of
-// which neither can be told casts doubt, for a fresh read to settle.
+// which neither can be told casts doubt, for a fresh read to settle. So is a List of
+// what a Get has shown to be out of date: it comes from a cache.
 //
 // A record makes the same claim as the last one if it is the same version of it,
 // or if one watch showed it right after the last one. Across a gap it does not,
@@ -133,6 +148,8 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	if v.known {
 		order, err := resourceversion.CompareResourceVersion(o.ResourceVersion, v.last.ResourceVersion)
 		switch {
+		case v.ghost.is(o):
+			return v
 		case o.Listed && o.Asked.After(v.last.At): // newer whatever its version: the store may have been restored
 		case err != nil && !o.Listed:
 			return v.Doubt()
@@ -142,6 +159,12 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	}
 	next := v
 	next.known, next.last, next.doubted = true, o, false
+	switch {
+	case !o.Listed:
+		next.ghost = ghost{}
+	case o.Stored && v.known && !o.Record.same(v.Record()):
+		next.ghost = ghost{seen: true, record: v.Record()}
+	}
 	next.newest = newest(v.newest, o.ResourceVersion, o.Newest)
 	// What nothing can follow is not remembered: written by hand, it can be taken back.
 	if epoch, err := o.Record.Epoch(); err == nil && epoch > v.epoch && epoch <= maxEpoch {

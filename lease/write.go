@@ -135,7 +135,7 @@ func (l *Lock) swap(ctx context.Context, from Record, next *coordv1.Lease, besid
 	}
 	stored, err := l.write(ctx, ops, next, beside)
 	if err == nil && stored.ResourceVersion() == was.ResourceVersion {
-		err = ErrUnversioned
+		err = conflict("patch", "it was answered with the version that was written over")
 	}
 	return stored, err
 }

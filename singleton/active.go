@@ -29,7 +29,6 @@ func (r *run) term(k *keeper) (done bool, err error) {
 		out = r.draining(k, worker)
 	}
 	dog.stop()
-	k.stop()
 	return r.finish(k, out)
 }
 
@@ -131,6 +130,7 @@ func (r *run) finish(k *keeper, out *outcome) (done bool, err error) {
 	cause := t.cause()
 	valid := t.Valid()
 	t.finish() // from here on nothing may be written in its name
+	k.stop(valid)
 	r.metrics.ended(cause.Reason)
 	r.logEnd(t, cause, out.err)
 	if out.acquired && r.config.Hooks.OnLose != nil {

@@ -118,7 +118,10 @@ func (k *keeper) answered(a answer) {
 		k.claim.Token = a.claim.Token
 	}
 	switch {
-	case k.term.over.Load(): // nothing prolongs it any more
+	case k.term.over.Load(): // nothing prolongs it any more; a release has to name the version that is left
+		if a.err == nil {
+			k.claim = k.claim.Acknowledged(a.claim)
+		}
 	case isLost:
 		k.r.metrics.renewalFailed("lost")
 		k.term.lose(lossOf(lost))
@@ -186,21 +189,24 @@ func (k *keeper) incomparable(o lease.Observation) bool {
 
 // stop ends the requests in flight. Where the Lease is to be released it first
 // hears them out for a while: a release has to name the version that they leave.
-func (k *keeper) stop() {
+func (k *keeper) stop(release bool) {
 	k.due.Stop()
-	patience := time.NewTimer(min(k.r.config.timing().RequestTimeout(), max(0, k.term.left())))
+	defer k.cancel()
+	if !release {
+		return
+	}
+	timing := k.r.config.timing()
+	patience := time.NewTimer(min(timing.RequestTimeout(), max(0, k.r.config.clock.Until(k.claim.ValidUntil(timing)))))
 	defer patience.Stop()
-	for k.inFlight > 0 && k.term.Valid() {
+	for k.inFlight > 0 {
 		select {
 		case a := <-k.answers:
 			k.answered(a)
 			k.due.Stop()
-			continue
 		case <-patience.C:
+			return
 		}
-		break
 	}
-	k.cancel()
 }
 
 func failureOf(err error) string {

@@ -39,7 +39,7 @@ func inKeep(t *testing.T, f func(k kept)) {
 		k := r.take(claim, before.Record)
 		require.NoError(t, r.acquiring(k))
 		k.term = newTerm(t.Context(), &r.config, k.claim)
-		defer k.stop()
+		defer k.stop(false)
 		f(kept{t, k, c, before})
 	})
 }

@@ -30,7 +30,9 @@ type observer struct {
 	reached bool      // by the current look
 	refused time.Time // since when listing is forbidden
 	tell    teller
-	current atomic.Pointer[func()] // renews the watch
+
+	unversioned int                    // lists in a row that showed no versions
+	current     atomic.Pointer[func()] // renews the watch
 }
 
 func newObserver(e *Elector) *observer {
@@ -93,7 +95,7 @@ func (o *observer) run(ctx context.Context) {
 		if errors.Is(err, errShared) {
 			return
 		}
-		if o.pointless(err) || errors.Is(err, lease.ErrUnversioned) && !o.listed {
+		if o.pointless(err) {
 			o.bad <- err
 			return
 		}
@@ -123,8 +125,14 @@ func (o *observer) run(ctx context.Context) {
 	}
 }
 
-// pointless reports whether listing was never allowed, for a whole lease.
+// pointless reports whether listing was never allowed, for a whole lease duration,
+// or shows no versions.
 func (o *observer) pointless(err error) bool {
+	if !errors.Is(err, lease.ErrUnversioned) || o.listed {
+		o.unversioned = 0
+	} else if o.unversioned++; o.unversioned >= 3 { // and not a proxy's slip
+		return true
+	}
 	if !errors.Is(err, lease.ErrForbidden) || o.listed {
 		o.refused = time.Time{}
 		return false
