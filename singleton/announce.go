@@ -3,6 +3,8 @@ package singleton
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -12,7 +14,7 @@ import (
 // each fence may hold a higher mark than the one before.
 const announceTries = 3
 
-// announce tells every fence of t's token. A fence that holds a higher mark,
+// announce tells every fence of t's token, side by side. A fence that holds a higher mark,
 // or the same epoch of another term, although the Lease is still ours, shows
 // that the API server went back in time: the epoch is raised above it
 // (Config.MaxRaise) and announced again, to all.
@@ -25,9 +27,9 @@ func announce(ctx context.Context, t *Term) error {
 func announceAbove(ctx context.Context, t *Term) error {
 	for try := 1; ; try++ {
 		err := announceOnce(ctx, t)
-		_, mark := fencing.Refusal(err)
+		mark := highestMark(err, t.Token().Scope)
 		switch {
-		case err == nil || mark.Scope != t.Token().Scope || try == announceTries: // no mark, or another Lease's
+		case err == nil || isPanic(err) || mark.IsZero() || try == announceTries:
 			return err
 		case !t.outranked(mark): // by ourselves: raised meanwhile
 			continue
@@ -40,14 +42,37 @@ func announceAbove(ctx context.Context, t *Term) error {
 	}
 }
 
+// announceOnce tells all fences side by side. The error joins a *FenceError of each
+// that did not take the token; the *PanicError of one that panicked comes alone.
 func announceOnce(ctx context.Context, t *Term) error {
 	token := t.Token()
+	errs := make([]error, len(t.config.Fences))
+	var told sync.WaitGroup
 	for i, fence := range t.config.Fences {
-		if err := advance(ctx, fence, token, t); err != nil {
-			return &FenceError{Fence: i, Token: token, At: time.Now(), Err: err}
+		told.Go(func() {
+			protect(func() error { return advance(ctx, fence, token, t) }, func(err error) {
+				if err != nil && !isPanic(err) {
+					err = &FenceError{Fence: i, Token: token, At: time.Now(), Err: err}
+				}
+				errs[i] = err
+			})
+		})
+	}
+	told.Wait()
+	if i := slices.IndexFunc(errs, isPanic); i >= 0 {
+		return errs[i]
+	}
+	return errors.Join(errs...)
+}
+
+// highestMark is the highest one of that scope which fences refused a token for.
+func highestMark(err error, scope string) (highest fencing.Token) {
+	for _, failure := range fenceErrors(err) {
+		if _, mark := fencing.Refusal(failure); mark.Scope == scope && mark.Epoch > highest.Epoch {
+			highest = mark
 		}
 	}
-	return nil
+	return highest
 }
 
 // advance tells one fence. What it refuses is this caller's to judge, not a
@@ -96,12 +121,11 @@ func (r *run) keepAnnouncing(t *Term) {
 		for t.wait(r.config.AnnouncePeriod) {
 			var err error
 			protect(func() error { return announce(t.ctx, t) }, func(e error) { err = e })
-			_, mark := fencing.Refusal(err)
 			switch {
 			case t.ctx.Err() != nil:
 			case isPanic(err):
 				t.end(&EndError{Reason: ReasonPanicked, Err: err})
-			case !mark.IsZero():
+			case refused(err):
 				t.end(&EndError{Reason: ReasonRefused, Err: err})
 			case err != nil && !failing:
 				r.log.Log(r.ctx, fenceLevel(err), "a fence could not be told of the token again, trying later", "token", t.Token().String(), "error", err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -29,16 +30,33 @@ func (e *FenceError) Error() string {
 // Unwrap returns Err.
 func (e *FenceError) Unwrap() error { return e.Err }
 
+// fenceErrors are those in err, of the fences that did not take a token.
+func fenceErrors(err error) (all []*FenceError) {
+	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
+	case nil:
+	case *FenceError:
+		all = append(all, e)
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			all = append(all, fenceErrors(one)...)
+		}
+	case interface{ Unwrap() error }:
+		all = fenceErrors(e.Unwrap())
+	}
+	return all
+}
+
 // announced takes in how an announcement to all fences went, for Status and the
 // metrics. That its caller's time was over says nothing of a fence.
 func (e *Elector) announced(ctx context.Context, err error) {
-	failure, failed := errors.AsType[*FenceError](err)
-	switch {
-	case err == nil:
+	if err == nil {
 		e.fence.Store(nil)
-	case failed && ctx.Err() == nil:
-		e.fence.Store(failure)
-		e.metrics.fenceFailed(fenceFailure(failure))
+	}
+	for _, failure := range fenceErrors(err) {
+		if ctx.Err() == nil {
+			e.fence.Store(failure)
+			e.metrics.fenceFailed(fenceFailure(failure))
+		}
 	}
 }
 
@@ -59,23 +77,31 @@ func fenceFailure(err error) string {
 	return "other"
 }
 
-// undecided reports whether err, of an announcement, is no refusal.
-func undecided(err error) bool {
-	failure := fenceFailure(err)
-	return failure == "unavailable" || failure == "other"
+// refused reports whether a fence refused the token for another term's.
+func refused(err error) bool {
+	return slices.ContainsFunc(fenceErrors(err), func(e *FenceError) bool {
+		return errors.Is(e, fencing.ErrStale) || errors.Is(e, fencing.ErrConflict)
+	})
 }
 
-// unfit reports whether err is a fence's that no epoch of this elector would
-// please: only another wiring does.
+// undecided reports whether err, of an announcement, is no refusal of any fence.
+func undecided(err error) bool {
+	return !slices.ContainsFunc(fenceErrors(err), func(e *FenceError) bool {
+		failure := fenceFailure(e)
+		return failure != "unavailable" && failure != "other"
+	})
+}
+
+// unfit reports whether a fence says in err that no epoch of this elector would
+// please it: only another wiring does.
 func unfit(err error) bool {
-	if _, is := errors.AsType[*FenceError](err); !is {
+	return slices.ContainsFunc(fenceErrors(err), func(e *FenceError) bool {
+		switch fenceFailure(e) {
+		case "missing", "malformed", "scope":
+			return true
+		}
 		return false
-	}
-	switch fenceFailure(err) {
-	case "missing", "malformed", "scope":
-		return true
-	}
-	return false
+	})
 }
 
 // fenceLevel is how loudly a fence's failure is logged.

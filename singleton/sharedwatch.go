@@ -104,18 +104,27 @@ type subscription struct {
 // that adds nothing: a subscriber that is slow holds up nobody, and keeps few
 // records.
 //
-// An event makes the one right before it obsolete: what happened between two Lists
-// is hidden from a View in the same way, and it judges a gap by the same rules
-// (lease.View). A List that shows what the one before did is as good as both. But
-// nothing is dropped across a List, since the store may have gone back in time
-// there: what was seen before is then all that tells of the claims it forgot.
+// A renewal makes the one right before it obsolete. A List that shows what the one
+// before did is as good as both. Nothing else is dropped: a release proves something
+// only to who was shown what it released, and across a List the store may have gone
+// back in time, so that what was seen before is all that tells of the claims it
+// forgot.
 func (s *subscription) put(o lease.Observation) {
-	if last := len(s.waiting) - 1; last >= 0 && o.Listed == s.waiting[last].Listed && (!o.Listed || sameVersion(o, s.waiting[last])) {
+	if last := len(s.waiting) - 1; last >= 0 && obsolete(s.waiting[last], o) {
 		s.waiting[last] = o
 	} else {
 		s.waiting = append(s.waiting, o)
 	}
 	s.poke()
+}
+
+// obsolete reports whether nothing is lost with a if b came after it.
+func obsolete(a, b lease.Observation) bool {
+	if a.Listed || b.Listed {
+		return a.Listed && b.Listed && sameVersion(a, b)
+	}
+	return b.Record.Holder() != "" && a.Record.Holder() == b.Record.Holder() && a.Record.Term() == b.Record.Term() &&
+		a.Record.UID() == b.Record.UID() && !a.Record.RenewTime().Equal(b.Record.RenewTime())
 }
 
 func sameVersion(a, b lease.Observation) bool {
