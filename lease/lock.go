@@ -45,67 +45,6 @@ func NewLock(client coordclient.LeaseInterface, o Options) *Lock {
 	return &Lock{client: client, Options: o}
 }
 
-// Claim is a term as last acknowledged by the API server. An immutable value.
-type Claim struct {
-	Token  fencing.Token
-	Source Source // what the epoch was derived from
-	// Record is the latest known to name the term; the base of the next
-	// compare-and-swap.
-	Record Record
-	// Sent is when that write of this term was sent which, of those that were
-	// acknowledged, was sent last. Zero while none was.
-	Sent Instant
-}
-
-// ValidUntil is Sent + RenewDeadline: nobody else works before then.
-func (c Claim) ValidUntil(t Timing) Instant { return c.Sent.Add(t.RenewDeadline) }
-
-// Rebase returns the claim with r as the base of its next write. Validity does
-// not move: only acknowledged writes extend it.
-func (c Claim) Rebase(r Record) Claim {
-	c.Record = r
-	return c
-}
-
-// Acknowledged returns the claim after an acknowledged write of its term that is
-// told by a, whichever of them was answered first.
-func (c Claim) Acknowledged(a Claim) Claim {
-	if a.Sent.After(c.Sent) {
-		c.Sent = a.Sent
-	}
-	if !c.Record.Exists() || Newer(a.Record.ResourceVersion(), c.Record.ResourceVersion()) {
-		c.Record = a.Record
-	}
-	return c
-}
-
-// Standing returns nil if r still carries the term, else a [*LostError].
-// Missing or garbled annotations do not end a term: the identity and the time
-// of acquiring still name it, and the next renewal repairs them.
-func (c Claim) Standing(r Record) error {
-	epoch, err := r.Epoch()
-	switch {
-	case !r.Exists() || r.UID() != c.Record.UID():
-		return &LostError{Loss: LossDeleted, Record: r}
-	case r.Holder() == "":
-		return &LostError{Loss: LossCleared, Record: r}
-	case r.Holder() != c.Record.Holder():
-		return &LostError{Loss: LossTaken, Record: r}
-	case r.Term() != "" && r.Term() != c.Token.Term,
-		r.Term() == "" && !r.AcquireTime().Equal(c.Record.AcquireTime()):
-		return &LostError{Loss: LossTaken, Record: r}
-	case err == nil && epoch > c.Token.Epoch:
-		return &LostError{Loss: LossFenced, Record: r}
-	}
-	return nil
-}
-
-// holds reports whether r carries the term just as c's own writes leave it.
-func (c Claim) holds(r Record) bool {
-	token, ok := r.Token()
-	return ok && token == c.Token && r.UID() == c.Record.UID() && r.Holder() == c.Record.Holder()
-}
-
 // Create creates the missing Lease, vacant: nobody holds it, and a full lease
 // duration has to pass before anybody may. The error is a [*RequestError];
 // ErrConflict means that there is one. It is harmless whenever it arrives.
