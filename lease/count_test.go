@@ -19,7 +19,7 @@ func TestRenewalCountsFromSending(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, DelayAfter: 2 * time.Second})
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, DelayAfter: 2 * time.Second})
 		sent := b.a.Clock.Now()
 		next, err := b.a.Renew(b.Context(), claim)
 		require.NoError(b, err)
@@ -80,14 +80,14 @@ func TestRaiseStopsAtTheOperatorsFence(t *testing.T) {
 	})
 }
 
-// An acquire over an earlier term of one's own whose request is lost: the List
-// shows one's own name, but not the term that was to begin.
+// An acquire over an earlier term of one's own whose request is lost: the Lease
+// carries one's own name, but not the term that was to begin.
 func TestEarlierTermIsNotAdopted(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		b.ship()
 		earlier := b.acquire(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 1, LoseRequest: true})
-		_, err := b.a.Acquire(b.Context(), b.list(b.a), lease.EpochInputs{})
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, Count: 1, LoseRequest: true})
+		_, err := b.take(b.a)
 		require.ErrorIs(b, err, lease.ErrUnavailable)
 		require.Equal(b, earlier.Record.Lease(), b.stored().Lease(), "nothing was written")
 	})
@@ -101,7 +101,7 @@ func TestRewritesEnd(t *testing.T) {
 		claim := b.acquire(b.a)
 		edits := 0
 		b.c.Link("a").Inject(singletontest.Fault{
-			Verbs: []string{"update", "patch"}, Count: 100, Status: http.StatusConflict,
+			Verbs: writes, Count: 100, Status: http.StatusConflict,
 			Then: func() {
 				edits++
 				b.edit(func(l *coordv1.Lease) { l.Labels = map[string]string{"edit": strconv.Itoa(edits)} })
@@ -122,10 +122,21 @@ func TestEpochIsAboveWhatARestoreForgot(t *testing.T) {
 		b.ship()
 		require.NoError(b, b.a.Release(b.Context(), b.acquire(b.a)))
 		backup := b.c.Snapshot()
-		forgotten, err := b.a.Acquire(b.Context(), b.list(b.a), lease.EpochInputs{Floor: 50})
+		o := b.list(b.a)
+		forgotten, err := b.a.Claim(o, lease.EpochInputs{Floor: 50})
+		require.NoError(b, err)
+		forgotten, err = b.a.Take(b.Context(), o.Record, forgotten)
 		require.NoError(b, err)
 		b.c.Restore(backup, true)
 		require.Greater(b, b.acquire(b.a).Token.Epoch, forgotten.Token.Epoch)
+
+		// So also for one who looks at the store itself, by a GET.
+		b.c.Restore(backup, true)
+		o, err = b.b.Confirm(b.Context())
+		require.NoError(b, err)
+		claim, err := b.b.Claim(o, lease.EpochInputs{ResourceVersion: lease.View{}.Observe(o, 15*time.Second).Newest()})
+		require.NoError(b, err)
+		require.Greater(b, claim.Token.Epoch, forgotten.Token.Epoch)
 	})
 }
 
@@ -141,6 +152,7 @@ func TestRestoredReleaseProvesNothing(t *testing.T) {
 			v = v.Observe(b.list(b.b), l)
 		}
 		look()
+		b.prove(b.b, &v)
 		require.Equal(b, lease.Acquire, lease.Decide(v, b.b.Clock.Now(), true).Action)
 		backup := b.c.Snapshot()
 		b.c.DeleteLease(ns, name)
@@ -148,6 +160,7 @@ func TestRestoredReleaseProvesNothing(t *testing.T) {
 		b.c.Restore(backup, false)
 		look()
 		require.True(b, v.Record().Released())
+		b.prove(b.b, &v)
 		require.Equal(b, l, v.FreeAt().Sub(b.b.Clock.Now()))
 	})
 }

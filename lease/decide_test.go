@@ -26,11 +26,20 @@ func duration(seconds int32) func(*coordv1.Lease) {
 
 func uid(u types.UID) func(*coordv1.Lease) { return func(l *coordv1.Lease) { l.UID = u } }
 
+// release is what [Lock.Release] leaves over that version.
+func release(replaced string) func(*coordv1.Lease) {
+	return func(l *coordv1.Lease) {
+		holder("")(l)
+		duration(1)(l)
+		l.Spec.AcquireTime = l.Spec.RenewTime
+		l.Annotations[AnnotationReleased] = releaseMark(l.Spec.RenewTime.Time, replaced)
+	}
+}
+
+// released over the version before its own.
 func released(l *coordv1.Lease) {
-	holder("")(l)
-	duration(1)(l)
-	l.Spec.AcquireTime = l.Spec.RenewTime
-	l.Annotations[AnnotationReleased] = releaseMark(l.Spec.RenewTime.Time)
+	version, _ := strconv.Atoi(l.ResourceVersion)
+	release(strconv.Itoa(version - 1))(l)
 }
 
 func releasedByClientGo(l *coordv1.Lease) {
@@ -40,108 +49,12 @@ func releasedByClientGo(l *coordv1.Lease) {
 	l.Spec.AcquireTime = l.Spec.RenewTime
 }
 
+// shipped is the body of a manifest, over whatever is there.
+func shipped(l *coordv1.Lease) { l.Annotations, l.Spec = nil, coordv1.LeaseSpec{} }
+
 func untouched(l *coordv1.Lease) {
-	l.UID, l.Annotations, l.Spec = "u2", nil, coordv1.LeaseSpec{}
-}
-
-// Each row: observations in order (each a second after the one before) and how
-// long after the last of them the Lease may be taken.
-func TestWhatAChangeProves(t *testing.T) {
-	held := fenced("a_1", termA, "50", "100")
-	for name, test := range map[string]struct {
-		seen   []Record
-		wait   time.Duration
-		action Action // then, confirmed
-	}{
-		"held":                                                       {[]Record{held}, L, Acquire},
-		"renewed":                                                    {[]Record{held, fenced("a_1", termA, "50", "101", renewed(3))}, L, Acquire},
-		"label edited":                                               {[]Record{held, fenced("a_1", termA, "50", "101")}, L - time.Second, Acquire},
-		"released":                                                   {[]Record{held, fenced("a_1", termA, "50", "101", released)}, 0, Acquire},
-		"released, first thing seen":                                 {[]Record{fenced("a_1", termA, "50", "101", released)}, 0, Acquire},
-		"never held, first thing seen":                               {[]Record{fenced("", "", "", "1", untouched)}, 0, Acquire},
-		"missing, first thing seen":                                  {[]Record{{}}, L, Create},
-		"taken over with a greater epoch":                            {[]Record{fenced("a_1", termA, "50", "100", duration(60)), fenced("b_1", termB, "101", "1001", renewed(9), duration(20))}, 20 * time.Second, Acquire},
-		"taken over with no greater epoch":                           {[]Record{held, fenced("b_1", termB, "50", "101", renewed(9), duration(8))}, L, Acquire},
-		"foreign holder by hand":                                     {[]Record{held, fenced("a_1", termA, "50", "101", holder("x"))}, L, Acquire},
-		"foreign holder, shorter lease":                              {[]Record{held, fenced("a_1", termA, "50", "101", holder("x"), duration(2))}, L, Acquire},
-		"foreign holder, longer lease":                               {[]Record{held, fenced("a_1", termA, "50", "101", holder("x"), duration(60))}, time.Minute, Acquire},
-		"duration shortened by hand":                                 {[]Record{held, fenced("a_1", termA, "50", "101", duration(2))}, L, Acquire},
-		"holder cleared by hand":                                     {[]Record{held, fenced("a_1", termA, "50", "101", holder(""))}, L, Acquire},
-		"cleared by hand, first thing seen":                          {[]Record{fenced("a_1", termA, "50", "101", holder(""))}, L, Acquire},
-		"client-go's, first thing seen, then released":               {[]Record{NewRecord(sample("cg")), fenced("cg", "", "", "101", releasedByClientGo)}, L - time.Second, Acquire},
-		"taken by client-go while held, released":                    {[]Record{held, fenced("a_1", termA, "50", "101", holder("cg"), renewed(9)), fenced("a_1", termA, "50", "102", releasedByClientGo)}, L - time.Second, Acquire},
-		"deleted, taken by client-go, renewed, released":             {[]Record{held, vacant(101), fenced("cg", "", "", "102", uid("u101"), renewed(8)), fenced("cg", "", "", "103", uid("u101"), renewed(9)), fenced("cg", "", "", "104", uid("u101"), releasedByClientGo)}, L - 2*time.Second, Acquire},
-		"released, taken and released by client-go":                  {[]Record{held, fenced("a_1", termA, "50", "101", released), fenced("a_1", termA, "50", "102", holder("cg"), renewed(800)), fenced("a_1", termA, "50", "103", releasedByClientGo)}, time.Second, Acquire},
-		"held by hotseat, cleared by client-go":                      {[]Record{held, fenced("a_1", termA, "50", "101", releasedByClientGo)}, L, Acquire},
-		"client-go's, taken by hotseat unseen, cleared by client-go": {[]Record{NewRecord(sample("cg")), fenced("a_1", termA, "103", "105", releasedByClientGo)}, L, Acquire},
-		"cleared by hand, and again by client-go":                    {[]Record{held, fenced("a_1", termA, "50", "101", holder("")), fenced("a_1", termA, "50", "102", releasedByClientGo)}, L, Acquire},
-		"one epoch, another term, released":                          {[]Record{held, fenced("b_1", termB, "50", "101", renewed(9)), fenced("b_1", termB, "50", "102", released)}, L, Acquire},
-		"edited into client-go's shape":                              {[]Record{fenced("a_1", termA, "50", "100", func(l *coordv1.Lease) { l.Spec.AcquireTime = l.Spec.RenewTime }), fenced("a_1", termA, "50", "101", holder(""), duration(1), func(l *coordv1.Lease) { l.Spec.AcquireTime = l.Spec.RenewTime })}, L, Acquire},
-		"deleted":                                                    {[]Record{held, {}}, L, Create},
-		"deleted under a longer lease":                               {[]Record{fenced("a_1", termA, "50", "100", duration(60)), {}}, time.Minute, Create},
-		"deleted, shipped anew":                                      {[]Record{held, fenced("", "", "", "102", untouched)}, L, Acquire},
-		"deleted, seen missing, shipped anew":                        {[]Record{held, {}, fenced("", "", "", "103", untouched)}, L, Acquire},
-		"released, then deleted":                                     {[]Record{held, fenced("a_1", termA, "50", "101", released), {}}, L, Create},
-		"restored from before a release":                             {[]Record{fenced("a_1", termA, "50", "90", released), fenced("b_1", termB, "100", "100"), fenced("a_1", termA, "50", "90", released)}, L, Acquire},
-		"restored, with a bumped revision":                           {[]Record{fenced("b_1", termB, "100", "100"), fenced("a_1", termA, "50", "9000", released)}, L, Acquire},
-		"restored, taken by one who knew nothing, released":          {[]Record{held, fenced("", "", "", "40", untouched), fenced("b_1", termB, "60", "41", renewed(9)), fenced("b_1", termB, "60", "42", released)}, L - 2*time.Second, Acquire},
-		"the same, edited before it was released":                    {[]Record{held, fenced("", "", "", "40", untouched), fenced("b_1", termB, "60", "41", renewed(9)), fenced("b_1", termB, "60", "42", renewed(9), duration(60)), fenced("b_1", termB, "60", "43", released)}, L - time.Second, Acquire},
-		"edited, released by its holder":                             {[]Record{held, fenced("a_1", termA, "50", "101", duration(60)), fenced("a_1", termA, "50", "102", released)}, 0, Acquire},
-		"no duration written":                                        {[]Record{fenced("x", "", "", "1", func(l *coordv1.Lease) { l.Spec.LeaseDurationSeconds = nil })}, L, Acquire},
-		"released, taken unseen, deleted, shipped anew":              {[]Record{fenced("a_1", termA, "50", "101", released), fenced("", "", "", "104", untouched)}, L, Acquire},
-		"foreign holder, first thing seen":                           {[]Record{fenced("a_1", termA, "50", "101", holder("x"), duration(2))}, L, Acquire},
-		"own identity restored":                                      {[]Record{fenced("me_1", termA, "50", "100"), fenced("b_1", termB, "101", "110", renewed(9)), fenced("me_1", termA, "50", "100")}, L, Acquire},
-		"taken over, duration shortened, first sight":                {[]Record{fenced("a_1", termA, "50", "100", duration(1))}, L, Acquire},
-		"lengthened by hand, renewed":                                {[]Record{held, fenced("a_1", termA, "50", "101", duration(86400)), fenced("a_1", termA, "50", "102", renewed(9))}, L, Acquire},
-		"lengthened by hand, set right":                              {[]Record{held, fenced("a_1", termA, "50", "101", duration(86400)), fenced("a_1", termA, "50", "102")}, L, Acquire},
-		"lengthened by hand, deleted":                                {[]Record{held, fenced("a_1", termA, "50", "101", duration(86400)), {}}, L, Create},
-		"vacant, first thing seen":                                   {[]Record{vacant(7)}, L, Acquire},
-		"annotations removed":                                        {[]Record{held, fenced("a_1", "", "", "101")}, L, Acquire},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var v View
-				version := 0
-				for i, r := range test.seen {
-					if i > 0 {
-						time.Sleep(time.Second)
-					}
-					version++
-					if r.Exists() {
-						version, _ = strconv.Atoi(r.ResourceVersion())
-					}
-					v = v.Observe(look(r, strconv.Itoa(version)), L)
-				}
-				now := Clock{}.Now()
-				if test.action == Create {
-					require.Equal(t, Create, Decide(v, now, false).Action, "vacant, and waited on then")
-					version++
-					v = v.Observe(look(vacant(version), strconv.Itoa(version)), L)
-				}
-				require.Equal(t, test.wait, v.FreeAt().Sub(now))
-				if test.wait > 0 {
-					d := Decide(v, now.Add(test.wait-1), true)
-					require.Equal(t, Wait, d.Action, d.Why)
-					require.Equal(t, v.FreeAt(), d.At)
-				}
-				require.Equal(t, Acquire, Decide(v, now.Add(test.wait), true).Action)
-			})
-		})
-	}
-}
-
-// A client-go holder that was there for a lease has nothing to hide any more: its
-// release is as good as its word.
-func TestClientGoReleasesAfterALease(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var v View
-		for i := range 16 {
-			v = v.Observe(look(fenced("cg", "", "", strconv.Itoa(100+i), renewed(i)), strconv.Itoa(100+i)), L)
-			time.Sleep(time.Second)
-		}
-		v = v.Observe(look(fenced("cg", "", "", "200", releasedByClientGo), "200"), L)
-		require.Equal(t, time.Second, v.FreeAt().Sub(Clock{}.Now()))
-	})
+	shipped(l)
+	l.UID = "u2"
 }
 
 // vacant is what a standby creates where a Lease is missing.
@@ -157,48 +70,217 @@ func look(r Record, version string) Observation {
 	return Observation{Record: r, Asked: now, At: now, ResourceVersion: version, Listed: true}
 }
 
+// event is a watch's, right after that version.
+func event(r Record, version, after string) Observation {
+	o := look(r, version)
+	o.Listed, o.After = false, after
+	return o
+}
+
+// shown shows the records to v, each a second after the one before: by one
+// watch, or by a List each with a gap before it. A missing one has the version
+// after the last.
+func shown(v View, inOneWatch bool, seen ...Record) View {
+	for i, r := range seen {
+		if i > 0 {
+			time.Sleep(time.Second)
+		}
+		last := v.Last().Version()
+		version := r.ResourceVersion()
+		if !r.Exists() {
+			n, _ := strconv.Atoi(last)
+			version = strconv.Itoa(n + 1)
+		}
+		if inOneWatch && v.Known() {
+			v = v.Observe(event(r, version, last), L)
+		} else {
+			v = v.Observe(look(r, version), L)
+		}
+	}
+	return v
+}
+
+// never is a wait that is not asked for.
+const never = -1
+
+// Each row: records in order (each a second after the one before) and how long
+// after the last of them the Lease may be taken: if each was shown by a List, with a
+// gap before it, and if one watch showed all of them.
+func TestWhatAChangeProves(t *testing.T) {
+	held, made := fenced("a_1", termA, "50", "100"), vacant(7)
+	for name, test := range map[string]struct {
+		seen       []Record
+		gap, watch time.Duration
+		action     Action // of the gap's: what is done meanwhile
+	}{
+		"held":                                                       {[]Record{held}, L, L, Wait},
+		"renewed":                                                    {[]Record{held, fenced("a_1", termA, "50", "101", renewed(3))}, L, L, Wait},
+		"label edited":                                               {[]Record{held, fenced("a_1", termA, "50", "101")}, L, L - time.Second, Wait},
+		"labels edited twice":                                        {[]Record{held, fenced("a_1", termA, "50", "101"), fenced("a_1", termA, "50", "107")}, L, L - 2*time.Second, Wait},
+		"released":                                                   {[]Record{held, fenced("a_1", termA, "50", "101", released)}, L, 0, Prove},
+		"released, first thing seen":                                 {[]Record{fenced("a_1", termA, "50", "101", released)}, L, never, Prove},
+		"never held, first thing seen":                               {[]Record{fenced("", "", "", "1", untouched)}, L, never, Prove},
+		"missing, first thing seen":                                  {[]Record{{}}, L, never, Create},
+		"taken over with a greater epoch":                            {[]Record{fenced("a_1", termA, "50", "100", duration(60)), fenced("b_1", termB, "101", "1001", renewed(9), duration(20))}, 20 * time.Second, 20 * time.Second, Wait},
+		"taken over with no greater epoch":                           {[]Record{held, fenced("b_1", termB, "50", "101", renewed(9), duration(8))}, L, L, Wait},
+		"foreign holder by hand":                                     {[]Record{held, fenced("a_1", termA, "50", "101", holder("x"))}, L, L, Wait},
+		"foreign holder, shorter lease":                              {[]Record{held, fenced("a_1", termA, "50", "101", holder("x"), duration(2))}, L, L, Wait},
+		"duration shortened by hand":                                 {[]Record{held, fenced("a_1", termA, "50", "101", duration(2))}, L, L, Wait},
+		"holder cleared by hand":                                     {[]Record{held, fenced("a_1", termA, "50", "101", holder(""))}, L, L, Wait},
+		"cleared by hand, first thing seen":                          {[]Record{fenced("a_1", termA, "50", "101", holder(""))}, L, never, Wait},
+		"client-go's, first thing seen, then released":               {[]Record{NewRecord(sample("cg")), fenced("cg", "", "", "101", releasedByClientGo)}, L, L - time.Second, Wait},
+		"taken by client-go while held, released":                    {[]Record{held, fenced("a_1", termA, "50", "101", holder("cg"), renewed(9)), fenced("a_1", termA, "50", "102", releasedByClientGo)}, L, L - time.Second, Wait},
+		"deleted, taken by client-go, renewed, released":             {[]Record{held, vacant(101), fenced("cg", "", "", "102", uid("u101"), renewed(8)), fenced("cg", "", "", "103", uid("u101"), renewed(9)), fenced("cg", "", "", "104", uid("u101"), releasedByClientGo)}, L, L - 2*time.Second, Wait},
+		"released, taken and released by client-go":                  {[]Record{held, fenced("a_1", termA, "50", "101", released), fenced("a_1", termA, "50", "102", holder("cg"), renewed(800)), fenced("a_1", termA, "50", "103", releasedByClientGo)}, L, time.Second, Wait},
+		"held by hotseat, cleared by client-go":                      {[]Record{held, fenced("a_1", termA, "50", "101", releasedByClientGo)}, L, L, Wait},
+		"client-go's, taken by hotseat unseen, cleared by client-go": {[]Record{NewRecord(sample("cg")), fenced("a_1", termA, "103", "105", releasedByClientGo)}, L, never, Wait},
+		"cleared by hand, and again by client-go":                    {[]Record{held, fenced("a_1", termA, "50", "101", holder("")), fenced("a_1", termA, "50", "102", releasedByClientGo)}, L, L, Wait},
+		"one epoch, another term, released":                          {[]Record{held, fenced("b_1", termB, "50", "101", renewed(9)), fenced("b_1", termB, "50", "102", released)}, L, L, Wait},
+		"edited into client-go's shape":                              {[]Record{fenced("a_1", termA, "50", "100", func(l *coordv1.Lease) { l.Spec.AcquireTime = l.Spec.RenewTime }), fenced("a_1", termA, "50", "101", holder(""), duration(1), func(l *coordv1.Lease) { l.Spec.AcquireTime = l.Spec.RenewTime })}, L, L, Wait},
+		"deleted":                                                    {[]Record{held, {}}, L, L, Create},
+		"deleted, shipped anew":                                      {[]Record{held, fenced("", "", "", "102", untouched)}, L, L, Wait},
+		"deleted, seen missing, shipped anew":                        {[]Record{held, {}, fenced("", "", "", "103", untouched)}, L, L, Wait},
+		"replaced with the manifest":                                 {[]Record{held, fenced("", "", "", "101", shipped)}, L, L, Wait},
+		"released, then deleted":                                     {[]Record{held, fenced("a_1", termA, "50", "101", released), {}}, L, L, Create},
+		"restored from before a release":                             {[]Record{fenced("a_1", termA, "50", "90", released), fenced("b_1", termB, "100", "100"), fenced("a_1", termA, "50", "90", released)}, L, never, Wait},
+		"restored, with a bumped revision":                           {[]Record{fenced("b_1", termB, "100", "100"), fenced("a_1", termA, "50", "9000", released)}, L, never, Wait},
+		"restored, taken by one who knew nothing, released":          {[]Record{held, fenced("", "", "", "40", untouched), fenced("b_1", termB, "60", "41", renewed(9)), fenced("b_1", termB, "60", "42", released)}, L, never, Prove},
+		"edited, released by its holder":                             {[]Record{held, fenced("a_1", termA, "50", "101", duration(60)), fenced("a_1", termA, "50", "102", released)}, L, 0, Prove},
+		"no duration written":                                        {[]Record{fenced("x", "", "", "1", func(l *coordv1.Lease) { l.Spec.LeaseDurationSeconds = nil })}, L, never, Wait},
+		"released, taken unseen, deleted, shipped anew":              {[]Record{fenced("a_1", termA, "50", "101", released), fenced("", "", "", "104", untouched)}, L, L, Wait},
+		"foreign holder, first thing seen":                           {[]Record{fenced("a_1", termA, "50", "101", holder("x"), duration(2))}, L, never, Wait},
+		"own identity restored":                                      {[]Record{fenced("me_1", termA, "50", "100"), fenced("b_1", termB, "101", "110", renewed(9)), fenced("me_1", termA, "50", "100")}, L, never, Wait},
+		"taken over, duration shortened, first sight":                {[]Record{fenced("a_1", termA, "50", "100", duration(1))}, L, never, Wait},
+		"vacant, first thing seen":                                   {[]Record{vacant(7)}, L, never, Wait},
+		"vacant, edited":                                             {[]Record{made, edited(made, "8")}, L, L - time.Second, Wait},
+		"annotations removed":                                        {[]Record{held, fenced("a_1", "", "", "101")}, L, L, Wait},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for inOneWatch, wait := range map[bool]time.Duration{false: test.gap, true: test.watch} {
+				synctest.Test(t, func(t *testing.T) {
+					if wait == never {
+						return
+					}
+					v := shown(View{}, inOneWatch, test.seen...)
+					if !inOneWatch {
+						require.Equal(t, test.action, Decide(v, Clock{}.Now(), true).Action)
+					}
+					if test.action == Create { // and waits on what it created
+						require.Equal(t, Create, Decide(v, Clock{}.Now(), false).Action)
+						n, _ := strconv.Atoi(v.Last().Version())
+						v = shown(v, inOneWatch, vacant(n+1))
+					}
+					waits(t, v, wait)
+				})
+			}
+		})
+	}
+}
+
+// waits requires that v takes the Lease after wait, not sooner, if nothing proves
+// more.
+func waits(t *testing.T, v View, wait time.Duration) {
+	t.Helper()
+	now := Clock{}.Now()
+	v = v.Proved(v.Record(), Record{}, false)
+	require.Equal(t, wait, v.FreeAt().Sub(now))
+	if wait > 0 {
+		d := Decide(v, now.Add(wait-1), true)
+		require.Equal(t, Wait, d.Action, d.Why)
+		require.Equal(t, v.FreeAt(), d.At)
+	}
+	require.Equal(t, Acquire, Decide(v, now.Add(wait), true).Action)
+}
+
+// edited is r after an edit of something that is not ours.
+func edited(r Record, version string) Record {
+	l := r.Lease()
+	l.ResourceVersion = version
+	l.Labels = map[string]string{"edited": version}
+	return Record{l}
+}
+
+// A client-go holder that was there for a lease has nothing to hide any more: its
+// release is as good as its word, if the watch shows it.
+func TestClientGoReleasesAfterALease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen []Record
+		for i := range 16 {
+			seen = append(seen, fenced("cg", "", "", strconv.Itoa(100+i), renewed(i)))
+		}
+		v := shown(View{}, true, seen...)
+		time.Sleep(time.Second)
+		gone := fenced("cg", "", "", "116", releasedByClientGo)
+		waits(t, v.Observe(event(gone, "116", "115"), L), time.Second)
+		waits(t, v.Observe(look(gone, "116"), L), L)
+	})
+}
+
 func TestDecideConfirmsWhatItOnlyHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := Clock{}.Now()
-		decide := func(r Record, fresh bool) Action {
-			v := View{}.Observe(look(r, "1000"), L)
-			return Decide(v, now.Add(L), fresh).Action
+		decide := func(v View, after time.Duration, fresh bool) Action {
+			return Decide(v, now.Add(after), fresh).Action
 		}
 		require.Equal(t, Wait, Decide(View{}, now, true).Action, "nothing observed")
 		held := fenced("a_1", termA, "50", "100")
-		require.Equal(t, Confirm, decide(held, false))
-		require.Equal(t, Confirm, decide(vacant(100), false))
-		require.Equal(t, Acquire, decide(fenced("a_1", termA, "50", "100", released), false), "straight from the event")
-		require.Equal(t, Acquire, decide(fenced("", "", "", "1", untouched), false))
+		for _, r := range []Record{held, vacant(100)} {
+			v := View{}.Observe(look(r, "1000"), L)
+			require.Equal(t, Confirm, decide(v, L, false))
+			require.Equal(t, Acquire, decide(v, L, true))
+		}
+		free := fenced("a_1", termA, "50", "101", released)
+		v := View{}.Observe(look(held, "100"), L).Observe(event(free, "101", "100"), L)
+		require.Equal(t, Acquire, decide(v, 0, false), "straight from the event")
+		require.Equal(t, Acquire, decide(v, news-1, false))
+		require.Equal(t, Confirm, decide(v, news, false), "not from one that is old")
+		require.Equal(t, Acquire, decide(v, news, true))
 
-		doubted := View{}.Observe(look(fenced("a_1", termA, "50", "100", released), "1000"), L).Doubt()
-		require.Equal(t, Confirm, Decide(doubted, now, true).Action, "after a failed write only a List will do")
-		require.Equal(t, Acquire, Decide(doubted.Observe(look(fenced("a_1", termA, "50", "100", released), "1000"), L), now, true).Action)
+		first := fenced("", "", "", "1", untouched)
+		v = View{}.Observe(look(first, "1000"), L)
+		require.Equal(t, Prove, decide(v, 0, true))
+		require.Equal(t, Prove, decide(v, 0, false))
+		v = v.Proved(first, Record{}, true)
+		require.Equal(t, Acquire, decide(v, 0, false))
+		require.Equal(t, Confirm, decide(v, news, false))
+
+		doubted := View{}.Observe(look(held, "100"), L).Observe(event(free, "101", "100"), L).Doubt()
+		require.Equal(t, Confirm, decide(doubted, 0, true), "after a failed write only a fresh read will do")
+		require.Equal(t, Acquire, decide(doubted.Observe(look(free, "101"), L), 0, true), "and what the watch proved stays proven")
 	})
-	require.Equal(t, "wait confirm acquire create", Wait.String()+" "+Confirm.String()+" "+Acquire.String()+" "+Create.String())
+}
+
+func TestActionsHaveNames(t *testing.T) {
+	for action, name := range map[Action]string{
+		Wait: "wait", Confirm: "confirm", Prove: "prove", Acquire: "acquire", Create: "create", Create + 1: "Action(5)", -1: "Action(-1)",
+	} {
+		require.Equal(t, name, action.String())
+	}
 }
 
 func TestObserveDropsWhatIsOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		event := func(r Record, version string) Observation {
-			now := Clock{}.Now()
-			return Observation{Record: r, Asked: now, At: now, ResourceVersion: version}
-		}
 		held, free := fenced("a_1", termA, "50", "100"), fenced("a_1", termA, "50", "90", released)
 		v := View{}.Observe(look(held, "100"), L)
 		require.True(t, v.Known())
 		require.EqualValues(t, 50, v.Epoch())
-		require.Equal(t, v, v.Observe(event(free, "90"), L), "an event older than the List")
-		require.Equal(t, v, v.Observe(event(held, "100"), L), "the same again")
+		require.Equal(t, v, v.Observe(event(free, "90", "89"), L), "an event older than the List")
+		require.Equal(t, v, v.Observe(event(held, "100", "99"), L), "the same again")
 		slow := look(free, "90")
 		time.Sleep(time.Second)
-		v = v.Observe(event(fenced("a_1", termA, "50", "110", renewed(5)), "110"), L)
+		v = v.Observe(event(fenced("a_1", termA, "50", "110", renewed(5)), "110", "100"), L)
 		require.Equal(t, v, v.Observe(slow, L), "a List asked before the last event came")
 		require.Equal(t, "110", v.Last().ResourceVersion)
 
-		odd := v.Observe(event(free, "x7"), L)
+		odd := v.Observe(event(free, "x7", "110"), L)
 		require.Equal(t, v.Doubt(), odd, "cannot be told: a List must settle it")
 		time.Sleep(time.Second)
-		require.Equal(t, "90", odd.Observe(look(free, "90"), L).Record().ResourceVersion(), "a fresh List of a restored store counts")
+		v = odd.Observe(look(free, "90"), L)
+		require.Equal(t, "90", v.Record().ResourceVersion(), "a fresh List of a restored store counts")
+		require.Equal(t, "110", v.Newest(), "of what was ever seen")
+		time.Sleep(time.Second)
+		beside := look(free, "90")
+		beside.Newest = "200"
+		require.Equal(t, "200", v.Observe(beside, L).Newest())
 	})
 }

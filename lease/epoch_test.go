@@ -9,7 +9,7 @@ import (
 )
 
 func TestNextEpoch(t *testing.T) {
-	const top = math.MaxInt64
+	const top = math.MaxInt64 / 2 // half of all numbers lie above
 	for name, test := range map[string]struct {
 		in     EpochInputs
 		epoch  int64
@@ -21,7 +21,7 @@ func TestNextEpoch(t *testing.T) {
 		"annotation wins":                  {EpochInputs{Annotation: 2000, ResourceVersion: "1000"}, 2001, SourceStore},
 		"memory wins":                      {EpochInputs{Annotation: 7, ResourceVersion: "1000", Remembered: 5000}, 5001, SourceStore},
 		"floor wins":                       {EpochInputs{Annotation: 7, ResourceVersion: "1000", Remembered: 5000, Floor: 6000}, 6001, SourceStore},
-		"largest version":                  {EpochInputs{ResourceVersion: strconv.Itoa(top)}, top, SourceStore},
+		"largest version":                  {EpochInputs{ResourceVersion: strconv.Itoa(math.MaxInt64)}, math.MaxInt64, SourceStore},
 		"last":                             {EpochInputs{Annotation: top - 1, ResourceVersion: "3"}, top, SourceStore},
 		"no version":                       {EpochInputs{Annotation: 7}, 8, SourceCounter},
 		"zero version":                     {EpochInputs{Annotation: 7, ResourceVersion: "0"}, 8, SourceCounter},
@@ -43,7 +43,9 @@ func TestNextEpoch(t *testing.T) {
 		in   EpochInputs
 		says string
 	}{
-		"annotation at the end": {EpochInputs{Annotation: top, ResourceVersion: "5"}, "annotation hotseat-go.github.io/fencing-epoch is 9223372036854775807"},
+		"annotation at the end": {EpochInputs{Annotation: top, ResourceVersion: "5"}, "annotation hotseat-go.github.io/fencing-epoch is 4611686018427387903, the greatest epoch is 4611686018427387903: lower it"},
+		"annotation beyond":     {EpochInputs{Annotation: math.MaxInt64}, "is 9223372036854775807"},
+		"one below the maximum": {EpochInputs{Annotation: math.MaxInt64 - 1}, "lower it"},
 		"memory at the end":     {EpochInputs{Remembered: top}, "remembered epoch"},
 		"floor at the end":      {EpochInputs{Floor: top}, "Floor"},
 	} {
@@ -84,6 +86,7 @@ func FuzzAnnotation(f *testing.F) {
 		// Whatever is written there, the next epoch is greater or an error.
 		next, _, err := NextEpoch(EpochInputs{Annotation: epoch, ResourceVersion: l.ResourceVersion})
 		if err == nil {
+			require.LessOrEqual(t, next, int64(math.MaxInt64/2), "never one that nothing can follow")
 			require.Greater(t, next, epoch)
 		}
 	})

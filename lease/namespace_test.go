@@ -28,6 +28,7 @@ func TestNamespaceSeesWhatALockSees(t *testing.T) {
 			require.Equal(b, want.Record, have.Record)
 			require.Equal(b, want.ResourceVersion, have.ResourceVersion)
 			require.Equal(b, want.Listed, have.Listed)
+			require.Equal(b, want.After, have.After)
 			require.Zero(b, want.Asked.Sub(have.Asked))
 			require.Zero(b, want.At.Sub(have.At))
 		}
@@ -60,6 +61,7 @@ func TestNamespaceSeesWhatALockSees(t *testing.T) {
 			same(want, seen[name][i])
 		}
 		require.Len(b, seen["other"], 1)
+		require.Equal(b, none.ResourceVersion, seen["other"][0].After, "the listing showed that there was none")
 		require.Len(b, seen, 2)
 	})
 }
@@ -76,5 +78,28 @@ func TestNamespaceErrorsNameTheirVerb(t *testing.T) {
 		err = all.Watch(b.Context(), listing, time.Second, nil)
 		require.ErrorIs(b, err, lease.ErrForbidden)
 		require.ErrorContains(b, err, "watch lease")
+	})
+}
+
+// Item 11: nor does a Namespace wait for what does not end.
+func TestNamespaceLeavesRequestsBehind(t *testing.T) {
+	inBed(t, singletontest.Options{}, func(b *bed) {
+		b.ship()
+		free := make(chan struct{})
+		close(free)
+		stopped := 0
+		all := lease.NewNamespace(stuck{b.c.Client("all").CoordinationV1().Leases(ns), &free, &stopped}, lease.Clock{})
+		listing, err := all.List(b.Context(), time.Second)
+		require.NoError(b, err)
+		free = make(chan struct{})
+		began := time.Now()
+		_, err = all.List(b.Context(), time.Second)
+		require.ErrorIs(b, err, lease.ErrUnavailable)
+		require.Equal(b, time.Second, time.Since(began))
+		require.ErrorIs(b, all.Watch(b.Context(), listing, time.Second, nil), lease.ErrUnopened)
+		require.Equal(b, 2*time.Second, time.Since(began))
+		close(free)
+		synctest.Wait()
+		require.Equal(b, 1, stopped)
 	})
 }

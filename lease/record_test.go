@@ -106,12 +106,35 @@ func TestTokenIsTheHoldersOrNone(t *testing.T) {
 func TestReleasedIsProvenByItsMark(t *testing.T) {
 	nobody := ""
 	unhold := func(l *coordv1.Lease) { l.Spec.HolderIdentity = &nobody }
-	mark := func(l *coordv1.Lease) { l.Annotations[AnnotationReleased] = releaseMark(l.Spec.RenewTime.Time) }
+	mark := func(l *coordv1.Lease) { l.Annotations[AnnotationReleased] = releaseMark(l.Spec.RenewTime.Time, "99") }
 	require.True(t, fenced("a", termA, "1", "1", unhold, mark).Released())
 	require.False(t, fenced("a", termA, "1", "1", unhold).Released(), "cleared by hand")
 	require.False(t, fenced("a", termA, "1", "1", mark).Released(), "held")
 	require.False(t, fenced("a", termA, "1", "1", unhold, mark, func(l *coordv1.Lease) { l.Spec.RenewTime = at(3) }).Released(), "written by somebody else since")
 	require.False(t, fenced("a", termA, "1", "1", unhold, mark, func(l *coordv1.Lease) { l.Spec.RenewTime = nil }).Released())
+	annotated := func(text string) func(*coordv1.Lease) {
+		return func(l *coordv1.Lease) { l.Annotations[AnnotationReleased] = text }
+	}
+	require.False(t, fenced("a", termA, "1", "1", unhold, annotated("2026-01-02T03:04:05.000002Z")).Released(), "without the version")
+	require.False(t, fenced("a", termA, "1", "1", unhold, annotated("2026-01-02T03:04:05.000002Z after ")).Released())
+	r := fenced("a", termA, "1", "1", unhold, annotated("2026-01-02T03:04:05.000002Z after 99"))
+	version, released := r.releasedFrom()
+	require.True(t, released)
+	require.Equal(t, "99", version)
+}
+
+func TestReleasesNamesTheRecordItReplaced(t *testing.T) {
+	before := fenced("a", termA, "5", "99")
+	r := fenced("a", termA, "5", "120", released)
+	require.True(t, fenced("a", termA, "5", "100", release("99")).releases(before))
+	require.False(t, r.releases(before), "the mark names 119")
+	r = fenced("a", termA, "5", "100", release("99"))
+	require.False(t, r.releases(fenced("a", termB, "5", "99")), "another term")
+	require.False(t, r.releases(fenced("a", termA, "5", "98")), "another version")
+	require.False(t, r.releases(fenced("", termA, "5", "99")), "not held")
+	require.False(t, r.releases(fenced("a", termA, "5", "99", uid("u9"))), "another Lease")
+	require.False(t, r.releases(Record{}))
+	require.False(t, before.releases(before))
 }
 
 func TestNewer(t *testing.T) {

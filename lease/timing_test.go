@@ -38,24 +38,27 @@ func TestTimingValidate(t *testing.T) {
 		"shortest":             {lease.Timing{LeaseDuration: 2 * s, RenewDeadline: 1500 * ms, RetryPeriod: 100 * ms, MaxClockDrift: 0.01}, nil, ""},
 		"one second":           {lease.Timing{LeaseDuration: s, RenewDeadline: 500 * ms, RetryPeriod: 100 * ms, MaxClockDrift: 0.01}, []string{"LeaseDuration"}, "LeaseDuration 1s must be at least 2s"},
 		"fraction":             {with(func(t *lease.Timing) { t.LeaseDuration = 15*s + 1 }), []string{"LeaseDuration"}, "whole seconds"},
-		"longest":              {with(func(t *lease.Timing) { t.LeaseDuration = math.MaxInt32 * s }), nil, ""},
-		"too long":             {with(func(t *lease.Timing) { t.LeaseDuration = (math.MaxInt32 + 1) * s }), []string{"LeaseDuration"}, "int32"},
+		"longest":              {with(func(t *lease.Timing) { t.LeaseDuration = time.Hour }), nil, ""},
+		"too long":             {with(func(t *lease.Timing) { t.LeaseDuration = time.Hour + s }), []string{"LeaseDuration"}, "LeaseDuration 1h0m1s must be at most 1h0m0s"},
 		"negative":             {with(func(t *lease.Timing) { t.LeaseDuration = -15 * s }), []string{"LeaseDuration", "RenewDeadline"}, "LeaseDuration -15s"},
 		"retry zero":           {with(func(t *lease.Timing) { t.RetryPeriod = 0 }), []string{"RetryPeriod"}, "RetryPeriod 0s must be at least 100ms"},
 		"retry negative":       {with(func(t *lease.Timing) { t.RetryPeriod = -s }), []string{"RetryPeriod"}, "RetryPeriod -1s must be at least 100ms"},
 		"retry a slip":         {with(func(t *lease.Timing) { t.RetryPeriod = 2 }), []string{"RetryPeriod"}, "RetryPeriod 2ns must be at least 100ms"},
-		"retry = renew":        {with(func(t *lease.Timing) { t.RetryPeriod = 10 * s }), []string{"RetryPeriod"}, "RetryPeriod 10s must be less than RenewDeadline 10s"},
-		"retry just below":     {with(func(t *lease.Timing) { t.RetryPeriod = 10*s - 1 }), nil, ""},
-		"renew zero":           {with(func(t *lease.Timing) { t.RenewDeadline = 0 }), []string{"RenewDeadline", "RetryPeriod"}, "RenewDeadline 0s must be positive"},
-		"renew = L/k":          {with(func(t *lease.Timing) { t.LeaseDuration = 21 * s; t.RenewDeadline = 20 * s }), []string{"RenewDeadline"}, "RenewDeadline 20s must be less than LeaseDuration/(1+MaxClockDrift) = 21s/1.05 = 20s"},
-		"renew just below L/k": {with(func(t *lease.Timing) { t.LeaseDuration = 21 * s; t.RenewDeadline = 20*s - 1 }), nil, ""},
+		"retry = renew":        {with(func(t *lease.Timing) { t.RetryPeriod = 10 * s }), []string{"RetryPeriod"}, "RetryPeriod 10s must be at most RenewDeadline/2 = 10s/2 = 5s"},
+		"retry just above":     {with(func(t *lease.Timing) { t.RetryPeriod = 5*s + 1 }), []string{"RetryPeriod"}, "RetryPeriod 5.000000001s must be at most"},
+		"retry = renew/2":      {with(func(t *lease.Timing) { t.RetryPeriod = 5 * s }), nil, ""},
+		"renew zero":           {with(func(t *lease.Timing) { t.RenewDeadline = 0 }), []string{"RenewDeadline"}, "RenewDeadline 0s must be positive"},
+		"renew = L/k":          {with(func(t *lease.Timing) { t.LeaseDuration = 21 * s; t.RenewDeadline = 20 * s }), []string{"RenewDeadline"}, "RenewDeadline 20s must be at most LeaseDuration/(1+MaxClockDrift) - 100ms = 21s/1.05 - 100ms = 19.9s: work needs time to stop"},
+		"no room to stop":      {with(func(t *lease.Timing) { t.LeaseDuration = 21 * s; t.RenewDeadline = 20*s - 1 }), []string{"RenewDeadline"}, "19.9s"},
+		"just too little room": {with(func(t *lease.Timing) { t.LeaseDuration = 21 * s; t.RenewDeadline = 19900*ms + 1 }), []string{"RenewDeadline"}, "19.9s"},
+		"least room":           {with(func(t *lease.Timing) { t.LeaseDuration = 21 * s; t.RenewDeadline = 19900 * ms }), nil, ""},
 		"renew = lease":        {with(func(t *lease.Timing) { t.RenewDeadline = 15 * s }), []string{"RenewDeadline"}, "RenewDeadline 15s"},
 		"drift negative":       {with(func(t *lease.Timing) { t.MaxClockDrift = -0.01 }), []string{"MaxClockDrift"}, "MaxClockDrift -0.01 must be between 0 and 1"},
 		"drift NaN":            {with(func(t *lease.Timing) { t.MaxClockDrift = math.NaN() }), []string{"MaxClockDrift"}, "NaN"},
 		"drift infinite":       {with(func(t *lease.Timing) { t.MaxClockDrift = math.Inf(1) }), []string{"MaxClockDrift"}, "+Inf"},
-		"drift too large":      {with(func(t *lease.Timing) { t.MaxClockDrift = 0.5 }), []string{"RenewDeadline"}, "= 15s/1.5 = 10s"},
+		"drift too large":      {with(func(t *lease.Timing) { t.MaxClockDrift = 0.5 }), []string{"RenewDeadline"}, "= 15s/1.5 - 100ms = 9.9s"},
 		"client-go truncated":  {lease.Timing{LeaseDuration: 3900 * ms, RenewDeadline: 3800 * ms, RetryPeriod: 500 * ms, MaxClockDrift: 0.05}, []string{"LeaseDuration", "RenewDeadline"}, ""},
-		"everything wrong":     {lease.Timing{LeaseDuration: -1, RenewDeadline: -1, RetryPeriod: -1, MaxClockDrift: -1}, []string{"LeaseDuration", "RetryPeriod", "RenewDeadline", "RetryPeriod", "MaxClockDrift"}, ""},
+		"everything wrong":     {lease.Timing{LeaseDuration: -1, RenewDeadline: -1, RetryPeriod: -1, MaxClockDrift: -1}, []string{"LeaseDuration", "RetryPeriod", "RenewDeadline", "MaxClockDrift"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := test.timing.Validate()
@@ -63,7 +66,7 @@ func TestTimingValidate(t *testing.T) {
 			if len(test.fields) > 0 {
 				require.ErrorContains(t, err, test.says)
 			} else {
-				require.Positive(t, test.timing.StopBudget())
+				require.GreaterOrEqual(t, test.timing.StopBudget(), lease.MinStopBudget)
 			}
 		})
 	}

@@ -9,24 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
-
-// stubborn is a client that takes its time to pass an answer on and does not
-// care for contexts.
-type stubborn struct {
-	coordclient.LeaseInterface
-	delay time.Duration
-}
-
-func (s stubborn) Update(_ context.Context, l *coordv1.Lease, o metav1.UpdateOptions) (*coordv1.Lease, error) {
-	stored, err := s.LeaseInterface.Update(context.Background(), l, o)
-	time.Sleep(s.delay)
-	return stored, err
-}
 
 // watching runs a Watch and collects what it delivers.
 func watching(b *bed, from lease.Observation) (seen *[]lease.Observation, stop func() error) {
@@ -43,7 +29,8 @@ func watching(b *bed, from lease.Observation) (seen *[]lease.Observation, stop f
 func TestWatchDeliversEachChange(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		b.ship()
-		seen, stop := watching(b, b.list(b.a))
+		from := b.list(b.a)
+		seen, stop := watching(b, from)
 		claim := b.acquire(b.b)
 		time.Sleep(time.Second)
 		require.NoError(b, b.b.Release(b.Context(), claim))
@@ -60,7 +47,12 @@ func TestWatchDeliversEachChange(t *testing.T) {
 		require.False(b, (*seen)[2].Record.Exists())
 		require.True(b, lease.Newer((*seen)[2].ResourceVersion, (*seen)[1].ResourceVersion), "a deletion has a version of its own")
 		require.Equal(b, time.Second, (*seen)[1].At.Sub((*seen)[0].At))
-		require.False(b, (*seen)[0].Listed)
+		after := from.Version()
+		for _, o := range *seen {
+			require.False(b, o.Listed)
+			require.Equal(b, after, o.After, "what it showed last")
+			after = o.Version()
+		}
 	})
 }
 

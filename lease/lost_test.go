@@ -1,0 +1,57 @@
+package lease_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	coordv1 "k8s.io/api/coordination/v1"
+
+	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/singleton/singletontest"
+)
+
+// Whatever a record shows that is not exactly our term, renewing and releasing
+// write nothing.
+func TestLostTermWritesNothing(t *testing.T) {
+	for name, test := range map[string]struct {
+		happen func(b *bed)
+		loss   lease.Loss
+		says   string
+	}{
+		"taken":                {func(b *bed) { b.acquire(b.b) }, lease.LossTaken, `taken by "b"`},
+		"foreign holder":       {func(b *bed) { b.edit(func(l *coordv1.Lease) { x := "x"; l.Spec.HolderIdentity = &x }) }, lease.LossTaken, `taken by "x"`},
+		"another term of ours": {func(b *bed) { b.acquire(b.a) }, lease.LossTaken, `taken by "a"`},
+		"term edited":          {func(b *bed) { b.edit(func(l *coordv1.Lease) { l.Annotations[lease.AnnotationTerm] = "?" }) }, lease.LossTaken, "taken"},
+		"re-acquired, annotations removed": {func(b *bed) {
+			time.Sleep(time.Second)
+			b.acquire(b.a)
+			b.edit(func(l *coordv1.Lease) { l.Annotations = nil })
+		}, lease.LossTaken, "taken"},
+		"cleared":                  {func(b *bed) { b.edit(func(l *coordv1.Lease) { x := ""; l.Spec.HolderIdentity = &x }) }, lease.LossCleared, "holder cleared"},
+		"fenced":                   {func(b *bed) { b.edit(func(l *coordv1.Lease) { l.Annotations[lease.AnnotationEpoch] = "99999" }) }, lease.LossFenced, "higher fencing epoch"},
+		"deleted":                  {func(b *bed) { b.c.DeleteLease(ns, name) }, lease.LossDeleted, "deleted"},
+		"deleted and shipped anew": {func(b *bed) { b.c.DeleteLease(ns, name); b.ship() }, lease.LossDeleted, "deleted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBed(t, singletontest.Options{}, func(b *bed) {
+				b.ship()
+				claim := b.acquire(b.a)
+				test.happen(b)
+				before := b.c.Lease(ns, name)
+
+				_, renewing := b.a.Renew(b.Context(), claim)
+				releasing := b.a.Release(b.Context(), claim)
+				_, raising := b.a.Raise(b.Context(), claim, claim.Token.Epoch)
+				for _, err := range []error{renewing, releasing, raising} {
+					require.ErrorIs(b, err, lease.ErrLost)
+					require.ErrorContains(b, err, test.says)
+					var lost *lease.LostError
+					require.ErrorAs(b, err, &lost)
+					require.Equal(b, test.loss, lost.Loss)
+				}
+				require.Equal(b, before, b.c.Lease(ns, name))
+			})
+		})
+	}
+}

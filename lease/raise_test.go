@@ -1,0 +1,54 @@
+package lease_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	coordv1 "k8s.io/api/coordination/v1"
+
+	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/singleton/singletontest"
+)
+
+func TestRaise(t *testing.T) {
+	inBed(t, singletontest.Options{}, func(b *bed) {
+		b.ship()
+		claim := b.acquire(b.a)
+		b.edit(func(l *coordv1.Lease) { l.Labels = map[string]string{"team": "a"} })
+		raised, err := b.a.Raise(b.Context(), claim, 800)
+		require.NoError(b, err)
+		require.EqualValues(b, 801, raised.Token.Epoch)
+		require.Equal(b, claim.Token.Term, raised.Token.Term)
+		token, _ := b.stored().Token()
+		require.Equal(b, raised.Token, token)
+
+		_, err = b.a.Raise(b.Context(), raised, 700)
+		require.ErrorContains(b, err, "mark 700 must not be below the term's epoch 801")
+		for _, mark := range []int64{math.MaxInt64, math.MaxInt64 - 1, math.MaxInt64 / 2} {
+			_, err = b.a.Raise(b.Context(), raised, mark)
+			require.ErrorIs(b, err, lease.ErrEpochExhausted)
+		}
+		token, _ = b.stored().Token()
+		require.EqualValues(b, 801, token.Epoch)
+
+		b.c.Link("a").Cut()
+		_, err = b.a.Raise(b.Context(), raised, 900)
+		require.ErrorIs(b, err, lease.ErrUnavailable, "never on the guard's word alone")
+	})
+}
+
+func TestRaiseWhoseAnswerIsLost(t *testing.T) {
+	inBed(t, singletontest.Options{}, func(b *bed) {
+		b.ship()
+		claim := b.acquire(b.a)
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, Count: 1, LoseAnswer: true})
+		claim, err := b.a.Raise(b.Context(), claim, 800)
+		require.ErrorIs(b, err, lease.ErrUnavailable)
+		claim, err = b.a.Renew(b.Context(), claim)
+		require.NoError(b, err, "not fenced by its own raise")
+		token, _ := b.stored().Token()
+		require.EqualValues(b, 801, token.Epoch, "and the epoch did not go back")
+		require.Equal(b, claim.Token, token)
+	})
+}
