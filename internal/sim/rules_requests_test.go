@@ -40,9 +40,57 @@ func TestRequestRules(t *testing.T) {
 			lose()
 			s.tick(10*second + 1)
 		}},
+		"acknowledged": {"", func(s *scene) {
+			s.work(s.a, 1)
+			s.tick(5 * second)
+			s.answers(s.a, time.Now(), record("a", "1", "a"))
+			s.tick(9 * second)
+		}},
+		"acknowledged, of which the last sent was answered first": {"", func(s *scene) {
+			s.work(s.a, 1)
+			s.tick(5 * second)
+			s.answers(s.a, time.Now(), record("a", "1", "a"))
+			s.answers(s.a, time.Now().Add(-3*second), record("a", "1", "a"))
+			s.tick(9 * second)
+		}},
+		"acknowledged late: it counts from its sending": {"deadline", func(s *scene) {
+			s.work(s.a, 1)
+			s.tick(5 * second)
+			s.answers(s.a, time.Now().Add(-3*second), record("a", "1", "a"))
+			s.tick(7*second + 1)
+			s.tick(second)
+		}},
+		"acknowledged, of another term": {"deadline", func(s *scene) {
+			s.work(s.a, 1)
+			s.tick(5 * second)
+			s.answers(s.a, time.Now(), record("a", "1", "before"))
+			s.tick(5*second + 1)
+		}},
+		"acknowledged, of nobody": {"deadline", func(s *scene) { // a release
+			s.work(s.a, 1)
+			s.tick(5 * second)
+			s.answers(s.a, time.Now(), record("", "1", "a"))
+			s.tick(5*second + 1)
+		}},
+		"a term raised by a patch": {"", func(s *scene) {
+			me := s.a.elector.Identity()
+			s.writes(s.a, record(me, "4", "t"), record(me, "9", "t"))
+		}},
 		"a context that ends in time": {"", func(s *scene) { _, lose, _ := s.work(s.a, 1); time.Sleep(10 * second); lose(); s.tick(0) }},
 		"nobody":                      {"always one again", func(s *scene) { s.tick(time.Minute + s.w.plan.patience() + 1) }},
-		"nobody yet":                  {"", func(s *scene) { s.tick(time.Minute + s.w.plan.patience()) }},
+		"nobody, the server being slow": {"always one again", func(s *scene) {
+			s.slow(5 * time.Minute)
+			s.tick(time.Minute + s.w.plan.Timing.LeaseDuration + 16*second)
+		}},
+		"nobody yet, the server being slow": {"", func(s *scene) {
+			s.slow(5 * time.Minute)
+			s.tick(time.Minute + s.w.plan.Timing.LeaseDuration + 15*second)
+		}},
+		"nobody, the server having been slow": {"always one again", func(s *scene) {
+			s.slow(10 * second)
+			s.tick(time.Minute + s.w.plan.Timing.LeaseDuration + second)
+		}},
+		"nobody yet": {"", func(s *scene) { s.tick(time.Minute + s.w.plan.patience()) }},
 		"renewal over another's": {"no write over another's record", func(s *scene) {
 			s.writes(s.a, record("b", "4", "t"), record(s.a.elector.Identity(), "4", "t"))
 		}},
@@ -82,6 +130,26 @@ func TestRequestRules(t *testing.T) {
 			time.Sleep(s.w.plan.quiet() + 1)
 			for range 2 * int((planLength-s.w.plan.quiet())/(2*second)) {
 				s.requested(&message{from: s.b, verb: "get", sent: time.Now(), deadline: time.Now().Add(second)})
+			}
+			s.checkTraffic()
+		}},
+		"an active that renews": {"", func(s *scene) {
+			for time.Sleep(s.w.plan.quiet() + 1); s.w.now() < planLength; time.Sleep(2 * second) {
+				s.requested(renewal(s.a))
+			}
+			s.checkTraffic()
+		}},
+		"an active that renews too often": {"traffic", func(s *scene) {
+			for time.Sleep(s.w.plan.quiet() + 1); s.w.now() < planLength; time.Sleep(1500 * time.Millisecond) {
+				s.requested(renewal(s.a))
+			}
+			s.checkTraffic()
+		}},
+		"an active that takes the Lease again and again": {"traffic", func(s *scene) {
+			for time.Sleep(s.w.plan.quiet() + 1); s.w.now() < planLength; time.Sleep(2 * second) {
+				m := renewal(s.a)
+				m.patch = []byte(`[{"op":"add","path":"/spec","value":{}}]`)
+				s.requested(m)
 			}
 			s.checkTraffic()
 		}},

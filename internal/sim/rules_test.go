@@ -195,6 +195,68 @@ func TestOverlapRules(t *testing.T) {
 			s.work(s.b, 2)
 			s.tick(second)
 		}},
+		"shipped anew, for one that knows no other": {"", func(s *scene) {
+			_, lose, _ := s.work(s.a, 1)
+			s.tick(second)
+			s.reshipped()
+			lose()
+			s.takes(s.b, "2")
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
+		"shipped anew twice, the second time over the newcomer": {"", func(s *scene) {
+			_, lose, _ := s.work(s.a, 1)
+			s.tick(second)
+			s.reshipped()
+			lose()
+			s.takes(s.b, "2")
+			s.work(s.b, 2)
+			s.tick(second)
+			s.reshipped()
+			s.tick(second)
+		}},
+		"shipped anew, for one that knows the former": {"one at a time", func(s *scene) {
+			_, lose, _ := s.work(s.a, 1)
+			s.takes(s.b, "1")
+			s.tick(second)
+			s.reshipped()
+			lose()
+			s.takes(s.b, "2")
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
+		"shipped anew before both took it": {"one at a time", func(s *scene) {
+			s.reshipped()
+			s.tick(second)
+			_, lose, _ := s.work(s.a, 1)
+			lose()
+			s.takes(s.b, "2")
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
+		"shipped anew longer ago than a lease": {"one at a time", func(s *scene) {
+			_, lose, _ := s.work(s.a, 1)
+			s.tick(second)
+			s.reshipped()
+			lose()
+			s.tick(14500 * time.Millisecond)
+			s.takes(s.b, "2")
+			s.b.acknowledged[s.b.name] = time.Now()
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
+		"both valid, after it was shipped anew": {"", func(s *scene) {
+			s.a.validFor, s.b.validFor = func() time.Duration { return second }, func() time.Duration { return 1 }
+			s.reshipped()
+			s.tick(14 * second)
+		}},
+		"client-go beside ours, misled by an edit that put the Lease back": {"", func(s *scene) {
+			s.b.node.Elector, s.w.plan.Faults = ClientGo, []Fault{{Kind: PutBack, Node: -1}}
+			_, lose, _ := s.work(s.a, 1)
+			lose()
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
 		"the restored Lease had a holder": {"one at a time", func(s *scene) {
 			_, lose, _ := s.work(s.a, 1)
 			s.tick(second)

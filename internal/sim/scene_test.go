@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/lease"
@@ -51,6 +52,14 @@ func (s *scene) work(p *process, epoch int64) (j *job, lose, back func()) {
 	return j, func() { cancel(); synctest.Wait() }, func() { s.end(j) }
 }
 
+// takes has p be shown a Lease, and take it now.
+func (s *scene) takes(p *process, uid types.UID) {
+	l := record(p.name, "1", p.name)
+	l.UID = uid
+	s.watched(p, l)
+	p.acquired = time.Now()
+}
+
 // writes has p change the Lease, from holder, epoch and term to others.
 func (s *scene) writes(p *process, before, after *coordv1.Lease) {
 	s.serving = &message{from: p, sent: time.Now()}
@@ -67,8 +76,29 @@ func record(holder, epoch, term string) *coordv1.Lease {
 	}
 }
 
+// answers has p hear that a write which it sent made the Lease what it is.
+func (s *scene) answers(p *process, sent time.Time, stored *coordv1.Lease) {
+	m := &message{from: p, verb: "patch", sent: sent}
+	s.answered(m, answer{object: stored})
+}
+
+// renewal is one of p's, as it is sent.
+func renewal(p *process) *message {
+	return &message{
+		from: p, verb: "patch", sent: time.Now(), deadline: time.Now().Add(second),
+		query: query{patch: []byte(`[{"op":"add","path":"/spec/renewTime","value":null}]`)},
+	}
+}
+
 func announcement(p *process, epoch int64) *message {
 	return &message{from: p, verb: verbAnnounce, toGuard: toGuard{token: fencing.Token{Epoch: epoch}}}
+}
+
+// slow has writes take 3 s for a while, from the first second on.
+func (s *scene) slow(d time.Duration) {
+	p := &s.w.plan
+	p.Faults = append(p.Faults, Fault{Kind: SlowWrites, Node: -1, At: second, For: d, N: 3000})
+	s.patience, s.settled = p.patience(), s.w.began.Add(p.settled())
 }
 
 // tick lets time pass, as the driver sees it.
