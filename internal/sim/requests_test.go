@@ -189,6 +189,24 @@ func TestAPatchOfNothing(t *testing.T) {
 	}
 }
 
+// TestWhatIsNotThere is tested for by null, in any units.
+func TestWhatIsNotThere(t *testing.T) {
+	for name, p := range machines() {
+		t.Run(name, func(t *testing.T) {
+			byHand(t, p, func(h *hand) {
+				_, err := h.acquire(h.get(), "t")
+				require.NoError(h, err)
+				_, err = h.patch(step{"test", releasedPath, nil}, step{"test", "/spec/preferredHolder", nil})
+				require.NoError(h, err)
+				for _, path := range []string{releasedPath, "/spec/renewTime", "/spec/acquireTime", "/spec/leaseDurationSeconds"} {
+					_, err = h.patch(step{"remove", path, nil}, step{"test", path, nil})
+					require.Equal(h, path == releasedPath, err != nil, "%s: %v", path, err)
+				}
+			})
+		})
+	}
+}
+
 // TestRenewalsOverlap: a slow server has several at once, and the term counts from
 // the one that was sent last among those answered.
 func TestRenewalsOverlap(t *testing.T) {
