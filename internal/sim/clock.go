@@ -153,11 +153,11 @@ func (p *process) outwardPatch(data []byte) []byte {
 func (p *process) outwardValue(path string, value json.RawMessage) json.RawMessage {
 	l := &coordv1.Lease{}
 	if path == releasedPath {
-		var mark string
-		if json.Unmarshal(value, &mark) != nil || mark == "" { // null: that there is none
+		var mark *string
+		if json.Unmarshal(value, &mark) != nil || mark == nil {
 			return value
 		}
-		l.Annotations = map[string]string{lease.AnnotationReleased: mark}
+		l.Annotations = map[string]string{lease.AnnotationReleased: *mark}
 		return encoded(p.outward(l).Annotations[lease.AnnotationReleased], value)
 	}
 	if field := leaseField(l, path); field == nil || json.Unmarshal(value, field) != nil {

@@ -93,4 +93,7 @@ func (c *cluster) restore(b any, bump bool) {
 	c.compact()
 }
 
-func (c *cluster) compact() { c.compacted, c.log = c.revision(), nil }
+func (c *cluster) compact() {
+	c.Compact()
+	c.compacted, c.log = c.revision(), nil
+}

@@ -169,6 +169,9 @@ func (p *process) call(ctx context.Context, m *message) (answer, error) {
 	if err := ctx.Err(); err != nil {
 		return answer{}, err
 	}
+	if !m.deadline.IsZero() && !m.deadline.After(m.sent) { // its timer may not have had its turn yet
+		return answer{}, context.DeadlineExceeded
+	}
 	p.world.send(m)
 	var killed chan struct{}
 	if m.verb == verbWrite || m.verb == verbGo {

@@ -84,6 +84,9 @@ func (w *world) start(n *node, renamed bool) {
 		return
 	}
 	n.started++
+	if w.opened.IsZero() {
+		w.opened = time.Now()
+	}
 	p := newProcess(w, n, n.started, name(n.index))
 	if renamed {
 		p.name = fmt.Sprintf("%s-%d", p.name, p.number)

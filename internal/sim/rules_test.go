@@ -1,89 +1,13 @@
 package sim
 
 import (
-	"context"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"github.com/stretchr/testify/require"
-	coordv1 "k8s.io/api/coordination/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/hotseat-go/hotseat/fencing"
-	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton"
 )
 
-// scene is a checker with two processes, told by a test what happens.
-type scene struct {
-	t *testing.T
-	*checker
-	a, b *process
-}
-
-func newScene(t *testing.T) *scene {
-	w, err := newWorld(Plan{
-		Timing: lease.Timing{}.WithDefaults(), Length: planLength, Nodes: make([]Node, 2),
-		Faults: []Fault{{Kind: Label, Node: -1, At: time.Minute}},
-	})
-	require.NoError(t, err)
-	s := &scene{t: t, checker: w.check}
-	for i, p := range []**process{&s.a, &s.b} {
-		n := &node{index: i}
-		w.nodes = append(w.nodes, n)
-		*p = newProcess(w, n, 1, name(i))
-		(*p).acknowledged[name(i)] = time.Now() // its tokens carry its name
-		n.process = *p
-		(*p).elector, err = singleton.New(client{}, singleton.Config{Name: leaseName, Namespace: namespace, Identity: name(i)})
-		require.NoError(t, err)
-	}
-	return s
-}
-
-// work has p begin a term; the returned functions end its context and its work.
-func (s *scene) work(p *process, epoch int64) (j *job, lose, back func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	j = &job{process: p, ctx: ctx, began: time.Now(), valid: func() bool { return ctx.Err() == nil }, token: func() fencing.Token {
-		return fencing.Token{Scope: namespace + "/" + leaseName, Epoch: epoch, Term: p.name}
-	}}
-	s.begin(j)
-	return j, func() { cancel(); synctest.Wait() }, func() { s.end(j) }
-}
-
-// writes has p change the Lease, from holder, epoch and term to others.
-func (s *scene) writes(p *process, before, after *coordv1.Lease) {
-	s.serving = &message{from: p, sent: time.Now()}
-	s.committed(change{old: before, new: after})
-	s.serving = nil
-}
-
-func record(holder, epoch, term string) *coordv1.Lease {
-	return &coordv1.Lease{
-		ObjectMeta: metav1.ObjectMeta{Name: leaseName, Annotations: map[string]string{
-			lease.AnnotationEpoch: epoch, lease.AnnotationTerm: term, lease.AnnotationHolder: holder,
-		}},
-		Spec: coordv1.LeaseSpec{HolderIdentity: &holder},
-	}
-}
-
-func announcement(p *process, epoch int64) *message {
-	return &message{from: p, verb: verbAnnounce, toGuard: toGuard{token: fencing.Token{Epoch: epoch}}}
-}
-
-// tick lets time pass, as the driver sees it.
-func (s *scene) tick(d time.Duration) {
-	time.Sleep(d)
-	s.step()
-}
-
-// TestEachRuleFires: none of the rules is blind, nor says what it should not.
-func TestEachRuleFires(t *testing.T) {
-	const second = time.Second
-	for name, c := range map[string]struct {
-		rule string // empty: nothing may be said
-		play func(*scene)
-	}{
+// TestOverlapRules: what must not be at one time.
+func TestOverlapRules(t *testing.T) {
+	fires(t, map[string]ruleCase{
 		"a handover": {"", func(s *scene) {
 			_, lose, back := s.work(s.a, 1)
 			s.tick(second)
@@ -271,6 +195,68 @@ func TestEachRuleFires(t *testing.T) {
 			s.work(s.b, 2)
 			s.tick(second)
 		}},
+		"shipped anew, for one that knows no other": {"", func(s *scene) {
+			_, lose, _ := s.work(s.a, 1)
+			s.tick(second)
+			s.reshipped()
+			lose()
+			s.takes(s.b, "2")
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
+		"shipped anew twice, the second time over the newcomer": {"", func(s *scene) {
+			_, lose, _ := s.work(s.a, 1)
+			s.tick(second)
+			s.reshipped()
+			lose()
+			s.takes(s.b, "2")
+			s.work(s.b, 2)
+			s.tick(second)
+			s.reshipped()
+			s.tick(second)
+		}},
+		"shipped anew, for one that knows the former": {"one at a time", func(s *scene) {
+			_, lose, _ := s.work(s.a, 1)
+			s.takes(s.b, "1")
+			s.tick(second)
+			s.reshipped()
+			lose()
+			s.takes(s.b, "2")
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
+		"shipped anew before both took it": {"one at a time", func(s *scene) {
+			s.reshipped()
+			s.tick(second)
+			_, lose, _ := s.work(s.a, 1)
+			lose()
+			s.takes(s.b, "2")
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
+		"shipped anew longer ago than a lease": {"one at a time", func(s *scene) {
+			_, lose, _ := s.work(s.a, 1)
+			s.tick(second)
+			s.reshipped()
+			lose()
+			s.tick(14500 * time.Millisecond)
+			s.takes(s.b, "2")
+			s.b.acknowledged[s.b.name] = time.Now()
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
+		"both valid, after it was shipped anew": {"", func(s *scene) {
+			s.a.validFor, s.b.validFor = func() time.Duration { return second }, func() time.Duration { return 1 }
+			s.reshipped()
+			s.tick(14 * second)
+		}},
+		"client-go beside ours, misled by an edit that put the Lease back": {"", func(s *scene) {
+			s.b.node.Elector, s.w.plan.Faults = ClientGo, []Fault{{Kind: PutBack, Node: -1}}
+			_, lose, _ := s.work(s.a, 1)
+			lose()
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
 		"the restored Lease had a holder": {"one at a time", func(s *scene) {
 			_, lose, _ := s.work(s.a, 1)
 			s.tick(second)
@@ -279,121 +265,5 @@ func TestEachRuleFires(t *testing.T) {
 			s.work(s.b, 2)
 			s.tick(second)
 		}},
-		"an epoch twice": {"tokens grow", func(s *scene) { _, lose, back := s.work(s.a, 4); lose(); back(); s.work(s.b, 4) }},
-		"an epoch again, restored": {"", func(s *scene) {
-			_, lose, back := s.work(s.a, 4)
-			lose()
-			back()
-			s.rewind(false, false, "")
-			s.b.era = 1
-			s.work(s.b, 4)
-		}},
-		"again after the restore": {"tokens grow", func(s *scene) {
-			s.rewind(false, false, "")
-			s.a.era, s.b.era = 1, 1
-			_, lose, back := s.work(s.a, 4)
-			lose()
-			back()
-			s.work(s.b, 4)
-		}},
-		"a context that lasts": {"deadline", func(s *scene) { s.work(s.a, 1); s.tick(10*second + 1) }},
-		"a context that ends late": {"deadline", func(s *scene) {
-			_, lose, _ := s.work(s.a, 1)
-			time.Sleep(10*second + 1)
-			lose() // before the driver looks
-		}},
-		"valid for too long": {"deadline", func(s *scene) {
-			j, lose, _ := s.work(s.a, 1)
-			j.valid = func() bool { return true }
-			lose()
-			s.tick(10*second + 1)
-		}},
-		"a context that ends in time": {"", func(s *scene) { _, lose, _ := s.work(s.a, 1); time.Sleep(10 * second); lose(); s.tick(0) }},
-		"nobody":                      {"always one again", func(s *scene) { s.tick(time.Minute + s.w.plan.patience() + 1) }},
-		"nobody yet":                  {"", func(s *scene) { s.tick(time.Minute + s.w.plan.patience()) }},
-		"renewal over another's": {"no write over another's record", func(s *scene) {
-			s.writes(s.a, record("b", "4", "t"), record(s.a.elector.Identity(), "4", "t"))
-		}},
-		"an epoch lowered by its holder": {"tokens grow", func(s *scene) {
-			me := s.a.elector.Identity()
-			s.writes(s.a, record(me, "4", "t"), record(me, "3", "t"))
-		}},
-		"acquired without a new epoch": {"tokens grow", func(s *scene) {
-			s.writes(s.a, record("b", "4", "t"), record(s.a.elector.Identity(), "4", "u"))
-		}},
-		"its own old term over its new one": {"tokens grow", func(s *scene) {
-			me := s.a.elector.Identity()
-			s.writes(s.a, record(me, "5", "u"), record(me, "4", "t"))
-		}},
-		"by accident, after a rewind": {"", func(s *scene) {
-			s.rewind(false, false, "")
-			time.Sleep(9 * second)
-			s.writes(s.a, record("b", "4", "t"), record(s.a.elector.Identity(), "4", "t"))
-		}},
-		"long after a rewind": {"no write over another's record", func(s *scene) {
-			s.rewind(false, false, "")
-			time.Sleep(10 * second)
-			s.writes(s.a, record("b", "4", "t"), record(s.a.elector.Identity(), "4", "t"))
-		}},
-		"released at work": {"release after work", func(s *scene) {
-			s.work(s.a, 4)
-			s.writes(s.a, record(s.a.elector.Identity(), "4", "t"), record("", "4", "t"))
-		}},
-		"a request without an end": {"deadlines", func(s *scene) { s.requested(&message{from: s.a, verb: "watch"}) }},
-		"a request with a late end": {"deadlines", func(s *scene) {
-			s.requested(&message{from: s.a, verb: "get", sent: time.Now(), deadline: time.Now().Add(11 * second)})
-		}},
-		"a request with a short end": {"", func(s *scene) {
-			s.requested(&message{from: s.a, verb: "get", sent: time.Now(), deadline: time.Now().Add(10 * second)})
-		}},
-		"a standby that polls": {"traffic", func(s *scene) {
-			time.Sleep(s.w.plan.quiet() + 1)
-			for range 2 * int((planLength-s.w.plan.quiet())/(2*second)) {
-				s.requested(&message{from: s.b, verb: "get", sent: time.Now(), deadline: time.Now().Add(second)})
-			}
-			s.checkTraffic()
-		}},
-		"Run fails": {"ends in order", func(s *scene) { s.returned(s.a, context.DeadlineExceeded) }},
-		"no pause":  {"no haste", func(s *scene) { s.hurried() }},
-		"an effect after a newer token was admitted": {"guard", func(s *scene) {
-			j, _, _ := s.work(s.a, 1)
-			m, n := &message{from: s.a, verb: verbWrite, toGuard: toGuard{job: j, token: j.token()}}, announcement(s.b, 2)
-			for _, call := range []*message{m, n} {
-				s.invoked(call)
-				s.arrived(call)
-				s.decided(call, nil)
-			}
-			s.affected(m)
-		}},
-		"a lower token admitted": {"guard", func(s *scene) {
-			for _, epoch := range []int64{2, 1} {
-				m := announcement(s.a, epoch)
-				s.invoked(m)
-				s.arrived(m)
-				s.decided(m, nil)
-			}
-		}},
-		"the current token refused": {"guard", func(s *scene) {
-			m := announcement(s.a, 2)
-			s.invoked(m)
-			s.arrived(m)
-			s.decided(m, fencing.ErrStale)
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newScene(t)
-				c.play(s)
-				rules := map[string]bool{}
-				for _, v := range s.found {
-					rules[v.Rule] = true
-				}
-				if c.rule == "" {
-					require.Empty(t, s.found)
-				} else {
-					require.True(t, rules[c.rule], "%v", s.found)
-				}
-			})
-		})
-	}
+	})
 }

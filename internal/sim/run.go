@@ -10,15 +10,20 @@ type Result struct {
 	Violations []Violation
 	Story      []string // if it was asked for
 
-	Terms    int
-	Steps    int
-	AtWork   time.Duration // the longest that two were at work
-	Contexts time.Duration // the longest that two had a live context
-	Backward bool          // a term's token was not above those before
+	Size
+	Overlap
+	Share    Share
+	Backward bool // a term's token was not above those before
 	Writes   Writes
 	Calls    []GuardCall  // of the guard
 	Struck   map[Kind]int // how often a fault had its effect
 }
+
+// Size of a run.
+type Size struct{ Terms, Steps int }
+
+// Overlap is the longest that two were at work, and had a live context.
+type Overlap struct{ AtWork, Contexts time.Duration }
 
 // Run plays a plan; call it inside a testing/synctest bubble. With story, the
 // result tells what happened.
@@ -70,7 +75,8 @@ func (w *world) result() Result {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c.checkTraffic()
-	out := Result{Plan: w.plan, Violations: c.found, Terms: len(c.jobs), Steps: w.steps, Writes: c.writes, Calls: c.calls, Struck: w.struck}
+	out := Result{Plan: w.plan, Violations: c.found, Size: Size{len(c.jobs), w.steps}, Writes: c.writes, Calls: c.calls, Struck: w.struck}
+	out.Share = c.share(w.opened, w.began.Add(w.plan.Length))
 	for kind, n := range c.felt {
 		out.Struck[kind] += n
 	}
@@ -85,7 +91,7 @@ func (w *world) result() Result {
 			highest = max(highest, epoch)
 		}
 		for _, b := range c.jobs[i+1:] {
-			if a.frozen || b.frozen || a.overran || !c.comparable(a, b, b.began) {
+			if !c.counts(a, b) {
 				continue
 			}
 			out.AtWork = max(out.AtWork, overlap(b.began, a.returned, b.returned))

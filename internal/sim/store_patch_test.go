@@ -17,7 +17,7 @@ import (
 type step struct {
 	Op    string `json:"op"`
 	Path  string `json:"path"`
-	Value any    `json:"value,omitempty"`
+	Value any    `json:"value"`
 }
 
 // patchOf is a renewal, a write that changes hands, or one of the two gone wrong,

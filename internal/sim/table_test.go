@@ -18,35 +18,38 @@ import (
 
 // row is what one kind of candidate did with a range of seeds.
 type row struct {
-	Elector          sim.Elector
-	Schedules        int
-	Contexts, AtWork int // schedules with two at once
+	Elector   sim.Elector
+	Schedules int
+	Took      time.Duration
+	Failed    []uint64 // seeds, for hotseat
+	overlaps
+	Writes sim.Writes
+	shares
+}
+
+// overlaps are of two at once.
+type overlaps struct {
+	Contexts, AtWork int // schedules
 	Worst            time.Duration
-	Backward         int // schedules
-	Writes           sim.Writes
-	Took             time.Duration
-	Failed           []uint64 // seeds, for hotseat
+	Backward         int // schedules in which tokens went back
 }
 
 func (r *row) add(seed uint64, x sim.Result) {
-	r.Schedules++
-	r.Worst = max(r.Worst, x.AtWork)
+	var one row
+	one.Schedules, one.Worst, one.Writes = 1, x.AtWork, x.Writes
 	if x.Contexts > 0 {
-		r.Contexts++
+		one.Contexts = 1
 	}
 	if x.AtWork > 0 {
-		r.AtWork++
+		one.AtWork = 1
 	}
 	if x.Backward {
-		r.Backward++
+		one.Backward = 1
 	}
-	r.Writes.Stale += x.Writes.Stale
-	r.Writes.Refused += x.Writes.Refused
-	r.Writes.Accepted += x.Writes.Accepted
-	r.Writes.Frozen += x.Writes.Frozen
 	if r.Elector == sim.Hotseat && len(x.Violations) > 0 {
-		r.Failed = append(r.Failed, seed)
+		one.Failed = []uint64{seed}
 	}
+	r.merge(one)
 }
 
 func (r *row) merge(o row) {
@@ -61,6 +64,7 @@ func (r *row) merge(o row) {
 	r.Writes.Frozen += o.Writes.Frozen
 	r.Took = max(r.Took, o.Took)
 	r.Failed = append(r.Failed, o.Failed...)
+	r.shares.merge(o.shares)
 }
 
 // TestTable is `make sim`: the same schedules for hotseat and for client-go's
@@ -94,17 +98,18 @@ func TestTable(t *testing.T) {
 			rows[j].merge(r)
 		}
 	}
-	fmt.Printf("\nseeds from %d on, five minutes each, %v in all\n\n%s\n", from, time.Since(began).Round(time.Second), table(rows))
+	fmt.Printf("\nseeds from %d on, five minutes each, %v in all\n\n%s\n%s\n", from, time.Since(began).Round(time.Second), table(rows), classes(rows))
 	require.Empty(t, rows[0].Failed, "seeds in which hotseat did what it must not")
 }
 
 func table(rows []row) string {
 	var b strings.Builder
-	fmt.Fprintln(&b, "| candidates | schedules | two contexts alive | two at work | worst overlap | tokens went back | stale writes | refused | accepted | of frozen work | schedules/s |")
-	fmt.Fprintln(&b, "|---|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Fprintln(&b, "| candidates | schedules | two contexts alive | two at work | worst overlap | tokens went back | stale writes | refused | accepted | of frozen work | exactly one % | none % | two % | schedules/s |")
+	fmt.Fprintln(&b, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, r := range rows {
-		fmt.Fprintf(&b, "| %v | %d | %d | %d | %v | %d | %d | %d | %d | %d | %.0f |\n", r.Elector, r.Schedules, r.Contexts, r.AtWork,
-			r.Worst.Round(10*time.Millisecond), r.Backward, r.Writes.Stale, r.Writes.Refused, r.Writes.Accepted, r.Writes.Frozen, float64(r.Schedules)/r.Took.Seconds())
+		fmt.Fprintf(&b, "| %v | %d | %d | %d | %v | %d | %d | %d | %d | %d | %s | %s | %s | %.0f |\n", r.Elector, r.Schedules, r.Contexts, r.AtWork,
+			r.Worst.Round(10*time.Millisecond), r.Backward, r.Writes.Stale, r.Writes.Refused, r.Writes.Accepted, r.Writes.Frozen,
+			percent(r.All, r.All.One), percent(r.All, r.All.None), percent(r.All, r.All.Two), float64(r.Schedules)/r.Took.Seconds())
 	}
 	return b.String()
 }
@@ -121,11 +126,16 @@ func TestShard(t *testing.T) {
 	seeds, from := number(t, "SIM_SEEDS", 0), number(t, "SIM_FROM", 0)
 	rows := []row{{Elector: sim.Hotseat}, {Elector: sim.ClientGo}, {Elector: sim.ClientGoRelease}}
 	told := false
+	classed := membership{}
 	for j := range rows {
 		r, began := &rows[j], time.Now()
 		for seed := from + i; seed < from+seeds; seed += n {
 			x := play(t, sim.Draw(seed, r.Elector), false)
 			r.add(seed, x)
+			if j == 0 {
+				classed.note(seed, x)
+			}
+			r.shares.add(classed[seed], x.Share)
 			if len(r.Failed) > 0 && !told {
 				told = true
 				explain(t, x)
