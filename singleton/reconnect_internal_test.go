@@ -126,7 +126,7 @@ func TestDeadConnectionOverHTTP1(t *testing.T) {
 	require.NoError(t, <-second)
 	require.Equal(t, "HTTP/1.1", s.protocol.Load())
 	require.EqualValues(t, 3, s.opened.Load())
-	require.Eventually(t, func() bool { return s.connections() == 1 }, time.Minute, 10*time.Millisecond, "not kept")
+	require.Eventually(t, func() bool { return s.connections() == 1 }, slowAnswer, 10*time.Millisecond, "not kept")
 
 	s.cut()
 	dead := make(chan error, 1)
