@@ -16,9 +16,9 @@ const envKubeconfig = clientcmd.RecommendedConfigPathEnvVar
 // InCluster returns a client for an elector's use alone: from the Pod's
 // service account, or outside a cluster from the files $KUBECONFIG lists. It has
 // no rate limiter, since the protocol paces its own requests, and no overall
-// timeout, since every request brings its own. It leaves a connection that is dead
-// within about 5 s, found by HTTP/2 pings: never one whose server is only slow. It
-// reads the token file again when the server refuses the token.
+// timeout, since every request brings its own. HTTP/2 pings find a dead connection
+// within about 5 s, and the client opens another. A slow server keeps its connection.
+// When the server refuses the token, the client reads the token file again.
 // The error says what is missing.
 func InCluster() (kubernetes.Interface, error) {
 	config, err := rest.InClusterConfig()

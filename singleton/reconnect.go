@@ -11,22 +11,21 @@ import (
 )
 
 const (
-	// A connection that says nothing for pingAfter is asked, and closed if it says
-	// nothing for pingTimeout more. client-go's own are 30 s and 15 s, for all
-	// requests share one connection: three times as long as a lease. A server that is
-	// slow to answer a request still answers a ping at once.
+	// After pingAfter without a word the client sends a ping; after pingTimeout without
+	// its answer it closes the connection. A server that is slow to answer requests
+	// still answers pings. With client-go's own 30 s and 15 s, a dead connection would
+	// outlive the lease three times over: over HTTP/2, all requests share one.
 	pingAfter   = 2 * time.Second
 	pingTimeout = 3 * time.Second
 
 	dialTimeout = 30 * time.Second // client-go's own
 )
 
-// hardened is a copy of config for the client of an elector: no rate limiter, no
-// overall timeout, connections of its own that are left when they are dead, and a
-// token file that is read again when its token is refused.
+// hardened returns a copy of config for the client of an elector. That client has no
+// rate limiter and no overall timeout. It closes dead connections, and shares none with
+// other clients. It reads the token file again when the server refuses the token.
 //
-// What it cannot do: a Transport that config brings keeps its own connections as they
-// are, and over HTTP/1.1 there is no ping.
+// If config has a Transport, its connections stay as they are. HTTP/1.1 has no pings.
 func hardened(config *rest.Config) *rest.Config {
 	config = rest.CopyConfig(config)
 	config.QPS, config.RateLimiter = -1, nil
@@ -46,18 +45,18 @@ func leaveDeadConnections(config *rest.Config) {
 		return // others may be using it
 	}
 	if config.Dial == nil {
-		// For HTTP/1.1 the kernel asks. It cannot tell that a process is frozen.
+		// For HTTP/1.1: the kernel notices that a machine is gone, not that a process is frozen.
 		config.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{
 			Enable: true, Idle: pingAfter, Interval: pingTimeout / 3, Count: 3,
 		}}).DialContext
 	}
-	// client-go shares no transport between configs with a Dial: this one is ours.
-	// First of all wrappers, since others may hide what they wrap.
+	// With a Dial, client-go makes a transport for this client alone, so it can be changed.
+	// withPings comes first: other wrappers may hide what they wrap.
 	config.WrapTransport = transport.Wrappers(withPings, config.WrapTransport)
 }
 
-// withPings sets up the transport beneath rt, which has not been used yet. It is not
-// cloned: what lies between renews certificates, and clones it with these settings.
+// withPings changes the transport beneath rt, which has not been used yet. It returns rt
+// as it is: the wrappers between reload certificates, and keep these settings.
 func withPings(rt http.RoundTripper) http.RoundTripper {
 	beneath := rt
 	for {
@@ -72,18 +71,19 @@ func withPings(rt http.RoundTripper) http.RoundTripper {
 			t.HTTP2 = &http.HTTP2Config{}
 		}
 		t.HTTP2.SendPingTimeout, t.HTTP2.PingTimeout = pingAfter, pingTimeout
-		// With HTTP/1.1, each idle connection that died costs one more request.
+		// Over HTTP/1.1, each idle connection that is dead costs one request.
 		t.MaxIdleConnsPerHost = 1
 	}
 	return rt
 }
 
-// rereadToken has a token file read again after a 401, so that a token which was
-// revoked as it was replaced costs one request. client-go alone reads it once a minute.
+// rereadToken has the client read its token file again after a 401. A token that was
+// replaced and revoked at once then costs one request. client-go alone reads the file
+// once a minute.
 func rereadToken(config *rest.Config) {
 	others := config.Username != "" || config.ExecProvider != nil || config.AuthProvider != nil
 	if config.BearerTokenFile == "" || others {
-		return // which of them goes first is client-go's affair
+		return // client-go decides which of them it uses
 	}
 	config.Wrap(transport.ResettableTokenSourceWrapTransport(transport.NewCachedFileTokenSource(config.BearerTokenFile)))
 	config.BearerToken, config.BearerTokenFile = "", ""
