@@ -4,28 +4,29 @@ import "slices"
 
 // catalogue is every mutant, in the order of the files.
 func catalogue() []mutant {
-	return slices.Concat(ofTime(), ofWrites(), ofStanding(), ofEpoch(), ofView(), ofTerm(), ofLoop(), ofStandby(), ofOthers())
+	return slices.Concat(ofTime(), ofWrites(), ofStanding(), ofEpoch(), ofView(), ofTerm(), ofLoop(), ofStandby(), ofOthers(), ofTransport())
 }
 
 // Names of files, so that they are written once.
 const (
-	fileLock     = "lease/lock.go"
-	fileWrite    = "lease/write.go"
-	fileEpoch    = "lease/epoch.go"
-	fileDecide   = "lease/decide.go"
-	fileView     = "lease/view.go"
-	fileRecord   = "lease/record.go"
-	fileAnnounce = "singleton/announce.go"
-	fileActive   = "singleton/active.go"
-	fileFences   = "singleton/fences.go"
-	fileTiming   = "lease/timing.go"
-	fileKeeper   = "singleton/keeper.go"
-	fileObserver = "singleton/observer.go"
-	fileStandby  = "singleton/standby.go"
-	fileCrowd    = "singleton/crowd.go"
-	fileTerm     = "singleton/term.go"
-	fileWatchdog = "singleton/watchdog.go"
-	fileWork     = "singleton/work.go"
+	fileLock      = "lease/lock.go"
+	fileWrite     = "lease/write.go"
+	fileEpoch     = "lease/epoch.go"
+	fileDecide    = "lease/decide.go"
+	fileView      = "lease/view.go"
+	fileRecord    = "lease/record.go"
+	fileAnnounce  = "singleton/announce.go"
+	fileActive    = "singleton/active.go"
+	fileFences    = "singleton/fences.go"
+	fileTiming    = "lease/timing.go"
+	fileKeeper    = "singleton/keeper.go"
+	fileObserver  = "singleton/observer.go"
+	fileReconnect = "singleton/reconnect.go"
+	fileStandby   = "singleton/standby.go"
+	fileCrowd     = "singleton/crowd.go"
+	fileTerm      = "singleton/term.go"
+	fileWatchdog  = "singleton/watchdog.go"
+	fileWork      = "singleton/work.go"
 )
 
 const (
