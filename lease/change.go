@@ -87,12 +87,12 @@ func (v View) change(o Observation) change {
 			return givenUp
 		}
 		return asserted
-	case r.foreignRelease() && shown && moved && before.Holder() != "" && !oursBefore && epoch <= v.epoch:
+	case r.foreignRelease() && shown && r.RenewTime().After(before.RenewTime()) && before.Holder() != "" && !oursBefore && epoch <= v.epoch:
 		// Edits can give it that shape too; and client-go's release clears
 		// whoever holds the Lease by then, also a term that we were not shown,
 		// whose epoch it leaves there.
 		return cleared
-	case fenced && token.Epoch > v.epoch, // taken over by our rules, or seen for the first time
+	case fenced && token.Epoch > v.epoch && (moved || !v.known), // taken over by our rules, or seen for the first time
 		moved && r.Holder() != "" && r.Holder() == before.Holder() && same,                 // prolonged by its holder
 		moved && r.Holder() != "" && same && epoch <= v.epoch && o.At.Sub(v.FreeAt()) >= 0: // taken by another elector
 		return explained

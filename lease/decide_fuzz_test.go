@@ -130,6 +130,7 @@ func play(t *testing.T, ops []byte) {
 				time.Sleep(time.Duration(op-147) * 100 * time.Millisecond)
 			}
 			s.act(t)
+			w.viewed = s.v.Record().ResourceVersion()
 		}
 	})
 }

@@ -91,8 +91,10 @@ func (l *Lock) Take(ctx context.Context, from Record, c Claim) (Claim, error) {
 	if !from.Exists() {
 		return Claim{}, requestError("patch", apierrors.NewConflict(coordv1.Resource("leases"), l.Name, errors.New("there is none")))
 	}
+	next := c.Record.Lease()
+	next.Spec.RenewTime = l.now(from.RenewTime()) // each try's own
 	sent := l.Clock.Now()
-	stored, err := l.swap(ctx, from, c.Record.lease, 0)
+	stored, err := l.swap(ctx, from, next, 0)
 	if err == nil && c.holds(stored) {
 		c.Record, c.Sent = stored, sent
 		return c, nil
@@ -109,9 +111,9 @@ func (l *Lock) Take(ctx context.Context, from Record, c Claim) (Claim, error) {
 		return Claim{}, fmt.Errorf("%w: resourceVersion %q stays", ErrUnversioned, from.ResourceVersion())
 	case c.Standing(o.Record) == nil:
 		return l.Renew(ctx, c.Rebase(o.Record))
-	case err != nil && apierrors.IsInvalid(err) && o.Record.ResourceVersion() == from.ResourceVersion() && o.Record.sameClaim(from):
+	case err != nil && apierrors.IsInvalid(err) && o.Record.identical(from):
 		sent = l.Clock.Now() // see insist
-		if stored, err = l.replace(ctx, from, c.Record.lease, 0); err == nil && c.holds(stored) {
+		if stored, err = l.replace(ctx, from, next, 0); err == nil && c.holds(stored) {
 			c.Record, c.Sent = stored, sent
 			return c, nil
 		}
@@ -127,11 +129,13 @@ func (l *Lock) Take(ctx context.Context, from Record, c Claim) (Claim, error) {
 func (l *Lock) Ensure(ctx context.Context, from Record, c Claim) (Claim, error) {
 	sent := l.Clock.Now()
 	stored, err := l.prolong(ctx, c)
-	if err == nil {
+	switch {
+	case err == nil && c.holds(stored):
 		c.Record, c.Sent = stored, sent
 		return c, nil
-	}
-	if !errors.Is(err, ErrConflict) {
+	case err == nil && c.Standing(stored) != nil:
+		return Claim{}, c.Standing(stored)
+	case err != nil && !errors.Is(err, ErrConflict):
 		return Claim{}, err
 	}
 	return l.Take(ctx, from, c)

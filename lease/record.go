@@ -206,6 +206,20 @@ func (r Record) same(o Record) bool {
 	return r.ResourceVersion() == o.ResourceVersion() && r.sameClaim(o)
 }
 
+// identical reports whether both records are the same version with the same content,
+// as far as this package writes it.
+func (r Record) identical(o Record) bool {
+	if !r.same(o) || r.Transitions() != o.Transitions() {
+		return false
+	}
+	for _, key := range annotations() {
+		if r.annotation(key) != o.annotation(key) {
+			return false
+		}
+	}
+	return true
+}
+
 func (r Record) annotation(key string) string {
 	if r.lease == nil {
 		return ""

@@ -98,41 +98,61 @@ func annotations() []string {
 	return []string{AnnotationEpoch, AnnotationTerm, AnnotationHolder, AnnotationReleased, AnnotationVacant}
 }
 
+// field of a Lease's spec that this package writes.
+type field struct {
+	path  string
+	value any
+	set   bool
+}
+
+func specOf(l *coordv1.Lease) []field {
+	s := l.Spec
+	return []field{
+		{"/spec/holderIdentity", s.HolderIdentity, s.HolderIdentity != nil},
+		{"/spec/leaseDurationSeconds", s.LeaseDurationSeconds, s.LeaseDurationSeconds != nil},
+		{"/spec/acquireTime", s.AcquireTime, s.AcquireTime != nil},
+		{"/spec/renewTime", s.RenewTime, s.RenewTime != nil},
+		{"/spec/leaseTransitions", s.LeaseTransitions, s.LeaseTransitions != nil},
+	}
+}
+
+// annotate turns our annotations from what they were into what they are to be.
+func annotate(was, next map[string]string) (ops []operation) {
+	if len(was) == 0 { // nothing can be tested below what is not there
+		return []operation{{"test", "/metadata/annotations", nil}, {"add", "/metadata/annotations", next}}
+	}
+	for _, key := range annotations() {
+		path := annotationPath(key)
+		old, had := was[key]
+		value, has := next[key]
+		if had {
+			ops = append(ops, operation{"test", path, old})
+		} else {
+			ops = append(ops, operation{"test", path, nil})
+		}
+		switch {
+		case has:
+			ops = append(ops, operation{"add", path, value})
+		case had:
+			ops = append(ops, operation{"remove", path, nil})
+		}
+	}
+	return ops
+}
+
 // swap writes next over from, if from still is what is stored: the version alone
 // does not say so, since after a restore it can come to mean another record; nor
 // does the content, since an edit can put it back. beside is [ask]'s.
 func (l *Lock) swap(ctx context.Context, from Record, next *coordv1.Lease, beside time.Duration) (Record, error) {
 	was := from.lease
-	test := func(path string, value any) operation { return operation{"test", path, value} }
-	ops := []operation{
-		test("/metadata/uid", was.UID), test("/metadata/resourceVersion", was.ResourceVersion),
-		test("/spec/holderIdentity", was.Spec.HolderIdentity), test("/spec/leaseDurationSeconds", was.Spec.LeaseDurationSeconds),
-		test("/spec/acquireTime", was.Spec.AcquireTime), test("/spec/renewTime", was.Spec.RenewTime),
-		test("/spec/leaseTransitions", was.Spec.LeaseTransitions),
-	}
-	if len(was.Annotations) == 0 {
-		ops = append(ops, test("/metadata/annotations", nil), operation{"add", "/metadata/annotations", next.Annotations})
-	} else {
-		for _, key := range annotations() {
-			old, had := was.Annotations[key]
-			if !had {
-				ops = append(ops, test(annotationPath(key), nil))
-			} else {
-				ops = append(ops, test(annotationPath(key), old))
-			}
-			if value, has := next.Annotations[key]; has {
-				ops = append(ops, operation{"add", annotationPath(key), value})
-			} else if had {
-				ops = append(ops, operation{"remove", annotationPath(key), nil})
-			}
+	ops := []operation{{"test", "/metadata/uid", was.UID}, {"test", "/metadata/resourceVersion", was.ResourceVersion}}
+	for i, f := range specOf(was) {
+		ops = append(ops, operation{"test", f.path, f.value})
+		if to := specOf(next)[i]; to.set {
+			ops = append(ops, operation{"add", f.path, to.value})
 		}
 	}
-	ops = append(ops,
-		operation{"add", "/spec/holderIdentity", next.Spec.HolderIdentity}, operation{"add", "/spec/leaseDurationSeconds", next.Spec.LeaseDurationSeconds},
-		operation{"add", "/spec/acquireTime", next.Spec.AcquireTime}, operation{"add", "/spec/renewTime", next.Spec.RenewTime})
-	if next.Spec.LeaseTransitions != nil {
-		ops = append(ops, operation{"add", "/spec/leaseTransitions", next.Spec.LeaseTransitions})
-	}
+	ops = append(ops, annotate(was.Annotations, next.Annotations)...)
 	stored, err := l.write(ctx, ops, next, beside)
 	if err == nil && stored.ResourceVersion() == was.ResourceVersion {
 		err = conflict("patch", "it was answered with the version that was written over")
@@ -142,23 +162,23 @@ func (l *Lock) swap(ctx context.Context, from Record, next *coordv1.Lease, besid
 
 // replace writes next over from by an update, which compares the UID and version.
 func (l *Lock) replace(ctx context.Context, _ Record, next *coordv1.Lease, _ time.Duration) (Record, error) {
-	return l.update(ctx, next)
+	stored, err := l.update(ctx, next)
+	if err == nil && !stored.RenewTime().Equal(next.Spec.RenewTime.Time) {
+		err = conflict("update", "it was answered with another renewTime than was written")
+	}
+	return stored, err
 }
 
 // prolong writes a new renewTime over whatever version names c's term.
 func (l *Lock) prolong(ctx context.Context, c Claim) (Record, error) {
 	next := l.renewed(c)
-	stored, err := l.write(ctx, []operation{
+	return l.write(ctx, []operation{
 		{"test", "/metadata/uid", next.UID},
 		{"test", annotationPath(AnnotationTerm), c.Token.Term},
 		{"test", "/spec/holderIdentity", next.Spec.HolderIdentity},
 		{"add", "/spec/renewTime", next.Spec.RenewTime},
 		{"add", "/spec/leaseDurationSeconds", next.Spec.LeaseDurationSeconds},
 	}, next, 0)
-	if err == nil && !stored.RenewTime().Equal(next.Spec.RenewTime.Time) {
-		err = conflict("patch", "it was answered with another renewTime than was written")
-	}
-	return stored, err
 }
 
 // refusal of the verb patch.
@@ -178,8 +198,17 @@ func (l *Lock) PatchRefused() error {
 }
 
 // write sends ops or, where the verb patch is refused, next as an update by UID and
-// resource version.
+// resource version. An answer that does not carry the renewTime, which no other write
+// has, is not of this write.
 func (l *Lock) write(ctx context.Context, ops []operation, next *coordv1.Lease, beside time.Duration) (Record, error) {
+	stored, err := l.send(ctx, ops, next, beside)
+	if err == nil && !stored.RenewTime().Equal(next.Spec.RenewTime.Time) {
+		err = conflict("patch", "it was answered with another renewTime than was written")
+	}
+	return stored, err
+}
+
+func (l *Lock) send(ctx context.Context, ops []operation, next *coordv1.Lease, beside time.Duration) (Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.Timing.RenewDeadline)
 	defer cancel()
 	if r := l.refused.Load(); r == nil || l.Clock.Since(r.since) > l.Timing.LeaseDuration {
