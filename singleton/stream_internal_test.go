@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -63,13 +64,22 @@ func TestFirstLookOfASharedWatchHasTime(t *testing.T) {
 	}
 }
 
-// What a slow subscriber has not taken yet: nothing is dropped across a List.
+// What a slow subscriber has not taken yet: only renewals are dropped, and none
+// across a List.
 func TestWhatASlowSubscriberKeeps(t *testing.T) {
 	look := func(version string, listed bool) lease.Observation {
-		return lease.Observation{Listed: listed, Record: lease.NewRecord(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{UID: "u", ResourceVersion: version}})}
+		version, free := strings.CutSuffix(version, "f")
+		l := &coordv1.Lease{ObjectMeta: metav1.ObjectMeta{UID: "u", ResourceVersion: version}}
+		if n, _ := strconv.Atoi(version); !free {
+			holder, renewed := "a", metav1.NewMicroTime(time.Unix(int64(n), 0))
+			l.Spec.HolderIdentity, l.Spec.RenewTime = &holder, &renewed
+		}
+		return lease.Observation{Listed: listed, Record: lease.NewRecord(l)}
 	}
 	for name, test := range map[string]struct{ put, kept string }{
-		"an event after an event":               {"1 2 3", "3"},
+		"a renewal after renewals":              {"1 2 3", "3"},
+		"a release":                             {"1 2 3f", "2 3f"},
+		"a takeover":                            {"1f 2 3", "1f 3"},
 		"a list that shows the same":            {"L3 L3", "L3"},
 		"a restore to before the last event":    {"2 3 L1", "3 L1"},
 		"an event after a list":                 {"L3 4 5", "L3 5"},
