@@ -31,7 +31,7 @@ type world struct {
 }
 
 func newWorld() *world {
-	w := &world{version: 100, compacted: 100, history: map[int]Record{100: {}}}
+	w := &world{version: 100, clock: 1000, compacted: 100, history: map[int]Record{100: {}}}
 	l := sample("")
 	w.commit(l)
 	return w

@@ -78,8 +78,8 @@ func TestWhatASlowSubscriberKeeps(t *testing.T) {
 	}
 	for name, test := range map[string]struct{ put, kept string }{
 		"a renewal after renewals":              {"1 2 3", "3"},
-		"a release":                             {"1 2 3f", "2 3f"},
-		"a takeover":                            {"1f 2 3", "1f 3"},
+		"a release":                             {"1 2 3f", "2 3"},
+		"a takeover":                            {"1f 2 3", "1 3"},
 		"a list that shows the same":            {"L3 L3", "L3"},
 		"a restore to before the last event":    {"2 3 L1", "3 L1"},
 		"an event after a list":                 {"L3 4 5", "L3 5"},
