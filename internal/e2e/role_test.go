@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
@@ -31,6 +32,11 @@ type replica struct {
 const patience = 30 * time.Second
 
 func (s shop) replica(name string, change ...func(*singleton.Config)) *replica {
+	return s.replicaOver(s.client(), name, change...)
+}
+
+// replicaOver is one that reaches the API server in its own way.
+func (s shop) replicaOver(client kubernetes.Interface, name string, change ...func(*singleton.Config)) *replica {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &replica{began: make(chan struct{}, 16), done: make(chan error, 1), stop: cancel, log: &lines{}}
 	config := singleton.Config{
@@ -42,7 +48,7 @@ func (s shop) replica(name string, change ...func(*singleton.Config)) *replica {
 		change(&config)
 	}
 	var err error
-	r.elector, err = singleton.New(s.client(), config)
+	r.elector, err = singleton.New(client, config)
 	require.NoError(s.t, err)
 	ended := make(chan struct{})
 	go func() {
