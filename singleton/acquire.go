@@ -49,7 +49,7 @@ func (r *run) acquiring(k *keeper) error {
 			switch {
 			case a.err == nil && r.config.clock.Since(a.claim.Sent) < r.config.RenewDeadline:
 				k.claim, k.heard = a.claim, time.Now()
-				k.overtaken(a.claim.Sent)
+				k.overtaken(a)
 				return nil
 			case a.err == nil: // too late to start on; a younger one is under way
 			case !errors.Is(a.err, lease.ErrUnavailable) && !errors.Is(a.err, lease.ErrUnauthorized):

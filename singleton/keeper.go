@@ -93,15 +93,18 @@ func (k *keeper) landed(a answer) {
 }
 
 // overtaken ends the requests that were sent before one that was acknowledged:
-// their answers are of no use. An API server makes of each write a compare-and-swap
+// their answers are of no use. If that one took long, the next is due. An API server makes of each write a compare-and-swap
 // of its own, and one that loses it goes through admission again; where that takes
 // long, writes that nobody needs would keep those from being done that are.
-func (k *keeper) overtaken(sent lease.Instant) {
+func (k *keeper) overtaken(by answer) {
 	for _, f := range k.flights {
 		f.doomed = true
-		if sent.After(f.sent) {
+		if by.claim.Sent.After(f.sent) {
 			f.cancel()
 		}
+	}
+	if by.took > k.r.config.RetryPeriod {
+		k.due.Reset(retryLeast)
 	}
 }
 
@@ -199,10 +202,7 @@ func (k *keeper) renewed(a answer) {
 	k.failures, k.heard = 0, time.Now()
 	k.r.tell.over(renewing)
 	k.claim = k.claim.Acknowledged(a.claim)
-	k.overtaken(a.claim.Sent)
-	if a.took > k.r.config.RetryPeriod { // the next one has waited for it
-		k.due.Reset(retryLeast)
-	}
+	k.overtaken(a)
 	k.term.extend(k.claim)
 	k.r.metrics.renewed(a.took)
 	k.r.tellFallback()
