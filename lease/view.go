@@ -29,7 +29,7 @@ type Observation struct {
 	// Listed says that it is a linearizable read's answer, a List's or a Get's,
 	// and not a watch event, which may be old.
 	Listed bool
-	// Stored says that it is a Get's answer: the store's, and no cache's.
+	// Stored says that it is a Get's answer, or a write's: the store's, and no cache's.
 	Stored bool
 	// After is the version of the record that came right before this one, where
 	// that is known: what the same watch showed last, or what a compare-and-swap
@@ -124,6 +124,9 @@ func (v View) Doubt() View {
 	return v
 }
 
+// Outdated reports whether o is a List of what a Get has shown to be out of date.
+func (v View) Outdated(o Observation) bool { return v.ghost.is(o) }
+
 // Observe returns the view after o. leaseDuration is our own, used where no
 // holder's is written.
 //
@@ -148,7 +151,7 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	if v.known {
 		order, err := resourceversion.CompareResourceVersion(o.ResourceVersion, v.last.ResourceVersion)
 		switch {
-		case v.ghost.is(o):
+		case v.Outdated(o):
 			return v
 		case o.Listed && o.Asked.After(v.last.At): // newer whatever its version: the store may have been restored
 		case err != nil && !o.Listed:
@@ -160,9 +163,9 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	next := v
 	next.known, next.last, next.doubted = true, o, false
 	switch {
-	case !o.Listed:
+	case !o.Listed && !o.Stored: // the cache has gone on
 		next.ghost = ghost{}
-	case o.Stored && v.known && !o.Record.same(v.Record()):
+	case o.Listed && o.Stored && v.known && !o.Record.same(v.Record()):
 		next.ghost = ghost{seen: true, record: v.Record()}
 	}
 	next.newest = newest(v.newest, o.ResourceVersion, o.Newest)

@@ -45,10 +45,11 @@ func (r *run) acquiring(k *keeper) error {
 	for {
 		select {
 		case a := <-k.answers:
-			k.inFlight--
+			k.landed(a)
 			switch {
 			case a.err == nil && r.config.clock.Since(a.claim.Sent) < r.config.RenewDeadline:
 				k.claim, k.heard = a.claim, time.Now()
+				k.overtaken(a)
 				return nil
 			case a.err == nil: // too late to start on; a younger one is under way
 			case !errors.Is(a.err, lease.ErrUnavailable) && !errors.Is(a.err, lease.ErrUnauthorized):

@@ -10,11 +10,11 @@
 //
 // # Guarantees
 //
-// G1, one at a time: if the clocks of two nodes run at rates within
-// MaxClockDrift of each other, processes are not frozen, and work returns
-// within its stop budget after its context ends, then no two replicas' work
-// overlaps: for any delay, loss or reordering of the API server's answers, any
-// outage of it, any edit or deletion of the Lease, any skew of wall clocks.
+// G1, one at a time: no two replicas' work overlaps, if the clocks of two nodes run
+// at rates within MaxClockDrift of each other, processes are not frozen, and work
+// returns within its stop budget after its context ends. This holds for any delay,
+// loss or reordering of the API server's answers, any outage of it, any edit or
+// deletion of the Lease, and any skew of wall clocks, but for the exceptions below.
 //
 // G2, tokens only grow: each term's epoch is greater than every earlier term's.
 //
@@ -23,34 +23,46 @@
 // term's token is announced to Config.Fences before its work starts.
 //
 // G4, always one again: after faults end, a replica is active within
-// LeaseDuration + 0.5 s, and no process had to exit. A request that a fault
-// swallowed counts as part of it until it times out, after RenewDeadline/4, and
-// so does a watch that died without a word: a standby that hears nothing for two
-// to three RetryPeriods looks again, and waits from then for a claim made
-// meanwhile.
+// LeaseDuration + 0.5 s, and no process had to exit. A fault lasts until its last
+// effect is noticed: a lost request is asked again after RenewDeadline/4; a silent
+// watch is noticed after two to three RetryPeriods, and a claim made meanwhile is
+// waited out from then. A server that answers slowly is no fault: a term goes on
+// while two writes in a row fit into RenewDeadline.
 //
-// Not guaranteed: effects that carry no token, from a process frozen in the
-// middle of a request. To a process that has never seen the Lease held, a Lease
-// shipped anew, or restored from a backup in which it was released, says that
-// nobody is at work: whoever does that asserts it. An etcd restored from a backup
-// forgets what it acknowledged: for a lease after it a replica that was behind, or
-// whose write was on its way, or whose term it forgot and whose Lease is then
-// deleted, may work beside the holder. Replicas configured with
-// different LeaseDurations trust the one written. An epoch raised above the
-// store's revision is forgotten if the Lease, or the annotation, is removed while
-// no process that saw it runs (Config.Floor remembers). A candidate with
-// client-go's elector on the same Lease keeps client-go's rules, not these.
+// # Exceptions to G1
+//
+// Two replicas can be at work in these cases; the tests named TestException show
+// them.
+//
+//   - A process is frozen in the middle of a request that carries no token, and
+//     finishes it when it thaws.
+//   - A Lease is deleted and shipped anew while its holder is cut off. A process that
+//     never saw the term takes it for a first install.
+//   - An etcd was restored from a backup, less than a LeaseDuration ago. A replica
+//     that was not shown what the backup lacks (it was cut off, is new, or its acquire
+//     was on its way) may take the Lease beside a holder that is cut off. So may a
+//     holder whose own term the backup lacks, if the Lease is then deleted.
+//   - A candidate with client-go's elector on the same Lease keeps client-go's rules.
+//   - Replicas have different LeaseDurations. They trust the one that is written, up
+//     to [lease.MaxLeaseDuration]. If an edit shortens it under a holder that is cut
+//     off, a replica that never saw the longer one waits for its own only.
+//   - An edit forges a release that names the very version it replaces.
+//
+// An exception to G2: an epoch raised by hand above the store's revision is forgotten
+// if the Lease, or the annotation, is removed while no process that saw it runs
+// (Config.Floor remembers).
 //
 // # States
 //
-//	                 released, or unchanged for a full lease
+//	                 released, or unchanged for a lease duration
 //	warming -> standby ------------------------------> acquiring
 //	             ^  ^                                   |   |
 //	             |  +--------- somebody was faster -----+   | acknowledged in time
 //	             |                                          v
 //	          draining <---- lost, resigned, shut down -- active
 //
-// While active and while draining the Lease is renewed each RetryPeriod.
+// While active and while draining the Lease is renewed each RetryPeriod. A renewal
+// that is not answered holds up the next one for RenewDeadline/4 at most.
 // Validity ends RenewDeadline after the sending of the last acknowledged write;
 // a timer ends the work's context then, whatever else hangs. The proof that
 // this keeps G1 is at [lease.Timing].
@@ -58,7 +70,7 @@
 // # What ends a term
 //
 //	another holder, term or a higher epoch seen   at once
-//	Lease deleted, or its holder cleared          at once
+//	Lease deleted, replaced, or holder cleared    at once; taken back as a new term once work returned
 //	not renewed                                   RenewDeadline after the last good renewal was sent
 //	Resign, or Run's context ends                 at once; the Lease is kept until work returned
 //	a fence refuses the token, or is unavailable  before work starts
@@ -67,7 +79,7 @@
 //
 // Work that returns because its context ended, or because Valid turned false,
 // has not returned by itself: Run stands by and calls it anew for the next term.
-// Failed and conflicting requests by themselves end nothing.
+// A failed or conflicting request does not end a term on its own.
 //
 // # Cost
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hotseat-go/hotseat/lease"
@@ -11,8 +12,9 @@ import (
 
 // keeper keeps a term on the Lease: it takes it, renews it, carries raises out, and
 // finds out when it is over. The loop owns it; each request runs on a goroutine of
-// its own that answers to the loop. A renewal is sent each RetryPeriod whether or
-// not the ones before were answered, and each counts from its own sending.
+// its own that answers to the loop. A renewal is sent each RetryPeriod and does not
+// need the answer of the one before, for which it waits a little longer only; each
+// counts from its own sending.
 type keeper struct {
 	r     *run
 	term  *Term // nil until the acquire is acknowledged
@@ -25,10 +27,18 @@ type keeper struct {
 	due      *time.Timer // the next renewal
 	answers  chan answer
 	inFlight int
-	raising  bool // a raise is in flight
+	flights  []*flight // those of them that are no raise, in the order of sending
+	raising  bool      // a raise is in flight
 	failures int
 	heard    time.Time // when a request was acknowledged last
 	silent   int       // acknowledged renewals since the watch last said anything
+}
+
+// flight is a request that was not answered yet.
+type flight struct {
+	sent   lease.Instant
+	doomed bool // another one was acknowledged since
+	cancel context.CancelFunc
 }
 
 // silentMost is after how many renewals of which the watch did not tell it is
@@ -36,11 +46,11 @@ type keeper struct {
 const silentMost = 3
 
 type answer struct {
-	claim lease.Claim
-	err   error
-	sent  lease.Instant // when the request was made
-	took  time.Duration
-	raise *raiseRequest // it was one
+	claim  lease.Claim
+	err    error
+	flight *flight
+	took   time.Duration
+	raise  *raiseRequest // it was one
 }
 
 // take begins to write a term over a record, as often as it takes.
@@ -56,10 +66,16 @@ func (r *run) take(claim lease.Claim, from lease.Record) *keeper {
 // time whatever the client does (lease.Lock), and it does not outlive the keeper.
 func (k *keeper) send(raise *raiseRequest, request func(context.Context) (lease.Claim, error)) {
 	k.inFlight++
+	ctx, cancel := context.WithCancel(k.ctx)
+	f := &flight{sent: k.r.config.clock.Now(), cancel: cancel}
+	if raise == nil {
+		k.flights = append(k.flights, f)
+	}
 	k.r.helpers.Go(func() {
-		a := answer{raise: raise, sent: k.r.config.clock.Now()}
-		a.claim, a.err = request(k.ctx)
-		a.took = k.r.config.clock.Since(a.sent)
+		defer cancel()
+		a := answer{raise: raise, flight: f}
+		a.claim, a.err = request(ctx)
+		a.took = k.r.config.clock.Since(f.sent)
 		select {
 		case k.answers <- a:
 		case <-k.ctx.Done():
@@ -70,8 +86,44 @@ func (k *keeper) send(raise *raiseRequest, request func(context.Context) (lease.
 	})
 }
 
+// landed takes in that a request was answered.
+func (k *keeper) landed(a answer) {
+	k.inFlight--
+	k.flights = slices.DeleteFunc(k.flights, func(f *flight) bool { return f == a.flight })
+}
+
+// overtaken ends the requests that were sent before one that was acknowledged:
+// their answers are of no use. If that one took long, the next is due. An API server makes of each write a compare-and-swap
+// of its own, and one that loses it goes through admission again; where that takes
+// long, writes that nobody needs would keep those from being done that are.
+func (k *keeper) overtaken(by answer) {
+	for _, f := range k.flights {
+		f.doomed = true
+		if by.claim.Sent.After(f.sent) {
+			f.cancel()
+		}
+	}
+	if by.took > k.r.config.RetryPeriod {
+		k.due.Reset(retryLeast)
+	}
+}
+
+// patience is how long the answer of the last renewal is still waited for before
+// the next one is sent beside it; not positive if it is not. A renewal under which
+// another one was done has lost the server's compare-and-swap, and is not waited for.
+func (k *keeper) patience() time.Duration {
+	if len(k.flights) == 0 || k.flights[len(k.flights)-1].doomed {
+		return 0
+	}
+	return k.r.config.timing().RequestTimeout() - k.r.config.clock.Since(k.flights[len(k.flights)-1].sent)
+}
+
 // again is due: the next renewal, or another try to take the Lease.
 func (k *keeper) again() {
+	if patience := k.patience(); k.term != nil && patience > 0 {
+		k.due.Reset(patience)
+		return
+	}
 	k.due.Reset(k.r.config.RetryPeriod)
 	claim, from := k.claim, k.from
 	switch {
@@ -103,7 +155,7 @@ func (k *keeper) ask(request raiseRequest) {
 
 // answered takes a request's outcome in. A definite loss ends the term.
 func (k *keeper) answered(a answer) {
-	k.inFlight--
+	k.landed(a)
 	lost, isLost := errors.AsType[*lease.LostError](a.err)
 	if isLost && a.raise == nil && k.ours(lost) {
 		return // a renewal that met a raise of our own
@@ -125,11 +177,9 @@ func (k *keeper) answered(a answer) {
 	case isLost:
 		k.r.metrics.renewalFailed("lost")
 		k.term.lose(lossOf(lost))
+	case a.err != nil && !a.flight.sent.After(k.claim.Sent): // one that was sent later went through
 	case a.err != nil:
 		k.r.metrics.renewalFailed(failureOf(a.err))
-		if !a.sent.After(k.claim.Sent) {
-			return // one that was sent later went through
-		}
 		k.failures++
 		k.r.tell.failed(renewing, a.err, "valid_for", k.term.left())
 		k.due.Reset(backoff(k.ctx, k.failures, k.r.config.RetryPeriod/2))
@@ -152,6 +202,7 @@ func (k *keeper) renewed(a answer) {
 	k.failures, k.heard = 0, time.Now()
 	k.r.tell.over(renewing)
 	k.claim = k.claim.Acknowledged(a.claim)
+	k.overtaken(a)
 	k.term.extend(k.claim)
 	k.r.metrics.renewed(a.took)
 	k.r.tellFallback()
@@ -165,6 +216,9 @@ func (k *keeper) renewed(a answer) {
 // observed judges what the watch or a List showed. What is not provably newer
 // than our own last write is left to the next renewal, which will meet it.
 func (k *keeper) observed(o lease.Observation) {
+	if k.r.view.Outdated(o) { // a cache's, that is ahead of its store
+		return
+	}
 	k.silent = 0
 	k.r.observe(o)
 	if !lease.Newer(o.ResourceVersion, k.claim.Record.ResourceVersion()) {

@@ -227,7 +227,7 @@ func (r *run) catchUp() {
 // see takes in a record that an acknowledgement carried.
 func (r *run) see(record lease.Record) {
 	now := r.config.clock.Now()
-	r.observe(lease.Observation{Record: record, Asked: now, At: now, ResourceVersion: record.ResourceVersion()})
+	r.observe(lease.Observation{Record: record, Asked: now, At: now, ResourceVersion: record.ResourceVersion(), Stored: true})
 }
 
 // pointless wraps an error no retry will mend.

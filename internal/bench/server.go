@@ -71,7 +71,7 @@ func (s *server) serviceAccount(t *testing.T, name string) *rest.Config {
 	roles := s.Admin().RbacV1()
 	meta := metav1.ObjectMeta{Namespace: scenario.Namespace, Name: name}
 	if _, err := roles.Roles(meta.Namespace).Create(t.Context(), &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{
-		APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "list", "watch", "create", "update"},
+		APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "list", "watch", "create", "patch", "update"},
 	}}}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}

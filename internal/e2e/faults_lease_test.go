@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/internal/e2e/trial"
 	"github.com/hotseat-go/hotseat/lease"
@@ -22,19 +21,11 @@ import (
 // leaseFaults are done to the Lease, or by another elector on it.
 func leaseFaults() []scenario {
 	return []scenario{
-		{name: "Lease deleted, applied again", play: reapply},
-		{name: "Lease deleted in the foreground, create allowed", play: deleteInForeground, role: mayCreate},
+		{name: "Lease deleted, applied again, create forbidden", play: reapply, role: without("create")},
+		{name: "Lease deleted in the foreground", play: deleteInForeground},
 		{name: "label storm", play: storm, limits: func(x *trial.Limits) { x.Terms = 1 }},
 		{name: "client-go's elector beside us", open: openWithPeer, play: besidePeer},
 	}
-}
-
-func mayCreate(r *rbacv1.Role) {
-	r.Rules = append(r.Rules, rbacv1.PolicyRule{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"create"}})
-}
-
-func (l *lab) leases() coordclient.LeaseInterface {
-	return l.Admin().CoordinationV1().Leases(l.namespace)
 }
 
 func onlyLease() metav1.ListOptions {

@@ -24,6 +24,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
+	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/hotseat-go/hotseat/internal/controlplane"
@@ -93,6 +94,10 @@ func (s shop) apply(object runtime.Object) error {
 	return err
 }
 
+func (s shop) leases() coordclient.LeaseInterface {
+	return s.Admin().CoordinationV1().Leases(s.namespace)
+}
+
 // client is one of a Pod with the manifests' ServiceAccount.
 func (s shop) client() kubernetes.Interface {
 	client, err := kubernetes.NewForConfig(s.config())
@@ -112,5 +117,6 @@ func without(verbs ...string) func(*rbacv1.Role) {
 		for i := range r.Rules {
 			r.Rules[i].Verbs = slices.DeleteFunc(r.Rules[i].Verbs, func(v string) bool { return slices.Contains(verbs, v) })
 		}
+		r.Rules = slices.DeleteFunc(r.Rules, func(rule rbacv1.PolicyRule) bool { return len(rule.Verbs) == 0 }) // a rule needs one
 	}
 }

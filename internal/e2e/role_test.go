@@ -12,8 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
@@ -32,6 +32,11 @@ type replica struct {
 const patience = 30 * time.Second
 
 func (s shop) replica(name string, change ...func(*singleton.Config)) *replica {
+	return s.replicaOver(s.client(), name, change...)
+}
+
+// replicaOver is one that reaches the API server in its own way.
+func (s shop) replicaOver(client kubernetes.Interface, name string, change ...func(*singleton.Config)) *replica {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &replica{began: make(chan struct{}, 16), done: make(chan error, 1), stop: cancel, log: &lines{}}
 	config := singleton.Config{
@@ -43,7 +48,7 @@ func (s shop) replica(name string, change ...func(*singleton.Config)) *replica {
 		change(&config)
 	}
 	var err error
-	r.elector, err = singleton.New(s.client(), config)
+	r.elector, err = singleton.New(client, config)
 	require.NoError(s.t, err)
 	ended := make(chan struct{})
 	go func() {
@@ -99,41 +104,57 @@ func (s shop) refused(r *replica, verb string) {
 }
 
 func (s shop) deleteLease() {
-	require.NoError(s.t, s.Admin().CoordinationV1().Leases(s.namespace).Delete(s.t.Context(), leaseName, metav1.DeleteOptions{}))
+	require.NoError(s.t, s.leases().Delete(s.t.Context(), leaseName, metav1.DeleteOptions{}))
 }
 
-// TestShippedRole: with the Role of the README and nothing more, replicas
-// acquire, hand over, fence off, and meet a deleted Lease.
+// shipLease applies the manifest's Lease again.
+func (s shop) shipLease() {
+	nobody := ""
+	_, err := s.leases().Create(s.t.Context(), &coordv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{Name: leaseName}, Spec: coordv1.LeaseSpec{HolderIdentity: &nobody},
+	}, metav1.CreateOptions{})
+	require.NoError(s.t, err)
+}
+
+// TestShippedRole: with the Role of the README and nothing more, replicas start at
+// once, hand over, and meet a deleted Lease: the holder, which is connected, has
+// its seat back as a new term.
 func TestShippedRole(t *testing.T) {
 	s := openShop(t, sharedCluster(t), nil)
 	a := s.replica("a")
 	s.works(a)
+	require.Zero(t, a.log.count("waiting for a lease duration"), "a Lease that was shipped and never held is free")
 	b := s.replica("b")
 	s.idles(b, time.Second)
+	require.NoError(t, b.elector.Ready())
 	first := a.elector.Status().Token
 	a.stop()
 	require.NoError(t, <-a.done)
 	s.works(b)
-	require.Greater(t, b.elector.Status().Token.Epoch, first.Epoch)
+	second := b.elector.Status().Token
+	require.Greater(t, second.Epoch, first.Epoch)
 
 	s.deleteLease()
-	s.idles(b, 4*time.Second) // create is not among the verbs
-	require.Equal(t, 1, b.log.count("creating it is not allowed"))
-	_, err := s.Admin().CoordinationV1().Leases(s.namespace).Create(t.Context(),
-		&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: leaseName}}, metav1.CreateOptions{})
-	require.NoError(t, err)
 	s.works(b)
+	require.Greater(t, b.elector.Status().Token.Epoch, second.Epoch)
+	require.Equal(t, 1, b.log.count("level=WARN"), "its term was over")
 	require.NotContains(t, b.log.String(), "level=ERROR")
+}
+
+// TestShippedRoleMissingLease: the Lease is not there from the start. It is created,
+// and taken a lease duration later.
+func TestShippedRoleMissingLease(t *testing.T) {
+	s := openShop(t, sharedCluster(t), nil)
+	s.deleteLease()
+	a := s.replica("a")
+	began := time.Now()
+	s.works(a)
+	require.GreaterOrEqual(t, time.Since(began), 3*time.Second, "somebody might be at work under the deleted Lease")
 }
 
 func TestWithoutList(t *testing.T) {
 	s := openShop(t, sharedCluster(t), without("list"))
 	s.refused(s.replica("a"), "list")
-}
-
-func TestWithoutUpdate(t *testing.T) {
-	s := openShop(t, sharedCluster(t), without("update"))
-	s.refused(s.replica("a"), "update")
 }
 
 func TestWithoutWatch(t *testing.T) {
@@ -147,15 +168,62 @@ func TestWithoutWatch(t *testing.T) {
 	require.Equal(t, 1, b.log.count("not allowed to watch"))
 }
 
-func TestWithCreate(t *testing.T) {
-	s := openShop(t, sharedCluster(t), func(r *rbacv1.Role) {
-		r.Rules = append(r.Rules, rbacv1.PolicyRule{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"create"}})
-	})
+// TestWithoutGet: what asks the store asks by a list.
+func TestWithoutGet(t *testing.T) {
+	s := openShop(t, sharedCluster(t), without("get"))
+	s.handsOver()
+}
+
+// TestWithoutPatch: it works by update, and says so once.
+func TestWithoutPatch(t *testing.T) {
+	s := openShop(t, sharedCluster(t), without("patch"))
+	for _, r := range s.handsOver() {
+		require.Equal(t, 1, r.log.count("not allowed to patch the lease: updating it instead"))
+	}
+}
+
+// TestWithoutUpdate: nothing is updated where patching is allowed.
+func TestWithoutUpdate(t *testing.T) {
+	s := openShop(t, sharedCluster(t), without("update"))
+	for _, r := range s.handsOver() {
+		require.NotContains(t, r.log.String(), "level=WARN")
+	}
+}
+
+func TestWithoutPatchAndUpdate(t *testing.T) {
+	s := openShop(t, sharedCluster(t), without("patch", "update"))
+	s.refused(s.replica("a"), "patch")
+}
+
+// TestWithoutCreate: the narrow Role. A Lease that is missing is waited for, and
+// readiness says so.
+func TestWithoutCreate(t *testing.T) {
+	s := openShop(t, sharedCluster(t), without("create"))
 	s.deleteLease()
 	a := s.replica("a")
-	began := time.Now()
+	s.idles(a, 4*time.Second)
+	require.Equal(t, 1, a.log.count("creating it is not allowed"))
+	require.ErrorContains(t, a.elector.Ready(), "the Lease does not exist")
+	require.True(t, a.elector.Status().Missing)
+	s.shipLease()
 	s.works(a)
-	require.GreaterOrEqual(t, time.Since(began), 3*time.Second, "somebody might be at work under the deleted Lease")
+	require.NoError(t, a.elector.Ready())
+	require.Equal(t, 1, a.log.count("the lease exists now"))
+	require.NotContains(t, a.log.String(), "level=ERROR")
+}
+
+// handsOver has one replica work for a while, and another after it; it returns both.
+func (s shop) handsOver() []*replica {
+	s.t.Helper()
+	a := s.replica("a")
+	s.works(a)
+	b := s.replica("b")
+	s.idles(b, 4*time.Second) // a goes on: longer than it would be valid without renewals
+	a.stop()
+	require.NoError(s.t, <-a.done)
+	s.works(b)
+	s.idles(b, 4*time.Second)
+	return []*replica{a, b}
 }
 
 // lines collects a log.

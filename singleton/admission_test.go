@@ -1,0 +1,93 @@
+package singleton_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/hotseat-go/hotseat/singleton"
+)
+
+// admitting plays a real API server whose admission takes long. It makes of each
+// write a compare-and-swap: it looks, admits, and writes if nothing was written
+// meanwhile, else it begins anew.
+type admitting struct {
+	l    lab
+	took time.Duration
+	next http.RoundTripper
+}
+
+func (s admitting) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.Method != http.MethodPatch && request.Method != http.MethodPut {
+		return s.next.RoundTrip(request)
+	}
+	for {
+		seen := s.l.record().ResourceVersion()
+		timer := time.NewTimer(s.took)
+		select {
+		case <-timer.C:
+		case <-request.Context().Done(): // the server gives up too
+			timer.Stop()
+			return nil, request.Context().Err()
+		}
+		if s.l.record().ResourceVersion() == seen {
+			return s.next.RoundTrip(request)
+		}
+	}
+}
+
+// TestSlowAdmission: renewals that overlap in the server lose its compare-and-swap to
+// each other. Two writes in a row fit into RenewDeadline, so no term ends.
+func TestSlowAdmission(t *testing.T) {
+	for _, took := range []time.Duration{
+		500 * time.Millisecond, 1900 * time.Millisecond, 2100 * time.Millisecond, 3 * time.Second, 3500 * time.Millisecond, 4 * time.Second, 4500 * time.Millisecond,
+	} {
+		t.Run(fmt.Sprint(took), func(t *testing.T) {
+			inLab(t, func(l lab) {
+				config := l.RESTConfig("a")
+				config.Wrap(func(next http.RoundTripper) http.RoundTripper { return admitting{l, took, next} })
+				client, err := kubernetes.NewForConfig(config)
+				require.NoError(l, err)
+				log := &lines{}
+				e, err := singleton.New(client, singleton.Config{Name: "invoicer", Namespace: "shop", Identity: "a", Logger: log.logger()})
+				require.NoError(l, err)
+				l.run(e, idle)
+				sleep(took + second)
+				require.Equal(l, singleton.StateActive, e.Status().State)
+				term := e.Status().Token
+				sleep(10 * time.Minute)
+				require.Equal(l, term, e.Status().Token, "one term")
+				require.Positive(l, e.Status().ValidFor)
+				require.Zero(l, log.count("level=WARN"), "%s", log.text.String())
+			})
+		})
+	}
+}
+
+// TestListThatAGetRefutedEndsNoTerm: a release is in the server's cache, and lost to
+// its store. Who takes the Lease keeps it, whatever lists go on to show.
+func TestListThatAGetRefutedEndsNoTerm(t *testing.T) {
+	inLab(t, func(l lab) {
+		a := l.run(l.elector("a"), idle)
+		sleep(3 * second)
+		backup := l.Snapshot()
+		sleep(30 * second)
+		a.stop()
+		require.NoError(l, a.wait(l))
+		l.RestoreUnderCache(backup)
+		b := l.elector("b")
+		l.run(b, idle)
+		sleep(16 * second)
+		require.Equal(l, singleton.StateActive, b.Status().State)
+		term := b.Status().Token
+		for range 10 { // each has the watch, and with it the list, begin anew
+			l.Link("b").EndWatches()
+			sleep(3 * second)
+			require.Equal(l, term, b.Status().Token)
+		}
+	})
+}
