@@ -134,7 +134,7 @@ var errKilled = errors.New("sim: the process was killed")
 func (p *process) ask(ctx context.Context, m *message) (answer, error) {
 	if p.node.Elector != Hotseat {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, peerTimeout)
+		ctx, cancel = context.WithTimeout(ctx, p.world.plan.peerTimeout())
 		defer cancel()
 	}
 	if m.lease != nil {
@@ -157,10 +157,6 @@ func (p *process) ask(ctx context.Context, m *message) (answer, error) {
 	}
 	return a, nil
 }
-
-// peerTimeout is what components that use client-go's elector set as their
-// client's timeout; hotseat brings its own deadlines.
-const peerTimeout = 5 * time.Second
 
 // call sends a message and waits for its answer or the end of ctx.
 func (p *process) call(ctx context.Context, m *message) (answer, error) {

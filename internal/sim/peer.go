@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,6 +14,16 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/internal/peerlock"
 )
+
+// peerTimeout is what components that use client-go's elector set as their
+// client's timeout; hotseat brings its own deadlines. Where the server is slow
+// they are taken to know it: then nothing is given up before the elector does.
+func (p Plan) peerTimeout() time.Duration {
+	if slices.ContainsFunc(p.Faults, Fault.slow) {
+		return p.Timing.RenewDeadline
+	}
+	return 5 * time.Second
+}
 
 // peer is a candidate with client-go's elector, which is one shot: after a loss
 // it is run again, as a restarted process would. Each time it has another
