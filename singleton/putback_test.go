@@ -125,7 +125,7 @@ func TestReleasedRecordPutBack(t *testing.T)   { putBackEach(t, backups()[3]) }
 func TestClientGosReleasePutBack(t *testing.T) { putBackEach(t, backups()[4]) }
 
 func putBackEach(t *testing.T, of backup) {
-	puts := map[string]func(*world, *coordv1.Lease){"replace": (*world).putBack, "delete and create": (*world).shipAnew}
+	puts := map[string]func(*world, *coordv1.Lease){"replace": (*world).putBack, "delete and create": func(w *world, body *coordv1.Lease) { w.shipAnew(body) }}
 	for _, g := range gaps() {
 		for name, put := range puts {
 			for _, standbys := range [][]string{{"d"}, {"d", "e"}} {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/leaderelection"
@@ -282,12 +283,16 @@ func (w *world) putBack(body *coordv1.Lease) {
 }
 
 // shipAnew deletes the stored Lease and creates it again, as kubectl replace
-// --force does.
-func (w *world) shipAnew(body *coordv1.Lease) {
+// --force does. Meanwhile a replica may have created it.
+func (w *world) shipAnew(body *coordv1.Lease, between ...time.Duration) {
 	w.DeleteLease("shop", "invoicer")
+	for _, pause := range between {
+		sleep(pause)
+	}
 	anew := newLease()
 	anew.Labels, anew.Annotations, anew.Spec = body.Labels, body.Annotations, *body.Spec.DeepCopy()
-	_, err := w.CreateLease(anew)
-	require.NoError(w, err)
+	if _, err := w.CreateLease(anew); !apierrors.IsAlreadyExists(err) {
+		require.NoError(w, err)
+	}
 	synctest.Wait()
 }
