@@ -42,7 +42,9 @@ type Config struct {
 
 	// LeaseDuration, RenewDeadline, RetryPeriod and MaxClockDrift are
 	// [lease.Timing]: defaults 15 s, 10 s, 2 s and 0.05. All replicas should
-	// agree on them; a standby waits for what the holder wrote.
+	// agree on them. A standby waits for the longer of its own LeaseDuration and
+	// the one that the holder wrote, which it believes up to
+	// [lease.MaxLeaseDuration].
 	LeaseDuration time.Duration
 	RenewDeadline time.Duration
 	RetryPeriod   time.Duration

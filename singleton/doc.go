@@ -40,12 +40,13 @@
 //     never saw the term takes it for a first install.
 //   - An etcd was restored from a backup, less than a LeaseDuration ago. A replica
 //     that was not shown what the backup lacks (it was cut off, is new, or its acquire
-//     was on its way) may take the Lease beside a holder that is cut off. So may a
-//     holder whose own term the backup lacks, if the Lease is then deleted.
+//     was on its way) may take the Lease beside its holder, until that one learns of
+//     it. So may a holder whose own term the backup lacks, if the Lease is then deleted.
 //   - A candidate with client-go's elector on the same Lease keeps client-go's rules.
-//   - Replicas have different LeaseDurations. They trust the one that is written, up
-//     to [lease.MaxLeaseDuration]. If an edit shortens it under a holder that is cut
-//     off, a replica that never saw the longer one waits for its own only.
+//   - Replicas have different LeaseDurations. A standby waits for the longer of its own
+//     and the one that is written, up to [lease.MaxLeaseDuration]. If an edit shortens
+//     that under a holder that is cut off, a replica that never saw the longer one
+//     waits for its own only.
 //   - An edit forges a release that names the very version it replaces.
 //
 // An exception to G2: an epoch raised by hand above the store's revision is forgotten

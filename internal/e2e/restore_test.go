@@ -57,23 +57,26 @@ func TestRestoreUnderAPIHolderConnected(t *testing.T) {
 	}
 	s := openShop(t, ownCluster(t), nil)
 	stay := &stay{}
-	settings := func(c *singleton.Config) { // the validity outlasts the restore; the counter runs
-		c.LeaseDuration, c.RenewDeadline, c.RetryPeriod = lease.DefaultLeaseDuration, lease.DefaultRenewDeadline, 400*time.Millisecond
+	const leaseDuration = 8 * time.Second
+	settings := func(c *singleton.Config) { // validity outlasts the restore, and versions pass quickly
+		c.LeaseDuration, c.RenewDeadline, c.RetryPeriod = leaseDuration, 7*time.Second, 400*time.Millisecond
 	}
 	a := s.replica("a", stay.hook, settings)
 	s.works(a)
 	standbys := []*replica{s.replica("b", stay.hook, settings), s.replica("c", stay.hook, settings)}
 	time.Sleep(settled)
 	backup := s.snapshot()
-	time.Sleep(12 * time.Second)
+	time.Sleep(2*leaseDuration + 2*time.Second) // the store is to need longer than a lease duration to pass the cache
 	shown := s.stored().ResourceVersion
 	s.restore(backup)
 	restored := time.Now()
 	back := s.stored().ResourceVersion
 	require.True(t, lease.Newer(shown, back), "the cache shows version %s, the store has %s", shown, back)
 	require.Eventually(t, func() bool { return lease.Newer(s.stored().ResourceVersion, shown) }, endurance, 20*time.Millisecond)
-	t.Logf("the cache showed version %s, the store was put back to %s, and passed the cache after %v", shown, back, time.Since(restored).Round(10*time.Millisecond))
-	time.Sleep(45 * time.Second) // three lease durations
+	passed := time.Since(restored)
+	t.Logf("the cache showed version %s, the store was put back to %s, and passed the cache after %v", shown, back, passed.Round(10*time.Millisecond))
+	require.Greater(t, passed, leaseDuration, "standbys have tried meanwhile, if they ever would")
+	time.Sleep(3 * leaseDuration)
 
 	require.False(t, stay.twice.Load())
 	require.EqualValues(t, 1, stay.terms.Load(), "the holder went on in its term")
