@@ -209,7 +209,7 @@ func TestMarksOfManyScopes(t *testing.T) {
 func TestLockIsWaitedFor(t *testing.T) {
 	dir := t.TempDir()
 	here, there := open(t, dir), open(t, dir)
-	unlock, err := there.lock(t.Context())
+	_, unlock, err := there.lock(t.Context())
 	require.NoError(t, err)
 	for name, s := range map[string]*Store{"another process": here, "this process": there} {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
