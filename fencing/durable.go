@@ -9,7 +9,8 @@ import (
 
 // Store keeps the marks of a [Durable] guard: one token per scope, with a version by which a change is made only to what
 // was read. Package filestore has one over files. Implementations are safe for concurrent use, also by several processes
-// where the medium is shared, and do not retry for longer than ctx lasts. Any error means that the guard refuses.
+// where the medium is shared, and do not retry for longer than ctx lasts. Any error means that the guard refuses: with
+// [ErrWiring] if it is one, else with [ErrUnavailable].
 type Store interface {
 	// Load returns the mark of a scope and its version, any string. The zero Token says that the scope never had one; that
 	// has a version too. A mark that cannot be read, parsed or believed is an error, never the zero Token.
@@ -123,7 +124,7 @@ func (d *Durable) persist(ctx context.Context, t Token) error {
 		}
 		swapped, err := d.store.CompareAndSwap(ctx, version, t)
 		if err != nil {
-			return fmt.Errorf("%w: storing %v: %w", ErrUnavailable, t, err)
+			return undecided(fmt.Errorf("storing %v: %w", t, err))
 		}
 		if swapped {
 			d.keep(t)
@@ -131,6 +132,14 @@ func (d *Durable) persist(ctx context.Context, t Token) error {
 		}
 		last = &version
 	}
+}
+
+// undecided makes an error of the store one of the guard.
+func undecided(err error) error {
+	if errors.Is(err, ErrWiring) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
 // has reports whether this process has stored t: only then is it known to be durable.
@@ -151,7 +160,7 @@ func (d *Durable) load(ctx context.Context, scope string) (mark Token, version s
 	mark, version, err = d.store.Load(ctx, scope)
 	switch {
 	case err != nil:
-		return Token{}, "", fmt.Errorf("%w: loading the mark of %s: %w", ErrUnavailable, scope, err)
+		return Token{}, "", undecided(fmt.Errorf("loading the mark of %s: %w", scope, err))
 	case mark.IsZero():
 		return mark, version, nil
 	case mark.Scope != scope || mark.Validate() != nil:

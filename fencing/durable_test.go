@@ -153,41 +153,6 @@ func TestDurableOutlivesItsProcess(t *testing.T) {
 	require.Equal(t, 3, store.version)
 }
 
-// What a store shows may be what it has not kept yet: a swap whose answer was lost, of this process or of another. It is not
-// admitted by before something was stored behind it.
-func TestDurableDoesNotAdmitByWhatIsOnlyVisible(t *testing.T) {
-	hangs := errors.New("the standby does not answer")
-	for who, retry := range map[string]func(store *shelf, tried *fencing.Durable) *fencing.Durable{
-		"this process":    func(_ *shelf, tried *fencing.Durable) *fencing.Durable { return tried },
-		"another process": func(store *shelf, _ *fencing.Durable) *fencing.Durable { return newDurable(t, store) },
-	} {
-		for door, present := range trackerDoors {
-			t.Run(who+"/"+door, func(t *testing.T) {
-				store := newShelf()
-				g := newDurable(t, store)
-				require.NoError(t, g.Advance(t.Context(), token(41)))
-				store.late, store.swap = true, func(fencing.Token) error { return hangs }
-				require.ErrorIs(t, present(t.Context(), g, token(42)), fencing.ErrUnavailable)
-				require.Equal(t, token(42), store.marks["shop/invoicer"], "visible")
-
-				next := retry(store, g)
-				for range 2 {
-					err := present(t.Context(), next, token(42))
-					require.ErrorIs(t, err, fencing.ErrUnavailable)
-					require.ErrorIs(t, err, hangs)
-				}
-				require.ErrorIs(t, present(t.Context(), next, token(41)), fencing.ErrStale, "a refusal rests on nothing")
-				store.swap = nil
-				before := store.version
-				require.NoError(t, present(t.Context(), next, token(42)))
-				require.Equal(t, before+1, store.version)
-				require.NoError(t, present(t.Context(), next, token(42)))
-				require.Equal(t, before+1, store.version, "not again")
-			})
-		}
-	}
-}
-
 // Whoever is admitted finds the mark stored: on the way there nothing runs with a token that a crash could forget.
 func TestDurableStoresBeforeItAdmits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -23,7 +23,8 @@
 //     created: put it below the mount point, and an unmounted disk is an error, not an empty store.
 //   - Network file systems lock and sync as they see fit. Use local ones.
 //   - A system call that hangs in the kernel does not look at a context.
-//   - Systems without flock (Windows among them) get [errors.ErrUnsupported] for each swap.
+//   - Systems without flock (Windows among them) get [errors.ErrUnsupported] for each swap: [fencing.ErrWiring], like a folder
+//     that the process may not write.
 //
 // # Files
 //

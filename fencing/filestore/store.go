@@ -12,6 +12,7 @@ import (
 
 // Store is a [fencing.Store] over a folder. Its methods are safe for concurrent use, also by other processes.
 type Store struct {
+	dir    string
 	folder folder
 	turn   chan struct{} // holds one: of this process, one at a time asks for the folder's lock
 }
@@ -25,7 +26,9 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("filestore: %w", err)
 	}
-	return newStore(folder), nil
+	s := newStore(folder)
+	s.dir = dir
+	return s, nil
 }
 
 func newStore(f folder) *Store {
@@ -42,7 +45,7 @@ func (s *Store) Load(ctx context.Context, scope string) (mark fencing.Token, ver
 	}
 	mark, err = s.read(scope)
 	if err != nil {
-		return fencing.Token{}, "", err
+		return fencing.Token{}, "", s.failed(err)
 	}
 	return mark, versionOf(mark), nil
 }
@@ -53,6 +56,11 @@ func (s *Store) CompareAndSwap(ctx context.Context, version string, next fencing
 	if err := next.Validate(); err != nil {
 		return false, err
 	}
+	swapped, err = s.swap(ctx, version, next)
+	return swapped, s.failed(err)
+}
+
+func (s *Store) swap(ctx context.Context, version string, next fencing.Token) (swapped bool, err error) {
 	folder, unlock, err := s.lock(ctx)
 	if err != nil {
 		return false, err
@@ -63,12 +71,23 @@ func (s *Store) CompareAndSwap(ctx context.Context, version string, next fencing
 		return false, err
 	}
 	if err := s.write(next); err != nil {
-		return false, fmt.Errorf("filestore: writing %v: %w", next, err)
+		return false, fmt.Errorf("writing %v: %w", next, err)
 	}
 	if err := folder.sync(); err != nil {
-		return false, fmt.Errorf("filestore: syncing the folder after writing %v: %w", next, err)
+		return false, fmt.Errorf("syncing the folder after writing %v: %w", next, err)
 	}
 	return true, nil
+}
+
+// failed says where err was, and which errors no waiting mends: a folder that others own, a system without flock.
+func (s *Store) failed(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, errors.ErrUnsupported):
+		return fmt.Errorf("%w: filestore: in %q: %w", fencing.ErrWiring, s.dir, err)
+	}
+	return fmt.Errorf("filestore: in %q: %w", s.dir, err)
 }
 
 // versionOf a mark is its text: marks rise, so none comes twice.
@@ -90,7 +109,7 @@ func (s *Store) read(scope string) (fencing.Token, error) {
 			return mark, nil
 		}
 	}
-	return fencing.Token{}, fmt.Errorf("filestore: mark of %s in %s: %w", scope, fileName(scope), err)
+	return fencing.Token{}, fmt.Errorf("mark of %s in %s: %w", scope, fileName(scope), err)
 }
 
 // write puts a mark in place of the old one. From the rename on it is seen; only once the folder is synced it stays.
@@ -123,7 +142,7 @@ func (s *Store) lock(ctx context.Context) (_ locked, unlock func(), _ error) {
 	select {
 	case s.turn <- struct{}{}:
 	case <-ctx.Done():
-		return nil, nil, fmt.Errorf("filestore: waiting for the folder's lock: %w", context.Cause(ctx))
+		return nil, nil, fmt.Errorf("waiting for the folder's lock: %w", context.Cause(ctx))
 	}
 	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
 		folder, err := s.folder.tryLock()
@@ -139,6 +158,6 @@ func (s *Store) lock(ctx context.Context) (_ locked, unlock func(), _ error) {
 			}
 		}
 		<-s.turn
-		return nil, nil, fmt.Errorf("filestore: waiting for the folder's lock: %w", err)
+		return nil, nil, fmt.Errorf("waiting for the folder's lock: %w", err)
 	}
 }
