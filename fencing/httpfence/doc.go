@@ -25,6 +25,7 @@
 //	428  Fencing-Refused: missing      no token, and the request needs one
 //	400  Fencing-Refused: malformed    not the form above, or more than one
 //	403  Fencing-Refused: scope        a token of another Lease
+//	500  Fencing-Refused: wiring       the server's own guard is wired wrongly
 //	503  Fencing-Refused: unavailable  the guard cannot decide, or older work is still in flight; Retry-After is set
 //
 // The handler did not run, or a newer term overtook it: then what it did before stays done. It answers so itself ([Refuse]), or
