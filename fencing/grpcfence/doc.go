@@ -27,6 +27,7 @@
 //	INVALID_ARGUMENT     FENCING_MISSING      no token, and the method needs one
 //	INVALID_ARGUMENT     FENCING_MALFORMED    not the form above, or more than one
 //	INVALID_ARGUMENT     FENCING_SCOPE        a token of another Lease
+//	INTERNAL             FENCING_WIRING       the server's own guard is wired wrongly
 //	UNAVAILABLE          FENCING_UNAVAILABLE  the guard cannot decide, or older work is still in flight
 //
 // The client interceptors turn these back into the errors of package fencing; [status.FromError] finds the status too.
