@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/fencing/kubefence"
@@ -84,4 +85,28 @@ func TestKubefenceWiring(t *testing.T) {
 		require.NotErrorIs(t, err, fencing.ErrUnavailable, name)
 		t.Log(err)
 	}
+}
+
+// TestKubefenceRecovery: the row of internal/docs/guards.md on the real server, by what kubectl would send.
+func TestKubefenceRecovery(t *testing.T) {
+	f := newFenced(t, sharedCluster(t))
+	f.create("m")
+	annotate := func(text any) func(testing.TB) {
+		return func(t testing.TB) {
+			_, err := f.maps().Patch(t.Context(), "m", types.MergePatchType, metadata(text), metav1.PatchOptions{})
+			require.NoError(t, err)
+		}
+	}
+	guardtest.Recovery{
+		Guard: func(t testing.TB) fencing.Guard {
+			guard, err := kubefence.NewGuard(f.objects().Object("m"))
+			require.NoError(t, err)
+			return guard
+		},
+		Lose: func(t testing.TB) {
+			require.NoError(t, f.maps().Delete(t.Context(), "m", metav1.DeleteOptions{}))
+			f.create("m")
+		},
+		Damage: annotate("seven"), Repair: annotate(nil),
+	}.Run(t)
 }
