@@ -4,7 +4,7 @@ import "slices"
 
 // catalogue is every mutant, in the order of the files.
 func catalogue() []mutant {
-	return slices.Concat(ofTime(), ofWrites(), ofStanding(), ofEpoch(), ofView(), ofTerm(), ofLoop(), ofStandby(), ofOthers())
+	return slices.Concat(ofTime(), ofWrites(), ofStanding(), ofEpoch(), ofView(), ofTerm(), ofLoop(), ofStandby(), ofOthers(), ofGuards())
 }
 
 // Names of files, so that they are written once.
