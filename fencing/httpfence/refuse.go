@@ -48,12 +48,11 @@ func Refuse(w http.ResponseWriter, err error) {
 			break
 		}
 	}
-	switch as.err { //nolint:errorlint // the table's own values
-	case fencing.ErrUnavailable:
-		w.Header().Set("Retry-After", retryAfter)
-		fallthrough
-	case fencing.ErrWiring:
+	if as.status >= http.StatusInternalServerError {
 		err = as.err // what failed behind the guard is nobody's business
+	}
+	if as.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", retryAfter)
 	}
 	_, mark := fencing.Refusal(err)
 	if value, invalid := Format(mark); invalid == nil {

@@ -112,8 +112,8 @@ func (r *Remote) ask(request *http.Request, presented fencing.Token) (fencing.To
 	}
 	mark, err := single(answer.Header, HeaderHighWater)
 	if err != nil {
-		return fencing.Token{}, fmt.Errorf("%w: %s %s answered with the %s %v", //nolint:errorlint // the mark is malformed, not the token
-			fencing.ErrUnavailable, request.Method, place(request.URL), HeaderHighWater, err)
+		return fencing.Token{}, fmt.Errorf("%w: %s %s answered with the %s %v",
+			fencing.ErrUnavailable, request.Method, place(request.URL), HeaderHighWater, err) //nolint:errorlint // the mark is malformed, not the token
 	}
 	return mark, nil
 }

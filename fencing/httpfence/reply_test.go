@@ -2,6 +2,7 @@ package httpfence_test
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -91,11 +92,9 @@ func TestResponseControllerWorks(t *testing.T) {
 		assert.NoError(t, c.SetReadDeadline(time.Now().Add(patience)))
 		assert.NoError(t, c.SetWriteDeadline(time.Now().Add(patience)))
 		n, err := w.(io.ReaderFrom).ReadFrom(strings.NewReader("abc"))
-		assert.NoError(t, err)
+		_, written := io.WriteString(w, "def")
+		assert.NoError(t, errors.Join(err, written, c.Flush()))
 		assert.EqualValues(t, 3, n)
-		_, err = io.WriteString(w, "def")
-		assert.NoError(t, err)
-		assert.NoError(t, c.Flush())
 	})
 	for name, hijack := range map[string]func(w http.ResponseWriter, c *http.ResponseController) (net.Conn, *bufio.ReadWriter, error){
 		"controller": func(_ http.ResponseWriter, c *http.ResponseController) (net.Conn, *bufio.ReadWriter, error) {
@@ -108,13 +107,13 @@ func TestResponseControllerWorks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			answer := inside(t, func(w http.ResponseWriter, c *http.ResponseController) {
 				conn, rw, err := hijack(w, c)
-				if !assert.NoError(t, err) {
+				if err != nil {
+					t.Error(err)
 					return
 				}
 				defer func() { _ = conn.Close() }()
 				_, err = rw.WriteString("HTTP/1.1 418 I'm a teapot\r\nContent-Length: 0\r\n\r\n")
-				assert.NoError(t, err)
-				assert.NoError(t, rw.Flush())
+				assert.NoError(t, errors.Join(err, rw.Flush()))
 			})
 			require.Equal(t, http.StatusTeapot, answer.StatusCode)
 		})

@@ -75,15 +75,15 @@ type Funcs[T metav1.Object] struct {
 	ApplyFunc  func(ctx context.Context, name string, data []byte, o metav1.PatchOptions) (T, error) // server-side apply
 }
 
-// notSet is what is missing.
-type notSet string
+// notSetError is what is missing.
+type notSetError string
 
-func (f notSet) Error() string { return "kubefence: this Client has no " + string(f) }
+func (f notSetError) Error() string { return "kubefence: this Client has no " + string(f) }
 
 // Get calls GetFunc.
 func (f Funcs[T]) Get(ctx context.Context, name string, _ metav1.GetOptions) (none T, _ error) {
 	if f.GetFunc == nil {
-		return none, notSet("GetFunc")
+		return none, notSetError("GetFunc")
 	}
 	return f.GetFunc(ctx, name)
 }
@@ -91,7 +91,7 @@ func (f Funcs[T]) Get(ctx context.Context, name string, _ metav1.GetOptions) (no
 // Create calls CreateFunc.
 func (f Funcs[T]) Create(ctx context.Context, object T, _ metav1.CreateOptions) (none T, _ error) {
 	if f.CreateFunc == nil {
-		return none, notSet("CreateFunc")
+		return none, notSetError("CreateFunc")
 	}
 	return object, f.CreateFunc(ctx, object)
 }
@@ -99,7 +99,7 @@ func (f Funcs[T]) Create(ctx context.Context, object T, _ metav1.CreateOptions) 
 // Update calls UpdateFunc.
 func (f Funcs[T]) Update(ctx context.Context, object T, _ metav1.UpdateOptions) (none T, _ error) {
 	if f.UpdateFunc == nil {
-		return none, notSet("UpdateFunc")
+		return none, notSetError("UpdateFunc")
 	}
 	return object, f.UpdateFunc(ctx, object)
 }
@@ -107,7 +107,7 @@ func (f Funcs[T]) Update(ctx context.Context, object T, _ metav1.UpdateOptions) 
 // Delete calls DeleteFunc.
 func (f Funcs[T]) Delete(ctx context.Context, name string, o metav1.DeleteOptions) error {
 	if f.DeleteFunc == nil {
-		return notSet("DeleteFunc")
+		return notSetError("DeleteFunc")
 	}
 	return f.DeleteFunc(ctx, name, *o.Preconditions)
 }
@@ -115,7 +115,7 @@ func (f Funcs[T]) Delete(ctx context.Context, name string, o metav1.DeleteOption
 // Patch calls ApplyFunc; [Objects] makes no other patches.
 func (f Funcs[T]) Patch(ctx context.Context, name string, _ types.PatchType, data []byte, o metav1.PatchOptions, _ ...string) (none T, _ error) {
 	if f.ApplyFunc == nil {
-		return none, notSet("ApplyFunc")
+		return none, notSetError("ApplyFunc")
 	}
 	return f.ApplyFunc(ctx, name, data, o)
 }

@@ -170,7 +170,7 @@ func (g *Guard) HighWater(ctx context.Context, scope string) (fencing.Token, err
 // failClosed makes everything that is no verdict on the token ErrWiring, if no waiting mends it, or ErrUnavailable.
 func failClosed(o Object, err error) error {
 	status, answered := errors.AsType[*apierrors.StatusError](err)
-	none, misses := errors.AsType[notSet](err)
+	none, misses := errors.AsType[notSetError](err)
 	switch {
 	case answered && (apierrors.IsNotFound(status) || unauthorized(status)):
 		return fmt.Errorf("%w: the mark on %q of %s: %w", fencing.ErrWiring, o, o.scope(), status)

@@ -162,7 +162,7 @@ func (p Policy) validate() error {
 	}
 	if selector, err := metav1.LabelSelectorAsSelector(p.Objects); err != nil {
 		errs = append(errs, fmt.Errorf("kubefence: Policy.Objects: %w", err))
-	} else if p.Objects != nil && len(p.Scalers) > 0 && !(len(p.Resources) == 1 && p.guardsPods()) && !selector.Matches(labels.Set{}) {
+	} else if p.Objects != nil && len(p.Scalers) > 0 && (len(p.Resources) != 1 || !p.guardsPods()) && !selector.Matches(labels.Set{}) {
 		errs = append(errs, fmt.Errorf("kubefence: Policy.Objects is %v and Policy.Scalers is set: a scale shows no labels, so nobody would be refused", selector))
 	}
 	for _, user := range append(append([]string{}, p.Deleters...), p.Scalers...) {
