@@ -52,7 +52,7 @@ sim: ## 20000 simulated fault schedules, and client-go beside us in one table (S
 	internal/ci/sim.sh
 
 .PHONY: mutants
-mutants: ## Deliberate bugs in lease and singleton: tests and simulator must catch each (MUTANTS= names, MUTANTS_BY=suite|sim|both).
+mutants: ## Deliberate bugs in lease, singleton and the guards: tests and simulator must catch each (MUTANTS= names, MUTANTS_BY=suite|sim|both).
 	internal/ci/mutants.sh
 
 .PHONY: e2e

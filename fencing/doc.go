@@ -40,6 +40,11 @@
 //     never admits both.
 //   - Tokens are not secrets and prove nothing about the sender. Whoever may reach a guard can present any epoch.
 //
+// # When a mark is lost or poisoned
+//
+// A guard whose mark is too high refuses every term with [ErrStale], one whose mark is damaged everything with [ErrUnavailable]; one whose
+// mark got lost says nothing. What to do, guard by guard: internal/docs/guards.md in this repository.
+//
 // # Sources
 //
 // Burrows, "The Chubby lock service for loosely-coupled distributed systems" (2006), section 2.4: sequencers.

@@ -4,22 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // Store keeps the marks of a [Durable] guard: one token per scope, with a version by which a change is made only to what
 // was read. Package filestore has one over files. Implementations are safe for concurrent use, also by several processes
-// where the medium is shared, and do not retry for longer than ctx lasts. Any error means that the guard refuses.
+// where the medium is shared, and do not retry for longer than ctx lasts. Any error means that the guard refuses: with
+// [ErrWiring] if it is one, else with [ErrUnavailable].
 type Store interface {
 	// Load returns the mark of a scope and its version, any string. The zero Token says that the scope never had one; that
 	// has a version too. A mark that cannot be read, parsed or believed is an error, never the zero Token.
 	//
-	// What Load returns is durable: after any crash it is there, or a later one is. Two calls return the same version only
-	// if nothing was swapped in between.
+	// Two calls return the same version only if no other mark was swapped in between. What Load returns may be gone after a
+	// crash: a [Durable] admits by no mark but what it has swapped in itself.
 	Load(ctx context.Context, scope string) (mark Token, version string, err error)
 
 	// CompareAndSwap makes next the mark of its scope if the version is still the one given, in one step against all
-	// other swaps. True: it is, and durably so. False: the version was another and nothing was changed. An error: it may
-	// have happened or not, or may happen yet.
+	// other swaps. True: it is, and durably so: after any crash it is there, or a later one is. False: the version was another
+	// and nothing was changed. An error: it may have happened or not, or may happen yet.
+	//
+	// Next may be the mark that is there already, from a swap that was seen and whose end was not. It is then written anew: what
+	// is only visible, on a disk that failed to sync or before a standby has it, must not answer for what is durable.
 	CompareAndSwap(ctx context.Context, version string, next Token) (swapped bool, err error)
 }
 
@@ -28,7 +33,8 @@ type Store interface {
 // safe for concurrent use.
 //
 // Each call reads the store, so that a mark which another process put there is seen at once, and refuses with
-// [ErrUnavailable] what it cannot read. Several processes may share a store, and agree on the mark at any time; but each
+// [ErrUnavailable] what it cannot read. A mark of another process, or one whose swap was not answered, is stored
+// again by this one before it admits by it, once. Several processes may share a store, and agree on the mark at any time; but each
 // follows its own work in flight only. If effects may be in flight in more than one of them, bind check and effect
 // by something they share, such as a transaction.
 //
@@ -37,6 +43,9 @@ type Store interface {
 type Durable struct {
 	store  Store
 	flight *Memory // work in flight, and the highest marks this process saw
+
+	mu     sync.Mutex
+	stored map[string]Token // by scope: what this process swapped in last
 }
 
 var _ Tracker = (*Durable)(nil)
@@ -51,7 +60,7 @@ func NewDurable(store Store, cfg MemoryConfig) (*Durable, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Durable{store: store, flight: flight}, nil
+	return &Durable{store: store, flight: flight, stored: make(map[string]Token)}, nil
 }
 
 // Advance stores t, ends the work in flight of older tokens and waits for it. See [Guard] and [Memory.Advance].
@@ -91,7 +100,7 @@ func (d *Durable) HighWater(ctx context.Context, scope string) (Token, error) {
 	return d.flight.HighWater(ctx, scope)
 }
 
-// persist returns nil once t is the stored mark. Whether t may be admitted here and now is up to flight.
+// persist returns nil once t is the mark and this process has stored it. Whether t may be admitted here and now is up to flight.
 func (d *Durable) persist(ctx context.Context, t Token) error {
 	if err := t.Validate(); err != nil {
 		return err
@@ -104,21 +113,46 @@ func (d *Durable) persist(ctx context.Context, t Token) error {
 		if err != nil {
 			return err
 		}
-		if err := refusal(t, mark); err != nil || t == mark {
+		if err := refusal(t, mark); err != nil {
 			return err
+		}
+		if t == mark && d.has(t) {
+			return nil
 		}
 		if last != nil && version == *last {
 			return fmt.Errorf("%w: the store did not swap version %q and still has it", ErrUnavailable, version)
 		}
 		swapped, err := d.store.CompareAndSwap(ctx, version, t)
 		if err != nil {
-			return fmt.Errorf("%w: storing %v: %w", ErrUnavailable, t, err)
+			return undecided(fmt.Errorf("storing %v: %w", t, err))
 		}
 		if swapped {
+			d.keep(t)
 			return nil
 		}
 		last = &version
 	}
+}
+
+// undecided makes an error of the store one of the guard.
+func undecided(err error) error {
+	if errors.Is(err, ErrWiring) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+// has reports whether this process has stored t: only then is it known to be durable.
+func (d *Durable) has(t Token) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stored[t.Scope] == t
+}
+
+func (d *Durable) keep(t Token) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stored[t.Scope] = t
 }
 
 // load reads the store. What it shows to be older is older here too, and is ended.
@@ -126,7 +160,7 @@ func (d *Durable) load(ctx context.Context, scope string) (mark Token, version s
 	mark, version, err = d.store.Load(ctx, scope)
 	switch {
 	case err != nil:
-		return Token{}, "", fmt.Errorf("%w: loading the mark of %s: %w", ErrUnavailable, scope, err)
+		return Token{}, "", undecided(fmt.Errorf("loading the mark of %s: %w", scope, err))
 	case mark.IsZero():
 		return mark, version, nil
 	case mark.Scope != scope || mark.Validate() != nil:

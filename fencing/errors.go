@@ -27,7 +27,19 @@ var (
 
 	// ErrScope: the token is of another scope than the one it was presented for. Do not retry; it is a wiring mistake.
 	ErrScope = errors.New("fencing: wrong scope")
+
+	// ErrWiring: there is no guard where one was looked for, or no right to use it: a URL that answers 404, a table, object or
+	// folder that does not exist, a permission that was never given. Nothing was admitted. Do not retry; somebody has to mend it.
+	// The text names what was asked. It is an [ErrScope] too, by [errors.Is]: what holds for that mistake holds for these.
+	ErrWiring error = wiring{}
 )
+
+type wiring struct{}
+
+func (wiring) Error() string { return "fencing: guard wired wrongly" }
+
+// Is reports whether target is [ErrScope].
+func (wiring) Is(target error) bool { return target == ErrScope }
 
 // StaleError is the [ErrStale] that says which token won. Presented was refused, or ended while its work was in flight;
 // HighWater is the highest token the guard had admitted at that moment.

@@ -15,8 +15,8 @@ import "context"
 //     land: end such work and wait for it, or make check and effect one transaction that the new mark excludes. When
 //     that cannot be done in bounded time: [ErrUnavailable]. The mark stays raised, and a retry does this step again.
 //
-// A guard fails closed: whatever it cannot read, parse or reach is [ErrUnavailable], never admission. It never lowers
-// or resets a mark, also not when the stored one is damaged.
+// A guard fails closed: whatever it cannot read, parse or reach is [ErrUnavailable], never admission; what will not be there
+// before somebody changes the wiring is [ErrWiring]. It never lowers or resets a mark, also not when the stored one is damaged.
 type Guard interface {
 	// Advance announces a token before the work of its term starts: from the moment the mark is raised every older
 	// token is refused. It is idempotent. The elector calls it at the start of each term; after [ErrUnavailable] it gives that

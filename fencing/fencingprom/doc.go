@@ -24,7 +24,7 @@
 //	conflict     another term has this epoch: the API server was restored from an old copy
 //	missing      no token
 //	malformed    a damaged token
-//	scope        a token of another scope: a wiring mistake
+//	scope        a token of another scope, or no guard where one was looked for: a wiring mistake
 //	unavailable  the guard could not decide, or older work is still in flight
 //	unfenced     admitted without a token, by fencing.AllowUnfenced: each is a decision somebody made
 //	other        any other error, such as that of a context that ended, or of the effect itself

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // disk is a folder on a disk that keeps what was synced, and of the rest whatever it likes.
@@ -19,6 +20,8 @@ type disk struct {
 	kept   map[string]*inode // as a power failure leaves them
 	undone []change          // to names since the folder was synced
 	locked bool
+
+	syncFails func() bool // of the folder; nil: never
 
 	ignoresSync, ignoresFolderSync bool // bugs, to see that they show
 }
@@ -48,15 +51,19 @@ func (c change) apply(names map[string]*inode) {
 	}
 }
 
-func (d *disk) tryLock() (func(), error) {
+func (d *disk) tryLock() (locked, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.locked {
 		return nil, errLocked
 	}
 	d.locked = true
-	return func() { d.mu.Lock(); defer d.mu.Unlock(); d.locked = false }, nil
+	return diskLock{d}, nil
 }
+
+type diskLock struct{ *disk }
+
+func (l diskLock) unlock() { l.mu.Lock(); defer l.mu.Unlock(); l.locked = false }
 
 func (d *disk) read(name string) ([]byte, error) {
 	d.mu.Lock()
@@ -96,13 +103,27 @@ func (d *disk) rename(from, to string) error {
 	return nil
 }
 
-func (d *disk) sync() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.ignoresFolderSync {
-		d.kept, d.undone = maps.Clone(d.names), nil
+func (l diskLock) sync() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.syncFails != nil && l.syncFails() {
+		l.undone = nil
+		return syscall.EIO
+	}
+	if !l.ignoresFolderSync {
+		for _, c := range l.undone {
+			c.apply(l.kept)
+		}
+		l.undone = nil
 	}
 	return nil
+}
+
+// lose is a sync that failed: what it should have written is not tried again, the system shows it, and the disk has it not.
+func (d *disk) lose() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.undone = nil
 }
 
 func (d *disk) close() error { return nil }
@@ -171,11 +192,27 @@ func (f *failing) call(name string) error {
 	return nil
 }
 
-func (f *failing) tryLock() (func(), error) {
+func (f *failing) tryLock() (locked, error) {
 	if err := f.call("lock"); err != nil {
 		return nil, err
 	}
-	return f.folder.tryLock()
+	inner, err := f.folder.tryLock()
+	return failingLock{inner, f}, err
+}
+
+type failingLock struct {
+	locked
+	folder *failing
+}
+
+func (l failingLock) sync() error {
+	if err := l.folder.call("sync folder"); err != nil {
+		if d, ok := l.folder.folder.(*disk); ok {
+			d.lose()
+		}
+		return err
+	}
+	return l.locked.sync()
 }
 
 func (f *failing) read(name string) ([]byte, error) {
@@ -205,13 +242,6 @@ func (f *failing) rename(from, to string) error {
 		return err
 	}
 	return f.folder.rename(from, to)
-}
-
-func (f *failing) sync() error {
-	if err := f.call("sync folder"); err != nil {
-		return err
-	}
-	return f.folder.sync()
 }
 
 type failingFile struct {

@@ -8,7 +8,8 @@
 //
 // A mark that was stored is there after kill -9, and after a power failure if the disk keeps what it said it wrote: the
 // new mark is written beside the old one, synced, renamed over it, and the folder is synced, before anything is
-// admitted. A mark that only a crashed process saw is synced before it is believed.
+// admitted. A mark that this process did not write and sync itself is written anew before the guard admits by it: a failed
+// sync is told once, to whoever had the folder open, and the next one succeeds without a trace of what was lost.
 //
 // Processes that share the folder swap exactly: a lock on the folder (flock) lets in one at a time. It goes with its process.
 // Readers need no lock.
@@ -22,7 +23,8 @@
 //     created: put it below the mount point, and an unmounted disk is an error, not an empty store.
 //   - Network file systems lock and sync as they see fit. Use local ones.
 //   - A system call that hangs in the kernel does not look at a context.
-//   - Systems without flock (Windows among them) get [errors.ErrUnsupported] for each swap.
+//   - Systems without flock (Windows among them) get [errors.ErrUnsupported] for each swap: [fencing.ErrWiring], like a folder
+//     that the process may not write.
 //
 // # Files
 //

@@ -10,13 +10,19 @@ import (
 // folder is what a store asks of the system, about one system call each, so that a test can fail or end the process at
 // any of them, and lose what was not synced.
 type folder interface {
-	tryLock() (unlock func(), err error) // errLocked: somebody else has it
+	tryLock() (locked, error) // errLocked: somebody else has it
 	read(name string) ([]byte, error)
 	create(name string) (file, error) // fs.ErrExist: there is one
 	remove(name string) error
 	rename(from, to string) error
-	sync() error
 	close() error
+}
+
+// locked is a folder's lock, and what syncs the folder: opened before anything is changed under it, since the system tells
+// of what could not be written only those who had the folder open then, and each once.
+type locked interface {
+	sync() error
+	unlock()
 }
 
 type file interface {
@@ -60,12 +66,4 @@ func (d directory) read(name string) ([]byte, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxSize))
 	return data, errors.Join(err, f.Close())
-}
-
-func (d directory) sync() error {
-	f, err := d.Open(".")
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

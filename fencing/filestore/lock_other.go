@@ -4,4 +4,4 @@ package filestore
 
 import "errors"
 
-func (directory) tryLock() (unlock func(), err error) { return nil, errors.ErrUnsupported }
+func (directory) tryLock() (locked, error) { return nil, errors.ErrUnsupported }

@@ -4,11 +4,12 @@ package filestore
 
 import (
 	"errors"
+	"os"
 	"syscall"
 )
 
 // tryLock locks the folder itself: a lock file could be deleted, and then there would be two.
-func (d directory) tryLock() (unlock func(), err error) {
+func (d directory) tryLock() (locked, error) {
 	f, err := d.Open(".")
 	if err != nil {
 		return nil, err
@@ -19,5 +20,10 @@ func (d directory) tryLock() (unlock func(), err error) {
 		}
 		return nil, errors.Join(err, f.Close())
 	}
-	return func() { _ = f.Close() }, nil
+	return lock{f}, nil
 }
+
+type lock struct{ *os.File }
+
+func (l lock) sync() error { return l.Sync() }
+func (l lock) unlock()     { _ = l.Close() }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"sync"
 	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -13,11 +12,9 @@ import (
 
 // Store is a [fencing.Store] over a folder. Its methods are safe for concurrent use, also by other processes.
 type Store struct {
+	dir    string
 	folder folder
 	turn   chan struct{} // holds one: of this process, one at a time asks for the folder's lock
-
-	mu     sync.Mutex
-	synced map[string]fencing.Token // by scope: what the disk is known to keep
 }
 
 var _ fencing.Store = (*Store)(nil)
@@ -29,38 +26,42 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("filestore: %w", err)
 	}
-	return newStore(folder), nil
+	s := newStore(folder)
+	s.dir = dir
+	return s, nil
 }
 
 func newStore(f folder) *Store {
-	return &Store{folder: f, turn: make(chan struct{}, 1), synced: make(map[string]fencing.Token)}
+	return &Store{folder: f, turn: make(chan struct{}, 1)}
 }
 
 // Close lets the folder go. Calls that come later fail.
 func (s *Store) Close() error { return s.folder.close() }
 
-// Load reads the mark of a scope. See [fencing.Store].
+// Load reads the mark of a scope, which a power failure may still take back. See [fencing.Store].
 func (s *Store) Load(ctx context.Context, scope string) (mark fencing.Token, version string, err error) {
 	if err := ctx.Err(); err != nil {
 		return fencing.Token{}, "", context.Cause(ctx)
 	}
 	mark, err = s.read(scope)
 	if err != nil {
-		return fencing.Token{}, "", err
-	}
-	if err := s.ensure(mark); err != nil {
-		return fencing.Token{}, "", err
+		return fencing.Token{}, "", s.failed(err)
 	}
 	return mark, versionOf(mark), nil
 }
 
-// CompareAndSwap writes next unless the version is another. It waits for its turn among goroutines and processes until
-// ctx ends. See [fencing.Store].
+// CompareAndSwap writes next and syncs it, unless the version is another; also if it is the mark already, since a sync that
+// failed is not made good by another. It waits for its turn among goroutines and processes until ctx ends. See [fencing.Store].
 func (s *Store) CompareAndSwap(ctx context.Context, version string, next fencing.Token) (swapped bool, err error) {
 	if err := next.Validate(); err != nil {
 		return false, err
 	}
-	unlock, err := s.lock(ctx)
+	swapped, err = s.swap(ctx, version, next)
+	return swapped, s.failed(err)
+}
+
+func (s *Store) swap(ctx context.Context, version string, next fencing.Token) (swapped bool, err error) {
+	folder, unlock, err := s.lock(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -70,12 +71,23 @@ func (s *Store) CompareAndSwap(ctx context.Context, version string, next fencing
 		return false, err
 	}
 	if err := s.write(next); err != nil {
-		return false, fmt.Errorf("filestore: writing %v: %w", next, err)
+		return false, fmt.Errorf("writing %v: %w", next, err)
 	}
-	if err := s.ensure(next); err != nil {
-		return false, err
+	if err := folder.sync(); err != nil {
+		return false, fmt.Errorf("syncing the folder after writing %v: %w", next, err)
 	}
 	return true, nil
+}
+
+// failed says where err was, and which errors no waiting mends: a folder that others own, a system without flock.
+func (s *Store) failed(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, errors.ErrUnsupported):
+		return fmt.Errorf("%w: filestore: in %q: %w", fencing.ErrWiring, s.dir, err)
+	}
+	return fmt.Errorf("filestore: in %q: %w", s.dir, err)
 }
 
 // versionOf a mark is its text: marks rise, so none comes twice.
@@ -97,7 +109,7 @@ func (s *Store) read(scope string) (fencing.Token, error) {
 			return mark, nil
 		}
 	}
-	return fencing.Token{}, fmt.Errorf("filestore: mark of %s in %s: %w", scope, fileName(scope), err)
+	return fencing.Token{}, fmt.Errorf("mark of %s in %s: %w", scope, fileName(scope), err)
 }
 
 // write puts a mark in place of the old one. From the rename on it is seen; only once the folder is synced it stays.
@@ -124,36 +136,18 @@ func (s *Store) write(mark fencing.Token) error {
 	return s.folder.rename(temp, name)
 }
 
-// ensure returns nil once the disk is known to keep a mark that was read or renamed. Its content is: it was synced
-// before it got its name.
-func (s *Store) ensure(mark fencing.Token) error {
-	s.mu.Lock()
-	known := mark.IsZero() || s.synced[mark.Scope] == mark
-	s.mu.Unlock()
-	if known {
-		return nil
-	}
-	if err := s.folder.sync(); err != nil {
-		return fmt.Errorf("filestore: syncing the folder: %w", err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.synced[mark.Scope] = mark
-	return nil
-}
-
 // lock waits for the folder's lock. Nobody holds it for longer than a few system calls take, but the process that does
 // may be frozen.
-func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
+func (s *Store) lock(ctx context.Context) (_ locked, unlock func(), _ error) {
 	select {
 	case s.turn <- struct{}{}:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("filestore: waiting for the folder's lock: %w", context.Cause(ctx))
+		return nil, nil, fmt.Errorf("waiting for the folder's lock: %w", context.Cause(ctx))
 	}
 	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
-		release, err := s.folder.tryLock()
+		folder, err := s.folder.tryLock()
 		if err == nil {
-			return func() { release(); <-s.turn }, nil
+			return folder, func() { folder.unlock(); <-s.turn }, nil
 		}
 		if errors.Is(err, errLocked) {
 			select {
@@ -164,6 +158,6 @@ func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
 			}
 		}
 		<-s.turn
-		return nil, fmt.Errorf("filestore: waiting for the folder's lock: %w", err)
+		return nil, nil, fmt.Errorf("waiting for the folder's lock: %w", err)
 	}
 }

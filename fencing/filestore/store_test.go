@@ -5,6 +5,7 @@ package filestore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -209,7 +210,7 @@ func TestMarksOfManyScopes(t *testing.T) {
 func TestLockIsWaitedFor(t *testing.T) {
 	dir := t.TempDir()
 	here, there := open(t, dir), open(t, dir)
-	unlock, err := there.lock(t.Context())
+	_, unlock, err := there.lock(t.Context())
 	require.NoError(t, err)
 	for name, s := range map[string]*Store{"another process": here, "this process": there} {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
@@ -237,6 +238,22 @@ func TestLockGivesUpAtOnceWhereThereIsNone(t *testing.T) {
 			require.ErrorIs(t, err, syscall.ENOLCK)
 		}
 	})
+}
+
+// What nobody may do, or the system cannot, is no fault that passes; others are.
+func TestWhatIsWiring(t *testing.T) {
+	for err, wiring := range map[error]bool{
+		syscall.EACCES: true, syscall.EPERM: true, errors.ErrUnsupported: true,
+		syscall.EIO: false, syscall.ENOSPC: false, syscall.EROFS: false, // as a file system becomes when its disk fails
+	} {
+		for _, call := range []string{"lock", "read", "create", "sync folder"} {
+			g := guardOver(t, newStore(&failing{folder: newDisk(), at: call, err: err}))
+			got := g.Advance(t.Context(), token(1))
+			require.ErrorIs(t, got, err)
+			require.Equal(t, wiring, errors.Is(got, fencing.ErrWiring), "%s: %v", call, got)
+			require.Equal(t, !wiring, errors.Is(got, fencing.ErrUnavailable), "%s: %v", call, got)
+		}
+	}
 }
 
 // The leftover of a process that crashed is no obstacle, whatever it is.

@@ -27,11 +27,12 @@
 //	INVALID_ARGUMENT     FENCING_MISSING      no token, and the method needs one
 //	INVALID_ARGUMENT     FENCING_MALFORMED    not the form above, or more than one
 //	INVALID_ARGUMENT     FENCING_SCOPE        a token of another Lease
+//	INTERNAL             FENCING_WIRING       the server's own guard is wired wrongly
 //	UNAVAILABLE          FENCING_UNAVAILABLE  the guard cannot decide, or older work is still in flight
 //
 // The client interceptors turn these back into the errors of package fencing; [status.FromError] finds the status too.
-// FENCING_STALE also ends a call whose handler was admitted and then overtaken: what it did before stays done. If that
-// handler waits for the client just then, the status is CANCELLED and the trailer fencing-high-water has the token that
+// FENCING_STALE also ends a call whose handler was admitted and then overtaken: what it did before stays done. That of a stream
+// may have returned nil: nobody could tell a stream that was cut short from a whole one. If that handler waits for the client just then, the status is CANCELLED and the trailer fencing-high-water has the token that
 // won; to a client of this package it is the same.
 //
 // # What is not guaranteed

@@ -144,18 +144,19 @@ func TestUnaryHandlerEnds(t *testing.T) {
 	require.ErrorIs(t, <-ended, fencing.ErrStale)
 }
 
-// What the handler did before it was overtaken is done, and so is its success.
+// What the handler did before it was overtaken is done, and a reply says so. A stream has none: TestStreamCutShortIsNoSuccess.
 func TestHandlerThatFinishesAnyway(t *testing.T) {
-	waiting := make(chan struct{})
-	s := newStage(t, func(s grpc.ServerStream) error {
-		close(waiting)
-		<-s.Context().Done()
+	inside, ended := make(chan struct{}), make(chan error, 1)
+	g := (&register{guard: newMemory(t, patience), write: func(ctx context.Context, _ string) error {
+		close(inside)
+		<-ctx.Done()
 		return nil
-	})
-	stream := s.open(t)
-	<-waiting
-	require.NoError(t, s.supersede(t))
-	require.EqualError(t, stream.RecvMsg(&wrapperspb.StringValue{}), "EOF")
+	}}).serve(t)
+	conn := dial(t, g.addr)
+	go func() { ended <- write(under(t, token(42)), conn, "x") }()
+	<-inside
+	require.NoError(t, g.guard.Advance(t.Context(), token(43)))
+	require.NoError(t, <-ended)
 }
 
 // Messages that are here already are not given out after the term, nor are answers sent.

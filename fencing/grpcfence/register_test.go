@@ -46,7 +46,7 @@ func under(t testing.TB, tok fencing.Token) context.Context {
 
 // register is a register behind a guard, on a real gRPC server on loopback.
 type register struct {
-	guard *fencing.Memory
+	guard fencing.Tracker
 	addr  string
 	odds  int                                                    // of losing a connection: see guardtest.NewLink
 	write func(context.Context, string) error                    // instead of setting value, if set
@@ -108,13 +108,19 @@ func (g *register) serve(t testing.TB, options ...grpc.ServerOption) *register {
 		},
 		Streams: []grpc.StreamDesc{{StreamName: "Pour", ClientStreams: true, ServerStreams: true, Handler: func(_ any, s grpc.ServerStream) error { return g.take(s) }}},
 	}, g)
+	g.addr = listen(t, server)
+	return g
+}
+
+// listen serves on loopback until the test ends.
+func listen(t testing.TB, server *grpc.Server) (addr string) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	g.addr = listener.Addr().String()
 	served := make(chan struct{})
 	go func() { defer close(served); _ = server.Serve(listener) }()
 	t.Cleanup(func() { server.Stop(); <-served })
-	return g
+	return listener.Addr().String()
 }
 
 func newMemory(t testing.TB, drain time.Duration) *fencing.Memory {

@@ -2,6 +2,7 @@ package grpcfence
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"google.golang.org/grpc"
@@ -88,8 +89,9 @@ func (f *Fence) highWater(ctx context.Context, scope string) (fencing.Token, err
 // Remote is the guard of another process, reached through what [Fence.Register] serves there: list it in
 // singleton.Config.Fences. Make one with [NewRemote]; it is safe for concurrent use.
 //
-// Errors are the guard's, and [fencing.ErrUnavailable] for every other outcome of a call: the announcement may then have
-// arrived, and can be repeated. The text says what was called, where and with which status, to
+// Errors are the guard's, [fencing.ErrWiring] where no Fence is registered (UNIMPLEMENTED, which a 404 is too) or the caller is not
+// let in (UNAUTHENTICATED, PERMISSION_DENIED), and [fencing.ErrUnavailable] for every other outcome of a call: the announcement may
+// then have arrived, and can be repeated. The text says what was called, where and with which status, to
 // find a wrong address by. No time limit but the context's.
 type Remote struct{ conn grpc.ClientConnInterface }
 
@@ -142,13 +144,20 @@ func (r *Remote) call(ctx context.Context, name string, request any, presented f
 	if err == nil {
 		return reply.GetValue(), nil
 	}
-	if refused := refusal(err, presented); refused != err { //nolint:errorlint // refusal returns the same when it is none
+	why := fencing.ErrUnavailable
+	switch refused := refusal(err, presented); {
+	case errors.Is(refused, fencing.ErrWiring):
+		why = fencing.ErrWiring
+	case refused != err: //nolint:errorlint // refusal returns the same when it is none
 		return "", refused
 	}
-	if status.Code(err) == codes.Unimplemented {
-		err = fmt.Errorf("no Fence is registered there: %w", err)
+	switch status.Code(err) {
+	case codes.Unimplemented:
+		why, err = fencing.ErrWiring, fmt.Errorf("no Fence is registered there: %w", err)
+	case codes.Unauthenticated, codes.PermissionDenied:
+		why = fencing.ErrWiring
 	}
-	return "", fmt.Errorf("%w: %s: %w", fencing.ErrUnavailable, r.place(name), err)
+	return "", fmt.Errorf("%w: %s: %w", why, r.place(name), err)
 }
 
 // place is what was called, and where, if the connection tells.

@@ -2,6 +2,7 @@ package grpcfence_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -73,20 +74,25 @@ func (a answering) Invoke(_ context.Context, _ string, _, reply any, _ ...grpc.C
 
 // Only the service's own words count as an announcement, or as a mark.
 func TestRemoteBelievesNobodyElse(t *testing.T) {
-	for name, conn := range map[string]answering{
-		"empty":             {text: ""},
-		"another token":     {text: token(43).String()},
-		"malformed":         {text: "42"},
-		"not served":        {err: status.Error(codes.Unimplemented, "unknown service")},
-		"somebody's denial": {err: status.Error(codes.PermissionDenied, "who are you")},
-		"somebody's own":    {err: status.Error(codes.FailedPrecondition, "not yet")},
-		"deadline":          {err: status.FromContextError(context.DeadlineExceeded).Err()},
+	for name, tt := range map[string]struct {
+		answering
+		want error
+	}{
+		"empty":             {answering{text: ""}, fencing.ErrUnavailable},
+		"another token":     {answering{text: token(43).String()}, fencing.ErrUnavailable},
+		"malformed":         {answering{text: "42"}, fencing.ErrUnavailable},
+		"not served":        {answering{err: status.Error(codes.Unimplemented, "unknown service")}, fencing.ErrWiring},
+		"somebody's denial": {answering{err: status.Error(codes.PermissionDenied, "who are you")}, fencing.ErrWiring},
+		"no credentials":    {answering{err: status.Error(codes.Unauthenticated, "who are you")}, fencing.ErrWiring},
+		"somebody's own":    {answering{err: status.Error(codes.FailedPrecondition, "not yet")}, fencing.ErrUnavailable},
+		"deadline":          {answering{err: status.FromContextError(context.DeadlineExceeded).Err()}, fencing.ErrUnavailable},
 	} {
-		remote := grpcfence.NewRemote(conn)
-		require.ErrorIs(t, remote.Advance(t.Context(), token(42)), fencing.ErrUnavailable, name)
+		remote := grpcfence.NewRemote(tt.answering)
+		require.ErrorIs(t, remote.Advance(t.Context(), token(42)), tt.want, name)
 		_, err := remote.HighWater(t.Context(), "shop/third")
-		require.ErrorIs(t, err, fencing.ErrUnavailable, name)
-		require.NotErrorIs(t, err, fencing.ErrMalformed, name)
+		for _, is := range []error{fencing.ErrUnavailable, fencing.ErrWiring, fencing.ErrMalformed} {
+			require.Equal(t, is == tt.want, errors.Is(err, is), "%s: %v", name, err) //nolint:errorlint // the table's own value
+		}
 	}
 }
 

@@ -1,11 +1,13 @@
 package grpcfence
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -24,8 +26,8 @@ type Config struct {
 	// Scope is the only one whose tokens are taken: namespace/name of the Lease. Required.
 	Scope string
 
-	// Fenced reports whether a method, as /package.Service/Method, needs a token. Default: all do. A token is judged
-	// wherever one is sent.
+	// Fenced reports whether a method, as /package.Service/Method, needs a token. Default: all do but gRPC's own health
+	// and reflection services, since probes and tools have none. A token is judged wherever one is sent.
 	Fenced func(fullMethod string) bool
 }
 
@@ -41,9 +43,14 @@ func New(cfg Config) (*Fence, error) {
 		return nil, fmt.Errorf("grpcfence: Config.Scope: %w", err)
 	}
 	if cfg.Fenced == nil {
-		cfg.Fenced = func(string) bool { return true }
+		cfg.Fenced = effective
 	}
 	return &Fence{cfg}, nil
+}
+
+// effective reports whether a method may have an effect: those of gRPC's own services have none.
+func effective(method string) bool {
+	return !strings.HasPrefix(method, "/grpc.health.") && !strings.HasPrefix(method, "/grpc.reflection.")
 }
 
 // ServerOptions are [Tap], [Fence.UnaryServer] and [Fence.StreamServer], chained behind what is there already. A server
@@ -82,7 +89,8 @@ func (f *Fence) UnaryServer(ctx context.Context, request any, info *grpc.UnarySe
 }
 
 // StreamServer is [Fence.UnaryServer] for streams. The guard is asked again for each message that the client sends. When a
-// newer term arrives, RecvMsg and SendMsg fail, also where they block already (see [Tap]).
+// newer term arrives, RecvMsg and SendMsg fail, also where they block already (see [Tap]). A handler that returns nil after its
+// term ended, or after a message was refused, whether it noticed or not, has not done all that was asked: the refusal is the status.
 func (f *Fence) StreamServer(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	entry, err := f.enter(s.Context(), info.FullMethod)
 	if err != nil {
@@ -93,7 +101,8 @@ func (f *Fence) StreamServer(srv any, s grpc.ServerStream, info *grpc.StreamServ
 		return entry.outcome(handler(srv, s))
 	}
 	defer cutOff(s, &entry)()
-	return entry.outcome(handler(srv, &serverStream{s, f.config.Guard, entry}))
+	stream := &serverStream{ServerStream: s, guard: f.config.Guard, entry: entry}
+	return cmp.Or(entry.outcome(handler(srv, stream)), stream.cut())
 }
 
 // cutOff ends what blocks in the stream s when the call in flight ends. gRPC then sends a status of its own, before the
@@ -175,6 +184,9 @@ type serverStream struct {
 	grpc.ServerStream
 	guard fencing.Guard
 	entry entry
+
+	mu      sync.Mutex
+	refused error // the first message that was, and why
 }
 
 func (s *serverStream) Context() context.Context { return s.entry.ctx }
@@ -188,7 +200,7 @@ func (s *serverStream) RecvMsg(m any) error {
 		return err
 	}
 	if err := s.guard.Check(s.entry.ctx, s.entry.token); err != nil {
-		return Refuse(err)
+		return s.refuse(err)
 	}
 	return nil
 }
@@ -202,4 +214,18 @@ func (s *serverStream) SendMsg(m any) error {
 		return ended
 	}
 	return err
+}
+
+func (s *serverStream) refuse(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused = cmp.Or(s.refused, Refuse(err))
+	return Refuse(err)
+}
+
+// cut returns why the stream is not all of what it should be; nil if it is.
+func (s *serverStream) cut() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cmp.Or(s.entry.superseded(), s.refused)
 }

@@ -24,13 +24,14 @@ type answer struct {
 	err    error
 }
 
-// answers has ErrUnavailable last: it stands for every other error.
-func answers() [6]answer {
+// answers has ErrWiring before ErrScope, which it is too, and ErrUnavailable last: it stands for every other error.
+func answers() [7]answer {
 	return [...]answer{
 		{codes.FailedPrecondition, "FENCING_STALE", fencing.ErrStale},
 		{codes.Aborted, "FENCING_CONFLICT", fencing.ErrConflict},
 		{codes.InvalidArgument, "FENCING_MISSING", fencing.ErrMissing},
 		{codes.InvalidArgument, "FENCING_MALFORMED", fencing.ErrMalformed},
+		{codes.Internal, "FENCING_WIRING", fencing.ErrWiring},
 		{codes.InvalidArgument, "FENCING_SCOPE", fencing.ErrScope},
 		{codes.Unavailable, "FENCING_UNAVAILABLE", fencing.ErrUnavailable},
 	}
@@ -52,7 +53,7 @@ func Refuse(err error) error {
 	if err == nil {
 		return nil
 	}
-	as := answers()[5]
+	as := answers()[6]
 	for _, a := range answers() {
 		if errors.Is(err, a.err) {
 			as = a
@@ -60,8 +61,11 @@ func Refuse(err error) error {
 		}
 	}
 	text := err.Error()
-	if as.code == codes.Unavailable {
-		text = fencing.ErrUnavailable.Error() // what failed behind the guard is nobody's business
+	switch as.code {
+	case codes.Internal:
+		text = fencing.ErrWiring.Error() // what failed behind the guard is nobody's business
+	case codes.Unavailable:
+		text = fencing.ErrUnavailable.Error()
 		if !errors.Is(err, fencing.ErrUnavailable) {
 			err = fmt.Errorf("%w: %w", fencing.ErrUnavailable, err)
 		}
@@ -95,8 +99,16 @@ func refusal(err error, presented fencing.Token) error {
 			if a.code == codes.FailedPrecondition || a.code == codes.Aborted {
 				return &fenced{lost(a.code, presented, info.GetMetadata()[keyHighWater]), st}
 			}
-			return &fenced{fmt.Errorf("%w: %s", a.err, strings.TrimPrefix(st.Message(), a.err.Error()+": ")), st}
+			return &fenced{named(a.err, st.Message()), st}
 		}
+	}
+	return err
+}
+
+// named is the error that a message begins with, and the rest of the message.
+func named(err error, message string) error {
+	if rest := strings.TrimPrefix(strings.TrimPrefix(message, err.Error()), ": "); rest != "" {
+		return fmt.Errorf("%w: %s", err, rest)
 	}
 	return err
 }

@@ -1,6 +1,8 @@
 package grpcfence_test
 
 import (
+	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"testing"
@@ -54,8 +56,9 @@ func TestWrongServiceIsNamed(t *testing.T) {
 	} {
 		remote := grpcfence.NewRemote(bare(t, addr))
 		err := remote.Advance(t.Context(), token(42))
-		require.ErrorIs(t, err, fencing.ErrUnavailable)
-		require.ErrorContains(t, err, "fencing: guard unavailable: /hotseat.fencing.v1.Fence/Announce at passthrough:///"+addr+": ")
+		require.ErrorIs(t, err, fencing.ErrWiring)
+		require.NotErrorIs(t, err, fencing.ErrUnavailable)
+		require.ErrorContains(t, err, "fencing: guard wired wrongly: /hotseat.fencing.v1.Fence/Announce at passthrough:///"+addr+": ")
 		require.ErrorContains(t, err, says)
 		require.Equal(t, codes.Unimplemented, status.Code(err), "the status stays visible")
 		_, err = remote.HighWater(t.Context(), scope)
@@ -64,4 +67,28 @@ func TestWrongServiceIsNamed(t *testing.T) {
 	}
 	err = grpcfence.NewRemote(answering{text: "hello"}).Advance(t.Context(), token(42))
 	require.ErrorContains(t, err, `guard unavailable: /hotseat.fencing.v1.Fence/Announce confirmed "hello" when it was told of `)
+}
+
+// A fence whose own guard is wired wrongly says so, and keeps the details for itself.
+func TestWiringBehindAFence(t *testing.T) {
+	guard := miswired{err: fmt.Errorf("%w: relation \"secret\" does not exist", fencing.ErrWiring)}
+	g := (&register{guard: guard}).serve(t)
+	err := grpcfence.NewRemote(bare(t, g.addr)).Advance(t.Context(), token(42))
+	require.ErrorIs(t, err, fencing.ErrWiring)
+	require.NotErrorIs(t, err, fencing.ErrUnavailable)
+	require.ErrorContains(t, err, "fencing: guard wired wrongly: /hotseat.fencing.v1.Fence/Announce at passthrough:///"+g.addr+": ")
+	require.NotContains(t, err.Error(), "secret")
+	err = write(under(t, token(42)), dial(t, g.addr), "x")
+	require.ErrorIs(t, err, fencing.ErrWiring)
+	require.EqualError(t, err, "fencing: guard wired wrongly")
+}
+
+type miswired struct {
+	*fencing.Memory
+	err error
+}
+
+func (m miswired) Advance(context.Context, fencing.Token) error { return m.err }
+func (m miswired) Enter(context.Context, fencing.Token) (context.Context, func(), error) {
+	return nil, nil, m.err
 }

@@ -10,52 +10,67 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// serve calls next with ctx, and cuts it off from its client when a newer term comes.
+// serve calls next with ctx, cuts it off from its client when a newer term comes, and says so where next, which returned on
+// that, did not.
 func (f *Fence) serve(ctx context.Context, t fencing.Token, next http.Handler, w http.ResponseWriter, r *http.Request) {
-	defer f.cutOff(ctx, t, w)()
-	inner := r.WithContext(ctx)
+	o := &reply{ResponseWriter: w, control: http.NewResponseController(w), work: &work{Context: ctx}, resets: r.ProtoMajor > 1}
+	inner := r.WithContext(o.work)
 	if r.Body != nil && r.Body != http.NoBody {
-		inner.Body = body{r.Body, ctx}
+		inner.Body, o.has.unread = body{r.Body, o}, true
 	}
-	defer func() { r.MultipartForm = inner.MultipartForm }() // the server removes the files of the request it made
-	next.ServeHTTP(w, inner)
+	stop, returned := f.cutOff(ctx, t, o), false
+	defer func() {
+		r.MultipartForm = inner.MultipartForm // the server removes the files of the request it made
+		if newer := stop(); newer != nil && returned {
+			o.close(newer)
+		}
+	}()
+	next.ServeHTTP(o.writer(), inner)
+	returned = true
 }
 
 // cutOff ends what blocks in reading from or writing to the client when a newer term comes. The returned function
-// ends that; it must be called before the handler is over, when w may no longer be used.
-func (f *Fence) cutOff(ctx context.Context, t fencing.Token, w http.ResponseWriter) (stop func()) {
-	control, cut := http.NewResponseController(w), make(chan bool, 1)
+// ends that, and returns the refusal that the newer term made of t; it must be called before the handler is over, when
+// the ResponseWriter may no longer be used.
+func (f *Fence) cutOff(ctx context.Context, t fencing.Token, o *reply) (stop func() (newer error)) {
+	cut := make(chan error, 1)
 	running, over := context.WithCancel(context.WithoutCancel(ctx))
 	cancel := context.AfterFunc(ctx, func() {
-		newer := superseded(ctx) != nil || f.awaitNewer(running, t)
-		if newer {
-			past := time.Unix(1, 0)
-			_ = control.SetReadDeadline(past) // an error: w has no connection to block in
-			_ = control.SetWriteDeadline(past)
+		newer := superseded(ctx)
+		if newer == nil {
+			newer = f.awaitNewer(running, t)
+		}
+		if newer != nil {
+			o.newer()
 		}
 		cut <- newer
 	})
-	return func() {
+	return func() error {
 		over()
 		if cancel() {
-			return
+			return superseded(ctx) // just now
 		}
-		if <-cut {
-			_ = control.SetWriteDeadline(answerBy(ctx)) // for the answer; the rest of the body stays unread
+		newer := <-cut
+		if newer != nil {
+			_ = o.control.SetWriteDeadline(answerBy(ctx)) // for the answer; the rest of the body stays unread
 		}
+		return newer
 	}
 }
 
 // awaitNewer waits, for work whose context ended for another reason, until a newer term comes or the work is over, with
 // which running ends. A second entry tells: it is at the guard beside the first one, and ends for nothing else.
-func (f *Fence) awaitNewer(running context.Context, t fencing.Token) bool {
+func (f *Fence) awaitNewer(running context.Context, t fencing.Token) (newer error) {
 	watch, leave, err := f.config.Guard.Enter(running, t)
+	if errors.Is(err, fencing.ErrStale) {
+		return err
+	}
 	if err != nil {
-		return errors.Is(err, fencing.ErrStale)
+		return nil
 	}
 	defer leave()
 	<-watch.Done()
-	return superseded(watch) != nil
+	return superseded(watch)
 }
 
 // answerBy is when the server would give up writing an answer that it begins now; zero means never.
@@ -76,19 +91,21 @@ func superseded(ctx context.Context) error {
 	return nil
 }
 
-// body of a request, which ends with the term; ctx is that of the request.
+// body of a request, which ends with the term.
 type body struct {
 	io.ReadCloser
-	ctx context.Context //nolint:containedctx // a request's body and its context are of one life
+	reply *reply
 }
 
 func (b body) Read(p []byte) (int, error) {
-	if err := superseded(b.ctx); err != nil { // what the server has buffered needs no connection
+	if err := superseded(b.reply.work); err != nil { // what the server has buffered needs no connection
 		return 0, err
 	}
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		if cause := superseded(b.ctx); cause != nil {
+	if errors.Is(err, io.EOF) {
+		b.reply.read()
+	} else if err != nil {
+		if cause := superseded(b.reply.work); cause != nil {
 			err = cause
 		}
 	}

@@ -25,10 +25,12 @@
 //	428  Fencing-Refused: missing      no token, and the request needs one
 //	400  Fencing-Refused: malformed    not the form above, or more than one
 //	403  Fencing-Refused: scope        a token of another Lease
+//	500  Fencing-Refused: wiring       the server's own guard is wired wrongly
 //	503  Fencing-Refused: unavailable  the guard cannot decide, or older work is still in flight; Retry-After is set
 //
-// The handler did not run, unless it answers so itself ([Refuse]): when a newer term overtook it, what it did before stays
-// done. [Transport] turns all of these back into errors; the first two by status and Fencing-High-Water
+// The handler did not run, or a newer term overtook it: then what it did before stays done. It answers so itself ([Refuse]), or
+// says nothing and returns after it could see that its context had ended, which would be 200 without a fence. A body that was cut
+// short so is broken off, not ended. [Transport] turns all of these back into errors; the first two by status and Fencing-High-Water
 // alone, so that a server in another language need not send Fencing-Refused.
 //
 // # What is not guaranteed

@@ -55,7 +55,9 @@ func (f *Fence) token(r *http.Request) (fencing.Token, error) {
 // admitted. Its context carries the token, and ends when a newer term arrives, with a [*fencing.StaleError] as its cause.
 // From then on reads of the body fail with that error, and reads and writes of the connection fail at once, so that next
 // gets out of where it blocks (if w supports deadlines, as net/http's do; next must not extend them then). What it answers
-// when it has returned is sent over HTTP/1; over HTTP/2 the stream is reset.
+// even so is sent, over HTTP/2 only if it is short. If it returns without a word, and could know that its context had ended, the
+// answer is 412 with the mark; if it had begun a body by then and does not go on, the connection is broken off, so that the body
+// does not look complete. Its ResponseWriter can flush, hijack and push if w can, also by [http.ResponseController].
 //
 // A request that needs no token and has none is passed on as it is. One that needs a token and has none is refused, unless
 // something around the middleware put [fencing.AllowUnfenced] into its context.

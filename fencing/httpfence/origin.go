@@ -2,6 +2,7 @@ package httpfence
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,14 +21,19 @@ func originOf(u *url.URL) origin {
 
 func (o origin) String() string { return o.scheme + "://" + o.host + ":" + o.port }
 
-// parseServer reads the URL of a server.
+// parseServer reads the URL of a server. Its errors show the scheme and host at most: of what is no URL nobody knows which part
+// is a password, and net/url quotes some of it.
 func parseServer(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, err
+		return nil, errors.New("it is no URL, which is not shown for what may be in it; it must be an absolute http or https URL")
 	}
 	if o := originOf(u); o.host == "" || o.scheme != "http" && o.scheme != "https" {
-		return nil, fmt.Errorf("%q must be an absolute http or https URL", raw)
+		shown := "it"
+		if u.Host != "" {
+			shown = u.Scheme + "://" + u.Host + "/..."
+		}
+		return nil, fmt.Errorf("%s must be an absolute http or https URL", shown)
 	}
 	return u, nil
 }

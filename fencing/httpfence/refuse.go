@@ -24,13 +24,14 @@ type answer struct {
 	err    error
 }
 
-// answers has ErrUnavailable last: it stands for every other error.
-func answers() [6]answer {
+// answers has ErrWiring before ErrScope, which it is too, and ErrUnavailable last: it stands for every other error.
+func answers() [7]answer {
 	return [...]answer{
 		{http.StatusPreconditionFailed, "stale", fencing.ErrStale},
 		{http.StatusConflict, "conflict", fencing.ErrConflict},
 		{http.StatusPreconditionRequired, "missing", fencing.ErrMissing},
 		{http.StatusBadRequest, "malformed", fencing.ErrMalformed},
+		{http.StatusInternalServerError, "wiring", fencing.ErrWiring},
 		{http.StatusForbidden, "scope", fencing.ErrScope},
 		{http.StatusServiceUnavailable, "unavailable", fencing.ErrUnavailable},
 	}
@@ -40,16 +41,18 @@ func answers() [6]answer {
 // token to a guard themselves. Any error but those of package fencing is answered as unavailable, and those that are
 // without their text; the others with it, which is how a client learns both scopes. Nothing may have been written to w.
 func Refuse(w http.ResponseWriter, err error) {
-	as := answers()[5]
+	as := answers()[6]
 	for _, a := range answers() {
 		if errors.Is(err, a.err) {
 			as = a
 			break
 		}
 	}
-	if as.err == fencing.ErrUnavailable { //nolint:errorlint // the table's own value
+	if as.status >= http.StatusInternalServerError {
+		err = as.err // what failed behind the guard is nobody's business
+	}
+	if as.status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", retryAfter)
-		err = fencing.ErrUnavailable // what failed behind the guard is nobody's business
 	}
 	_, mark := fencing.Refusal(err)
 	if value, invalid := Format(mark); invalid == nil {

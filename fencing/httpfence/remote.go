@@ -1,7 +1,10 @@
 package httpfence
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,12 +16,13 @@ import (
 // Remote is the guard of another process, reached through its [Fence.Endpoint]: list it in singleton.Config.Fences. Make
 // one with [NewRemote]; it is safe for concurrent use.
 //
-// Errors are the guard's, and [fencing.ErrUnavailable] for every answer that is not plainly the endpoint's, for a
-// redirect, and for none: the announcement may then have arrived, and can be repeated. The text says who was asked and what
-// came, to find a wrong URL by. No time limit but the context's.
+// Errors are the guard's, [fencing.ErrWiring] for an answer of somebody who is no such endpoint, or does not let in: 404 and
+// its like, a page, a redirect, 401 and 403, a certificate of another; and [fencing.ErrUnavailable] for every other answer that is
+// not plainly the endpoint's, and for none: the announcement may then have arrived, and can be repeated. The text says who was asked
+// and what came, to find a wrong URL by, without user, password and query. No time limit but the context's.
 type Remote struct {
-	url    *url.URL
-	client *http.Client
+	url  *url.URL
+	base http.RoundTripper
 }
 
 var _ fencing.Guard = (*Remote)(nil)
@@ -30,8 +34,7 @@ func NewRemote(rawURL string, base http.RoundTripper) (*Remote, error) {
 	if err != nil {
 		return nil, fmt.Errorf("httpfence: NewRemote: %w", err)
 	}
-	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Remote{u, &http.Client{Transport: base, CheckRedirect: stay}}, nil
+	return &Remote{u, cmp.Or(base, http.DefaultTransport)}, nil
 }
 
 // Advance announces t and returns nil once the guard has admitted it. See [fencing.Guard].
@@ -81,34 +84,52 @@ func (r *Remote) HighWater(ctx context.Context, scope string) (fencing.Token, er
 	return mark, err
 }
 
-// ask sends one request and returns the mark that a success carries. It follows no redirect.
+// ask sends one request and returns the mark that a success carries. It follows no redirect. Not by an http.Client: that one
+// quotes what it cannot read of an answer's Location.
 func (r *Remote) ask(request *http.Request, presented fencing.Token) (fencing.Token, error) {
-	answer, err := r.client.Do(request) //nolint:bodyclose // discard closes it
+	if user := request.URL.User; user != nil {
+		password, _ := user.Password()
+		request.SetBasicAuth(user.Username(), password)
+	}
+	answer, err := r.base.RoundTrip(request) //nolint:bodyclose // discard closes it
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err // the rest of it has the whole URL
+	}
 	if err != nil {
-		if failed, ok := errors.AsType[*url.Error](err); ok {
-			err = failed.Err // the rest of it has the whole URL
-		}
-		return fencing.Token{}, fmt.Errorf("%w: %s %s: %w", fencing.ErrUnavailable, request.Method, place(request.URL), err)
+		return fencing.Token{}, fmt.Errorf("%w: %s %s: %w", unreached(err), request.Method, place(request.URL), err)
 	}
 	defer discard(answer.Body)
-	if err := refusal(answer, presented); err != nil {
+	err = refusal(answer, presented)
+	switch values := answer.Header.Values(HeaderHighWater); {
+	case errors.Is(err, fencing.ErrWiring):
+		return fencing.Token{}, fmt.Errorf("%w: %s %s: %s", fencing.ErrWiring, request.Method, place(request.URL), answer.Status)
+	case err != nil:
 		return fencing.Token{}, err
-	}
-	if answer.StatusCode != http.StatusNoContent {
-		return fencing.Token{}, elsewhere(answer)
-	}
-	if values := answer.Header.Values(HeaderHighWater); len(values) == 1 && values[0] == none {
+	case answer.StatusCode != http.StatusNoContent || len(values) == 0:
+		return fencing.Token{}, elsewhere(request, answer)
+	case len(values) == 1 && values[0] == none:
 		return fencing.Token{}, nil
 	}
 	mark, err := single(answer.Header, HeaderHighWater)
 	if err != nil {
-		return fencing.Token{}, fmt.Errorf("%w: its %s: %v", elsewhere(answer), HeaderHighWater, err) //nolint:errorlint // the mark is malformed, not the token
+		return fencing.Token{}, fmt.Errorf("%w: %s %s answered with the %s %v",
+			fencing.ErrUnavailable, request.Method, place(request.URL), HeaderHighWater, err) //nolint:errorlint // the mark is malformed, not the token
 	}
 	return mark, nil
 }
 
+// unreached is what an error without an answer stands for: a server that is somebody else does not become the right one.
+func unreached(err error) error {
+	for _, is := range []any{new(x509.UnknownAuthorityError), new(x509.HostnameError), new(tls.RecordHeaderError)} {
+		if errors.As(err, is) {
+			return fencing.ErrWiring
+		}
+	}
+	return fencing.ErrUnavailable
+}
+
 // elsewhere is the error of an answer that no endpoint gives: by its status and type people see who did.
-func elsewhere(answer *http.Response) error {
+func elsewhere(request *http.Request, answer *http.Response) error {
 	what := answer.Status
 	if kind := answer.Header.Get("Content-Type"); kind != "" {
 		what += fmt.Sprintf(" (%.80q)", kind)
@@ -116,8 +137,13 @@ func elsewhere(answer *http.Response) error {
 	if to, err := answer.Location(); err == nil {
 		what += ", to " + place(to)
 	}
-	return fmt.Errorf("%w: %s %s answered %s, which is not a Fence.Endpoint's answer",
-		fencing.ErrUnavailable, answer.Request.Method, place(answer.Request.URL), what)
+	why := fencing.ErrWiring
+	switch code := answer.StatusCode; {
+	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests,
+		code >= http.StatusInternalServerError && code != http.StatusNotImplemented: // a server, or what is before it, in trouble
+		why = fencing.ErrUnavailable
+	}
+	return fmt.Errorf("%w: %s %s answered %s, which is not a Fence.Endpoint's answer", why, request.Method, place(request.URL), what)
 }
 
 // place is a URL without what may be secret in it.

@@ -2,6 +2,7 @@ package httpfence_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -51,20 +52,21 @@ func TestRemoteBelievesNobodyElse(t *testing.T) {
 	for name, tt := range map[string]struct {
 		status int
 		marks  []string
+		want   error
 	}{
-		"page of some proxy":     {200, nil},
-		"no content":             {204, nil},
-		"mark, other status":     {200, []string{wire("42")}},
-		"empty mark":             {204, []string{""}},
-		"malformed mark":         {204, []string{"42"}},
-		"two marks":              {204, []string{wire("42"), wire("42")}},
-		"redirect":               {307, []string{wire("42")}},
-		"login":                  {401, nil},
-		"somebody's own 403":     {403, nil},
-		"somebody's own 412":     {412, nil},
-		"not found":              {404, nil},
-		"failure":                {500, []string{wire("42")}},
-		"stale, by an older one": {412, []string{wire("41")}},
+		"page of some proxy":     {200, nil, fencing.ErrWiring},
+		"no content":             {204, nil, fencing.ErrWiring},
+		"mark, other status":     {200, []string{wire("42")}, fencing.ErrWiring},
+		"empty mark":             {204, []string{""}, fencing.ErrUnavailable},
+		"malformed mark":         {204, []string{"42"}, fencing.ErrUnavailable},
+		"two marks":              {204, []string{wire("42"), wire("42")}, fencing.ErrUnavailable},
+		"redirect":               {307, []string{wire("42")}, fencing.ErrWiring},
+		"login":                  {401, nil, fencing.ErrWiring},
+		"somebody's own 403":     {403, nil, fencing.ErrWiring},
+		"somebody's own 412":     {412, nil, fencing.ErrWiring},
+		"not found":              {404, nil, fencing.ErrWiring},
+		"failure":                {500, []string{wire("42")}, fencing.ErrUnavailable},
+		"stale, by an older one": {412, []string{wire("41")}, fencing.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
@@ -73,11 +75,11 @@ func TestRemoteBelievesNobodyElse(t *testing.T) {
 				w.WriteHeader(tt.status)
 			})
 			remote := newRemote(t, s.URL)
-			require.ErrorIs(t, remote.Advance(t.Context(), token(42)), fencing.ErrUnavailable)
+			require.ErrorIs(t, remote.Advance(t.Context(), token(42)), tt.want)
 			_, err := remote.HighWater(t.Context(), scope)
-			require.ErrorIs(t, err, fencing.ErrUnavailable)
-			for _, wrong := range []error{fencing.ErrMalformed, fencing.ErrMissing, fencing.ErrScope, fencing.ErrStale} {
-				require.NotErrorIs(t, err, wrong)
+			require.ErrorIs(t, err, tt.want)
+			for _, wrong := range []error{fencing.ErrMalformed, fencing.ErrMissing, fencing.ErrWiring, fencing.ErrStale, fencing.ErrUnavailable} {
+				require.Equal(t, wrong == tt.want, errors.Is(err, wrong), "%v: %v", wrong, err) //nolint:errorlint // the table's own value
 			}
 		})
 	}

@@ -1,11 +1,17 @@
 package httpfence_test
 
 import (
+	"context"
+	"fmt"
+	"io"
+	"log"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -41,13 +47,22 @@ func TestWrongEndpointIsNamed(t *testing.T) {
 		header http.Header
 		body   string
 		says   string
+		wiring bool
 	}{
-		"not found":   {404, nil, "404 page not found", `404 Not Found ("text/plain; charset=utf-8")`},
-		"a page":      {200, nil, "<html><title>Welcome</title>", `200 OK ("text/html; charset=utf-8")`},
-		"no content":  {204, nil, "", "204 No Content"},
-		"its method":  {405, http.Header{"Content-Type": nil}, "", "405 Method Not Allowed"},
-		"a login":     {302, http.Header{"Location": {"https://login.example/in?state=secret"}}, "", `302 Found, to https://login.example/in`},
-		"a dead path": {502, http.Header{"Content-Type": {"\"" + strings.Repeat("x", 200)}}, "", `502 Bad Gateway ("\"` + strings.Repeat("x", 79) + `")`},
+		"not found":   {404, nil, "404 page not found", `404 Not Found ("text/plain; charset=utf-8")`, true},
+		"a page":      {200, nil, "<html><title>Welcome</title>", `200 OK ("text/html; charset=utf-8")`, true},
+		"no content":  {204, nil, "", "204 No Content", true},
+		"its method":  {405, http.Header{"Content-Type": nil}, "", "405 Method Not Allowed", true},
+		"gone":        {410, http.Header{"Content-Type": nil}, "", "410 Gone", true},
+		"no such":     {501, http.Header{"Content-Type": nil}, "", "501 Not Implemented", true},
+		"a login":     {302, http.Header{"Location": {"https://me:secret@login.example/in?state=secret"}}, "", `302 Found, to https://login.example/in`, true},
+		"nowhere":     {302, http.Header{"Location": {"https://me:secret@no where/"}}, "", `302 Found`, true},
+		"no password": {401, http.Header{"Content-Type": nil}, "", "401 Unauthorized", true},
+		"forbidden":   {403, http.Header{"Content-Type": nil}, "", "403 Forbidden", true},
+		"a dead path": {502, http.Header{"Content-Type": {"\"" + strings.Repeat("x", 200)}}, "", `502 Bad Gateway ("\"` + strings.Repeat("x", 79) + `")`, false},
+		"overload":    {429, http.Header{"Content-Type": nil}, "", "429 Too Many Requests", false},
+		"slow":        {408, http.Header{"Content-Type": nil}, "", "408 Request Timeout", false},
+		"restarting":  {503, http.Header{"Content-Type": nil}, "", "503 Service Unavailable", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
@@ -56,15 +71,91 @@ func TestWrongEndpointIsNamed(t *testing.T) {
 				_, _ = w.Write([]byte(tt.body))
 			})
 			remote := newRemote(t, strings.Replace(s.URL, "://", "://me:secret@", 1)+"/wrong?key=secret")
+			want, not := fencing.ErrUnavailable, fencing.ErrScope
+			if tt.wiring {
+				want, not = fencing.ErrWiring, fencing.ErrUnavailable
+			}
 			err := remote.Advance(t.Context(), token(42))
-			require.ErrorIs(t, err, fencing.ErrUnavailable)
-			require.ErrorContains(t, err, "fencing: guard unavailable: POST "+s.URL+"/wrong answered "+tt.says+", which is not a Fence.Endpoint's answer")
+			require.ErrorIs(t, err, want)
+			require.NotErrorIs(t, err, not)
+			require.ErrorContains(t, err, want.Error()+": POST "+s.URL+"/wrong answered "+tt.says+", which is not a Fence.Endpoint's answer")
 			require.NotContains(t, err.Error(), "secret")
 			_, err = remote.HighWater(t.Context(), scope)
-			require.ErrorIs(t, err, fencing.ErrUnavailable)
+			require.ErrorIs(t, err, want)
+			require.NotErrorIs(t, err, not)
 			require.ErrorContains(t, err, "GET "+s.URL+"/wrong answered "+tt.says)
+			require.NotContains(t, err.Error(), "secret")
 		})
 	}
+}
+
+// So do servers that are no such server: a certificate of another, plain HTTP where TLS is asked for.
+func TestWrongServerIsWiring(t *testing.T) {
+	plain := serverOf(t, http.NotFound)
+	encrypted := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(encrypted.Close)
+	encrypted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	for name, url := range map[string]string{
+		"a certificate of nobody we know": encrypted.URL,
+		"no TLS there":                    strings.Replace(plain.URL, "http://", "https://", 1),
+	} {
+		err := newRemote(t, url).Advance(t.Context(), token(42))
+		require.ErrorIs(t, err, fencing.ErrWiring, name)
+		require.NotErrorIs(t, err, fencing.ErrUnavailable, name)
+		require.ErrorContains(t, err, "POST "+url, name)
+	}
+}
+
+// A fence whose own guard is wired wrongly says so, and keeps the details for itself.
+func TestWiringBehindAFence(t *testing.T) {
+	store := fmt.Errorf("%w: relation \"secret\" does not exist", fencing.ErrWiring)
+	fence := newFence(t, httpfence.Config{Guard: miswired{err: store}})
+	endpoint, served := serverOf(t, fence.Endpoint().ServeHTTP), serverOf(t, fence.Middleware(http.NotFoundHandler()).ServeHTTP)
+	err := newRemote(t, endpoint.URL).Advance(t.Context(), token(42))
+	require.ErrorIs(t, err, fencing.ErrWiring)
+	require.EqualError(t, err, "fencing: guard wired wrongly: POST "+endpoint.URL+": 500 Internal Server Error")
+	_, err = client(t).Do(request(under(t, token(42)), t, http.MethodPost, served.URL, ""))
+	require.ErrorIs(t, err, fencing.ErrWiring)
+	require.NotContains(t, err.Error(), "secret")
+}
+
+type miswired struct {
+	*fencing.Memory
+	err error
+}
+
+func (m miswired) Advance(context.Context, fencing.Token) error { return m.err }
+func (m miswired) Enter(context.Context, fencing.Token) (context.Context, func(), error) {
+	return nil, nil, m.err
+}
+
+// What a URL authenticates with is in no error, also where the URL is none.
+func TestPasswordsAreNotShown(t *testing.T) {
+	for _, raw := range []string{
+		"http://user:s3cret@host:bad", "http://user:s3cret@ho st/", "ftp://user:s3cret@host/", "http://user:s3cret@host/%zz", "//user:s3cret@host",
+		"http://host/?token=s3cret\x7f", "http://user:s3cret/x@host", "http://user:%s3cret@host", "user:s3cret@host", "us_er:s3cret@host/", "s3cret@host/path",
+		"http:user:s3cret@host", "http://[s3cret", "s3cret", "http://user:s3cret@/", "http:///s3cret", "https://user:s3cret@:443/",
+	} {
+		_, err := httpfence.NewRemote(raw, nil)
+		require.ErrorContains(t, err, "NewRemote", raw)
+		require.NotContains(t, err.Error(), "s3c", raw)
+		_, err = httpfence.NewTransport(httpfence.TransportConfig{Server: raw})
+		require.ErrorContains(t, err, "TransportConfig.Server", raw)
+		require.NotContains(t, err.Error(), "s3c", raw)
+	}
+	_, err := httpfence.NewRemote("ftp://user:s3cret@ledger:21/fence?key=s3cret", nil)
+	require.EqualError(t, err, "httpfence: NewRemote: ftp://ledger:21/... must be an absolute http or https URL")
+}
+
+// The user and password of the URL are sent, as any client of net/http does.
+func TestRemoteAuthenticates(t *testing.T) {
+	fence := newFence(t, httpfence.Config{Guard: newMemory(t, 0)})
+	s := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
+		user, password, ok := r.BasicAuth()
+		assert.True(t, ok && user == "me" && password == "s3cret")
+		fence.Endpoint().ServeHTTP(w, r)
+	})
+	require.NoError(t, newRemote(t, strings.Replace(s.URL, "://", "://me:s3cret@", 1)).Advance(t.Context(), token(42)))
 }
 
 // Only what Refuse writes is shown of a refusal's body.

@@ -2,8 +2,6 @@ package kubefence
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,7 +15,8 @@ import (
 // client.CoreV1().ConfigMaps("shop") is a Client[*corev1.ConfigMap]. For others there are [Dynamic] and [Funcs].
 //
 // Get must return a copy that the caller may change. It should read from the API server, not from a cache: a cache costs
-// retries, never safety, since each write names the version that was read.
+// retries, never safety, since each write names the version that was read, and a [Guard] writes whatever it answers. Update must
+// reach the API server each time, also with nothing changed.
 type Client[T metav1.Object] interface {
 	Get(ctx context.Context, name string, o metav1.GetOptions) (T, error)
 	Create(ctx context.Context, object T, o metav1.CreateOptions) (T, error)
@@ -76,12 +75,15 @@ type Funcs[T metav1.Object] struct {
 	ApplyFunc  func(ctx context.Context, name string, data []byte, o metav1.PatchOptions) (T, error) // server-side apply
 }
 
-var errNotSet = errors.New("kubefence: this Client has no")
+// notSetError is what is missing.
+type notSetError string
+
+func (f notSetError) Error() string { return "kubefence: this Client has no " + string(f) }
 
 // Get calls GetFunc.
 func (f Funcs[T]) Get(ctx context.Context, name string, _ metav1.GetOptions) (none T, _ error) {
 	if f.GetFunc == nil {
-		return none, fmt.Errorf("%w GetFunc", errNotSet)
+		return none, notSetError("GetFunc")
 	}
 	return f.GetFunc(ctx, name)
 }
@@ -89,7 +91,7 @@ func (f Funcs[T]) Get(ctx context.Context, name string, _ metav1.GetOptions) (no
 // Create calls CreateFunc.
 func (f Funcs[T]) Create(ctx context.Context, object T, _ metav1.CreateOptions) (none T, _ error) {
 	if f.CreateFunc == nil {
-		return none, fmt.Errorf("%w CreateFunc", errNotSet)
+		return none, notSetError("CreateFunc")
 	}
 	return object, f.CreateFunc(ctx, object)
 }
@@ -97,7 +99,7 @@ func (f Funcs[T]) Create(ctx context.Context, object T, _ metav1.CreateOptions) 
 // Update calls UpdateFunc.
 func (f Funcs[T]) Update(ctx context.Context, object T, _ metav1.UpdateOptions) (none T, _ error) {
 	if f.UpdateFunc == nil {
-		return none, fmt.Errorf("%w UpdateFunc", errNotSet)
+		return none, notSetError("UpdateFunc")
 	}
 	return object, f.UpdateFunc(ctx, object)
 }
@@ -105,7 +107,7 @@ func (f Funcs[T]) Update(ctx context.Context, object T, _ metav1.UpdateOptions) 
 // Delete calls DeleteFunc.
 func (f Funcs[T]) Delete(ctx context.Context, name string, o metav1.DeleteOptions) error {
 	if f.DeleteFunc == nil {
-		return fmt.Errorf("%w DeleteFunc", errNotSet)
+		return notSetError("DeleteFunc")
 	}
 	return f.DeleteFunc(ctx, name, *o.Preconditions)
 }
@@ -113,7 +115,7 @@ func (f Funcs[T]) Delete(ctx context.Context, name string, o metav1.DeleteOption
 // Patch calls ApplyFunc; [Objects] makes no other patches.
 func (f Funcs[T]) Patch(ctx context.Context, name string, _ types.PatchType, data []byte, o metav1.PatchOptions, _ ...string) (none T, _ error) {
 	if f.ApplyFunc == nil {
-		return none, fmt.Errorf("%w ApplyFunc", errNotSet)
+		return none, notSetError("ApplyFunc")
 	}
 	return f.ApplyFunc(ctx, name, data, o)
 }

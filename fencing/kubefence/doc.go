@@ -28,7 +28,8 @@
 //	elector, err := singleton.New(client, singleton.Config{Name: "invoicer", Fences: []fencing.Guard{guard}})
 //
 // [Guard.Advance] then stamps the mark and every object named, before the work of a term starts, and after it none of them takes a stale
-// write. It costs two requests for each object and term. With the mark alone (NewGuard(mark)) a stale term is refused where it
+// write. It costs two requests for each object and announcement, a read and a write of just that version, also where the mark is
+// raised already: only the write proves that what was read is what is stored. With the mark alone (NewGuard(mark)) a stale term is refused where it
 // asks ([Guard.Check]) and on what the successor has written. Checking and then writing narrows the gap for other objects and does not
 // close it; neither does [Policy.Announced]. Objects of several kinds may be named together.
 //
@@ -44,7 +45,7 @@
 // # Permissions
 //
 // get and update on the objects; patch for [Objects.Apply], create and delete for those. [Guard] needs get and update, on the objects it
-// names: RBAC's resourceNames are enough. The mark is best a ConfigMap of its own, shipped in the manifests. Never take the
+// names: RBAC's resourceNames are enough. Without them, or without the objects, it is [fencing.ErrWiring], and ends an elector's Run. The mark is best a ConfigMap of its own, shipped in the manifests. Never take the
 // Lease itself: its holder writes it all the time.
 //
 // "kubectl rollout undo" gives a Deployment the annotations back that it had then, an old mark among them. A Policy refuses that; without

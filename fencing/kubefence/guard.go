@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"sync/atomic"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -30,20 +33,54 @@ type object[T metav1.Object] struct {
 func (o object[T]) String() string { return o.name }
 func (o object[T]) scope() string  { return o.Scope }
 
+// raise makes t the object's mark. Also where it is already, it writes: what is read may come from a cache, or be another
+// request's of whose end nobody knows, and only a write of just that version says that it is what is stored.
 func (o object[T]) raise(ctx context.Context, t fencing.Token) error {
-	return o.try(ctx, t, o.name, true, func(context.Context, T) error { return nil })
+	return o.settle(ctx, func(current T) error {
+		_, err := admit(t, current)
+		stamp(current, t)
+		return err
+	})
 }
 
-func (o object[T]) mark(ctx context.Context) (fencing.Token, error) {
-	current, err := o.get(ctx, o.name)
+// mark returns the object's mark, proven by a write that changes nothing, which the API server compares and does not store.
+func (o object[T]) mark(ctx context.Context) (mark fencing.Token, _ error) {
+	err := o.settle(ctx, func(current T) (err error) {
+		mark, err = MarkOf(current)
+		if err == nil && !mark.IsZero() && mark.Scope != o.Scope {
+			err = fmt.Errorf("%w: %w: %q is fenced by %s, not by %s", fencing.ErrUnavailable, fencing.ErrScope, o.name, mark.Scope, o.Scope)
+		}
+		return err
+	})
 	if err != nil {
 		return fencing.Token{}, err
 	}
-	mark, err := MarkOf(current)
-	if err == nil && !mark.IsZero() && mark.Scope != o.Scope {
-		return fencing.Token{}, fmt.Errorf("%w: %w: %q is fenced by %s, not by %s", fencing.ErrUnavailable, fencing.ErrScope, o.name, mark.Scope, o.Scope)
+	return mark, nil
+}
+
+// settle reads the object, lets judge refuse it or change it, and writes it as of the version read, until that succeeds. What is
+// written may be written twice: nothing is lost by trying again after no answer.
+func (o object[T]) settle(ctx context.Context, judge func(T) error) error {
+	var last error
+	for try := 0; try < o.Tries && pause(ctx, try); try++ {
+		current, err := o.get(ctx, o.name)
+		if err != nil {
+			return err
+		}
+		read := versionOf(current)
+		if err := judge(current); err != nil {
+			return err
+		}
+		read.pin(current)
+		_, last = o.update(ctx, current, fencing.Token{})
+		switch {
+		case last == nil:
+			return nil
+		case refused(last) && !overtaken(last):
+			return answered(o.name, last)
+		}
 	}
-	return mark, err
+	return o.giveUp(ctx, o.name, nil, last)
 }
 
 // Guard is a [fencing.Guard] whose mark is the annotation of an object, for singleton.Config.Fences. Safe for concurrent use.
@@ -61,7 +98,11 @@ var _ fencing.Guard = (*Guard)(nil)
 //
 // Objects that are not named are fenced off by the successor's first write to each, not by the announcement.
 //
-// The guard never creates objects: a missing one is [fencing.ErrUnavailable], since taking it for new would forget its mark.
+// The guard never creates objects: a missing one is [fencing.ErrWiring], as are missing rights, since taking it for new would
+// forget its mark.
+//
+// All that the guard says it proves by a write of the version that it read, so that it is as good over a Client that reads from a
+// cache. Behind a cache that hangs it is [fencing.ErrUnavailable].
 func NewGuard(mark Object, others ...Object) (*Guard, error) {
 	g := &Guard{objects: append([]Object{mark}, others...)}
 	for i, o := range g.objects {
@@ -91,7 +132,7 @@ func (g *Guard) Advance(ctx context.Context, t fencing.Token) error {
 	return nil
 }
 
-// Check reads the mark, and advances if t is newer, or if this guard has not announced t. Objects it fences are better written
+// Check reads the mark, proves it, and advances if t is newer, or if this guard has not announced t. Objects it fences are better written
 // through [Objects], which compares and writes in one step.
 func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
 	return fencing.Report(ctx, g.check(ctx, t))
@@ -111,7 +152,7 @@ func (g *Guard) check(ctx context.Context, t fencing.Token) error {
 	return g.Advance(ctx, t)
 }
 
-// HighWater reads the mark from the API server.
+// HighWater reads the mark, and proves it by a write that changes nothing: it needs the rights of Advance.
 func (g *Guard) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
 	if err := fencing.ValidateScope(scope); err != nil {
 		return fencing.Token{}, err
@@ -126,10 +167,24 @@ func (g *Guard) HighWater(ctx context.Context, scope string) (fencing.Token, err
 	return mark, nil
 }
 
-// failClosed makes everything that is no verdict on the token ErrUnavailable.
+// failClosed makes everything that is no verdict on the token ErrWiring, if no waiting mends it, or ErrUnavailable.
 func failClosed(o Object, err error) error {
-	if errors.Is(err, fencing.ErrStale) || errors.Is(err, fencing.ErrConflict) || errors.Is(err, fencing.ErrUnavailable) {
+	status, answered := errors.AsType[*apierrors.StatusError](err)
+	none, misses := errors.AsType[notSetError](err)
+	switch {
+	case answered && (apierrors.IsNotFound(status) || unauthorized(status)):
+		return fmt.Errorf("%w: the mark on %q of %s: %w", fencing.ErrWiring, o, o.scope(), status)
+	case misses:
+		return fmt.Errorf("%w: the mark on %q of %s: %w", fencing.ErrWiring, o, o.scope(), none)
+	case errors.Is(err, fencing.ErrStale), errors.Is(err, fencing.ErrConflict), errors.Is(err, fencing.ErrUnavailable):
 		return err
 	}
 	return fmt.Errorf("%w: the mark on %q could not be kept: %w", fencing.ErrUnavailable, o, err)
+}
+
+// unauthorized reports whether the caller has not the right, by the words of the API server's authorization. Admission refuses by the
+// same code, in other words, and perhaps for once.
+func unauthorized(err *apierrors.StatusError) bool {
+	s := err.Status()
+	return s.Code == http.StatusForbidden && strings.Contains(s.Message, "User ") && strings.Contains(s.Message, " cannot ")
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
@@ -55,7 +56,7 @@ func TestForeignMark(t *testing.T) {
 	})
 }
 
-// The guard takes a missing object for a mark that got lost.
+// The guard takes a missing object for a mark that got lost, or was never shipped.
 func TestGuardOnMissingObjects(t *testing.T) {
 	t.Parallel()
 	count(t, func(t *testing.T, c counter) {
@@ -65,8 +66,12 @@ func TestGuardOnMissingObjects(t *testing.T) {
 		} {
 			guard, err := kubefence.NewGuard(objects[0], objects[1:]...)
 			require.NoError(t, err)
-			require.ErrorIs(t, guard.Advance(t.Context(), one), fencing.ErrUnavailable)
-			require.ErrorIs(t, guard.Check(t.Context(), one), fencing.ErrUnavailable)
+			for _, err := range []error{guard.Advance(t.Context(), one), guard.Check(t.Context(), one)} {
+				require.ErrorIs(t, err, fencing.ErrWiring)
+				require.NotErrorIs(t, err, fencing.ErrUnavailable)
+				require.True(t, apierrors.IsNotFound(err))
+				require.ErrorContains(t, err, `fencing: guard wired wrongly: the mark on "missing" of shop/invoicer: `)
+			}
 		}
 	})
 }
@@ -80,7 +85,7 @@ func TestCheckFinishesTheAnnouncement(t *testing.T) {
 		guard, err := kubefence.NewGuard(c.objects.Object(mark.Name), c.objects.Object("counter"))
 		require.NoError(t, err)
 		require.True(t, c.cluster.DeleteLease(namespace, "counter"))
-		require.ErrorIs(t, guard.Advance(t.Context(), one), fencing.ErrUnavailable)
+		require.ErrorIs(t, guard.Advance(t.Context(), one), fencing.ErrWiring)
 		_, err = c.cluster.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "counter"}})
 		require.NoError(t, err)
 		require.NoError(t, guard.Check(t.Context(), one))

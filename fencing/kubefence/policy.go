@@ -32,9 +32,14 @@ import (
 // A write that leaves the mark as it is passes: a patch that does not name the annotation, or an update of what was read a
 // moment ago, says nothing about its writer's term. Only writers that state their own token are fenced.
 //
-// A delete carries no token: Deleters restricts who may. A scale neither, and not the object's mark or labels: Scalers restricts
-// who may. Status updates of built-in kinds carry annotations and are guarded; of custom resources the server ignores the annotations
-// in them, so a stale status update passes here: write those by [Objects.Stamped]. Evicting a Pod is no delete for admission.
+// A delete carries no token: Deleters restricts who may, and who may say whose an object is, since the garbage collector deletes
+// what belongs to nobody. An object that has an owner still goes with it, and all objects with their namespace. A scale carries no token
+// either, and not the object's mark or labels: Scalers restricts who may. Evicting a Pod is no delete for admission.
+//
+// Status updates of most built-in kinds carry annotations and are guarded. Of custom resources, and of a few built-in kinds such as
+// resourceclaims and volumeattachments, the server ignores the annotations in them, so a stale status update passes here: write
+// those by [Objects.Stamped]. It ignores them too in pods/resize and pods/ephemeralcontainers, which are therefore refused of a Pod
+// with a mark, but to Scalers.
 //
 // Whoever may change the labels that Objects or Namespaces selects by can take an object out of the policy.
 type Policy struct {
@@ -55,12 +60,15 @@ type Policy struct {
 	// were never written with a token are nobody's concern.
 	Required bool
 
-	// Deleters are the users who may delete objects that have a mark, such as "system:serviceaccount:shop:invoicer". The cluster's
-	// own garbage collector and namespace controller always may. Empty: whoever RBAC lets.
+	// Deleters are the users who may delete objects that have a mark, such as "system:serviceaccount:shop:invoicer", and change
+	// their ownerReferences. The cluster's own garbage collector and namespace controller always may; controllers that adopt must be
+	// named. Empty: whoever RBAC lets.
 	Deleters []string
 
-	// Scalers are the users who may write the scale subresource. Empty: whoever RBAC lets. A scale shows no labels: with Scalers,
-	// Objects must select what has none, and who may scale is the same for all objects in the namespaces.
+	// Scalers are the users who may write the scale subresource; empty: whoever RBAC lets. A scale shows no labels: with Scalers,
+	// Objects must select what has none, and who may scale is the same for all objects in the namespaces, unless Resources is
+	// just the Pods, which have no scale. Scalers alone may resize a Pod that has a mark, or add ephemeral containers
+	// to it; empty: nobody may.
 	Scalers []string
 
 	// Announced names the object that a [Guard] keeps its mark on. Tokens below that mark are then refused on all guarded
@@ -154,7 +162,7 @@ func (p Policy) validate() error {
 	}
 	if selector, err := metav1.LabelSelectorAsSelector(p.Objects); err != nil {
 		errs = append(errs, fmt.Errorf("kubefence: Policy.Objects: %w", err))
-	} else if p.Objects != nil && len(p.Scalers) > 0 && !selector.Matches(labels.Set{}) {
+	} else if p.Objects != nil && len(p.Scalers) > 0 && (len(p.Resources) != 1 || !p.guardsPods()) && !selector.Matches(labels.Set{}) {
 		errs = append(errs, fmt.Errorf("kubefence: Policy.Objects is %v and Policy.Scalers is set: a scale shows no labels, so nobody would be refused", selector))
 	}
 	for _, user := range append(append([]string{}, p.Deleters...), p.Scalers...) {

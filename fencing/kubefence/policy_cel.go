@@ -2,10 +2,12 @@ package kubefence
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	admission "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // The rules in CEL. An epoch is a decimal number without leading zeros, so of two the longer one is greater, and of equally long
@@ -85,14 +87,27 @@ func (p Policy) validations() []admission.Validation {
 		demand(`object == null || variables.newHas || !`+plain, "fencing: no token: "+Annotation+" is required", "")
 	}
 	if len(p.Deleters) > 0 {
-		demand(`request.operation != "DELETE" || !variables.oldHas || request.userInfo.username in `+list(append(clusterDeleters(), p.Deleters...)),
-			"fencing: an object with a mark may not be deleted by this user", "")
+		deleters := `request.userInfo.username in ` + list(append(clusterDeleters(), p.Deleters...))
+		demand(`request.operation != "DELETE" || !variables.oldHas || `+deleters, "fencing: an object with a mark may not be deleted by this user", "")
+		owners := func(object string) string {
+			return strings.ReplaceAll(`(has($.metadata.ownerReferences) ? $.metadata.ownerReferences : [])`, "$", object)
+		}
+		demand(`object == null || !variables.oldHas || `+deleters+` || `+owners("object")+` == `+owners("oldObject"),
+			"fencing: the owners of an object with a mark may not be changed by this user", "")
+	}
+	if p.guardsPods() {
+		demand(plain+` || !variables.oldHas || !(request.subResource in ["resize", "ephemeralcontainers"]) || request.userInfo.username in `+list(p.Scalers),
+			"fencing: this subresource shows no token, and may not be written by this user", "")
 	}
 	if len(p.Scalers) > 0 {
 		demand(plain+` || request.subResource != "scale" || request.userInfo.username in `+list(p.Scalers),
 			"fencing: a guarded object may not be scaled by this user", "")
 	}
 	return validations
+}
+
+func (p Policy) guardsPods() bool {
+	return slices.Contains(p.Resources, schema.GroupResource{Resource: "pods"})
 }
 
 // ordered demands that the new token is not below a mark, nor another one of its epoch.

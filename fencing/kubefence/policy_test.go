@@ -69,7 +69,12 @@ func TestPolicyRefusesWhatItCannotMean(t *testing.T) {
 		_, err = p.YAML()
 		require.ErrorContains(t, err, want)
 	}
-	_, _, err := kubefence.Policy{}.Build()
+	p := policy()
+	p.Resources, p.Scalers = []schema.GroupResource{{Resource: "pods"}}, []string{"me"}
+	p.Objects = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}
+	_, _, err := p.Build()
+	require.NoError(t, err, "Pods have no scale")
+	_, _, err = kubefence.Policy{}.Build()
 	require.ErrorIs(t, err, fencing.ErrMalformed)
 	require.Len(t, strings.Split(err.Error(), "\n"), 4, "all at once: %v", err)
 }

@@ -20,7 +20,7 @@
 // # What it takes
 //
 // All keys behind one fence are in one slot: they have the hash tag of the mark. The user needs EVAL, EVALSHA, GET, SET, PERSIST and what
-// the writes use, on the primary; replicas are refused, also for reading the mark. Writers who do not go through the fence are not fenced.
+// the writes use, and should have INFO, on the primary; replicas are refused, also for reading the mark. Writers who do not go through the fence are not fenced.
 // The mark has no time to live; one that somebody gives it is taken away by the next call.
 //
 // # As durable as the server
@@ -42,7 +42,8 @@
 //   - a failover to a replica (Sentinel, Cluster, or by hand) loses what the primary had not sent yet, mark and data alike, whatever both write to
 //     their disks: replication is asynchronous. min-replicas-to-write and WAIT make that rarer, and do not prevent it. A primary that was cut
 //     off answers older terms until it is demoted, and then drops what they wrote;
-//   - an allkeys policy with maxmemory may throw the mark out;
+//   - an allkeys policy with maxmemory may throw the mark out: the first announcement of each process is [fencing.ErrWiring] where the
+//     server says that it has one, which it says to users who may INFO. A policy that is changed later is not seen;
 //   - FLUSHDB, DEL of the mark, or a restored backup lose it in any case.
 //
 // The token itself comes from the Lease, so unlike with a counter in Redis no two terms ever get one epoch by any of these. Where losing acknowledged

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/hotseat-go/hotseat/fencing"
 )
@@ -14,7 +16,8 @@ import (
 // string (or []byte), or []any of these.
 //
 // It must not run a script again whose answer it missed. An error of the server's own, as opposed to one of the connection, should have
-// a method RedisError(), as go-redis's errors do: then it is not taken for an unknown outcome.
+// a method RedisError(), as go-redis's errors do; one that says that nothing was sent should be [fencing.ErrUnavailable], or a
+// *[net.OpError] of a dial: then it is not taken for an unknown outcome.
 type Evaler interface {
 	Eval(ctx context.Context, script string, keys, args []string) (any, error)
 }
@@ -34,13 +37,15 @@ type Config struct {
 
 // Fence is a [fencing.Guard] in Redis, and writes what is behind it. Safe for concurrent use if the Evaler is.
 //
-// Its writes return the errors of fencing, [ErrUnknown], or an error of the server's own, wrapped. After the latter the mark is where it
+// Its writes return the errors of fencing, [ErrUnknown], or an error of the server's own, wrapped. After [fencing.ErrUnavailable]
+// nothing was written; after an error of the server's own the mark is where it
 // was, and nothing was written, except what a body of [Fence.Do] wrote before the command that failed: scripts have no rollback.
 // A user who lacks a right that the fence needs is found out after the write, unless an announcement came first.
 type Fence struct {
 	eval Evaler
 	Config
-	tag string
+	tag   string
+	sound atomic.Bool // the server was seen to keep what has no time to live
 }
 
 var _ fencing.Guard = (*Fence)(nil)
@@ -54,7 +59,7 @@ func New(eval Evaler, c Config) (*Fence, error) {
 	if !ok {
 		return nil, fmt.Errorf("redisfence: Config.Key is %q, must have a hash tag: one {...} that is not empty, shared by the keys behind it", c.Key)
 	}
-	return &Fence{eval, c, tag}, nil
+	return &Fence{eval: eval, Config: c, tag: tag}, nil
 }
 
 // hashTag is the part of a key that decides its slot, if that is not the whole key.
@@ -65,12 +70,23 @@ func hashTag(key string) (string, bool) {
 }
 
 // Advance raises the mark. Every script that runs later and has an older token is refused, wherever it was parked until then.
+//
+// It is [fencing.ErrWiring] where the user lacks a right or the client is for another kind of server, and the first time also where
+// the server would evict the mark: see the package's documentation.
 func (f *Fence) Advance(ctx context.Context, t fencing.Token) error {
 	if err := own(fencing.AllowUnfenced(ctx, ""), f.Scope, t); err != nil {
 		return err
 	}
-	_, err := f.run(ctx, advance, t, nil, nil)
-	return failClosed(err)
+	script := announce
+	if f.sound.Load() {
+		script = advance
+	}
+	_, err := f.run(ctx, script, t, nil, nil)
+	if err != nil {
+		return f.failClosed(err)
+	}
+	f.sound.Store(true)
+	return nil
 }
 
 // Check is Advance for a caller who writes. Its result holds for the instant of the call: write through the fence's own methods, which
@@ -80,7 +96,7 @@ func (f *Fence) Check(ctx context.Context, t fencing.Token) error {
 		return err
 	}
 	_, err := f.run(ctx, advance, t, nil, nil)
-	return fencing.Report(ctx, failClosed(err))
+	return fencing.Report(ctx, f.failClosed(err))
 }
 
 // HighWater reads the mark.
@@ -93,11 +109,11 @@ func (f *Fence) HighWater(ctx context.Context, scope string) (fencing.Token, err
 	}
 	answer, err := f.eval.Eval(ctx, highWater, []string{f.Key}, nil)
 	if err != nil {
-		return fencing.Token{}, failClosed(err)
+		return fencing.Token{}, f.failClosed(err)
 	}
 	text, err := decode(answer)
 	if err != nil || text == nil {
-		return fencing.Token{}, failClosed(err)
+		return fencing.Token{}, f.failClosed(err)
 	}
 	return f.parse(text)
 }
@@ -152,6 +168,8 @@ func (f *Fence) run(ctx context.Context, script string, t fencing.Token, keys, a
 	switch {
 	case errors.As(err, &ofServer):
 		return nil, fmt.Errorf("redisfence: %w", err)
+	case err != nil && unsent(err):
+		return nil, f.failClosed(err)
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrUnknown, err)
 	}
@@ -162,6 +180,9 @@ func (f *Fence) run(ctx context.Context, script string, t fencing.Token, keys, a
 	}
 	mark, err := f.parse(refused.mark)
 	switch {
+	case refused.verdict == "evicts":
+		return nil, fmt.Errorf("%w: redisfence: %q: the server may evict the mark: maxmemory-policy is %q, must be noeviction or a volatile one",
+			fencing.ErrWiring, f.Key, refused.mark)
 	case err != nil:
 		return nil, err
 	case refused.verdict == "stale":
@@ -194,7 +215,7 @@ func decode(answer any) (result any, err error) {
 	switch verdict {
 	case "ok":
 		return result, nil
-	case "stale", "conflict", "damaged":
+	case "stale", "conflict", "damaged", "evicts":
 		return nil, &refusal{verdict, result}
 	}
 	return nil, fmt.Errorf("%w: the answer %.80q is none of the script's", ErrUnknown, fmt.Sprint(answer))
@@ -237,10 +258,38 @@ func own(ctx context.Context, scope string, t fencing.Token) error {
 	return nil
 }
 
-// failClosed makes everything that is no verdict on the token ErrUnavailable.
-func failClosed(err error) error {
-	if err == nil || errors.Is(err, fencing.ErrStale) || errors.Is(err, fencing.ErrConflict) || errors.Is(err, fencing.ErrUnavailable) {
+// failClosed makes everything that is no verdict on the token ErrWiring, if no waiting mends it, or ErrUnavailable.
+func (f *Fence) failClosed(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fencing.ErrStale), errors.Is(err, fencing.ErrConflict), errors.Is(err, fencing.ErrUnavailable), errors.Is(err, fencing.ErrWiring):
 		return err
+	case miswired(err):
+		return fmt.Errorf("%w: redisfence: %q: %w", fencing.ErrWiring, f.Key, err)
 	}
 	return fmt.Errorf("%w: %w", fencing.ErrUnavailable, err)
+}
+
+// unsent reports whether err says that nothing was sent.
+func unsent(err error) bool {
+	var op *net.OpError
+	return errors.Is(err, fencing.ErrUnavailable) || errors.As(err, &op) && op.Op == "dial"
+}
+
+// miswired reports whether err is the server's about a right, a password, or a client for another kind of server.
+func miswired(err error) bool {
+	var ofServer interface {
+		error
+		RedisError()
+	}
+	if !errors.As(err, &ofServer) {
+		return false
+	}
+	for _, prefix := range []string{"NOPERM", "NOAUTH", "WRONGPASS", "MOVED", "CROSSSLOT", "ERR unknown command", "ERR This user has no permissions", "ERR The user executing the script"} {
+		if strings.HasPrefix(ofServer.Error(), prefix) {
+			return true
+		}
+	}
+	return false
 }

@@ -38,7 +38,15 @@ const finish = `if raises then redis.call('SET', KEYS[1], scope .. epoch .. '.' 
 redis.call('PERSIST', KEYS[1])
 `
 
+// sound refuses a server that may throw out keys without a time to live, if the user may ask.
+const sound = `local info = redis.pcall('INFO', 'memory')
+local policy = type(info) == 'string' and info:match('maxmemory_policy:([%w-]+)')
+if policy and policy:sub(1, 7) == 'allkeys' then return {'evicts', policy} end
+`
+
 const (
+	announce = sound + advance
+
 	advance = check + finish + `return {'ok'}`
 
 	highWater = `redis.call('PERSIST', KEYS[1])

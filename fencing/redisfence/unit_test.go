@@ -3,6 +3,9 @@ package redisfence_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,6 +50,57 @@ func TestLostAnswer(t *testing.T) {
 	require.ErrorIs(t, err, redisfence.ErrUnknown)
 	require.ErrorIs(t, err, lost)
 	require.NotErrorIs(t, err, fencing.ErrUnavailable)
+}
+
+// refused is what an error of the server's own looks like.
+type refused string
+
+func (r refused) Error() string { return string(r) }
+func (refused) RedisError()     {}
+
+// What was not sent did not happen, and what no waiting mends is wiring.
+func TestErrors(t *testing.T) {
+	dial := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	read := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	for _, tt := range []struct {
+		err             error
+		write, announce error
+	}{
+		{fmt.Errorf("pool: %w", dial), fencing.ErrUnavailable, fencing.ErrUnavailable},
+		{fmt.Errorf("%w: no connection is free", fencing.ErrUnavailable), fencing.ErrUnavailable, fencing.ErrUnavailable},
+		{read, redisfence.ErrUnknown, fencing.ErrUnavailable},
+		{context.DeadlineExceeded, redisfence.ErrUnknown, fencing.ErrUnavailable},
+		{refused("NOPERM this user has no permissions to run the 'eval' command"), nil, fencing.ErrWiring},
+		{refused("NOAUTH Authentication required."), nil, fencing.ErrWiring},
+		{refused("WRONGPASS invalid username-password pair or user is disabled."), nil, fencing.ErrWiring},
+		{refused("MOVED 12 10.0.0.1:6379"), nil, fencing.ErrWiring},
+		{refused("ERR unknown command 'evalsha', with args beginning with: "), nil, fencing.ErrWiring},
+		{refused("READONLY You can't write against a read only replica."), nil, fencing.ErrUnavailable},
+		{refused("LOADING Redis is loading the dataset in memory"), nil, fencing.ErrUnavailable},
+		{refused("MISCONF Errors writing to the AOF file: No space left on device"), nil, fencing.ErrUnavailable},
+		{refused("CLUSTERDOWN The cluster is down"), nil, fencing.ErrUnavailable},
+		{refused("WRONGTYPE Operation against a key holding the wrong kind of value"), nil, fencing.ErrUnavailable}, // a mark that is damaged
+	} {
+		f, err := redisfence.New(says{err: tt.err}, redisfence.Config{Scope: scope, Key: "{x}:mark"})
+		require.NoError(t, err)
+		_, highWater := f.HighWater(t.Context(), scope)
+		for door, err := range map[string]error{
+			"HighWater": highWater, "Check": f.Check(t.Context(), token(1)), "Advance": f.Advance(t.Context(), token(1)),
+		} {
+			require.ErrorIs(t, err, tt.err, door)
+			for _, is := range []error{fencing.ErrUnavailable, fencing.ErrWiring} {
+				require.Equal(t, is == tt.announce, errors.Is(err, is), "%s: %v", door, err) //nolint:errorlint // the table's own value
+			}
+			if tt.announce == fencing.ErrWiring { //nolint:errorlint // the same
+				require.ErrorContains(t, err, "{x}:mark", door)
+			}
+		}
+		err = f.Set(t.Context(), token(1), "{x}y", "z")
+		require.ErrorIs(t, err, tt.err)
+		for _, is := range []error{fencing.ErrUnavailable, redisfence.ErrUnknown, fencing.ErrWiring} {
+			require.Equal(t, is == tt.write, errors.Is(err, is), "Set: %v", err) //nolint:errorlint // the table's own value
+		}
+	}
 }
 
 // Whatever comes as an answer: only the script's own "ok" admits, and only a mark of the scope refuses a token as stale.

@@ -294,6 +294,7 @@ func (f fenced) editor(account string) kubernetes.Interface {
 		ObjectMeta: metav1.ObjectMeta{Name: account},
 		Rules: []rbacv1.PolicyRule{
 			{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"*"}},
+			podRules(),
 			{APIGroups: []string{"apps"}, Resources: []string{"deployments", "deployments/scale"}, Verbs: []string{"*"}},
 		},
 	}, metav1.CreateOptions{})

@@ -65,8 +65,9 @@ func try(ctx context.Context, goTool, root string, m mutant, d detector) (caught
 		return "", err
 	}
 	binary := filepath.Join(dir, "mutant.test")
-	build := exec.CommandContext(ctx, goTool, "test", "-c", "-ldflags=-s -w", "-overlay", overlay, "-o", binary, d.pkg)
-	build.Dir = root
+	module, pkg := moduleOf(root, d.pkg)
+	build := exec.CommandContext(ctx, goTool, "test", "-c", "-ldflags=-s -w", "-overlay", overlay, "-o", binary, pkg)
+	build.Dir = module
 	if out, err := build.CombinedOutput(); ctx.Err() != nil {
 		return "", context.Cause(ctx)
 	} else if err != nil {
@@ -93,6 +94,15 @@ func try(ctx context.Context, goTool, root string, m mutant, d detector) (caught
 		return d.tell(out.String()), nil
 	}
 	return "", err
+}
+
+// moduleOf returns the folder of a package's module, and the package as seen from there: some packages are modules of their own.
+func moduleOf(root, pkg string) (dir, inside string) {
+	here := filepath.Join(root, filepath.FromSlash(pkg))
+	if _, err := os.Stat(filepath.Join(here, "go.mod")); err == nil {
+		return here, "."
+	}
+	return root, pkg
 }
 
 // lay writes the mutated file and the overlay that puts it in its place.

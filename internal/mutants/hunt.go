@@ -105,8 +105,12 @@ const simTimeout = 8 * time.Minute
 func (h hunter) sound(ctx context.Context, mutants []mutant) error {
 	var detectors []detector
 	if h.suite {
-		for _, pkg := range []string{pkgLease, pkgSingleton} {
-			detectors = append(detectors, suite(mutant{pkg: pkg, run: "."}, simTimeout))
+		tested := map[string]bool{}
+		for _, m := range mutants {
+			if !tested[m.pkg] {
+				tested[m.pkg] = true
+				detectors = append(detectors, suite(mutant{pkg: m.pkg, run: "."}, simTimeout))
+			}
 		}
 	}
 	most := h.seeds

@@ -5,10 +5,13 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/fencing/redisfence"
 )
 
@@ -38,7 +41,13 @@ func (e eval) run(ctx context.Context, command, script string, keys, args []stri
 		words = append(words, s)
 	}
 	cmd := once{redis.NewCmd(ctx, words...)}
-	if err := e.client.Process(ctx, cmd); err != nil {
+	err := e.client.Process(ctx, cmd)
+	for _, unsent := range []error{redis.ErrPoolTimeout, redis.ErrPoolExhausted, redis.ErrClosed} {
+		if errors.Is(err, unsent) {
+			return nil, fmt.Errorf("%w: %w", fencing.ErrUnavailable, err)
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	return cmd.Result()
