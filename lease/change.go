@@ -24,6 +24,9 @@ func (v View) owe(o Observation, leaseDuration time.Duration) (debt, proof) {
 	case cleared:
 		next.owed, next.written = r.Duration(), 0
 	case explained: // by one who may not have seen what we saw covered up
+		if r.Term() == v.Record().Term() && !v.shows(o) { // a renewal, and maybe an edit after it
+			next.owed, next.written = max(next.owed, v.debt.written), max(next.written, v.debt.written)
+		}
 	case asserted, unproven:
 		if next.hider = v.term; v.debt.hider != v.term && v.debt.hidden.After(o.At) {
 			next.hider = "" // two of them
@@ -74,7 +77,7 @@ func (v View) change(o Observation) change {
 	moved := v.moved(r)
 	same := r.UID() == before.UID()
 	replaced := before.Exists() && !same // its writers may never have seen ours
-	shown := o.After != "" && o.After == v.last.Version()
+	shown := v.shows(o)
 	switch {
 	case restored: // the store, or this Lease, went back in time: it proves nothing
 		return unproven

@@ -2,6 +2,7 @@ package lease
 
 import (
 	"math"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,7 +24,7 @@ func TestDurationsWrittenByHand(t *testing.T) {
 	}{
 		"first look":                                    {[]Record{fenced("a_1", termA, "50", "100", decades)}, hour, hour},
 		"first look, nobody":                            {[]Record{fenced("", "", "", "100", holder(""), decades)}, hour, hour},
-		"first look, then renewed":                      {[]Record{fenced("a_1", termA, "50", "100", decades), fenced("a_1", termA, "50", "101", renewed(9))}, L, L},
+		"first look, then renewed":                      {[]Record{fenced("a_1", termA, "50", "100", decades), fenced("a_1", termA, "50", "101", renewed(9))}, hour, L},
 		"first look, then released":                     {[]Record{fenced("a_1", termA, "50", "100", decades), fenced("a_1", termA, "50", "101", renewed(9), released)}, hour, 0},
 		"an hour is what an elector may want":           {[]Record{fenced("a_1", termA, "50", "100", duration(3600))}, hour, hour},
 		"known":                                         {[]Record{held, fenced("a_1", termA, "50", "101", decades)}, L, L},
@@ -65,9 +66,9 @@ func TestEpochsWrittenByHand(t *testing.T) {
 		v = shown(v, true, again(held, "102"))
 		require.EqualValues(t, 50, v.Epoch())
 		waits(t, v, L-time.Second) // the claim never changed
-		v = shown(v, true, fenced("a_1", termA, "4611686018427387904", "103"))
+		v = shown(v, true, fenced("a_1", termA, strconv.Itoa(103+1<<53+1), "103"))
 		require.EqualValues(t, 50, v.Epoch())
-		v = shown(v, true, fenced("a_1", termA, "4611686018427387903", "104"))
-		require.EqualValues(t, math.MaxInt64/2, v.Epoch(), "the greatest that is believed")
+		v = shown(v, true, fenced("a_1", termA, strconv.Itoa(104+1<<53), "104"))
+		require.EqualValues(t, 104+1<<53, v.Epoch(), "the greatest that is believed")
 	})
 }

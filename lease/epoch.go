@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"math"
 )
 
 // Source says what a fencing epoch was derived from.
@@ -28,9 +29,28 @@ type EpochInputs struct {
 	Floor           int64  // Config.Floor's answer, 0 if none
 }
 
+// headroom is how far an epoch may lie above the store's version, or above Floor: as
+// many numbers as a JSON number tells apart. The store's version grows with each write
+// and an epoch with each term, so terms alone do not come near it; what lies above was
+// written by a hand.
+const headroom = 1 << 53
+
+// maxEpoch is the greatest mark that is counted on from: half of all numbers lie above
+// it, so that no mark of a guard is ever the last one there is.
+const maxEpoch = math.MaxInt64 / 2
+
+// plausible reports whether an elector can have written an epoch, on a store of that
+// version or beside numbers that were asked for.
+func plausible(epoch int64, version string, asked int64) bool {
+	n, _ := parseVersion(version)
+	return epoch < maxEpoch && epoch-max(n, asked, 0) <= headroom
+}
+
 // NextEpoch returns the epoch of a term that begins now:
-// max(annotation+1, fresh resource version, remembered+1, floor+1).
-// The error is [ErrEpochExhausted], or names a negative input.
+// max(annotation+1, fresh resource version, remembered+1, floor+1). A remembered one
+// that only a hand can have written does not count. The error is
+// [ErrEpochExhausted] if such a one is on the Lease or is asked for, or names a
+// negative input.
 func NextEpoch(in EpochInputs) (int64, Source, error) {
 	base, from := int64(0), ""
 	for _, input := range []struct {
@@ -41,15 +61,16 @@ func NextEpoch(in EpochInputs) (int64, Source, error) {
 		{"remembered epoch", in.Remembered},
 		{"Floor", in.Floor},
 	} {
-		if input.value < 0 {
+		switch {
+		case input.value < 0:
 			return 0, "", &FieldError{Field: input.name, Value: input.value, Rule: "must not be negative"}
-		}
-		if input.value > base {
+		case input.name == "remembered epoch" && !plausible(input.value, in.ResourceVersion, in.Floor):
+		case input.value > base:
 			base, from = input.value, input.name
 		}
 	}
-	if base >= maxEpoch {
-		return 0, "", fmt.Errorf("%w: %s is %d, the greatest epoch is %d: lower it", ErrEpochExhausted, from, base, int64(maxEpoch))
+	if !plausible(base, in.ResourceVersion, in.Floor) {
+		return 0, "", fmt.Errorf("%w: %s is %d, far above resource version %q and Floor %d: lower it", ErrEpochExhausted, from, base, in.ResourceVersion, in.Floor)
 	}
 	version, err := parseEpoch(in.ResourceVersion)
 	if err != nil {

@@ -22,7 +22,9 @@ func TestNextEpoch(t *testing.T) {
 		"memory wins":                      {EpochInputs{Annotation: 7, ResourceVersion: "1000", Remembered: 5000}, 5001, SourceStore},
 		"floor wins":                       {EpochInputs{Annotation: 7, ResourceVersion: "1000", Remembered: 5000, Floor: 6000}, 6001, SourceStore},
 		"largest version":                  {EpochInputs{ResourceVersion: strconv.Itoa(math.MaxInt64)}, math.MaxInt64, SourceStore},
-		"last":                             {EpochInputs{Annotation: top - 1, ResourceVersion: "3"}, top, SourceStore},
+		"far above the version":            {EpochInputs{Annotation: 3 + 1<<53, ResourceVersion: "3"}, 4 + 1<<53, SourceStore},
+		"asked for":                        {EpochInputs{Annotation: 1 << 60, ResourceVersion: "3", Floor: 1 << 60}, 1<<60 + 1, SourceStore},
+		"memory of what was lowered":       {EpochInputs{Annotation: 7, ResourceVersion: "1000", Remembered: top}, 1000, SourceStore},
 		"no version":                       {EpochInputs{Annotation: 7}, 8, SourceCounter},
 		"zero version":                     {EpochInputs{Annotation: 7, ResourceVersion: "0"}, 8, SourceCounter},
 		"leading zeros":                    {EpochInputs{Annotation: 7, ResourceVersion: "0099"}, 8, SourceCounter},
@@ -43,11 +45,11 @@ func TestNextEpoch(t *testing.T) {
 		in   EpochInputs
 		says string
 	}{
-		"annotation at the end": {EpochInputs{Annotation: top, ResourceVersion: "5"}, "annotation hotseat-go.github.io/fencing-epoch is 4611686018427387903, the greatest epoch is 4611686018427387903: lower it"},
-		"annotation beyond":     {EpochInputs{Annotation: math.MaxInt64}, "is 9223372036854775807"},
-		"one below the maximum": {EpochInputs{Annotation: math.MaxInt64 - 1}, "lower it"},
-		"memory at the end":     {EpochInputs{Remembered: top}, "remembered epoch"},
-		"floor at the end":      {EpochInputs{Floor: top}, "Floor"},
+		"annotation at the end":  {EpochInputs{Annotation: top, ResourceVersion: "5"}, `annotation hotseat-go.github.io/fencing-epoch is 4611686018427387903, far above resource version "5" and Floor 0: lower it`},
+		"annotation beyond":      {EpochInputs{Annotation: math.MaxInt64}, "is 9223372036854775807"},
+		"one below the maximum":  {EpochInputs{Annotation: math.MaxInt64 - 1}, "lower it"},
+		"one above the headroom": {EpochInputs{Annotation: 4 + 1<<53, ResourceVersion: "3"}, "lower it"},
+		"floor at the end":       {EpochInputs{Floor: top}, "Floor"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := NextEpoch(test.in)

@@ -42,9 +42,10 @@ var (
 	// proxy that buffers answers (nginx with its defaults). Retry.
 	ErrUnopened = errors.New("the watch does not open: does a proxy buffer its answer?")
 	// ErrEpochExhausted: a number that the next fencing epoch must lie above is one
-	// that only a hand can have written: it is above half of all numbers. It is
-	// refused before a guard takes it for its mark. No retry helps; the message
-	// names the number to be lowered.
+	// that only a hand can have written: it lies 2^53 or more above the store's
+	// version and Config.Floor's number, or above half of all numbers. It is refused
+	// before a guard takes it for its mark. No retry helps; the message names the
+	// number to be lowered.
 	ErrEpochExhausted = errors.New("fencing epoch exhausted")
 	// ErrLost is what every [*LostError] is.
 	ErrLost = errors.New("term lost")

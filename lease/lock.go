@@ -36,7 +36,7 @@ type Lock struct {
 	Options
 
 	underway underway
-	wrote    atomic.Int64            // the last renewTime written, in microseconds
+	wrote    atomic.Pointer[written] // the last renewTime
 	refused  atomic.Pointer[refusal] // of the verb patch
 }
 
@@ -274,20 +274,30 @@ func (l *Lock) Release(ctx context.Context, c Claim) error {
 }
 
 // now is the wall-clock time written for people, as exact as a Lease stores it. It
-// moves with each write, also where the machine's clock stands still: others see a
-// renewal by it.
+// moves with each write, also where the machine's clock stands still or is set back:
+// others see a renewal by it. client-go's elector sees whole seconds only, so it
+// moves as time passes, and not just on from a time that lies in the future.
 func (l *Lock) now(before time.Time) *metav1.MicroTime {
 	for {
-		last := l.wrote.Load()
-		next := max(time.Now().UnixMicro(), last+1)
-		if !before.IsZero() {
-			next = max(next, before.UnixMicro()+1)
+		last, now := l.wrote.Load(), time.Now()
+		next := now.UnixMicro()
+		if last != nil && next <= last.wall {
+			next = last.wall + max(1, now.Sub(last.at).Microseconds())
 		}
-		if l.wrote.CompareAndSwap(last, next) {
+		if !before.IsZero() && next == before.UnixMicro() {
+			next++
+		}
+		if l.wrote.CompareAndSwap(last, &written{next, now}) {
 			t := metav1.NewMicroTime(time.UnixMicro(next))
 			return &t
 		}
 	}
+}
+
+// written is a time that was written, in microseconds, and when.
+type written struct {
+	wall int64
+	at   time.Time
 }
 
 func (l *Lock) selector() string {

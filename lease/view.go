@@ -1,7 +1,6 @@
 package lease
 
 import (
-	"math"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/resourceversion"
@@ -169,8 +168,8 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 		next.ghost = ghost{seen: true, record: v.Record()}
 	}
 	next.newest = newest(v.newest, o.ResourceVersion, o.Newest)
-	// What nothing can follow is not remembered: written by hand, it can be taken back.
-	if epoch, err := o.Record.Epoch(); err == nil && epoch > v.epoch && epoch <= maxEpoch {
+	// What only a hand can have written is not remembered: it can be taken back.
+	if epoch, err := o.Record.Epoch(); err == nil && epoch > v.epoch && plausible(epoch, next.newest, v.epoch) {
 		next.epoch, next.term = epoch, o.Record.Term()
 	}
 	next.seat = v.seat.observe(v, o)
@@ -190,9 +189,12 @@ func newest(first string, others ...string) string {
 	return first
 }
 
+// shows reports whether o came right after the last observation.
+func (v View) shows(o Observation) bool { return o.After != "" && o.After == v.last.Version() }
+
 // follows reports whether nothing can lie between the last observation and o.
 func (v View) follows(o Observation) bool {
-	return o.After != "" && o.After == v.last.Version() ||
+	return v.shows(o) ||
 		o.Record.UID() == v.Record().UID() && o.Version() == v.last.Version()
 }
 
@@ -211,7 +213,3 @@ func (v View) Proved(of, before Record, looked bool) View {
 	v.proof = proof{}
 	return v
 }
-
-// maxEpoch is the greatest epoch that is believed: half of all numbers lie above
-// it, so that no mark is ever the last one there is.
-const maxEpoch = math.MaxInt64 / 2

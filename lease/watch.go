@@ -115,7 +115,7 @@ func (w watching) open(ctx context.Context, cancel context.CancelFunc, o metav1.
 		cancel()
 		return nil, ErrUnopened
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, fmt.Errorf("%w: %w", ErrUnopened, ctx.Err())
 	}
 }
 

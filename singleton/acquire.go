@@ -37,11 +37,11 @@ func (r *run) acquire() (*keeper, error) {
 // unanswered one arrived only an answer tells, and each that does proves the term
 // from its own sending on.
 func (r *run) acquiring(k *keeper) error {
-	giveUp := time.NewTimer(r.config.RenewDeadline)
+	// Each try that arrives unheard keeps the others out for a lease duration more.
+	giveUp := time.NewTimer(r.config.RenewDeadline + r.config.RetryPeriod)
 	defer giveUp.Stop()
 	stopping := r.ctx.Done()
 	var unheard error
-	var landed time.Time // since when the watch shows the term
 	for {
 		select {
 		case a := <-k.answers:
@@ -57,9 +57,6 @@ func (r *run) acquiring(k *keeper) error {
 			default:
 				unheard = a.err
 				k.failures++
-				if k.failures > 1 && !landed.IsZero() && time.Since(landed) > r.config.timing().RequestTimeout() {
-					return r.unheard(k, unheard) // each try that arrives keeps the others out
-				}
 				k.due.Reset(backoff(k.ctx, k.failures, r.config.RetryPeriod))
 			}
 		case <-k.due.C:
@@ -73,9 +70,6 @@ func (r *run) acquiring(k *keeper) error {
 		case <-stopping: // the outcome of a write should be known, for a while
 			stopping = nil
 			giveUp.Reset(r.config.timing().RequestTimeout())
-		}
-		if landed.IsZero() && r.view.Record().Term() == k.claim.Token.Term {
-			landed = time.Now()
 		}
 		if r.overtaken(k) {
 			return &lease.RequestError{Verb: "patch", Kind: lease.ErrConflict, Err: errors.New("somebody was faster")}

@@ -228,7 +228,12 @@ func (k *keeper) observed(o lease.Observation) {
 		return
 	}
 	if lost, ok := errors.AsType[*lease.LostError](k.claim.Standing(o.Record)); ok {
-		if !k.ours(lost) { // else our own raise, seen before its answer, which will tell
+		switch {
+		case k.ours(lost): // our own raise, seen before its answer, which will tell
+		case o.Listed && !o.Stored: // by a cache that may be ahead of its store: a renewal will tell
+			k.due.Reset(0)
+			k.flights = nil
+		default:
 			k.term.lose(lossOf(lost))
 		}
 		return

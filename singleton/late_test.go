@@ -254,7 +254,7 @@ func TestUnheardReplicaLetsOthersGoFirst(t *testing.T) {
 		require.Equal(l, a.Identity(), l.record().Holder())
 		l.Link("b").Inject(singletontest.Fault{DelayBefore: 20 * time.Millisecond})
 		l.run(b, idle)
-		sleep(20 * second)
+		sleep(28 * second) // RenewDeadline and RetryPeriod, then LeaseDuration
 		require.Equal(l, singleton.StateActive, b.Status().State)
 	})
 }

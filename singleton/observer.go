@@ -63,6 +63,9 @@ func (o *observer) start(ctx context.Context, helpers *sync.WaitGroup) (finish f
 	o.share = o.shared.subscribe(ctx, o.lock) // before the list: what is written after it is not missed
 	o.news = o.share.wake
 	o.begin = func() {
+		if ctx.Err() != nil {
+			return // there is nothing to observe any more
+		}
 		helpers.Go(func() {
 			o.run(ctx)
 			o.alone.Store(false)
@@ -162,7 +165,7 @@ func (o *observer) look(ctx context.Context) error {
 	defer cancel()
 	o.renewBy(cancel)
 	err = o.lock.Watch(watchCtx, first, func(seen lease.Observation) { o.deliver(ctx, seen) })
-	if watchCtx.Err() != nil {
+	if watchCtx.Err() != nil && !errors.Is(err, lease.ErrUnopened) {
 		return nil
 	}
 	if errors.Is(err, lease.ErrForbidden) {

@@ -32,7 +32,7 @@ func TestOutageIsSaidOnceInAWhile(t *testing.T) {
 				sleep(10 * time.Minute)
 				require.InDelta(l, 7, log.count("cannot reach the lease"), 2)
 				heal()
-				sleep(second)
+				sleep(3 * second) // credentials are tried again more slowly
 				require.NoError(l, e.Ready())
 				require.Equal(l, 1, log.count("reached the lease again"))
 			})

@@ -94,7 +94,7 @@ func (s *stream) look(ctx context.Context, p *pace) (reached bool, err error) {
 	defer cancel()
 	s.begin(cancel)
 	err = s.leases.Watch(watchCtx, all, timeout, s.deliver)
-	if watchCtx.Err() != nil {
+	if watchCtx.Err() != nil && !errors.Is(err, lease.ErrUnopened) {
 		err = nil
 	}
 	return true, err
@@ -192,7 +192,7 @@ func (p *pace) after(ctx context.Context, took time.Duration, reached bool, err 
 		return leastRefusal + chance.N(ctx, mostRefusal-leastRefusal)
 	}
 	most := retryMost
-	if reached { // only the watch fails, and a standby needs it less
+	if reached || errors.Is(err, lease.ErrUnauthorized) { // only the watch fails, and a standby needs it less
 		p.s.mu.Lock()
 		most = max(most, p.s.period)
 		p.s.mu.Unlock()
@@ -201,6 +201,7 @@ func (p *pace) after(ctx context.Context, took time.Duration, reached bool, err 
 	case reached && took > retryMost && !errors.Is(err, lease.ErrForbidden) && !errors.Is(err, lease.ErrUnopened):
 		p.failures, p.served = 0, true
 		p.tell.over(watchingAll)
+		p.tell.over(unopened)
 	case reached && !before:
 		p.failures = 1 // the server is back: what failed before says nothing of the watch
 	default:
@@ -208,6 +209,8 @@ func (p *pace) after(ctx context.Context, took time.Duration, reached bool, err 
 	}
 	switch {
 	case err == nil || ctx.Err() != nil || errors.Is(err, lease.ErrConflict):
+	case errors.Is(err, lease.ErrUnopened):
+		p.tell.failed(unopened, err)
 	case reached:
 		p.tell.failed(watchingAll, err)
 	default:
