@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,10 +80,10 @@ func TestStoppedWallClock(t *testing.T) {
 // Something on the way pins the time of each write, or sets it back. A standby
 // must not take the Lease from a holder whose renewals it cannot see.
 func TestRenewTimePinnedOnTheWay(t *testing.T) {
-	step := 0
+	var step atomic.Int64
 	for name, at := range map[string]func() time.Time{
 		"pinned":   func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) },
-		"set back": func() time.Time { step++; return time.Date(2026, 1, 1, 0, 0, -2*step, 0, time.UTC) },
+		"set back": func() time.Time { return time.Date(2026, 1, 1, 0, 0, -2*int(step.Add(1)), 0, time.UTC) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			everyWay(t, func(w *world) {
@@ -185,11 +186,11 @@ func TestRenewalAnsweredWithAnotherRecord(t *testing.T) {
 	for name, answer := range lies() {
 		t.Run(name, func(t *testing.T) {
 			someWay(t, func(w *world) {
-				on := false
+				var on atomic.Bool
 				w.wraps["a"] = func(next http.RoundTripper) http.RoundTripper {
 					lie := lying(func(*coordv1.Lease) string { return answer }, w)(next)
 					return roundTrip(func(r *http.Request) (*http.Response, error) {
-						if on {
+						if on.Load() {
 							return lie.RoundTrip(r)
 						}
 						return next.RoundTrip(r)
@@ -198,7 +199,7 @@ func TestRenewalAnsweredWithAnotherRecord(t *testing.T) {
 				w.start("a")
 				w.start("b")
 				sleep(5 * second)
-				on = true
+				on.Store(true)
 				sleep(40 * second)
 				require.Equal(w, "b", w.who())
 				require.Equal(w, []string{"a", "b"}, w.started())
@@ -228,12 +229,12 @@ func TestAcquireThatConflictsWithItself(t *testing.T) {
 		for _, times := range []int{1, 2} {
 			t.Run(fmt.Sprint(code, " ", times), func(t *testing.T) {
 				someWay(t, func(w *world) {
-					left := times
+					var left atomic.Int64
+					left.Store(int64(times))
 					w.wraps["a"] = func(next http.RoundTripper) http.RoundTripper {
 						return roundTrip(func(r *http.Request) (*http.Response, error) {
 							answer, err := next.RoundTrip(r)
-							if err == nil && writing(r) && left > 0 {
-								left--
+							if err == nil && writing(r) && left.Add(-1) >= 0 {
 								_, _ = io.Copy(io.Discard, answer.Body)
 								_ = answer.Body.Close()
 								return answered(r, code, http.Header{"Retry-After": {"1"}}, "busy"), nil
@@ -257,15 +258,16 @@ func TestAcquireThatConflictsWithItself(t *testing.T) {
 func TestConflictThatIsNotOne(t *testing.T) {
 	inWorld(t, func(w *world) {
 		const conflict = `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Conflict","code":409}`
-		at := 1
+		var at atomic.Int64 // which request from now on is answered so
+		at.Store(1)
 		w.wraps["a"] = func(next http.RoundTripper) http.RoundTripper {
 			return roundTrip(func(r *http.Request) (*http.Response, error) {
 				answer, err := next.RoundTrip(r)
-				if at--; err == nil && writing(r) && at == 0 {
+				if n := at.Add(-1); err == nil && writing(r) && n == 0 {
 					return answered(r, 409, http.Header{}, conflict), nil
 				}
 				if !writing(r) {
-					at++
+					at.Add(1)
 				}
 				return answer, err
 			})
@@ -275,7 +277,7 @@ func TestConflictThatIsNotOne(t *testing.T) {
 		require.LessOrEqual(w, w.nobodyFor(time.Minute), 3*second)
 		w.start("b")
 		sleep(5 * second)
-		at = 1
+		at.Store(1)
 		a.stop()
 		sleep(0)
 		require.LessOrEqual(w, w.nobodyFor(time.Minute), second)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,10 +101,10 @@ func TestStuckDrainIsTold(t *testing.T) {
 	for name, limit := range map[string]time.Duration{"the default": 0, "a minute": time.Minute} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				told := 0
+				var told atomic.Int64
 				e := w.elector("a", func(c *singleton.Config) {
 					c.DrainLimit = limit
-					c.Hooks.OnOverrun = func(*singleton.Term) { told++ }
+					c.Hooks.OnOverrun = func(*singleton.Term) { told.Add(1) }
 				})
 				if limit == 0 {
 					limit = 5 * time.Minute
@@ -115,16 +116,16 @@ func TestStuckDrainIsTold(t *testing.T) {
 				e.Resign()
 				sleep(limit - second)
 				require.NoError(w, e.Live())
-				require.Zero(w, told)
+				require.Zero(w, told.Load())
 				sleep(2 * second)
 				require.Error(w, e.Live())
-				require.Equal(w, 1, told)
+				require.EqualValues(w, 1, told.Load())
 				require.True(w, e.Status().Overrun)
 				require.Equal(w, singleton.StateDraining, e.Status().State)
 				require.InDelta(w, 1, metric(w, e, "hotseat_overruns_total"), 0)
 				require.InDelta(w, 1, metric(w, e, "hotseat_overrun"), 0)
 				sleep(time.Hour)
-				require.Equal(w, 1, told, "once")
+				require.EqualValues(w, 1, told.Load(), "once")
 				require.Empty(w, w.who(), "the Lease is kept for it")
 				close(stuck)
 				sleep(second)
