@@ -195,6 +195,9 @@ func (p *pace) after(ctx context.Context, took time.Duration, reached bool, err 
 	if reached || errors.Is(err, lease.ErrUnauthorized) { // only the watch fails, and a standby needs it less
 		p.s.mu.Lock()
 		most = max(most, p.s.period)
+		if errors.Is(err, lease.ErrUnauthorized) { // each of its electors asks too
+			most = 4 * p.s.period
+		}
 		p.s.mu.Unlock()
 	}
 	switch {
