@@ -132,14 +132,13 @@ func move(l *coordv1.Lease, by func(time.Time) time.Time) {
 // outwardPatch is a JSON patch as the process's wire carries it: what it tests
 // and writes is in the units of the node's clock.
 func (p *process) outwardPatch(data []byte) []byte {
-	var steps []map[string]json.RawMessage
+	var steps []operation
 	if !p.node.translated() || json.Unmarshal(data, &steps) != nil {
 		return data
 	}
-	for _, step := range steps {
-		var path string
-		if json.Unmarshal(step["path"], &path) == nil && len(step["value"]) > 0 {
-			step["value"] = p.outwardValue(path, step["value"])
+	for i, s := range steps {
+		if len(s.Value) > 0 {
+			steps[i].Value = p.outwardValue(s.Path, s.Value)
 		}
 	}
 	out, err := json.Marshal(steps)

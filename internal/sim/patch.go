@@ -22,9 +22,12 @@ func (s *store) patch(name string, data []byte) (*coordv1.Lease, error) {
 	if cur == nil {
 		return nil, apierrors.NewNotFound(leaseResource(), name)
 	}
-	next, err := patched(cur, data)
-	if err != nil {
-		return nil, err
+	next, ok := quickly(cur, data)
+	if !ok {
+		var err error
+		if next, err = patched(cur, data); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.inNamespace(next); err != nil {
 		return nil, err

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -85,4 +87,60 @@ func (p *pair) sameExact(at string, rng *rand.Rand) {
 	if gotErr == nil {
 		p.sameLists(at, got, want)
 	}
+}
+
+// TestQuickPatches: what is applied quickly is what the library makes of it.
+func TestQuickPatches(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 6))
+	quick := 0
+	for range 20_000 {
+		cur := &coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: leaseName, UID: "u", ResourceVersion: "7", Annotations: someAnnotations(rng)}}
+		cur.Spec = someSpec(rng)
+		var steps []step
+		for range 1 + rng.IntN(4) {
+			steps = append(steps, someStep(rng, cur))
+		}
+		data, err := json.Marshal(steps)
+		require.NoError(t, err)
+		got, ok := quickly(cur, data)
+		if !ok {
+			continue
+		}
+		quick++
+		want, err := patched(cur, data)
+		require.NoError(t, err, "%s on %+v", data, cur)
+		require.True(t, equality.Semantic.DeepEqual(want, got), "%s on %+v: %+v, %+v", data, cur, got, want)
+	}
+	require.Greater(t, quick, 1500)
+}
+
+func someAnnotations(rng *rand.Rand) map[string]string {
+	return []map[string]string{nil, {}, {"x.io/a": "b"}, {"x.io/a": "", "c": `d"<`}}[rng.IntN(4)]
+}
+
+func someSpec(rng *rand.Rand) (out coordv1.LeaseSpec) {
+	if rng.IntN(2) == 0 {
+		out.HolderIdentity = new([]string{"", "a", "a\nb", "ä"}[rng.IntN(4)])
+	}
+	if rng.IntN(2) == 0 {
+		out.LeaseDurationSeconds = new(int32(rng.IntN(3)))
+	}
+	if rng.IntN(2) == 0 {
+		out.RenewTime = new(metav1.NewMicroTime(time.Unix(rng.Int64N(2), 1000*rng.Int64N(2))))
+	}
+	return out
+}
+
+// someStep tests what is there, or not, or sets something.
+func someStep(rng *rand.Rand, cur *coordv1.Lease) step {
+	other := someSpec(rng)
+	spec := []coordv1.LeaseSpec{cur.Spec, other}[rng.IntN(2)]
+	out := []step{
+		{"", "/metadata/uid", cur.UID}, {"", "/metadata/resourceVersion", "7"}, {"", "/spec/holderIdentity", spec.HolderIdentity},
+		{"", "/spec/leaseDurationSeconds", spec.LeaseDurationSeconds}, {"", "/spec/renewTime", spec.RenewTime}, {"", "/spec/acquireTime", spec.RenewTime},
+		{"", "/spec/leaseTransitions", spec.LeaseDurationSeconds}, {"", "/metadata/annotations/x.io~1a", []any{nil, "", "b", 3}[rng.IntN(4)]},
+		{"", "/metadata/annotations/c", []any{nil, "d"}[rng.IntN(2)]}, {"", "/metadata/labels/a", "b"}, {"", "/spec", spec},
+	}[rng.IntN(11)]
+	out.Op = []string{"test", "test", "add", "replace", "remove"}[rng.IntN(5)]
+	return out
 }
