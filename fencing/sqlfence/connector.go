@@ -103,6 +103,7 @@ func (c *conn) Unwrap() driver.Conn { return c.fullConn }
 // entry is what InTx asks of BeginTx by the context.
 type entry struct {
 	*lock
+	way     way // by which it was begun
 	tried   bool
 	entered atomic.Bool // an open transaction has its lock, and its token is the mark
 }
@@ -119,9 +120,14 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	e.tried = true
 	tx := &enteredTx{ctx, c, e}
 	var err error
-	for _, way := range e.ways {
+	ways := e.plain
+	if isStrict(sql.IsolationLevel(opts.Isolation)) {
+		ways = e.strict
+	}
+	for _, way := range ways {
+		e.way = way
 		var result driver.Result
-		if result, err = c.ExecContext(ctx, "BEGIN"+level+"; "+way, nil); err == nil {
+		if result, err = c.ExecContext(ctx, "BEGIN"+level+"; "+way.enter, nil); err == nil {
 			var rows int64
 			rows, err = result.RowsAffected()
 			e.entered.Store(err == nil && rows == 1)
@@ -161,11 +167,11 @@ type enteredTx struct {
 	entry *entry
 }
 
-// Commit fails when a statement had failed before, or the transaction was ended by fn. COMMIT by itself would report no error then; SAVEPOINT
-// in front of it does.
+// Commit fails when a statement had failed before, or fn has ended the transaction, also if it began another. COMMIT by itself would report no
+// error then; what is in front of it does.
 func (tx *enteredTx) Commit() error {
 	tx.entry.entered.Store(false)
-	if _, err := tx.conn.ExecContext(tx.ctx, "SAVEPOINT hotseat_end; COMMIT", nil); err != nil {
+	if _, err := tx.conn.ExecContext(tx.ctx, tx.entry.way.end+"; COMMIT", nil); err != nil {
 		return tx.undo(err)
 	}
 	return nil

@@ -76,7 +76,7 @@ func (g *Guard) rowChanged(ctx context.Context, tx *sql.Tx, t fencing.Token, res
 	case errors.Is(err, sql.ErrNoRows):
 		return fmt.Errorf("%w in %s", ErrNoRow, table)
 	case err != nil:
-		return unavailable("reading a row's mark", err)
+		return g.unavailable("reading a row's mark", err)
 	}
 	if epoch != nil {
 		mark, err := decode(t.Scope, epoch, term.String)

@@ -115,7 +115,7 @@ func (g *Guard) declareUnfenced(ctx context.Context, tx *sql.Tx) error {
 		return nil
 	}
 	if _, err := tx.ExecContext(ctx, "SELECT set_config('hotseat.unfenced', $1, true)", reason); err != nil {
-		return unavailable("begin", err)
+		return g.unavailable("begin", err)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -126,7 +127,7 @@ func (d *database) link(tb testing.TB, odds int) *guardtest.Link {
 
 func (d *database) guard(tb testing.TB, db *sql.DB) *sqlfence.Guard {
 	tb.Helper()
-	g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence()})
+	g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence(), Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(tb, err)
 	return g
 }

@@ -1,0 +1,128 @@
+package sqlfence
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// PostgreSQL's lock is an advisory one, of the table and the scope. Its locks of rows let shared ones overtake a waiting exclusive one, so a busy
+// old leader could keep its successor waiting for ever; advisory ones queue.
+//
+// At READ COMMITTED each statement sees what was committed before it. So the mark is read by a statement of its own, behind the one that
+// waits for the lock, and nothing else is needed: no lock of the row, which would cost a transaction id, a write, with many writers
+// a new multixact each time, and the right to UPDATE. At stricter levels the statement that takes the lock fixes what all
+// later ones see, and that may be older than the lock. There the row is locked too, which fails if it changed since.
+
+// postgresLock are the statements for a token.
+func (g *Guard) postgresLock(t fencing.Token) *lock {
+	of := g.of(t.Scope)
+	in := func(token string) string { return "SELECT 1 WHERE true" + g.take(t.Scope, token) }
+	is := func(epoch, term string) string {
+		return "SELECT 1" + of + " AND epoch = " + epoch + " AND term = " + term + " AND " + plainLevel
+	}
+	both := func(epoch, term, token string) string {
+		return "SELECT 1" + of + " AND epoch = " + epoch + " AND term = " + term + g.take(t.Scope, token) + " FOR SHARE"
+	}
+	end := func(token string) string {
+		return "SELECT CASE WHEN " + entered + " = " + token + " THEN 1 ELSE (" + entered + " || 'fn has ended its transaction')::int END"
+	}
+	preparedIn := prepared{"text", in("$1")}
+	preparedIs := prepared{"bigint, bpchar", is("$1", "$2")}
+	preparedBoth := prepared{"bigint, bpchar, text", both("$1", "$2", "$3")}
+	preparedEnd := prepared{"text", end("$1")}
+
+	epoch, term, token := strconv.FormatInt(t.Epoch, 10), text(t.Term), text(t.String())
+	fast := in(token) + "; " + is(epoch, term)
+	plain := preparedIn.execute(token) + "; " + preparedIs.execute(epoch, term)
+	strict := preparedBoth.execute(epoch, term, token)
+	ended := preparedEnd.execute(token)
+	return &lock{
+		token: t,
+		read:  "SELECT epoch, term" + of + g.take(t.Scope, token) + " FOR SHARE",
+		fast:  fast,
+		plain: []way{
+			{plain, ended},
+			{preparedIn.prepare() + preparedIs.prepare() + preparedEnd.prepare() + plain, ended},
+			{fast, end(token)},
+		},
+		strict: []way{
+			{strict, ended},
+			{preparedBoth.prepare() + preparedEnd.prepare() + strict, ended},
+			{both(epoch, term, token), end(token)},
+		},
+	}
+}
+
+// plainLevel is true where each statement sees what was committed before it.
+const plainLevel = "current_setting('transaction_isolation') IN ('read committed', 'read uncommitted')"
+
+// entered is the token with which the transaction was begun, "" in any other.
+const entered = "coalesce(current_setting('hotseat.entered', true), '')"
+
+// way are statements that take the lock: the last returns a row if the mark is the token, and none otherwise. And one that fails if
+// the transaction which took the lock is not the one that is open.
+//
+// The first way needs what the second prepares, for all tokens of a scope; the last needs nothing.
+type way struct{ enter, end string }
+
+// prepared is a statement with parameters. Its name says what it says, so that in a session that others use too it cannot be
+// something else. It returns none of the table's columns: PostgreSQL would refuse to execute what was prepared before the
+// type of one changed.
+type prepared struct{ types, body string }
+
+func (p prepared) name() string {
+	digest := sha256.Sum256([]byte(p.body))
+	return fmt.Sprintf("hotseat_%x", digest[:16])
+}
+
+func (p prepared) prepare() string {
+	return "PREPARE " + p.name() + " (" + p.types + ") AS " + p.body + "; "
+}
+
+func (p prepared) execute(args ...string) string {
+	return "EXECUTE " + p.name() + " (" + strings.Join(args, ", ") + ")"
+}
+
+// take are conditions, all true, that tell triggers of the token, set the limits, and take the shared lock.
+func (g *Guard) take(scope, token string) string {
+	s := setting("hotseat.token", token) + setting("hotseat.entered", token)
+	if g.idle > 0 {
+		ms := strconv.FormatInt(int64((g.idle+time.Millisecond-1)/time.Millisecond), 10)
+		s += setting("idle_in_transaction_session_timeout", text(ms)) + setting("tcp_user_timeout", text(ms)) +
+			fmt.Sprintf(" AND pg_advisory_xact_lock_shared(%d, %s) IS NOT NULL", consent, ms)
+	}
+	return s + " AND pg_advisory_xact_lock_shared(" + g.advisory(scope) + ") IS NOT NULL"
+}
+
+// setting is a condition that is always true, and sets something until the transaction ends.
+func setting(name, value string) string {
+	return " AND set_config(" + text(name) + ", " + value + ", true) IS NOT NULL"
+}
+
+// advisory is the number of the lock for a scope. It is of the table itself, by whatever name a guard knows that. Two scopes with one
+// number wait for each other, no more.
+func (g *Guard) advisory(scope string) string { return advisory(text(g.table)+"::regclass", scope) }
+
+func advisory(table, scope string) string {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte("hotseat " + scope))
+	return fmt.Sprintf("'%d'::bigint # (%s::oid::bigint << 32)", int64(h.Sum64()), table) //nolint:gosec // any 64 bits do
+}
+
+// committed makes what commits behind it last: it takes the least that a mark needs for the transaction, if that has less.
+const committed = "CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN set_config('synchronous_commit', 'on', true) END"
+
+// proof commits something, and nothing else. No right is needed for it.
+const proof = "SELECT " + committed + ", pg_logical_emit_message(true, 'hotseat', '')"
+
+// isStrict: the level's statements all see what the first one did. Of the default it is asked when it matters.
+func isStrict(level sql.IsolationLevel) bool {
+	return level == sql.LevelRepeatableRead || level == sql.LevelSnapshot || level == sql.LevelSerializable
+}
