@@ -44,33 +44,39 @@ func (g *Guard) prove(ctx context.Context, t fencing.Token) error {
 	return nil
 }
 
-// syncing is a connection of SQLite over which commits are on the disk before anybody sees them, whatever other connections do.
-func (g *Guard) syncing(ctx context.Context) (_ *sql.Conn, release func(), _ error) {
+// announcer is a connection for an announcement. SQLite's has commits on the disk before anybody sees them, whatever other connections do.
+// MySQL's does not hold its lock for long if this process stands still in the midst.
+func (g *Guard) announcer(ctx context.Context) (_ *sql.Conn, release func(), _ error) {
 	conn, err := g.db.Conn(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	var before int
-	if err = conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&before); err == nil {
-		_, err = conn.ExecContext(ctx, "PRAGMA synchronous = EXTRA")
+	const keep = "SET @hotseat_token = @hotseat_token"
+	set, reset := keep+mysqlLimits(patience), keep+mysqlUnlimited(patience)
+	if g.speak == SQLite {
+		var before int
+		err = conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&before)
+		set, reset = "PRAGMA synchronous = EXTRA", fmt.Sprintf("PRAGMA synchronous = %d", before)
 	}
-	release = func() {
-		back, cancel := context.WithTimeout(context.Background(), patience) // the caller's may have ended
-		defer cancel()
-		if _, err := conn.ExecContext(back, fmt.Sprintf("PRAGMA synchronous = %d", before)); err != nil {
-			discard(conn)
-			return
-		}
-		_ = conn.Close()
+	if err == nil {
+		_, err = conn.ExecContext(ctx, set)
 	}
 	if err != nil {
 		discard(conn)
 		return nil, nil, err
 	}
-	return conn, release, nil
+	return conn, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience) // the caller's may have ended
+		defer cancel()
+		if _, err := conn.ExecContext(ctx, reset); err != nil {
+			discard(conn)
+			return
+		}
+		_ = conn.Close()
+	}, nil
 }
 
-// patience bounds what is done when the caller's context has ended.
+// patience bounds what is done when the caller's context has ended, and how long a process may stand still in the midst of an announcement.
 const patience = 5 * time.Second
 
 func discard(conn *sql.Conn) {

@@ -103,8 +103,8 @@ func (g *Guard) raise(ctx context.Context, t fencing.Token) error {
 		opts.Isolation = sql.LevelReadCommitted
 	}
 	begin := g.db.BeginTx
-	if g.speak == SQLite {
-		conn, release, err := g.syncing(ctx)
+	if g.speak != PostgreSQL { // whose settings end with the transaction
+		conn, release, err := g.announcer(ctx)
 		if err != nil {
 			return g.unavailable("begin", err)
 		}

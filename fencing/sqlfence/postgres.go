@@ -94,11 +94,21 @@ func (p prepared) execute(args ...string) string {
 func (g *Guard) take(scope, token string) string {
 	s := setting("hotseat.token", token) + setting("hotseat.entered", token)
 	if g.idle > 0 {
-		ms := strconv.FormatInt(int64((g.idle+time.Millisecond-1)/time.Millisecond), 10)
+		ms := milliseconds(g.idle)
 		s += setting("idle_in_transaction_session_timeout", text(ms)) + setting("tcp_user_timeout", text(ms)) +
 			fmt.Sprintf(" AND pg_advisory_xact_lock_shared(%d, %s) IS NOT NULL", consent, ms)
 	}
 	return s + " AND pg_advisory_xact_lock_shared(" + g.advisory(scope) + ") IS NOT NULL"
+}
+
+func milliseconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Millisecond-1)/time.Millisecond), 10)
+}
+
+// postgresExclusive takes the exclusive lock. One that stands still in the midst of an announcement does not hold it for long.
+func (g *Guard) postgresExclusive(scope string) string {
+	return "SELECT " + committed + " WHERE true" + setting("idle_in_transaction_session_timeout", text(milliseconds(patience))) +
+		" AND pg_advisory_xact_lock(" + g.advisory(scope) + ") IS NOT NULL"
 }
 
 // setting is a condition that is always true, and sets something until the transaction ends.

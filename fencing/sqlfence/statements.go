@@ -71,7 +71,7 @@ func (g *Guard) lockShared(t fencing.Token) *lock {
 func (g *Guard) lockExclusive(t fencing.Token) []string {
 	switch g.speak {
 	case PostgreSQL:
-		return []string{"SELECT " + committed + ", pg_advisory_xact_lock(" + g.advisory(t.Scope) + ")"}
+		return []string{g.postgresExclusive(t.Scope)}
 	case MySQL:
 		return []string{g.insert(t) + " ON DUPLICATE KEY UPDATE scope = scope"}
 	default:

@@ -29,7 +29,7 @@ func (g *Guard) open(ctx context.Context, opts *sql.TxOptions) (*transaction, er
 	if t.conn, err = g.db.Conn(ctx); err != nil {
 		return nil, err
 	}
-	if _, err = t.conn.ExecContext(ctx, "SET autocommit = 0"+g.mysqlLimits(strconv.FormatInt(seconds(g.idle), 10))); err == nil {
+	if _, err = t.conn.ExecContext(ctx, "SET autocommit = 0"+mysqlLimits(g.idle)); err == nil {
 		t.Tx, err = t.conn.BeginTx(ctx, opts)
 	}
 	if err != nil {
@@ -38,17 +38,23 @@ func (g *Guard) open(ctx context.Context, opts *sql.TxOptions) (*transaction, er
 	return t, err
 }
 
-// mysqlLimits sets what bounds a client that stands still: between statements, in a result, in what it sends.
-func (g *Guard) mysqlLimits(to string) (set string) {
-	if g.idle > 0 {
-		for _, name := range []string{"idle_transaction_timeout", "net_write_timeout", "net_read_timeout"} {
-			set += ", " + name + " = " + to
-		}
+// mysqlLimits are assignments that bound a client which stands still: in a result, in what it sends, and, where it is MariaDB that reads the
+// comment, between statements. Zero bounds nothing.
+func mysqlLimits(d time.Duration) string {
+	if d == 0 {
+		return ""
 	}
-	return set
+	s := strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
+	return ", net_write_timeout = " + s + ", net_read_timeout = " + s + " /*M!100301 , idle_transaction_timeout = " + s + " */"
 }
 
-func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
+// mysqlUnlimited takes that back.
+func mysqlUnlimited(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return ", net_write_timeout = DEFAULT, net_read_timeout = DEFAULT /*M!100301 , idle_transaction_timeout = DEFAULT */"
+}
 
 // mark is called with the lock taken.
 func (t *transaction) mark(ctx context.Context) error {
@@ -85,7 +91,7 @@ func (t *transaction) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience) // the caller's may have ended
 	defer cancel()
 	if t.ended {
-		if _, err := t.conn.ExecContext(ctx, "SET autocommit = 1"+t.guard.mysqlLimits("DEFAULT")); err == nil {
+		if _, err := t.conn.ExecContext(ctx, "SET autocommit = 1"+mysqlUnlimited(t.guard.idle)); err == nil {
 			_ = t.conn.Close()
 			return
 		}

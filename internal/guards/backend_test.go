@@ -87,12 +87,21 @@ func (d *database) register() string { return fmt.Sprintf("register_%d", d.n) }
 // open connects, through a link if there is one.
 func (d *database) open(tb testing.TB, link *guardtest.Link) *sql.DB {
 	tb.Helper()
+	if link != nil {
+		return d.openAt(tb, link.Addr())
+	}
+	return d.openAt(tb, "")
+}
+
+// openAt connects by another address than the server's, if it is not "".
+func (d *database) openAt(tb testing.TB, addr string) *sql.DB {
+	tb.Helper()
 	dsn := "file:" + d.file + "?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)"
 	if d.server != nil {
 		s := d.server.server(tb)
 		dsn = s.DSN()
-		if link != nil {
-			dsn = s.DSNVia(link.Addr())
+		if addr != "" {
+			dsn = s.DSNVia(addr)
 		}
 	}
 	if d.driver == "mysql" {
