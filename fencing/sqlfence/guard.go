@@ -97,6 +97,18 @@ func (g *Guard) raise(ctx context.Context, t fencing.Token) error {
 	if err := g.inspect(ctx); err != nil {
 		return err
 	}
+	wrote, err := g.lockAndRaise(ctx, t)
+	if err == nil && wrote {
+		g.proven.Store(t.Scope, t)
+	}
+	if err == nil {
+		err = g.prove(ctx, t)
+	}
+	return err
+}
+
+// lockAndRaise tells whether its commit wrote the mark. In PostgreSQL also where that was t already.
+func (g *Guard) lockAndRaise(ctx context.Context, t fencing.Token) (wrote bool, _ error) {
 	// PostgreSQL's stricter levels would refuse the wait for others; the locks are enough.
 	opts := &sql.TxOptions{}
 	if g.speak == PostgreSQL {
@@ -106,37 +118,33 @@ func (g *Guard) raise(ctx context.Context, t fencing.Token) error {
 	if g.speak != PostgreSQL { // whose settings end with the transaction
 		conn, release, err := g.announcer(ctx)
 		if err != nil {
-			return g.unavailable("begin", err)
+			return false, g.unavailable("begin", err)
 		}
 		defer release()
 		begin = conn.BeginTx
 	}
 	tx, err := begin(ctx, opts)
 	if err != nil {
-		return g.unavailable("begin", err)
+		return false, g.unavailable("begin", err)
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 	mark, err := g.lockAndRead(ctx, tx, t)
 	if err != nil {
-		return err
+		return false, err
 	}
 	newer, err := judge(t, mark)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if newer {
 		if _, err := tx.ExecContext(ctx, g.update(t)); err != nil {
-			return g.unavailable("raising the mark", err)
+			return false, g.unavailable("raising the mark", err)
 		}
 	}
 	if err := unbroken(ctx, tx.Commit()); err != nil {
-		return g.unavailable("raising the mark", err) // it may be raised; a retry finds out
+		return false, g.unavailable("raising the mark", err) // it may be raised; a retry finds out
 	}
-	if newer || mark.IsZero() {
-		g.proven.Store(t.Scope, t)
-		return nil
-	}
-	return g.prove(ctx, t)
+	return newer || g.speak == PostgreSQL, nil
 }
 
 // lockAndRead waits for the older transactions.

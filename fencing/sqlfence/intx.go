@@ -1,10 +1,12 @@
 package sqlfence
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/hotseat-go/hotseat/fencing"
 )
@@ -16,16 +18,19 @@ import (
 // fn must neither commit nor roll back, and must not use the transaction after it returned. It must return the error of each statement
 // that failed: with it MySQL (a deadlock) and SQLite (an interrupted write, a full disk) may have rolled the transaction back. What
 // fn sends after that is rolled back too in MySQL; in SQLite it is written at once, by itself, behind no lock, and possibly after a newer
-// term was admitted. It must not wait for another InTx, which may have to wait for the newer term that waits for this one.
+// term was admitted. It must not wait for another InTx, which may have to wait for the newer term that waits for this one: within its own context
+// InTx of the same scope and pool (in SQLite: of any scope) is refused at once.
 // When it fails or panics, all is rolled back; InTx returns its error as it is, and does not run it again. opts may be nil;
-// it must not be read-only. All isolation levels that the driver has will do: fn's snapshot is not older than its lock.
+// it must not be read-only. All isolation levels that the driver has will do: fn's snapshot is not older than its lock. What fails before
+// fn was called, only because its own term was announced meanwhile or by a deadlock, is begun again.
 //
 // A zero t is [fencing.ErrMissing], unless ctx allows unfenced writes ([fencing.AllowUnfenced]): then nothing is checked or waited for.
 // Otherwise errors are
 //   - those of the guard: nothing was written; fn was not called.
 //   - fn's: nothing was written.
 //   - [ErrCommitUnknown]: all or nothing was written. It is also the answer where the database had ended the transaction before
-//     fn returned nil: a failed statement whose error fn swallowed, a change of the schema in MySQL. Then that part may have been.
+//     fn returned nil: a failed statement whose error fn swallowed, a change of the schema in MySQL, fn's own COMMIT (which only [Connector], MySQL and
+//     SQLite notice if fn began another behind it). Then that part may have been.
 //   - others, of a commit that the database refused (a deferred constraint, a serialization failure; over [Connector] also after a
 //     swallowed error) or that was not tried because ctx had ended: nothing was written.
 func (g *Guard) InTx(ctx context.Context, t fencing.Token, opts *sql.TxOptions, fn func(context.Context, *sql.Tx) error) error {
@@ -36,18 +41,40 @@ func (g *Guard) inTx(ctx context.Context, t fencing.Token, opts *sql.TxOptions, 
 	if opts != nil && opts.ReadOnly {
 		return errors.New("sqlfence: TxOptions.ReadOnly is true, must be false: the lock is a write")
 	}
+	outer := g.lineage(t.Scope)
+	if open, ok := ctx.Value(outer).(*atomic.Bool); ok && open.Load() {
+		return fmt.Errorf("sqlfence: InTx within InTx of %s: it would wait for itself once a newer term waits for the outer one; use that one's transaction", outer)
+	}
 	tx, err := g.begin(ctx, t, opts)
 	if err != nil {
 		return err
 	}
 	defer tx.close() // when fn panics it is all there is
-	if err := fn(ctx, tx.Tx); err != nil {
+	open := &atomic.Bool{}
+	open.Store(true)
+	defer open.Store(false)
+	if err := fn(context.WithValue(ctx, outer, open), tx.Tx); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("sqlfence: not committed: %w", context.Cause(ctx))
 	}
 	return tx.commit(ctx)
+}
+
+// lineage is the key by which a context tells that it is of an open transaction with this lock.
+type lineage struct {
+	db           *sql.DB
+	table, scope string
+}
+
+func (l lineage) String() string { return cmp.Or(l.scope, "one database") }
+
+func (g *Guard) lineage(scope string) lineage {
+	if g.speak == SQLite { // which has one lock for all
+		return lineage{db: g.db}
+	}
+	return lineage{g.db, g.table, scope}
 }
 
 // begin returns a transaction that holds t's lock.
