@@ -37,7 +37,11 @@ var (
 	libpq    = backend{"PostgreSQL, Connector over lib pq", sqlfence.PostgreSQL, "postgres", viaPQ, &sharedPostgres}
 	mariadb  = backend{"MariaDB", sqlfence.MySQL, "mysql", nil, &sharedMariaDB}
 	sqlite   = backend{"SQLite", sqlfence.SQLite, "sqlite", nil, nil}
+
+	asynchronous = backend{"PostgreSQL, Connector, asynchronous commits", sqlfence.PostgreSQL, "pgx", viaPgx, &sharedAsynchronous}
 )
+
+func suites() []backend { return []backend{postgres, oneTrip, libpq, asynchronous, mariadb, sqlite} }
 
 func viaPgx(dsn string) (driver.Connector, error) {
 	config, err := pgx.ParseConfig(dsn)
@@ -104,6 +108,11 @@ func (d *database) openAt(tb testing.TB, addr string) *sql.DB {
 			dsn = s.DSNVia(addr)
 		}
 	}
+	return d.connect(tb, dsn)
+}
+
+func (d *database) connect(tb testing.TB, dsn string) *sql.DB {
+	tb.Helper()
 	if d.driver == "mysql" {
 		dsn += "?clientFoundRows=true"
 	}
