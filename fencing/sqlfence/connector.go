@@ -60,9 +60,9 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return struct {
 			*conn
 			driver.Validator
-		}{&conn{able}, v}, nil
+		}{&conn{fullConn: able}, v}, nil
 	}
-	return &conn{able}, nil
+	return &conn{fullConn: able}, nil
 }
 
 // Close is called by the pool's own.
@@ -95,15 +95,63 @@ func missing(c driver.Conn) string {
 	return "method of these types"
 }
 
-type conn struct{ fullConn }
+type conn struct {
+	fullConn
+
+	// Whether a statement may have ended a transaction that the driver does not know of. Also later, when it was only prepared, or sent over the
+	// driver's own connection.
+	mayHaveEnded, mayEnd bool
+}
 
 // Unwrap returns the driver's connection.
-func (c *conn) Unwrap() driver.Conn { return c.fullConn }
+func (c *conn) Unwrap() driver.Conn {
+	c.mayEnd = true
+	return c.fullConn
+}
+
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	c.mayHaveEnded = c.mayHaveEnded || endsTransactions(query)
+	return c.fullConn.ExecContext(ctx, query, args)
+}
+
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.mayHaveEnded = c.mayHaveEnded || endsTransactions(query)
+	return c.fullConn.QueryContext(ctx, query, args)
+}
+
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	c.mayEnd = c.mayEnd || endsTransactions(query)
+	return c.fullConn.PrepareContext(ctx, query)
+}
+
+// endsTransactions is true for every statement that ends a transaction, and for some that do not.
+func endsTransactions(query string) bool {
+	for i := range len(query) {
+		var word string
+		switch query[i] | 0x20 { // in lower case
+		case 'a':
+			word = "abort"
+		case 'c':
+			word = "commit"
+		case 'e':
+			word = "end"
+		case 'p':
+			word = "prepare"
+		case 'r':
+			word = "rollback"
+		default:
+			continue
+		}
+		if len(query)-i >= len(word) && strings.EqualFold(query[i:i+len(word)], word) {
+			return true
+		}
+	}
+	return false
+}
 
 // entry is what InTx asks of BeginTx by the context.
 type entry struct {
 	*lock
-	way     way // by which it was begun
 	tried   bool
 	entered atomic.Bool // an open transaction has its lock, and its token is the mark
 }
@@ -125,12 +173,12 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		ways = e.strict
 	}
 	for _, way := range ways {
-		e.way = way
 		var result driver.Result
-		if result, err = c.ExecContext(ctx, "BEGIN"+level+"; "+way.enter, nil); err == nil {
+		if result, err = c.fullConn.ExecContext(ctx, "BEGIN"+level+"; "+way, nil); err == nil {
 			var rows int64
 			rows, err = result.RowsAffected()
 			e.entered.Store(err == nil && rows == 1)
+			c.mayHaveEnded = c.mayEnd
 			return tx, nil
 		}
 		if err = tx.undo(err); !isOfPrepared(err) { // BEGIN may have been done
@@ -168,10 +216,15 @@ type enteredTx struct {
 }
 
 // Commit fails when a statement had failed before, or fn has ended the transaction, also if it began another. COMMIT by itself would report no
-// error then; what is in front of it does.
+// error then; what is in front of it does, and costs nothing. Whether fn's is the transaction that took the lock costs more, and is asked
+// where fn sent something that may end one.
 func (tx *enteredTx) Commit() error {
 	tx.entry.entered.Store(false)
-	if _, err := tx.conn.ExecContext(tx.ctx, tx.entry.way.end+"; COMMIT", nil); err != nil {
+	end := "SAVEPOINT hotseat_end; COMMIT"
+	if tx.conn.mayHaveEnded {
+		end = tx.entry.held + "; " + end
+	}
+	if _, err := tx.conn.fullConn.ExecContext(tx.ctx, end, nil); err != nil {
 		return tx.undo(err)
 	}
 	return nil
@@ -185,7 +238,7 @@ func (tx *enteredTx) undo(err error) error {
 	tx.entry.entered.Store(false)
 	failed := tx.ctx.Err() // not every driver would give up waiting for an answer then
 	if failed == nil {
-		_, failed = tx.conn.ExecContext(tx.ctx, "ROLLBACK", nil)
+		_, failed = tx.conn.fullConn.ExecContext(tx.ctx, "ROLLBACK", nil)
 	}
 	if failed != nil {
 		return fmt.Errorf("%w: %w", driver.ErrBadConn, cmp.Or(err, failed))

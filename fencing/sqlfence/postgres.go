@@ -23,54 +23,39 @@ import (
 // postgresLock are the statements for a token.
 func (g *Guard) postgresLock(t fencing.Token) *lock {
 	of := g.of(t.Scope)
-	in := func(token string) string { return "SELECT 1 WHERE true" + g.take(t.Scope, token) }
+	in := func(token string) string { return "SELECT 1 WHERE NOT (true" + g.take(t.Scope, token) + ")" }
 	is := func(epoch, term string) string {
 		return "SELECT 1" + of + " AND epoch = " + epoch + " AND term = " + term + " AND " + plainLevel
 	}
 	both := func(epoch, term, token string) string {
 		return "SELECT 1" + of + " AND epoch = " + epoch + " AND term = " + term + g.take(t.Scope, token) + " FOR SHARE"
 	}
-	end := func(token string) string {
-		return "SELECT CASE WHEN " + entered + " = " + token + " THEN 1 ELSE (" + entered + " || 'fn has ended its transaction')::int END"
-	}
 	preparedIn := prepared{"text", in("$1")}
 	preparedIs := prepared{"bigint, bpchar", is("$1", "$2")}
 	preparedBoth := prepared{"bigint, bpchar, text", both("$1", "$2", "$3")}
-	preparedEnd := prepared{"text", end("$1")}
 
 	epoch, term, token := strconv.FormatInt(t.Epoch, 10), text(t.Term), text(t.String())
 	fast := in(token) + "; " + is(epoch, term)
 	plain := preparedIn.execute(token) + "; " + preparedIs.execute(epoch, term)
 	strict := preparedBoth.execute(epoch, term, token)
-	ended := preparedEnd.execute(token)
 	return &lock{
-		token: t,
-		read:  "SELECT epoch, term" + of + g.take(t.Scope, token) + " FOR SHARE",
-		fast:  fast,
-		plain: []way{
-			{plain, ended},
-			{preparedIn.prepare() + preparedIs.prepare() + preparedEnd.prepare() + plain, ended},
-			{fast, end(token)},
-		},
-		strict: []way{
-			{strict, ended},
-			{preparedBoth.prepare() + preparedEnd.prepare() + strict, ended},
-			{both(epoch, term, token), end(token)},
-		},
+		token:  t,
+		read:   "SELECT epoch, term" + of + g.take(t.Scope, token) + " FOR SHARE",
+		fast:   fast,
+		plain:  []string{plain, preparedIn.prepare() + preparedIs.prepare() + plain, fast},
+		strict: []string{strict, preparedBoth.prepare() + strict, both(epoch, term, token)},
+		held:   g.held(t.Scope),
 	}
+}
+
+// held fails if the open transaction does not hold the shared lock.
+func (g *Guard) held(scope string) string {
+	return "SELECT CASE count(*) WHEN 0 THEN (count(*) || ': fn has ended its transaction')::int END FROM pg_locks" +
+		" WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND objsubid = 1 AND (classid::bigint << 32 | objid::bigint) = (" + g.advisory(scope) + ")"
 }
 
 // plainLevel is true where each statement sees what was committed before it.
 const plainLevel = "current_setting('transaction_isolation') IN ('read committed', 'read uncommitted')"
-
-// entered is the token with which the transaction was begun, "" in any other.
-const entered = "coalesce(current_setting('hotseat.entered', true), '')"
-
-// way are statements that take the lock: the last returns a row if the mark is the token, and none otherwise. And one that fails if
-// the transaction which took the lock is not the one that is open.
-//
-// The first way needs what the second prepares, for all tokens of a scope; the last needs nothing.
-type way struct{ enter, end string }
 
 // prepared is a statement with parameters. Its name says what it says, so that in a session that others use too it cannot be
 // something else. It returns none of the table's columns: PostgreSQL would refuse to execute what was prepared before the
@@ -92,7 +77,7 @@ func (p prepared) execute(args ...string) string {
 
 // take are conditions, all true, that tell triggers of the token, set the limits, and take the shared lock.
 func (g *Guard) take(scope, token string) string {
-	s := setting("hotseat.token", token) + setting("hotseat.entered", token)
+	s := setting("hotseat.token", token)
 	if g.idle > 0 {
 		ms := milliseconds(g.idle)
 		s += setting("idle_in_transaction_session_timeout", text(ms)) + setting("tcp_user_timeout", text(ms)) +
