@@ -40,7 +40,7 @@ func (g *Guard) postgresLock(t fencing.Token) *lock {
 	strict := preparedBoth.execute(epoch, term, token)
 	return &lock{
 		token:  t,
-		read:   "SELECT epoch, term" + of + g.take(t.Scope, token) + " FOR SHARE",
+		read:   g.peek(t.Scope) + g.take(t.Scope, token) + " FOR SHARE",
 		fast:   fast,
 		plain:  []string{plain, preparedIn.prepare() + preparedIs.prepare() + plain, fast},
 		strict: []string{strict, preparedBoth.prepare() + strict, both(epoch, term, token)},

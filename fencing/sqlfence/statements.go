@@ -27,7 +27,15 @@ func (g *Guard) Schema() string {
 
 // peek reads the mark without a lock.
 func (g *Guard) peek(scope string) string {
-	return "SELECT epoch, term" + g.of(scope)
+	return "SELECT " + g.columns() + g.of(scope)
+}
+
+// columns are as text in PostgreSQL: there what a session has prepared fails once the type of what it returns has changed.
+func (g *Guard) columns() string {
+	if g.speak == PostgreSQL {
+		return "epoch::text, term::text"
+	}
+	return "epoch, term"
 }
 
 func (g *Guard) of(scope string) string { return " FROM " + g.table + " WHERE scope = " + text(scope) }
@@ -88,7 +96,7 @@ func (g *Guard) readLocked(t fencing.Token) string {
 	if g.speak == MySQL {
 		return g.peek(t.Scope) + " FOR UPDATE"
 	}
-	return g.insert(t) + " ON CONFLICT (scope) DO UPDATE SET scope = excluded.scope RETURNING epoch, term"
+	return g.insert(t) + " ON CONFLICT (scope) DO UPDATE SET scope = excluded.scope RETURNING " + g.columns()
 }
 
 func (g *Guard) insert(t fencing.Token) string {
