@@ -98,29 +98,39 @@ func missing(c driver.Conn) string {
 type conn struct {
 	fullConn
 
-	// Whether a statement may have ended a transaction that the driver does not know of. Also later, when it was only prepared, or sent over the
-	// driver's own connection.
-	mayHaveEnded, mayEnd bool
+	// What may have happened in the open transaction, of which a COMMIT by itself tells nothing.
+	now doubts
+	// What may happen in each, because a statement was prepared, or the driver's own connection handed out.
+	later doubts
 }
+
+// doubts are about a transaction: whether a statement of it failed, and whether it was ended.
+type doubts struct{ failed, ended bool }
 
 // Unwrap returns the driver's connection.
 func (c *conn) Unwrap() driver.Conn {
-	c.mayEnd = true
+	c.later = doubts{true, true}
+	c.now = c.later
 	return c.fullConn
 }
 
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	c.mayHaveEnded = c.mayHaveEnded || endsTransactions(query)
-	return c.fullConn.ExecContext(ctx, query, args)
+	result, err := c.fullConn.ExecContext(ctx, query, args)
+	c.now.failed = c.now.failed || err != nil
+	c.now.ended = c.now.ended || endsTransactions(query)
+	return result, err
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	c.mayHaveEnded = c.mayHaveEnded || endsTransactions(query)
+	c.now.failed = true // its rows may
+	c.now.ended = c.now.ended || endsTransactions(query)
 	return c.fullConn.QueryContext(ctx, query, args)
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	c.mayEnd = c.mayEnd || endsTransactions(query)
+	c.later.failed = true
+	c.later.ended = c.later.ended || endsTransactions(query)
+	c.now.failed, c.now.ended = true, c.now.ended || c.later.ended
 	return c.fullConn.PrepareContext(ctx, query)
 }
 
@@ -178,7 +188,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 			var rows int64
 			rows, err = result.RowsAffected()
 			e.entered.Store(err == nil && rows == 1)
-			c.mayHaveEnded = c.mayEnd
+			c.now = c.later
 			return tx, nil
 		}
 		if err = tx.undo(err); !isOfPrepared(err) { // BEGIN may have been done
@@ -216,13 +226,14 @@ type enteredTx struct {
 }
 
 // Commit fails when a statement had failed before, or fn has ended the transaction, also if it began another. COMMIT by itself would report no
-// error then; what is in front of it does, and costs nothing. Whether fn's is the transaction that took the lock costs more, and is asked
-// where fn sent something that may end one.
+// error then; what is in front of it does, where that may have been.
 func (tx *enteredTx) Commit() error {
 	tx.entry.entered.Store(false)
-	end := "SAVEPOINT hotseat_end; COMMIT"
-	if tx.conn.mayHaveEnded {
-		end = tx.entry.held + "; " + end
+	end := "COMMIT"
+	if doubts := tx.conn.now; doubts.ended {
+		end = tx.entry.held + "; SAVEPOINT hotseat_end; COMMIT"
+	} else if doubts.failed {
+		end = "SAVEPOINT hotseat_end; COMMIT"
 	}
 	if _, err := tx.conn.fullConn.ExecContext(tx.ctx, end, nil); err != nil {
 		return tx.undo(err)
