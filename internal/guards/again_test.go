@@ -74,10 +74,10 @@ func TestInTxWithinInTx(t *testing.T) {
 		token, other := guardtest.Token(5, 0), guardtest.Token(5, 0)
 		other.Scope = "shop/other"
 		announced := make(chan error, 1)
-		var kept context.Context
+		kept := make(chan context.Context, 1)
 		began := time.Now()
 		err := c.InTx(t.Context(), token, nil, func(ctx context.Context, _ *sql.Tx) error {
-			kept = ctx
+			kept <- ctx
 			if b.dialect != sqlfence.SQLite {
 				require.NoError(t, c.InTx(ctx, other, nil, nothing), "another scope")
 			}
@@ -88,7 +88,7 @@ func TestInTxWithinInTx(t *testing.T) {
 		require.NotErrorIs(t, err, fencing.ErrUnavailable)
 		require.Less(t, time.Since(began), 10*time.Second)
 		require.NoError(t, <-announced)
-		require.NoError(t, c.InTx(kept, guardtest.Token(6, 0), nil, nothing), "when the outer one is over")
+		require.NoError(t, c.InTx(<-kept, guardtest.Token(6, 0), nil, nothing), "when the outer one is over")
 	})
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/lib/pq"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -107,7 +106,7 @@ var inAResult = inTx("in the midst of a result", func(ctx context.Context, d *da
 })
 
 var inCopyOfPQ = inTx("in the midst of COPY of lib pq", func(ctx context.Context, d *database, tx *sql.Tx, v *valve) error {
-	copying, err := tx.PrepareContext(ctx, pq.CopyIn(d.register(), "id", "value"))
+	copying, err := tx.PrepareContext(ctx, "COPY "+d.register()+" (id, value) FROM STDIN")
 	if err != nil {
 		return err
 	}

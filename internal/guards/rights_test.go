@@ -99,11 +99,12 @@ func TestSessionOfAStricterLevel(t *testing.T) {
 				old, now := guardtest.Token(5, 0), guardtest.Token(6, 0)
 				require.NoError(t, c.Write(t.Context(), old, "a", func() {}))
 				announced, stale := make(chan error, 1), make(chan error, 1)
+				announcer := d.client(t, d.admin)
 				require.NoError(t, c.InTx(t.Context(), old, nil, func(ctx context.Context, tx *sql.Tx) error {
 					var got string
 					require.NoError(t, tx.QueryRowContext(ctx, "SHOW transaction_isolation").Scan(&got))
 					require.Equal(t, level, got)
-					go func() { announced <- d.client(t, d.admin).Advance(t.Context(), now) }()
+					go func() { announced <- announcer.Advance(t.Context(), now) }()
 					d.awaitWaiting(t, 1)
 					go func() { stale <- c.Write(t.Context(), old, "stale", func() {}) }() // its snapshot is from before
 					d.awaitWaiting(t, 2)
