@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,11 +34,24 @@ type Config struct {
 	// Empty takes any, with a mark for each; then the token of another Lease is as good as the first.
 	Scope string
 
-	// IdleLimit makes the server end a transaction of [Guard.InTx] in which the client sends nothing for this long
-	// (PostgreSQL's idle_in_transaction_session_timeout). Otherwise a frozen replica holds up its successor until the server's own
-	// limit ends its transaction, if there is one. In PostgreSQL only, rounded up to milliseconds; an error elsewhere.
-	// Zero leaves it to the server; negative is an error.
+	// IdleLimit bounds how long a client that stands still, a frozen replica say, may hold up its successor in a transaction of
+	// [Guard.InTx] or [Guard.Verify]: between its statements, in the midst of a result that it does not read on, or of a COPY of which it sends no
+	// more. Otherwise it does until the server's own limits end its transaction, if there are some. Rounded up to
+	// milliseconds in PostgreSQL, to seconds in MariaDB, where it is for InTx only. Not in SQLite and MySQL, an error in the
+	// first. See "Limits of time" in the package's documentation. Zero leaves it to the server; negative is an error.
 	IdleLimit time.Duration
+
+	// HoldLimit makes [Guard.Advance] end the sessions of older terms' transactions which it has waited for this long, whatever they
+	// do: also a long statement. It ends those of its own database user (pg_terminate_backend, KILL), and needs a second connection of
+	// DB for it, in MariaDB also the PROCESS privilege. Not in SQLite, an error there, and not in MySQL. Zero is never, negative is an error.
+	HoldLimit time.Duration
+
+	// RequireDurable refuses to announce where the database is set up so that a crash may lose a mark: see "What lasts" in the package's
+	// documentation. Otherwise Logger gets a warning.
+	RequireDurable bool
+
+	// Logger is told, at the first announcement, where a crash may lose a mark, and which sessions HoldLimit and IdleLimit ended. Nil: slog.Default().
+	Logger *slog.Logger
 }
 
 // Dialect is what a database speaks.
@@ -76,15 +91,28 @@ type Guard struct {
 	table string // quoted
 	name  string // as configured
 	scope string // "" takes any
-	idle  time.Duration
-	last  atomic.Pointer[lock] // what most transactions begin with
+	limits
+	log    *slog.Logger
+	last   atomic.Pointer[lock] // what most transactions begin with
+	proven sync.Map             // from a scope to the mark that is known to last
+}
+
+// limits are what a configuration demands.
+type limits struct {
+	idle, hold time.Duration
+	durable    bool
+	inspected  atomic.Bool // whether the database's settings were looked at
 }
 
 var _ fencing.Guard = (*Guard)(nil)
 
 // New returns a guard. It fails for what [Config] forbids and names all of it. It does not touch the database.
 func New(cfg Config) (*Guard, error) {
-	g := &Guard{db: cfg.DB, speak: cfg.Dialect, name: cmp.Or(cfg.Table, "hotseat_fence"), scope: cfg.Scope, idle: cfg.IdleLimit}
+	g := &Guard{db: cfg.DB, speak: cfg.Dialect, name: cmp.Or(cfg.Table, "hotseat_fence"), scope: cfg.Scope, log: cfg.Logger}
+	g.idle, g.hold, g.durable = cfg.IdleLimit, cfg.HoldLimit, cfg.RequireDurable
+	if g.log == nil {
+		g.log = slog.Default()
+	}
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("sqlfence: "+format, args...)) }
 	if cfg.DB == nil {
@@ -102,11 +130,13 @@ func New(cfg Config) (*Guard, error) {
 			bad("Config.Scope: %w", err)
 		}
 	}
-	switch {
-	case cfg.IdleLimit < 0:
-		bad("Config.IdleLimit is %v, must not be negative", cfg.IdleLimit)
-	case cfg.IdleLimit > 0 && cfg.Dialect != PostgreSQL:
-		bad("Config.IdleLimit is %v, and %v knows no such limit", cfg.IdleLimit, cfg.Dialect)
+	for name, limit := range map[string]time.Duration{"IdleLimit": cfg.IdleLimit, "HoldLimit": cfg.HoldLimit} {
+		switch {
+		case limit < 0:
+			bad("Config.%s is %v, must not be negative", name, limit)
+		case limit > 0 && cfg.Dialect == SQLite:
+			bad("Config.%s is %v, and %v knows no such limit", name, limit, cfg.Dialect)
+		}
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)

@@ -60,9 +60,9 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return struct {
 			*conn
 			driver.Validator
-		}{&conn{able}, v}, nil
+		}{&conn{fullConn: able}, v}, nil
 	}
-	return &conn{able}, nil
+	return &conn{fullConn: able}, nil
 }
 
 // Close is called by the pool's own.
@@ -95,10 +95,69 @@ func missing(c driver.Conn) string {
 	return "method of these types"
 }
 
-type conn struct{ fullConn }
+type conn struct {
+	fullConn
+
+	// What may have happened in the open transaction, of which a COMMIT by itself tells nothing.
+	now doubts
+	// What may happen in each, because a statement was prepared, or the driver's own connection handed out.
+	later doubts
+}
+
+// doubts are about a transaction: whether a statement of it failed, and whether it was ended.
+type doubts struct{ failed, ended bool }
 
 // Unwrap returns the driver's connection.
-func (c *conn) Unwrap() driver.Conn { return c.fullConn }
+func (c *conn) Unwrap() driver.Conn {
+	c.later = doubts{true, true}
+	c.now = c.later
+	return c.fullConn
+}
+
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	result, err := c.fullConn.ExecContext(ctx, query, args)
+	c.now.failed = c.now.failed || err != nil
+	c.now.ended = c.now.ended || endsTransactions(query)
+	return result, err
+}
+
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.now.failed = true // its rows may
+	c.now.ended = c.now.ended || endsTransactions(query)
+	return c.fullConn.QueryContext(ctx, query, args)
+}
+
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	c.later.failed = true
+	c.later.ended = c.later.ended || endsTransactions(query)
+	c.now.failed, c.now.ended = true, c.now.ended || c.later.ended
+	return c.fullConn.PrepareContext(ctx, query)
+}
+
+// endsTransactions is true for every statement that ends a transaction, and for some that do not.
+func endsTransactions(query string) bool {
+	for i := range len(query) {
+		var word string
+		switch query[i] | 0x20 { // in lower case
+		case 'a':
+			word = "abort"
+		case 'c':
+			word = "commit"
+		case 'e':
+			word = "end"
+		case 'p':
+			word = "prepare"
+		case 'r':
+			word = "rollback"
+		default:
+			continue
+		}
+		if len(query)-i >= len(word) && strings.EqualFold(query[i:i+len(word)], word) {
+			return true
+		}
+	}
+	return false
+}
 
 // entry is what InTx asks of BeginTx by the context.
 type entry struct {
@@ -119,12 +178,17 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	e.tried = true
 	tx := &enteredTx{ctx, c, e}
 	var err error
-	for _, way := range e.ways {
+	ways := e.plain
+	if isStrict(sql.IsolationLevel(opts.Isolation)) {
+		ways = e.strict
+	}
+	for _, way := range ways {
 		var result driver.Result
-		if result, err = c.ExecContext(ctx, "BEGIN"+level+"; "+way, nil); err == nil {
+		if result, err = c.fullConn.ExecContext(ctx, "BEGIN"+level+"; "+way, nil); err == nil {
 			var rows int64
 			rows, err = result.RowsAffected()
 			e.entered.Store(err == nil && rows == 1)
+			c.now = c.later
 			return tx, nil
 		}
 		if err = tx.undo(err); !isOfPrepared(err) { // BEGIN may have been done
@@ -161,11 +225,17 @@ type enteredTx struct {
 	entry *entry
 }
 
-// Commit fails when a statement had failed before, or the transaction was ended by fn. COMMIT by itself would report no error then; SAVEPOINT
-// in front of it does.
+// Commit fails when a statement had failed before, or fn has ended the transaction, also if it began another. COMMIT by itself would report no
+// error then; what is in front of it does, where that may have been.
 func (tx *enteredTx) Commit() error {
 	tx.entry.entered.Store(false)
-	if _, err := tx.conn.ExecContext(tx.ctx, "SAVEPOINT hotseat_end; COMMIT", nil); err != nil {
+	end := "COMMIT"
+	if doubts := tx.conn.now; doubts.ended {
+		end = tx.entry.held + "; SAVEPOINT hotseat_end; COMMIT"
+	} else if doubts.failed {
+		end = "SAVEPOINT hotseat_end; COMMIT"
+	}
+	if _, err := tx.conn.fullConn.ExecContext(tx.ctx, end, nil); err != nil {
 		return tx.undo(err)
 	}
 	return nil
@@ -179,7 +249,7 @@ func (tx *enteredTx) undo(err error) error {
 	tx.entry.entered.Store(false)
 	failed := tx.ctx.Err() // not every driver would give up waiting for an answer then
 	if failed == nil {
-		_, failed = tx.conn.ExecContext(tx.ctx, "ROLLBACK", nil)
+		_, failed = tx.conn.fullConn.ExecContext(tx.ctx, "ROLLBACK", nil)
 	}
 	if failed != nil {
 		return fmt.Errorf("%w: %w", driver.ErrBadConn, cmp.Or(err, failed))

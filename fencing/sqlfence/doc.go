@@ -19,6 +19,74 @@
 // through [Guard.InTx] with the token from the work's context. One guard may serve many electors. Optional: [Guard.Triggers]
 // refuse writers that know nothing of guards. [Guard.RowSet] fences single rows without the lock.
 //
+// # Rights
+//
+// A role that only writes needs to read the marks, and cannot lower one:
+//
+//	GRANT SELECT ON hotseat_fence TO writers
+//	GRANT SELECT, INSERT, UPDATE ON hotseat_fence TO announcers -- the elector's
+//
+// A token that was not announced is then ErrUnavailable for a writer, with the database's refusal. In PostgreSQL above READ COMMITTED a writer also
+// locks the fence's row, for which the right to UPDATE any column will do, also one that says nothing:
+//
+//	ALTER TABLE hotseat_fence ADD COLUMN lockable boolean; GRANT UPDATE (lockable) ON hotseat_fence TO writers
+//
+// What no retry mends is [fencing.ErrScope] beside [fencing.ErrUnavailable], which ends an elector's Run that began with it: a missing table or schema, a table of another
+// shape, missing rights, an unknown user or database, a dialect that the database does not speak. It names the table.
+//
+// # What lasts
+//
+// When Advance has returned, the mark survives what the database's settings let a commit survive, and in PostgreSQL and SQLite more:
+//
+//	PostgreSQL   a crash of the server and of its machine, whatever synchronous_commit says: off and local are on for the transaction that raises
+//	             a mark. With synchronous standbys, the promotion of one. Not with fsync or full_page_writes off.
+//	MariaDB      a crash of the server with innodb_flush_log_at_trx_commit of 1 or 2; of the machine with 1 and, where there is a
+//	             binary log, sync_binlog = 1. Nothing of the kind can be set for one transaction. A semi-synchronous replica has the mark
+//	             unless the wait for it timed out, which the server does not tell.
+//	SQLite       a crash of the process; of the machine too, whatever synchronous says: it is EXTRA for the transaction that raises a mark. Not
+//	             where others write with synchronous = OFF, or journal_mode is OFF or MEMORY.
+//
+// At the first announcement the settings are looked at, and a warning is logged, or with [Config.RequireDurable] the announcement refused.
+//
+// A mark that can be seen need not last: MariaDB shows it before it is on the disk, and PostgreSQL when a commit gave up
+// waiting for its standby. So Advance and Check of a mark that this process did not raise commit something behind it first,
+// once (in SQLite what is seen is on the disk). InTx does not: its own commit is behind it. Where that is asynchronous it may be lost together with the
+// mark. Somebody who cancels a PostgreSQL session (pg_cancel_backend) in the midst of its wait for the standby makes it say that all went well.
+//
+// # Limits of time
+//
+// What a client that stands still in a transaction costs its successor, with [Config.IdleLimit]:
+//
+//	              between statements  in the midst of a result     in the midst of COPY FROM, LOAD DATA    announcing
+//	PostgreSQL    the limit           the limit, and half a second the limit, and half a second            5 s
+//	MariaDB       the limit, in InTx  the limit, in InTx           the limit, in InTx                      5 s
+//	MySQL         wait_timeout        the limit, in InTx           the limit, in InTx                      wait_timeout
+//	SQLite        without bound       -                            -                                       without bound
+//
+// In PostgreSQL between statements it is idle_in_transaction_session_timeout; in a result tcp_user_timeout (a server on Linux) or the successor, which ends
+// sessions of its own database user whose transaction had IdleLimit and that it has seen wait for their client for so long; a very slow reader may be
+// taken for one that stands still. It needs a second connection of its pool for that. In
+// MariaDB, for Verify, set idle_transaction_timeout, net_write_timeout and net_read_timeout for the session; in MySQL the last two.
+// [Config.HoldLimit] bounds everything else in PostgreSQL and MariaDB, a long statement too. In SQLite a process that stands still with the lock has to be killed; the
+// successor's wait ends with its busy timeout, and says so.
+//
+// # Recovery
+//
+//	how a mark is lost or poisoned         what is seen                              what to do
+//	the table was dropped                  ErrScope, from all                        Schema again, then the row by hand
+//	the row was deleted, or an old backup  nothing, until the term is announced      before writers come back, the row by hand; else the
+//	restored, or a lagging replica         again; older tokens pass meanwhile        elector announces at its Config.AnnouncePeriod
+//	the epoch is too high (a test's, or    ErrStale, from all of the current term    raise the Lease's epoch above it, if there is room (an elector
+//	that of another cluster)                                                         does, to a limit); else the row by hand
+//	epoch or term is no token's            ErrUnavailable: "damaged"                 the row by hand
+//	the column's type was changed          as damaged, or ErrScope                   the column back, then the row by hand
+//
+// By hand means: stop the writers, then write the epoch and term that the Lease's annotations have (hotseat-go.github.io/):
+//
+//	UPDATE hotseat_fence SET epoch = 42, term = '9f86d081884c7d659a2feaa0c55ad015' WHERE scope = 'shop/invoicer'
+//
+// or INSERT it. Such a statement waits for no writer, and does not have to be announced again. In MariaDB the row ' committed' is no mark; leave it.
+//
 // # What it costs
 //
 // One round trip more, beside those of begin, each statement and commit. It has to come before the first effect, and database/sql cannot
@@ -40,8 +108,11 @@
 //
 // # Limits
 //
-//   - A transaction that a frozen process left open holds up its successor until the database ends it. Let it: [Config.IdleLimit],
-//     or MariaDB's idle_transaction_timeout, or tcp_keepalives and wait_timeout.
+//   - A transaction that a frozen process left open holds up its successor until the database or the successor ends it: see above.
+//   - fn must not end its transaction. [Connector], MySQL and SQLite notice; over a PostgreSQL driver by itself a COMMIT and BEGIN of fn is
+//     not noticed, and what comes behind it not fenced.
+//   - Marks are read at READ COMMITTED behind PostgreSQL's advisory lock alone: whoever changes the fence's table by other means than a guard
+//     waits for no writer.
 //   - A commit whose answer is lost is [ErrCommitUnknown]. It is never retried here, and never taken for done.
 //   - A database that was restored, or failed over to a replica that lags behind, has an older mark until the current
 //     term is announced again.

@@ -70,12 +70,18 @@ func (f *fake) QueryContext(_ context.Context, q string, _ []driver.NamedValue) 
 	if err := f.ask(q); err != nil {
 		return nil, err
 	}
-	return &rows{row: f.mark}, nil
+	if strings.HasPrefix(q, "SELECT current_setting('transaction_isolation')") {
+		return &rows{[]string{"plain"}, []driver.Value{true}}, nil
+	}
+	return &rows{[]string{"epoch", "term"}, f.mark}, nil
 }
 
-type rows struct{ row []driver.Value }
+type rows struct {
+	columns []string
+	row     []driver.Value
+}
 
-func (r *rows) Columns() []string { return []string{"epoch", "term"} }
+func (r *rows) Columns() []string { return r.columns }
 func (r *rows) Close() error      { return nil }
 func (r *rows) Next(into []driver.Value) error {
 	if r.row == nil {

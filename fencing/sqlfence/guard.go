@@ -70,10 +70,14 @@ func (g *Guard) advance(ctx context.Context, t fencing.Token) error {
 		return err
 	}
 	newer, err := judge(t, mark)
-	if err != nil || !newer {
+	switch {
+	case err != nil:
 		return err
+	case newer:
+		return g.raise(ctx, t)
+	default:
+		return g.prove(ctx, t)
 	}
-	return g.raise(ctx, t)
 }
 
 // judge returns whether t is newer than the mark; an error if it is refused.
@@ -90,38 +94,72 @@ func judge(t, mark fencing.Token) (newer bool, err error) {
 
 // raise takes the exclusive lock, compares with what the mark is by then, and raises it.
 func (g *Guard) raise(ctx context.Context, t fencing.Token) error {
+	if err := g.inspect(ctx); err != nil {
+		return err
+	}
+	wrote, err := g.lockAndRaise(ctx, t)
+	if err == nil && wrote {
+		g.proven.Store(t.Scope, t)
+	}
+	if err == nil {
+		err = g.prove(ctx, t)
+	}
+	return err
+}
+
+// lockAndRaise tells whether its commit wrote the mark. In PostgreSQL also where that was t already.
+func (g *Guard) lockAndRaise(ctx context.Context, t fencing.Token) (wrote bool, _ error) {
 	// PostgreSQL's stricter levels would refuse the wait for others; the locks are enough.
 	opts := &sql.TxOptions{}
 	if g.speak == PostgreSQL {
 		opts.Isolation = sql.LevelReadCommitted
 	}
-	tx, err := g.db.BeginTx(ctx, opts)
+	begin := g.db.BeginTx
+	if g.speak != PostgreSQL { // whose settings end with the transaction
+		conn, release, err := g.announcer(ctx)
+		if err != nil {
+			return false, g.unavailable("begin", err)
+		}
+		defer release()
+		begin = conn.BeginTx
+	}
+	tx, err := begin(ctx, opts)
 	if err != nil {
-		return unavailable("begin", err)
+		return false, g.unavailable("begin", err)
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	for _, statement := range g.lockExclusive(t) {
-		if _, err := tx.ExecContext(ctx, statement); err != nil {
-			return unavailable("waiting for older transactions", err)
-		}
-	}
-	mark, err := g.read(ctx, tx, g.readLocked(t), t.Scope)
+	mark, err := g.lockAndRead(ctx, tx, t)
 	if err != nil {
-		return err
+		return false, err
 	}
 	newer, err := judge(t, mark)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if newer {
 		if _, err := tx.ExecContext(ctx, g.update(t)); err != nil {
-			return unavailable("raising the mark", err)
+			return false, g.unavailable("raising the mark", err)
 		}
 	}
-	if err := tx.Commit(); err != nil {
-		return unavailable("raising the mark", err) // it may be raised; a retry finds out
+	if err := unbroken(ctx, tx.Commit()); err != nil {
+		return false, g.unavailable("raising the mark", err) // it may be raised; a retry finds out
 	}
-	return nil
+	return newer || g.speak == PostgreSQL, nil
+}
+
+// lockAndRead waits for the older transactions.
+func (g *Guard) lockAndRead(ctx context.Context, tx *sql.Tx, t fencing.Token) (fencing.Token, error) {
+	stop, err := g.watch(ctx, tx, t.Scope)
+	if err != nil {
+		return fencing.Token{}, err
+	}
+	defer stop()
+	for _, statement := range g.lockExclusive(t) {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return fencing.Token{}, g.unavailable("waiting for older transactions", err)
+		}
+	}
+	return g.read(ctx, tx, g.readLocked(t), t.Scope)
 }
 
 // querier is a *sql.DB or a *sql.Tx.
@@ -137,7 +175,7 @@ func (g *Guard) read(ctx context.Context, q querier, query, scope string) (fenci
 	case errors.Is(err, sql.ErrNoRows):
 		return fencing.Token{}, nil
 	case err != nil:
-		return fencing.Token{}, unavailable("reading the mark", err)
+		return fencing.Token{}, g.unavailable("reading the mark", err)
 	}
 	return decode(scope, epoch, term.String)
 }
@@ -164,11 +202,3 @@ func decode(scope string, epoch any, term string) (fencing.Token, error) {
 
 // hide keeps err's text only: a stored token that is malformed is not the caller's mistake.
 func hide(err error) error { return errors.New(err.Error()) }
-
-// unavailable is a failure of the database before anything was admitted.
-func unavailable(doing string, err error) error {
-	if sqlState(err) == "42P01" { // undefined_table
-		doing += ", which Guard.Schema makes (see Config.Table)"
-	}
-	return fmt.Errorf("%w: sqlfence: %s: %w", fencing.ErrUnavailable, doing, err)
-}

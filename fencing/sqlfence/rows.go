@@ -30,13 +30,29 @@ func (g *Guard) RowSet(t fencing.Token) (string, error) {
 	return fmt.Sprintf("fence_epoch = %d, fence_term = %s", t.Epoch, text(t.Term)), nil
 }
 
-// RowWhere is the condition under which a row admits t. See [Guard.RowSet].
-func (g *Guard) RowWhere(t fencing.Token) (string, error) {
+// RowWhere is the condition under which a row admits t. See [Guard.RowSet]. Where the statement knows more than one table, of gives the name or alias
+// of the one that is fenced, one word as in [Config.Table], in the database's own case:
+//
+//	INSERT INTO accounts ... ON CONFLICT (id) DO UPDATE SET balance = excluded.balance, <RowSet> WHERE <RowWhere of "accounts">
+func (g *Guard) RowWhere(t fencing.Token, of ...string) (string, error) {
 	if err := g.valid(t); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("(fence_epoch IS NULL OR (fence_epoch >= 1 AND fence_epoch < %d) OR (fence_epoch = %d AND fence_term = %s))",
-		t.Epoch, t.Epoch, text(t.Term)), nil
+	prefix := ""
+	switch len(of) {
+	case 0:
+	case 1:
+		quoted, err := g.speak.quote(of[0])
+		if err != nil {
+			return "", fmt.Errorf("sqlfence: table: %w", err)
+		}
+		prefix = quoted + "."
+	default:
+		return "", fmt.Errorf("sqlfence: RowWhere of %d tables, must be one", len(of))
+	}
+	epoch, term := prefix+"fence_epoch", prefix+"fence_term"
+	return fmt.Sprintf("(%s IS NULL OR (%s >= 1 AND %s < %d) OR (%s = %d AND %s = %s))",
+		epoch, epoch, epoch, t.Epoch, epoch, t.Epoch, term, text(t.Term)), nil
 }
 
 // RowChanged says what the result of a statement with [Guard.RowWhere] means. If rows were changed, nil. If none was, it looks
@@ -76,7 +92,7 @@ func (g *Guard) rowChanged(ctx context.Context, tx *sql.Tx, t fencing.Token, res
 	case errors.Is(err, sql.ErrNoRows):
 		return fmt.Errorf("%w in %s", ErrNoRow, table)
 	case err != nil:
-		return unavailable("reading a row's mark", err)
+		return g.unavailable("reading a row's mark", err)
 	}
 	if epoch != nil {
 		mark, err := decode(t.Scope, epoch, term.String)

@@ -13,18 +13,22 @@ import (
 
 // Triggers returns statements that make the database itself refuse changes of a table by whoever does not carry the
 // current token of scope: code that forgot the guard, a script, a replica of an old release. Run them in order, each on its own, as
-// the owner of the table; running them again replaces them, with a moment between when there is none (in PostgreSQL not in one
-// transaction). [Guard.InTx] and [Guard.Verify] carry the token on their own connection; other
-// writers may set it themselves, as text. Each change takes the shared lock, so a successor waits for it as for InTx.
+// the owner of the table, over a session that finds the same fence as the guard does; running them again replaces them, with a moment between when there
+// is none (in PostgreSQL not in one transaction). [Guard.InTx] and [Guard.Verify] carry the token on their own connection; other
+// writers may set it themselves, as text. Each change takes the shared lock, so a successor waits for it as for InTx. A refusal names both tokens.
 //
 //   - PostgreSQL: INSERT, UPDATE, DELETE and TRUNCATE, once per statement, so also those that touch no row. The setting is
-//     hotseat.token: SET LOCAL hotseat.token = 'shop/invoicer@42.9f86...'. A refusal has the SQLSTATE HF001. A transaction of
-//     [fencing.AllowUnfenced] sets hotseat.unfenced, which lets it through; an operator may, too. Who writes to a partition by its
+//     hotseat.token: SET LOCAL hotseat.token = 'shop/invoicer@42.9f86...'. A refusal has the SQLSTATE HF001. The fence is the one that is found when
+//     the trigger is made, whatever search_path a writer has. Who runs the statements must be able to read it, and to lock its rows if writers
+//     use stricter levels than READ COMMITTED; writers need no right to it. A transaction of
+//     [fencing.AllowUnfenced] sets hotseat.unfenced, which lets it through. An operator may, too; it counts in the transaction only whose
+//     number it begins with, so that it cannot leak through a pool:
+//     SELECT set_config('hotseat.unfenced', txid_current() || ' repair of Tuesday', true). Who writes to a partition by its
 //     own name fires the partition's triggers only: give each its own.
 //   - MySQL: INSERT, UPDATE and DELETE, per row. The session variable is @hotseat_token; a refusal has the SQLSTATE HF001. It stays
 //     on its connection when the transaction ends, until the next one replaces it: what is left over is refused
 //     once a newer term is announced, not earlier. Unfenced transactions are refused. TRUNCATE and deletes by a foreign key's cascade run no
-//     triggers: give writers no DROP privilege and no cascades.
+//     triggers: give writers no DROP privilege and no cascades. Nor CREATE TEMPORARY TABLES: a table of that kind stands in front of the fence. A fence without a schema in its name is that of the trigger's own.
 //   - SQLite: not offered, an error. Its triggers see nothing that belongs to one connection.
 //
 // Whoever owns the table can drop the triggers or switch them off.
@@ -51,36 +55,60 @@ func (g *Guard) Triggers(table, scope string) ([]string, error) {
 
 const refusal = "hotseat: the transaction does not carry the current fencing token"
 
-// current is a query that finds one row when token is the current one of scope. It takes the shared lock.
-func (g *Guard) current(scope, concat, token, lock string) string {
-	return fmt.Sprintf("FROM %s WHERE scope = %s AND %s = %s %s", g.table, text(scope), concat, token, lock)
-}
-
+// postgresTriggers name the fence by the schema in which it is found when the trigger is made. Which one a writer's search_path would find later
+// does not matter, nor what operators and temporary tables are in it. The function runs as its owner, so writers need no right to the fence.
+//
+// What a transaction may be let through by has to be bound to it: a setting that outlives it, in a session that others use next, is not.
 func (g *Guard) postgresTriggers(table, on, scope string) []string {
 	function := `"` + triggerName(table, "fence") + `"`
 	if schema, _, ok := strings.Cut(on, "."); ok {
 		function = schema + "." + function
 	}
-	current := g.current(scope, "scope || '@' || epoch || '.' || term", "current_setting('hotseat.token', true)", "FOR SHARE")
-	body := fmt.Sprintf(`
+	mark := "SELECT scope || '@' || epoch || '.' || term INTO mark FROM %1$s WHERE scope = " + formatted(text(scope))
+	body := `
+DECLARE
+	token text := coalesce(current_setting('hotseat.token', true), '');
+	unfenced text := coalesce(current_setting('hotseat.unfenced', true), '');
+	mark text;
 BEGIN
-	IF coalesce(current_setting('hotseat.unfenced', true), '') <> '' THEN RETURN NULL; END IF;
-	PERFORM pg_advisory_xact_lock_shared(%s);
-	PERFORM 1 %s;
-	IF NOT FOUND THEN RAISE EXCEPTION USING ERRCODE = 'HF001', MESSAGE = %s; END IF;
+	IF unfenced <> '' AND split_part(unfenced, ' ', 1) = txid_current()::text THEN RETURN NULL; END IF;
+	PERFORM pg_advisory_xact_lock_shared(` + advisory("%1$L::regclass", scope) + `);
+	IF ` + plainLevel + ` THEN
+		` + mark + `;
+	ELSE
+		` + mark + ` FOR SHARE;
+	END IF;
+	IF mark IS DISTINCT FROM token THEN
+		RAISE EXCEPTION USING ERRCODE = 'HF001',
+			MESSAGE = ` + text(refusal+": it carries ") + ` || coalesce(nullif(token, ''), 'none') || ', the mark is ' || coalesce(mark, 'none'),
+			HINT = CASE WHEN unfenced <> '' THEN 'hotseat.unfenced counts in the transaction only whose number it begins with: txid_current()'
+				ELSE 'Write in InTx of package sqlfence, or after its Verify.' END;
+	END IF;
 	RETURN NULL;
-END `, g.advisory(scope), current, text(refusal))
+END `
+	making := fmt.Sprintf(`
+DECLARE
+	fence text;
+BEGIN
+	SELECT format('%%I.%%I', n.nspname, c.relname) INTO STRICT fence FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %s::regclass;
+	EXECUTE format(%s, format(%s, fence));
+END `, text(g.table),
+		text("CREATE OR REPLACE FUNCTION "+function+"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L"), text(body))
 	return []string{
-		"CREATE OR REPLACE FUNCTION " + function + "() RETURNS trigger LANGUAGE plpgsql AS " + text(body),
+		"DO " + text(making),
 		"DROP TRIGGER IF EXISTS hotseat_fence ON " + on,
 		"CREATE TRIGGER hotseat_fence BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON " + on +
 			" FOR EACH STATEMENT EXECUTE FUNCTION " + function + "()",
 	}
 }
 
+// formatted is s for PostgreSQL's format.
+func formatted(s string) string { return strings.ReplaceAll(s, "%", "%%") }
+
+// mysqlTriggers look in their own schema for a fence whose name says no other. Texts of a refusal may have 128 characters in MySQL, and
+// 512 in MariaDB.
 func (g *Guard) mysqlTriggers(table, on, scope string) []string {
 	var statements []string
-	current := g.current(scope, "CONCAT(scope, '@', epoch, '.', term)", "BINARY coalesce(@hotseat_token, '')", "LOCK IN SHARE MODE")
 	for _, event := range []string{"INSERT", "UPDATE", "DELETE"} {
 		name := "`" + triggerName(table, strings.ToLower(event)) + "`"
 		if schema, _, ok := strings.Cut(on, "."); ok {
@@ -90,10 +118,14 @@ func (g *Guard) mysqlTriggers(table, on, scope string) []string {
 			"DROP TRIGGER IF EXISTS "+name,
 			fmt.Sprintf(`CREATE TRIGGER %s BEFORE %s ON %s FOR EACH ROW
 BEGIN
-	DECLARE n INT;
-	SELECT count(*) INTO n %s;
-	IF n <> 1 THEN SIGNAL SQLSTATE 'HF001' SET MESSAGE_TEXT = %s; END IF;
-END`, name, event, on, current, text(refusal)))
+	DECLARE mark VARCHAR(400);
+	DECLARE said VARCHAR(1000);
+	SELECT max(CONCAT(scope, '@', epoch, '.', term)) INTO mark FROM %s WHERE scope = %s LOCK IN SHARE MODE;
+	IF mark IS NULL OR BINARY mark <> BINARY coalesce(@hotseat_token, '') THEN
+		SET said = LEFT(CONCAT(%s, coalesce(@hotseat_token, 'none'), ', the mark is ', coalesce(mark, 'none')), IF(version() LIKE '%%MariaDB%%', 512, 128));
+		SIGNAL SQLSTATE 'HF001' SET MESSAGE_TEXT = said;
+	END IF;
+END`, name, event, on, g.table, text(scope), text(refusal+": it carries ")))
 	}
 	return statements
 }
@@ -114,8 +146,8 @@ func (g *Guard) declareUnfenced(ctx context.Context, tx *sql.Tx) error {
 	if g.speak != PostgreSQL {
 		return nil
 	}
-	if _, err := tx.ExecContext(ctx, "SELECT set_config('hotseat.unfenced', $1, true)", reason); err != nil {
-		return unavailable("begin", err)
+	if _, err := tx.ExecContext(ctx, "SELECT set_config('hotseat.unfenced', txid_current() || ' ' || $1::text, true)", reason); err != nil {
+		return g.unavailable("begin", err)
 	}
 	return nil
 }

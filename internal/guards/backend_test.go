@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -36,7 +37,11 @@ var (
 	libpq    = backend{"PostgreSQL, Connector over lib pq", sqlfence.PostgreSQL, "postgres", viaPQ, &sharedPostgres}
 	mariadb  = backend{"MariaDB", sqlfence.MySQL, "mysql", nil, &sharedMariaDB}
 	sqlite   = backend{"SQLite", sqlfence.SQLite, "sqlite", nil, nil}
+
+	asynchronous = backend{"PostgreSQL, Connector, asynchronous commits", sqlfence.PostgreSQL, "pgx", viaPgx, &sharedAsynchronous}
 )
+
+func suites() []backend { return []backend{postgres, oneTrip, libpq, asynchronous, mariadb, sqlite} }
 
 func viaPgx(dsn string) (driver.Connector, error) {
 	config, err := pgx.ParseConfig(dsn)
@@ -86,14 +91,28 @@ func (d *database) register() string { return fmt.Sprintf("register_%d", d.n) }
 // open connects, through a link if there is one.
 func (d *database) open(tb testing.TB, link *guardtest.Link) *sql.DB {
 	tb.Helper()
+	if link != nil {
+		return d.openAt(tb, link.Addr())
+	}
+	return d.openAt(tb, "")
+}
+
+// openAt connects by another address than the server's, if it is not "".
+func (d *database) openAt(tb testing.TB, addr string) *sql.DB {
+	tb.Helper()
 	dsn := "file:" + d.file + "?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)"
 	if d.server != nil {
 		s := d.server.server(tb)
 		dsn = s.DSN()
-		if link != nil {
-			dsn = s.DSNVia(link.Addr())
+		if addr != "" {
+			dsn = s.DSNVia(addr)
 		}
 	}
+	return d.connect(tb, dsn)
+}
+
+func (d *database) connect(tb testing.TB, dsn string) *sql.DB {
+	tb.Helper()
 	if d.driver == "mysql" {
 		dsn += "?clientFoundRows=true"
 	}
@@ -126,7 +145,7 @@ func (d *database) link(tb testing.TB, odds int) *guardtest.Link {
 
 func (d *database) guard(tb testing.TB, db *sql.DB) *sqlfence.Guard {
 	tb.Helper()
-	g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence()})
+	g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence(), Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(tb, err)
 	return g
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -108,4 +110,58 @@ func unfenced(ctx context.Context, db *sql.DB, fn func(context.Context, *sql.Tx)
 		return err
 	}
 	return tx.Commit()
+}
+
+// BenchmarkThroughput measures what many writers keep of their transactions a second when these are fenced, over connections of Connector. Fenced and not take
+// turns of 100 ms; the figures are those of all turns.
+func BenchmarkThroughput(b *testing.B) {
+	back := oneTrip
+	back.server = &shared{begin: func(context.Context, ...string) (*services.Server, error) { return services.Postgres(b), nil }}
+	for _, writers := range []int{1, 8, 32} {
+		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
+			d := back.database(b)
+			d.do(b, "CREATE TABLE log_"+d.register()+" (value TEXT)")
+			db := d.open(b, nil)
+			db.SetMaxOpenConns(writers)
+			db.SetMaxIdleConns(writers)
+			c := d.client(b, db)
+			token := guardtest.Token(5, 0)
+			require.NoError(b, c.Advance(b.Context(), token))
+			write := func(ctx context.Context, tx *sql.Tx) error {
+				_, err := tx.ExecContext(ctx, "INSERT INTO log_"+d.register()+" VALUES ('x')")
+				return err
+			}
+			kinds := [2]func() error{
+				func() error { return unfenced(b.Context(), db, write) },
+				func() error { return c.InTx(b.Context(), token, nil, write) },
+			}
+			turn := func(kind int) (rate float64) {
+				var all sync.WaitGroup
+				var n atomic.Int64
+				began := time.Now()
+				for range writers {
+					all.Go(func() {
+						for time.Since(began) < 100*time.Millisecond {
+							if err := kinds[kind](); err != nil {
+								b.Error(err)
+								return
+							}
+							n.Add(1)
+						}
+					})
+				}
+				all.Wait()
+				return float64(n.Load()) / time.Since(began).Seconds()
+			}
+			var rates [2]float64
+			for b.Loop() {
+				for _, kind := range rand.Perm(2) {
+					rates[kind] += turn(kind)
+				}
+			}
+			b.ReportMetric(rates[1]/rates[0], "kept")
+			b.ReportMetric(rates[0]/float64(b.N), "unfenced/s")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
 }

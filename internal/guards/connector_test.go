@@ -108,7 +108,7 @@ func TestConnectorSavesTheTrip(t *testing.T) {
 	write("EXECUTE", "INSERT", "COMMIT")
 	var prepared int
 	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'hotseat%'").Scan(&prepared))
-	require.Equal(t, 1, prepared)
+	require.Equal(t, 2, prepared, "the lock and the mark")
 }
 
 // TestConnectorKnowsAFailedTransaction: fn swallows the error of a statement. COMMIT

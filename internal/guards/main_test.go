@@ -23,6 +23,8 @@ var (
 	// Neither is to survive more than the end of its own process, and the disk is slow.
 	sharedPostgres = shared{begin: services.StartPostgres, args: []string{"-c", "fsync=off"}}
 	sharedMariaDB  = shared{begin: services.StartMariaDB, args: []string{"--innodb-flush-log-at-trx-commit=2"}}
+
+	sharedAsynchronous = shared{begin: services.StartPostgres, args: []string{"-c", "synchronous_commit=off"}} // fsync is on
 )
 
 func (s *shared) server(tb testing.TB) *services.Server {
@@ -42,5 +44,6 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	sharedPostgres.close()
 	sharedMariaDB.close()
+	sharedAsynchronous.close()
 	os.Exit(code)
 }

@@ -35,7 +35,7 @@ func TestConformance(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		b.suite(0, nil).Conformance(t)
 		t.Run("Serializable", b.suite(0, serializable()).Conformance)
-	})
+	}, suites()...)
 }
 
 func serializable() *sql.TxOptions { return &sql.TxOptions{Isolation: sql.LevelSerializable} }
@@ -44,7 +44,7 @@ func TestParked(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		b.suite(0, nil).Parked(t)
 		b.suite(0, serializable()).Parked(t)
-	})
+	}, suites()...)
 }
 
 // TestLinearizable: with connections lost before a request arrived, commits among
@@ -57,7 +57,7 @@ func TestLinearizable(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		t.Run("default", func(t *testing.T) { b.suite(40, nil).Linearizable(t, load) })
 		t.Run("serializable", func(t *testing.T) { b.suite(40, serializable()).Linearizable(t, load) })
-	})
+	}, suites()...)
 }
 
 func TestHammer(t *testing.T) {
@@ -68,7 +68,7 @@ func TestHammer(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		t.Parallel()
 		b.suite(0, nil).Hammer(t, d)
-	})
+	}, suites()...)
 }
 
 // TestPoisonedMark: numbers that the column can hold and no token can have.

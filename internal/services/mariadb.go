@@ -38,7 +38,7 @@ func mariaDB() kind {
 		},
 		files: map[string]string{ // the server runs it before it accepts anybody
 			"setup.sql": "CREATE DATABASE IF NOT EXISTS hotseat;\n" +
-				"CREATE USER IF NOT EXISTS hotseat@'127.0.0.1';\nGRANT ALL ON *.* TO hotseat@'127.0.0.1';\n",
+				"CREATE USER IF NOT EXISTS hotseat@'127.0.0.1';\nGRANT ALL ON *.* TO hotseat@'127.0.0.1' WITH GRANT OPTION;\n",
 		},
 		command: func(bin, dir, port string) []string {
 			return []string{

@@ -66,13 +66,22 @@ func findPostgres() (string, bool) {
 
 // postgresReady reads what the server says about itself in its pid file: its
 // port is open before it answers.
-func postgresReady(_ context.Context, s *Server) error {
+func postgresReady(_ context.Context, s *Server) error { return pidFileSays(s, "ready") }
+
+func standbyReady(_ context.Context, s *Server) error {
+	if pidFileSays(s, "ready") == nil { // it was promoted
+		return nil
+	}
+	return pidFileSays(s, "standby")
+}
+
+func pidFileSays(s *Server, word string) error {
 	text, err := os.ReadFile(filepath.Join(s.dir, "data", "postmaster.pid"))
 	if err != nil {
 		return err
 	}
 	lines := strings.Split(string(text), "\n")
-	if len(lines) < 8 || lines[0] != strconv.Itoa(s.PID()) || strings.TrimSpace(lines[7]) != "ready" {
+	if len(lines) < 8 || lines[0] != strconv.Itoa(s.PID()) || strings.TrimSpace(lines[7]) != word {
 		return fmt.Errorf("its pid file is %q", text)
 	}
 	return nil

@@ -1,0 +1,132 @@
+package sqlfence
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// unbroken is err, of a commit, or what ended ctx: a driver may send the server a cancellation then, and upon that a PostgreSQL which
+// waits for its synchronous standby gives up waiting, and says that all went well.
+func unbroken(ctx context.Context, err error) error {
+	if err == nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// prove is called when t is the mark. What can be seen need not last: another process raised it, or this one and gave up waiting for
+// the disk, or for a standby. What commits behind it says that it does.
+//
+// In SQLite a mark is seen when it is on the disk.
+func (g *Guard) prove(ctx context.Context, t fencing.Token) error {
+	if mark, ok := g.proven.Load(t.Scope); ok && mark == t || g.speak == SQLite {
+		return nil
+	}
+	if err := g.inspect(ctx); err != nil {
+		return err
+	}
+	statement := proof
+	if g.speak == MySQL { // of a row that is no scope's: writers hold the lock of t's own
+		statement = "INSERT INTO " + g.table + " (scope, epoch, term) VALUES (' committed', 1, '') ON DUPLICATE KEY UPDATE epoch = 1 + epoch % 1000000"
+	}
+	_, err := g.db.ExecContext(ctx, statement)
+	if err = unbroken(ctx, err); err != nil {
+		return g.unavailable("making sure that the mark lasts", err)
+	}
+	g.proven.Store(t.Scope, t)
+	return nil
+}
+
+// announcer is a connection for an announcement. SQLite's has commits on the disk before anybody sees them, whatever other connections do.
+// MySQL's does not hold its lock for long if this process stands still in the midst.
+func (g *Guard) announcer(ctx context.Context) (_ *sql.Conn, release func(), _ error) {
+	conn, err := g.db.Conn(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	const keep = "SET @hotseat_token = @hotseat_token"
+	set, reset := keep+mysqlLimits(patience), keep+mysqlUnlimited(patience)
+	if g.speak == SQLite {
+		var before int
+		err = conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&before)
+		set, reset = "PRAGMA synchronous = EXTRA", fmt.Sprintf("PRAGMA synchronous = %d", before)
+	}
+	if err == nil {
+		_, err = conn.ExecContext(ctx, set)
+	}
+	if err != nil {
+		discard(conn)
+		return nil, nil, err
+	}
+	return conn, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience) // the caller's may have ended
+		defer cancel()
+		if _, err := conn.ExecContext(ctx, reset); err != nil {
+			discard(conn)
+			return
+		}
+		_ = conn.Close()
+	}, nil
+}
+
+// patience bounds what is done when the caller's context has ended, and how long a process may stand still in the midst of an announcement.
+const patience = 5 * time.Second
+
+func discard(conn *sql.Conn) {
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = conn.Close()
+}
+
+// inspect looks, before the first announcement, whether the database is set up to forget what it said is committed.
+func (g *Guard) inspect(ctx context.Context) error {
+	if g.inspected.Load() {
+		return nil
+	}
+	weak, err := g.weak(ctx)
+	switch {
+	case err == nil && weak == "":
+	case err != nil && g.durable:
+		return g.unavailable("looking whether marks last", err)
+	case g.durable:
+		return &wiringError{table: g.name, doing: "Config.RequireDurable", err: fmt.Errorf("a crash may lose marks: %s", weak)}
+	case err != nil: // who must not look is not stopped
+		g.log.LogAttrs(ctx, slog.LevelDebug, "sqlfence: cannot tell whether marks survive a crash", slog.String("table", g.name), slog.Any("error", err))
+		return nil
+	default:
+		g.log.LogAttrs(ctx, slog.LevelWarn, "sqlfence: a crash may lose marks, and a stale write may then be admitted until the current term is announced again",
+			slog.String("table", g.name), slog.String("setting", weak))
+	}
+	g.inspected.Store(true)
+	return nil
+}
+
+// weak names the settings under which a crash loses what was committed; none is "".
+func (g *Guard) weak(ctx context.Context) (string, error) {
+	query, names := "SELECT concat_ws(' ', current_setting('fsync'), current_setting('full_page_writes'))", []string{"fsync", "full_page_writes"}
+	switch g.speak {
+	case MySQL: // without a log of its own InnoDB's is all there is
+		query, names = "SELECT concat_ws(' ', @@innodb_flush_log_at_trx_commit, if(@@log_bin, @@sync_binlog, 1))", []string{"innodb_flush_log_at_trx_commit", "sync_binlog"}
+	case SQLite:
+		query, names = "SELECT synchronous || ' ' || journal_mode FROM pragma_synchronous, pragma_journal_mode", []string{"synchronous", "journal_mode"}
+	case PostgreSQL:
+	}
+	var all string
+	if err := g.db.QueryRowContext(ctx, query).Scan(&all); err != nil {
+		return "", err
+	}
+	var weak []string
+	for i, value := range strings.Fields(all) {
+		switch {
+		case value == "off", value == "memory", g.speak == MySQL && value != "1", g.speak == SQLite && value == "0":
+			weak = append(weak, names[i]+" = "+value)
+		}
+	}
+	return strings.Join(weak, ", "), nil
+}

@@ -1,0 +1,123 @@
+package sqlfence
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// PostgreSQL's lock is an advisory one, of the table and the scope. Its locks of rows let shared ones overtake a waiting exclusive one, so a busy
+// old leader could keep its successor waiting for ever; advisory ones queue.
+//
+// At READ COMMITTED each statement sees what was committed before it. So the mark is read by a statement of its own, behind the one that
+// waits for the lock, and nothing else is needed: no lock of the row, which would cost a transaction id, a write, with many writers
+// a new multixact each time, and the right to UPDATE. At stricter levels the statement that takes the lock fixes what all
+// later ones see, and that may be older than the lock. There the row is locked too, which fails if it changed since.
+
+// postgresLock are the statements for a token.
+func (g *Guard) postgresLock(t fencing.Token) *lock {
+	of := g.of(t.Scope)
+	in := func(token string) string { return "SELECT 1 WHERE NOT (true" + g.take(t.Scope, token) + ")" }
+	is := func(epoch, term string) string {
+		return "SELECT 1" + of + " AND epoch = " + epoch + " AND term = " + term + " AND " + plainLevel
+	}
+	both := func(epoch, term, token string) string {
+		return "SELECT 1" + of + " AND epoch = " + epoch + " AND term = " + term + g.take(t.Scope, token) + " FOR SHARE"
+	}
+	preparedIn := prepared{"text", in("$1")}
+	preparedIs := prepared{"bigint, bpchar", is("$1", "$2")}
+	preparedBoth := prepared{"bigint, bpchar, text", both("$1", "$2", "$3")}
+
+	epoch, term, token := strconv.FormatInt(t.Epoch, 10), text(t.Term), text(t.String())
+	fast := in(token) + "; " + is(epoch, term)
+	plain := preparedIn.execute(token) + "; " + preparedIs.execute(epoch, term)
+	strict := preparedBoth.execute(epoch, term, token)
+	return &lock{
+		token:  t,
+		read:   g.peek(t.Scope) + g.take(t.Scope, token) + " FOR SHARE",
+		fast:   fast,
+		plain:  []string{plain, preparedIn.prepare() + preparedIs.prepare() + plain, fast},
+		strict: []string{strict, preparedBoth.prepare() + strict, both(epoch, term, token)},
+		held:   g.held(t.Scope),
+	}
+}
+
+// held fails if the open transaction does not hold the shared lock.
+func (g *Guard) held(scope string) string {
+	return "SELECT CASE count(*) WHEN 0 THEN (count(*) || ': fn has ended its transaction')::int END FROM pg_locks" +
+		" WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND objsubid = 1 AND (classid::bigint << 32 | objid::bigint) = (" + g.advisory(scope) + ")"
+}
+
+// plainLevel is true where each statement sees what was committed before it.
+const plainLevel = "current_setting('transaction_isolation') IN ('read committed', 'read uncommitted')"
+
+// prepared is a statement with parameters. Its name says what it says, so that in a session that others use too it cannot be
+// something else. It returns none of the table's columns: PostgreSQL would refuse to execute what was prepared before the
+// type of one changed.
+type prepared struct{ types, body string }
+
+func (p prepared) name() string {
+	digest := sha256.Sum256([]byte(p.body))
+	return fmt.Sprintf("hotseat_%x", digest[:16])
+}
+
+func (p prepared) prepare() string {
+	return "PREPARE " + p.name() + " (" + p.types + ") AS " + p.body + "; "
+}
+
+func (p prepared) execute(args ...string) string {
+	return "EXECUTE " + p.name() + " (" + strings.Join(args, ", ") + ")"
+}
+
+// take are conditions, all true, that tell triggers of the token, set the limits, and take the shared lock.
+func (g *Guard) take(scope, token string) string {
+	s := setting("hotseat.token", token)
+	if g.idle > 0 {
+		ms := milliseconds(g.idle)
+		s += setting("idle_in_transaction_session_timeout", text(ms)) + setting("tcp_user_timeout", text(ms)) +
+			fmt.Sprintf(" AND pg_advisory_xact_lock_shared(%d, %s) IS NOT NULL", consent, ms)
+	}
+	return s + " AND pg_advisory_xact_lock_shared(" + g.advisory(scope) + ") IS NOT NULL"
+}
+
+func milliseconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Millisecond-1)/time.Millisecond), 10)
+}
+
+// postgresExclusive takes the exclusive lock. One that stands still in the midst of an announcement does not hold it for long.
+func (g *Guard) postgresExclusive(scope string) string {
+	return "SELECT " + committed + " WHERE true" + setting("idle_in_transaction_session_timeout", text(milliseconds(patience))) +
+		" AND pg_advisory_xact_lock(" + g.advisory(scope) + ") IS NOT NULL"
+}
+
+// setting is a condition that is always true, and sets something until the transaction ends.
+func setting(name, value string) string {
+	return " AND set_config(" + text(name) + ", " + value + ", true) IS NOT NULL"
+}
+
+// advisory is the number of the lock for a scope. It is of the table itself, by whatever name a guard knows that. Two scopes with one
+// number wait for each other, no more.
+func (g *Guard) advisory(scope string) string { return advisory(text(g.table)+"::regclass", scope) }
+
+func advisory(table, scope string) string {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte("hotseat " + scope))
+	return fmt.Sprintf("'%d'::bigint # (%s::oid::bigint << 32)", int64(h.Sum64()), table) //nolint:gosec // any 64 bits do
+}
+
+// committed makes what commits behind it last: it takes the least that a mark needs for the transaction, if that has less.
+const committed = "CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN set_config('synchronous_commit', 'on', true) END"
+
+// proof commits something, and nothing else. No right is needed for it.
+const proof = "SELECT " + committed + ", pg_logical_emit_message(true, 'hotseat', '')"
+
+// isStrict: the level's statements all see what the first one did. Of the default it is asked when it matters.
+func isStrict(level sql.IsolationLevel) bool {
+	return level == sql.LevelRepeatableRead || level == sql.LevelSnapshot || level == sql.LevelSerializable
+}
