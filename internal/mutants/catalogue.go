@@ -10,6 +10,11 @@ func catalogue() []mutant {
 // Names of files, so that they are written once.
 const (
 	fileLock      = "lease/lock.go"
+	fileClaim     = "lease/claim.go"
+	fileChange    = "lease/change.go"
+	fileSeat      = "lease/seat.go"
+	fileAcquire   = "singleton/acquire.go"
+	fileSettle    = "singleton/settle.go"
 	fileWrite     = "lease/write.go"
 	fileEpoch     = "lease/epoch.go"
 	fileDecide    = "lease/decide.go"
