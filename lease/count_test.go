@@ -65,6 +65,15 @@ func TestRenewalOfADeletedLeaseCreatesNothing(t *testing.T) {
 		require.ErrorIs(b, err, lease.ErrLost)
 		require.False(b, b.stored().Exists())
 	})
+	inBed(t, singletontest.Options{}, func(b *bed) { // by update, where patch is refused
+		b.ship()
+		claim := b.acquire(b.a)
+		b.c.Forbid("a", "patch")
+		b.c.DeleteLease(ns, name)
+		_, err := b.a.Renew(b.Context(), claim)
+		require.ErrorIs(b, err, lease.ErrLost)
+		require.False(b, b.stored().Exists())
+	})
 }
 
 func TestRaiseStopsAtTheOperatorsFence(t *testing.T) {
@@ -90,6 +99,16 @@ func TestEarlierTermIsNotAdopted(t *testing.T) {
 		_, err := b.take(b.a)
 		require.ErrorIs(b, err, lease.ErrUnavailable)
 		require.Equal(b, earlier.Record.Lease(), b.stored().Lease(), "nothing was written")
+	})
+	inBed(t, singletontest.Options{}, func(b *bed) { // refused, since it was edited meanwhile
+		b.ship()
+		earlier := b.acquire(b.a)
+		from, claim := b.claim(b.a)
+		b.label("x")
+		got, err := b.a.Take(b.Context(), from, claim)
+		require.ErrorIs(b, err, lease.ErrConflict)
+		require.True(b, got.Sent.IsZero())
+		require.Equal(b, earlier.Token.Term, b.stored().Term())
 	})
 }
 

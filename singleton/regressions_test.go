@@ -212,6 +212,21 @@ func TestIneligibleAndResignedWhileAcquiring(t *testing.T) {
 	}
 }
 
+// A process that is stopped while its acquire is under way hears it out, so that
+// nobody has to wait for one that is gone.
+func TestStoppedWhileAcquiring(t *testing.T) {
+	inLab(t, func(l lab) {
+		l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 1, DelayAfter: second})
+		e := l.elector("a")
+		r := l.run(e, func(context.Context, *singleton.Term) error { return nil })
+		sleep(500 * time.Millisecond)
+		require.Equal(l, singleton.StateAcquiring, e.Status().State)
+		r.stop()
+		require.NoError(l, r.wait(l))
+		require.True(l, l.record().Released())
+	})
+}
+
 // What one Run knew, the next still knows.
 func TestEpochsGrowAcrossRuns(t *testing.T) {
 	inLab(t, func(l lab) {
