@@ -28,6 +28,35 @@ func TestRenewalCountsFromSending(t *testing.T) {
 	})
 }
 
+// So do the other writes of a term.
+func TestEveryWriteCountsFromSending(t *testing.T) {
+	for name, write := range map[string]func(b *bed, from lease.Record, c lease.Claim) (lease.Claim, error){
+		"take": func(b *bed, _ lease.Record, _ lease.Claim) (lease.Claim, error) { return b.take(b.a) },
+		"ensure": func(b *bed, from lease.Record, c lease.Claim) (lease.Claim, error) {
+			return b.a.Ensure(b.Context(), from, c)
+		},
+		"raise": func(b *bed, _ lease.Record, c lease.Claim) (lease.Claim, error) {
+			return b.a.Raise(b.Context(), c, 700)
+		},
+		"repair": func(b *bed, _ lease.Record, c lease.Claim) (lease.Claim, error) {
+			b.edit(func(l *coordv1.Lease) { l.Annotations = nil }) // the first is refused
+			return b.a.Renew(b.Context(), c)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBed(t, singletontest.Options{}, func(b *bed) {
+				b.ship()
+				from := b.stored()
+				claim := b.acquire(b.a)
+				b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, DelayAfter: 2 * time.Second})
+				next, err := write(b, from, claim)
+				require.NoError(b, err)
+				require.Equal(b, 2*time.Second, b.a.Clock.Since(next.Sent))
+			})
+		})
+	}
+}
+
 // What a List shows may be as young as its answer.
 func TestWaitCountsFromTheAnswer(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
