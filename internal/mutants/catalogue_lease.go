@@ -45,7 +45,7 @@ func ofTime() []mutant {
 		{
 			name: "requests-without-deadline", file: fileWrite, pkg: pkgLease, run: "TestEveryRequestHasADeadline", seeds: 40,
 			old: "ctx, cancel := context.WithTimeout(ctx, l.Timing.RenewDeadline)\n\tdefer cancel()\n\tif r := l.refused",
-			new: "ctx, cancel := context.WithCancel(ctx)\n\tdefer cancel()\n\tif r := l.refused",
+			new: "ctx, cancel := context.WithTimeout(ctx, 2*l.Timing.RenewDeadline)\n\tdefer cancel()\n\tif r := l.refused",
 			why: "one lost packet costs the term",
 		},
 		{
