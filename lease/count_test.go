@@ -28,6 +28,35 @@ func TestRenewalCountsFromSending(t *testing.T) {
 	})
 }
 
+// So do the other writes of a term.
+func TestEveryWriteCountsFromSending(t *testing.T) {
+	for name, write := range map[string]func(b *bed, from lease.Record, c lease.Claim) (lease.Claim, error){
+		"take": func(b *bed, _ lease.Record, _ lease.Claim) (lease.Claim, error) { return b.take(b.a) },
+		"ensure": func(b *bed, from lease.Record, c lease.Claim) (lease.Claim, error) {
+			return b.a.Ensure(b.Context(), from, c)
+		},
+		"raise": func(b *bed, _ lease.Record, c lease.Claim) (lease.Claim, error) {
+			return b.a.Raise(b.Context(), c, 700)
+		},
+		"repair": func(b *bed, _ lease.Record, c lease.Claim) (lease.Claim, error) {
+			b.edit(func(l *coordv1.Lease) { l.Annotations = nil }) // the first is refused
+			return b.a.Renew(b.Context(), c)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBed(t, singletontest.Options{}, func(b *bed) {
+				b.ship()
+				from := b.stored()
+				claim := b.acquire(b.a)
+				b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, DelayAfter: 2 * time.Second})
+				next, err := write(b, from, claim)
+				require.NoError(b, err)
+				require.Equal(b, 2*time.Second, b.a.Clock.Since(next.Sent))
+			})
+		})
+	}
+}
+
 // What a List shows may be as young as its answer.
 func TestWaitCountsFromTheAnswer(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
@@ -65,6 +94,15 @@ func TestRenewalOfADeletedLeaseCreatesNothing(t *testing.T) {
 		require.ErrorIs(b, err, lease.ErrLost)
 		require.False(b, b.stored().Exists())
 	})
+	inBed(t, singletontest.Options{}, func(b *bed) { // by update, where patch is refused
+		b.ship()
+		claim := b.acquire(b.a)
+		b.c.Forbid("a", "patch")
+		b.c.DeleteLease(ns, name)
+		_, err := b.a.Renew(b.Context(), claim)
+		require.ErrorIs(b, err, lease.ErrLost)
+		require.False(b, b.stored().Exists())
+	})
 }
 
 func TestRaiseStopsAtTheOperatorsFence(t *testing.T) {
@@ -90,6 +128,16 @@ func TestEarlierTermIsNotAdopted(t *testing.T) {
 		_, err := b.take(b.a)
 		require.ErrorIs(b, err, lease.ErrUnavailable)
 		require.Equal(b, earlier.Record.Lease(), b.stored().Lease(), "nothing was written")
+	})
+	inBed(t, singletontest.Options{}, func(b *bed) { // refused, since it was edited meanwhile
+		b.ship()
+		earlier := b.acquire(b.a)
+		from, claim := b.claim(b.a)
+		b.label("x")
+		got, err := b.a.Take(b.Context(), from, claim)
+		require.ErrorIs(b, err, lease.ErrConflict)
+		require.True(b, got.Sent.IsZero())
+		require.Equal(b, earlier.Token.Term, b.stored().Term())
 	})
 }
 

@@ -72,3 +72,16 @@ func TestEpochsWrittenByHand(t *testing.T) {
 		require.EqualValues(t, 104+1<<53, v.Epoch(), "the greatest that is believed")
 	})
 }
+
+// What an edit may have covered up is waited for as long as was owed then, whatever
+// is edited later.
+func TestSecondEditShortensNoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := shown(View{}, true,
+			fenced("a_1", termA, "50", "100", duration(60)),
+			fenced("a_1", termA, "50", "101", duration(60), holder("")), // a_1 may be at work for a minute
+			fenced("b_1", termB, "102", "102", renewed(9)),              // one that knew nothing
+			fenced("b_1", termB, "102", "103", renewed(9), holder("x")))
+		require.Equal(t, time.Minute-2*time.Second, v.FreeAt().Sub(Clock{}.Now()))
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -91,6 +92,43 @@ func TestLyingAnswers(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A lie may carry the very time that was to be written, and nothing else of it.
+func TestLiesWithTheTimeThatWasWritten(t *testing.T) {
+	inBed(t, singletontest.Options{}, func(b *bed) {
+		b.ship()
+		earlier := b.acquire(b.a) // so that the holder is right, too
+		l := b.lockThrough(func(r *http.Request, pass http.RoundTripper) (*http.Response, error) {
+			if r.Method != http.MethodPatch {
+				return pass.RoundTrip(r)
+			}
+			var ops []struct {
+				Op, Path string
+				Value    any
+			}
+			require.NoError(b, json.NewDecoder(r.Body).Decode(&ops))
+			stored := b.c.Lease(ns, name)
+			stored.APIVersion, stored.Kind, stored.ResourceVersion = "coordination.k8s.io/v1", "Lease", "9000"
+			for _, op := range ops {
+				if op.Op == "add" && op.Path == "/spec/renewTime" {
+					written, err := time.Parse(time.RFC3339Nano, op.Value.(string))
+					require.NoError(b, err)
+					stored.Spec.RenewTime.Time = written
+				}
+			}
+			body, err := json.Marshal(stored)
+			require.NoError(b, err)
+			return answer(r, http.StatusOK, string(body)), nil
+		})
+		from, claim := b.claim(l)
+		for what, request := range map[string]func(context.Context, lease.Record, lease.Claim) (lease.Claim, error){"take": l.Take, "ensure": l.Ensure} {
+			got, err := request(b.Context(), from, claim)
+			require.Error(b, err, what)
+			require.True(b, got.Sent.IsZero(), what)
+		}
+		require.Equal(b, earlier.Token.Term, b.stored().Term())
+	})
 }
 
 // A lie about a write that did happen costs no term: the store is asked.

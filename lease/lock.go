@@ -24,6 +24,8 @@ type Options struct {
 	Identity        string // unique per process
 	Timing          Timing
 	Clock           Clock // zero: the machine's
+	// Wall is read for the times that are written for people. Nil: [time.Now].
+	Wall func() time.Time
 }
 
 // Lock makes one candidate's requests on one Lease. It decides nothing, and is
@@ -278,9 +280,13 @@ func (l *Lock) Release(ctx context.Context, c Claim) error {
 // others see a renewal by it. client-go's elector sees whole seconds only, so it
 // moves as time passes, and not just on from a time that lies in the future.
 func (l *Lock) now(before time.Time) *metav1.MicroTime {
+	wall := l.Wall
+	if wall == nil {
+		wall = time.Now
+	}
 	for {
 		last, now := l.wrote.Load(), time.Now()
-		next := now.UnixMicro()
+		next := wall().UnixMicro()
 		if last != nil && next <= last.wall {
 			next = last.wall + max(1, now.Sub(last.at).Microseconds())
 		}

@@ -28,8 +28,21 @@ func TestLostTermWritesNothing(t *testing.T) {
 			b.acquire(b.a)
 			b.edit(func(l *coordv1.Lease) { l.Annotations = nil })
 		}, lease.LossTaken, "taken"},
-		"cleared":                  {func(b *bed) { b.edit(func(l *coordv1.Lease) { x := ""; l.Spec.HolderIdentity = &x }) }, lease.LossCleared, "holder cleared"},
-		"fenced":                   {func(b *bed) { b.edit(func(l *coordv1.Lease) { l.Annotations[lease.AnnotationEpoch] = "99999" }) }, lease.LossFenced, "higher fencing epoch"},
+		"cleared": {func(b *bed) { b.edit(func(l *coordv1.Lease) { x := ""; l.Spec.HolderIdentity = &x }) }, lease.LossCleared, "holder cleared"},
+		"fenced":  {func(b *bed) { b.edit(func(l *coordv1.Lease) { l.Annotations[lease.AnnotationEpoch] = "99999" }) }, lease.LossFenced, "higher fencing epoch"},
+		"fenced, term removed": {func(b *bed) {
+			b.edit(func(l *coordv1.Lease) {
+				delete(l.Annotations, lease.AnnotationTerm)
+				l.Annotations[lease.AnnotationEpoch] = "99999"
+			})
+		}, lease.LossFenced, "higher fencing epoch"},
+		"deleted and put back": {func(b *bed) {
+			l := b.c.Lease(ns, name)
+			b.c.DeleteLease(ns, name)
+			l.UID, l.ResourceVersion = "", ""
+			_, err := b.c.CreateLease(l)
+			require.NoError(b, err)
+		}, lease.LossDeleted, "deleted"},
 		"deleted":                  {func(b *bed) { b.c.DeleteLease(ns, name) }, lease.LossDeleted, "deleted"},
 		"deleted and shipped anew": {func(b *bed) { b.c.DeleteLease(ns, name); b.ship() }, lease.LossDeleted, "deleted"},
 	} {

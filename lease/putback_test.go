@@ -81,6 +81,8 @@ func TestPutBackInOneWatch(t *testing.T) {
 		waits(t, shown(View{}, true, held, free, other, again(held, "103")), L)
 		waits(t, shown(View{}, true, held, free, other, again(held, "103"), again(free, "104")), L)
 		waits(t, shown(View{}, true, held, again(held, "103"), again(free, "104")), L)
+		// Nor does it count that the release was once made over what was seen last.
+		waits(t, shown(View{}, true, held).Observe(event(again(free, "120"), "120", "119"), L), L)
 	})
 }
 

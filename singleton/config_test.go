@@ -155,6 +155,19 @@ func TestWithoutCreateItWaitsForTheLease(t *testing.T) {
 	})
 }
 
+// A Role that is mended is noticed within two RetryPeriods.
+func TestCreateAllowedLater(t *testing.T) {
+	inLab(t, func(l lab) {
+		l.DeleteLease("shop", "invoicer")
+		l.Forbid("a", "create")
+		l.run(l.elector("a"), idle)
+		sleep(time.Minute)
+		l.Allow("a", "create")
+		sleep(4 * second)
+		require.True(l, l.record().Vacant())
+	})
+}
+
 func TestMissingLeaseIsCreatedVacantAndTakenAfterALease(t *testing.T) {
 	inLab(t, func(l lab) {
 		l.DeleteLease("shop", "invoicer")

@@ -278,6 +278,33 @@ func TestLongDrainKeepsTheLease(t *testing.T) {
 	})
 }
 
+// Work that never returns keeps the Lease: after Config.DrainLimit that is told, once.
+func TestStuckDrainIsTold(t *testing.T) {
+	inLab(t, func(l lab) {
+		told := 0
+		e := l.elector("a", func(c *singleton.Config) {
+			c.DrainLimit = time.Minute
+			c.Hooks.OnOverrun = func(*singleton.Term) { told++ }
+		})
+		stuck := make(chan struct{})
+		l.run(e, func(context.Context, *singleton.Term) error { <-stuck; return nil })
+		e.Resign()
+		sleep(time.Minute - 1)
+		require.NoError(l, e.Live())
+		sleep(1)
+		require.Error(l, e.Live())
+		require.True(l, e.Status().Overrun)
+		sleep(time.Hour)
+		require.Equal(l, 1, told)
+		require.EqualValues(l, 1, metric(l, e, "hotseat_overruns_total"))
+		require.Positive(l, e.Status().ValidFor)
+		require.Equal(l, e.Identity(), l.record().Holder(), "it is kept all the same")
+		close(stuck)
+		sleep(second)
+		require.NoError(l, e.Live())
+	})
+}
+
 // Lost while draining: nothing is released over the successor.
 func TestLostWhileDraining(t *testing.T) {
 	inLab(t, func(l lab) {

@@ -354,6 +354,30 @@ func TestLeaseDeletedAgainAndAgain(t *testing.T) {
 	})
 }
 
+// Each edit that takes the Lease from its holder costs an instant, not a lease.
+func TestLeaseClearedAgainAndAgain(t *testing.T) {
+	for name, edit := range map[string]func(*coordv1.Lease){
+		"cleared":                    func(l *coordv1.Lease) { l.Spec.HolderIdentity = nil },
+		"replaced with the manifest": func(l *coordv1.Lease) { l.Annotations, l.Spec = nil, coordv1.LeaseSpec{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
+				trio(t, s)
+				for range 20 {
+					scenario.Edit(s, edit)
+					time.Sleep(3 * time.Second)
+				}
+				activeWithin(t, s, bound)
+				terms := s.Terms()
+				require.Len(t, terms, 21)
+				for i, term := range terms[1:] {
+					require.Less(t, term.Started.Sub(terms[i].Ended), time.Second)
+				}
+			})
+		})
+	}
+}
+
 func TestHandEditsWhileTheActiveIsCutOff(t *testing.T) {
 	second := int32(1)
 	for name, edit := range map[string]func(*coordv1.Lease){

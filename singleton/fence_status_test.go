@@ -169,6 +169,24 @@ func TestFencesThatMendEndNobody(t *testing.T) {
 	}
 }
 
+// Nor is one that said something else in between.
+func TestUnfitWithOtherAnswersBetween(t *testing.T) {
+	inLab(t, func(l lab) {
+		fence := &scripted{Memory: memory(l)}
+		a := l.elector("a", fenced(nil, fence))
+		fence.then(wrongScope)
+		l.run(a, idle)
+		fence.then(func(context.Context, fencing.Token) error { return fencing.ErrUnavailable })
+		sleep(10 * second) // asked each HoldOff, 4 s
+		fence.then(wrongScope)
+		sleep(10 * second)
+		require.Equal(l, singleton.StateStandby, a.Status().State)
+		fence.then(nil)
+		sleep(5 * second)
+		require.Equal(l, singleton.StateActive, a.Status().State)
+	})
+}
+
 // A server that is wired to another Lease for less than a lease ends nobody,
 // and a replica that is wired so leaves the Lease to those that are not.
 func TestMiswiredReplicaAmongOthers(t *testing.T) {

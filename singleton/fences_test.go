@@ -59,6 +59,20 @@ func TestFencesAreToldBeforeWorkStarts(t *testing.T) {
 	})
 }
 
+// Fences are told at the same time: many that are slow cost what one does.
+func TestFencesAreToldSideBySide(t *testing.T) {
+	inLab(t, func(l lab) {
+		slow := guardFunc{memory(l), func(context.Context, fencing.Token) error { time.Sleep(3 * second); return nil }}
+		worked := false
+		e := l.elector("a", fenced(nil, slow, slow, slow))
+		l.run(e, func(ctx context.Context, _ *singleton.Term) error { worked = true; <-ctx.Done(); return nil })
+		sleep(3*second - 1)
+		require.False(l, worked)
+		sleep(1)
+		require.True(l, worked)
+	})
+}
+
 // The stale write of a replica that lost its term without noticing.
 func TestStaleWritesAreRefused(t *testing.T) {
 	inLab(t, func(l lab) {

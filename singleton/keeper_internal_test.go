@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
@@ -94,5 +95,50 @@ func TestOwnRaiseSeenBeforeItsAnswerEndsNothing(t *testing.T) {
 		k.answered(<-k.answers)
 		require.NoError(k, <-done)
 		require.EqualValues(k, 901, k.term.Token().Epoch)
+	})
+}
+
+// An acquire whose answer is taken in when its validity is over begins no term: the
+// machine may have slept.
+func TestAcquireHeardTooLate(t *testing.T) {
+	for age, begins := range map[time.Duration]bool{10*time.Second - 1: true, 10 * time.Second: false, time.Minute: false} {
+		inKeep(t, func(k kept) {
+			time.Sleep(time.Minute)
+			claim := k.claim
+			claim.Sent = k.r.config.clock.Now().Add(-age)
+			late := &keeper{r: k.r, ctx: k.ctx, due: time.NewTimer(time.Hour), answers: make(chan answer), inFlight: 1, claim: claim, from: k.before.Record}
+			go func() { late.answers <- answer{claim: claim, flight: &flight{}} }()
+			if err := k.r.acquiring(late); begins {
+				require.NoError(k, err)
+			} else {
+				require.ErrorIs(k, err, lease.ErrUnavailable, age)
+			}
+		})
+	}
+}
+
+// An answer that comes when the term is over prolongs nothing.
+func TestLateAnswerRevivesNothing(t *testing.T) {
+	inKeep(t, func(k kept) {
+		time.Sleep(2 * time.Second)
+		k.again()
+		synctest.Wait() // answered, and not taken in yet
+		k.term.lose(&EndError{Reason: ReasonExpired})
+		k.answered(<-k.answers)
+		require.False(k, k.term.Valid())
+		require.ErrorIs(k, k.term.cause(), ErrLost)
+		require.Equal(k, k.event().ResourceVersion, k.claim.Record.ResourceVersion(), "a release has to name what is left")
+	})
+}
+
+// An event of which nobody can tell whether it is new is looked into at once.
+func TestIncomparableEventHasTheLeaseRenewed(t *testing.T) {
+	inKeep(t, func(k kept) {
+		odd := k.event()
+		odd.ResourceVersion = "x7"
+		k.observed(odd)
+		require.Equal(k, 1, k.inFlight)
+		k.answered(<-k.answers)
+		require.True(k, k.term.Valid())
 	})
 }

@@ -154,6 +154,93 @@ func TestTransientRefusalsEndNobody(t *testing.T) {
 	}
 }
 
+// Two single refusals hours apart are no refusal for a lease.
+func TestRefusalsHoursApart(t *testing.T) {
+	inLab(t, func(l lab) {
+		e := l.elector("a")
+		for range 3 {
+			heal := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Status: 403})
+			e.SetEligible(true)
+			if e.Status().State == singleton.StateStopped {
+				l.run(e, idle)
+			}
+			sleep(10 * time.Millisecond)
+			require.NotZero(l, l.CountRequests("a", "patch"))
+			e.SetEligible(false) // or it would acquire
+			heal()
+			sleep(time.Hour)
+			require.Equal(l, singleton.StateStandby, e.Status().State)
+			require.Empty(l, l.record().Holder())
+			l.ForgetRequests()
+		}
+	})
+}
+
+// Nor are those that another answer came between.
+func TestRefusalsWithOtherAnswersBetween(t *testing.T) {
+	inLab(t, func(l lab) {
+		e := l.elector("a")
+		for _, step := range []struct {
+			status int
+			lasts  time.Duration
+		}{{403, 8 * second}, {409, 8 * second}, {403, 20 * second}} {
+			heal := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Status: step.status})
+			if e.Status().State == singleton.StateStopped {
+				l.run(e, idle)
+			}
+			sleep(step.lasts)
+			require.NotEqual(l, singleton.StateStopped, e.Status().State)
+			heal()
+		}
+		sleep(3 * second)
+		require.Equal(l, singleton.StateActive, e.Status().State)
+	})
+}
+
+// One that has lost races, and is alone when the Lease comes free, takes it.
+func TestLoserAloneStarvesNot(t *testing.T) {
+	inLab(t, func(l lab) {
+		heal := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Status: 409})
+		e := l.elector("a")
+		l.run(e, idle)
+		sleep(5 * second)
+		heal()
+		l.edit(takenByX)
+		sleep(17 * second)
+		require.Equal(l, singleton.StateActive, e.Status().State)
+	})
+}
+
+// A Lease that can never be won, since something else writes it each time, is told
+// like an outage.
+func TestContestedLeaseIsTold(t *testing.T) {
+	inLab(t, func(l lab) {
+		log := &lines{}
+		heal := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Status: 409})
+		e := l.elector("a", func(c *singleton.Config) { c.Logger = log.logger() })
+		l.run(e, idle)
+		sleep(30 * second)
+		require.InDelta(l, 2, log.count("each try to acquire the lease meets another write"), 1)
+		heal()
+		sleep(3 * second)
+		require.Equal(l, singleton.StateActive, e.Status().State)
+		require.Equal(l, 1, log.count("the lease is not contested any more"))
+	})
+}
+
+// Where patch is refused that is said once, with what it costs.
+func TestFallbackIsToldOnce(t *testing.T) {
+	inLab(t, func(l lab) {
+		log := &lines{}
+		l.Forbid("a", "patch")
+		e := l.elector("a", func(c *singleton.Config) { c.Logger = log.logger() })
+		l.run(e, idle)
+		sleep(10 * time.Minute)
+		require.Equal(l, singleton.StateActive, e.Status().State)
+		require.Equal(l, 1, log.count("not allowed to patch the lease"))
+	})
+}
+
 func TestUnheardReplicaRecoversInTime(t *testing.T) {
 	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
 		heal := s.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, HangAnswer: true})
@@ -210,6 +297,21 @@ func TestIneligibleAndResignedWhileAcquiring(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A process that is stopped while its acquire is under way hears it out, so that
+// nobody has to wait for one that is gone.
+func TestStoppedWhileAcquiring(t *testing.T) {
+	inLab(t, func(l lab) {
+		l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 1, DelayAfter: second})
+		e := l.elector("a")
+		r := l.run(e, func(context.Context, *singleton.Term) error { return nil })
+		sleep(500 * time.Millisecond)
+		require.Equal(l, singleton.StateAcquiring, e.Status().State)
+		r.stop()
+		require.NoError(l, r.wait(l))
+		require.True(l, l.record().Released())
+	})
 }
 
 // What one Run knew, the next still knows.

@@ -53,6 +53,7 @@ const fewConflicts = 5
 
 func newRun(ctx context.Context, e *Elector, work Work) *run {
 	period := e.config.RetryPeriod
+	e.lock.Wall = chance.Wall(ctx)
 	return &run{
 		Elector: e, ctx: ctx, work: work, log: e.config.Logger,
 		observer: newObserver(e),

@@ -97,7 +97,7 @@ func TestFailingRenewalsAreToldOnceInAWhile(t *testing.T) {
 }
 
 // Work that ignores its context's end after Resign keeps the Lease; it is told.
-func TestStuckDrainIsTold(t *testing.T) {
+func TestStuckDrainOfHours(t *testing.T) {
 	for name, limit := range map[string]time.Duration{"the default": 0, "a minute": time.Minute} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {

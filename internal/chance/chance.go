@@ -24,3 +24,19 @@ func N(ctx context.Context, d time.Duration) time.Duration {
 	}
 	return rand.N(d)
 }
+
+type wallKey struct{}
+
+// WithWall returns a context in which [Wall] is read: what the machine's clock shows,
+// which may stand still or run backwards. It must be safe for concurrent use.
+func WithWall(ctx context.Context, read func() time.Time) context.Context {
+	return context.WithValue(ctx, wallKey{}, read)
+}
+
+// Wall returns the clock of [WithWall], or [time.Now].
+func Wall(ctx context.Context) func() time.Time {
+	if read, ok := ctx.Value(wallKey{}).(func() time.Time); ok {
+		return read
+	}
+	return time.Now
+}

@@ -4,7 +4,7 @@ package main
 func ofOthers() []mutant {
 	return []mutant{
 		{
-			name: "valid-for-a-whole-lease", file: fileLock, pkg: pkgLease, run: "TestAcquireRenewRelease", seeds: 40,
+			name: "valid-for-a-whole-lease", file: fileClaim, pkg: pkgLease, run: "TestAcquireRenewRelease", seeds: 40,
 			old: "return c.Sent.Add(t.RenewDeadline) }", new: "return c.Sent.Add(t.LeaseDuration) }",
 			why: "no time is left between an old term's end and a new one's begin",
 		},
@@ -15,19 +15,19 @@ func ofOthers() []mutant {
 		},
 		{
 			name: "half-a-lease-waited", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 40,
-			old: "later(v.since.Add(v.owed), v.hidden) }", new: "v.since.Add(v.owed / 2) }",
+			old: "return later(d.since.Add(d.owed), d.hidden) }", new: "return d.since.Add(d.owed / 2) }",
 			why: "a holder that is cut off is robbed while it works",
 		},
 		{
-			name: "wall-clock-believed", file: fileView, pkg: pkgLease, run: "TestWaitDoesNotCountByWallClocks", seeds: 40,
-			old: "next.since = o.At\n",
-			new: "next.since = o.At\n\tif at := o.Record.RenewTime(); !at.IsZero() && time.Since(at) > 0 {\n\t\tnext.since = o.At.Add(-time.Since(at))\n\t}\n",
+			name: "wall-clock-believed", file: fileChange, pkg: pkgLease, run: "TestWaitDoesNotCountByWallClocks", seeds: 40,
+			old: "\tpaid := next // if the record's own word is true\n",
+			new: "\tif at := r.RenewTime(); !at.IsZero() && time.Since(at) > 0 {\n\t\tnext.since = o.At.Add(-time.Since(at))\n\t}\n\tpaid := next // if the record's own word is true\n",
 			why: "a wall clock an hour ahead takes every Lease",
 		},
 		{
 			name: "failed-renewal-extends", file: fileKeeper, pkg: pkgSingleton, run: "TestPartitionRightAfter", seeds: 40,
-			old: "k.claim.Token = a.claim.Token // a raise may have landed\n",
-			new: "k.claim.Token = a.claim.Token\n\t\tk.claim.Sent = k.r.config.clock.Now()\n\t\tk.term.extend(k.claim)\n",
+			old: "\t\tk.failures++\n\t\tk.r.tell.failed(renewing",
+			new: "\t\tk.claim.Sent = k.r.config.clock.Now()\n\t\tk.term.extend(k.claim)\n\t\tk.failures++\n\t\tk.r.tell.failed(renewing",
 			why: "cut off, work never ends",
 		},
 		{
@@ -43,8 +43,8 @@ func ofOthers() []mutant {
 		},
 		{
 			name: "own-name-is-free", file: fileStandby, pkg: pkgSingleton, run: "TestOwnIdentityIsWaitedOut", seeds: 40,
-			old: "d = r.listen(r.reseat(d, now), now)\n",
-			new: "d = r.listen(r.reseat(d, now), now)\n\tif r.view.Record().Holder() == r.config.Identity {\n\t\td.Action = lease.Acquire\n\t}\n",
+			old: "d := r.listen(lease.Decide(r.view, now, r.fresh), now)\n",
+			new: "d := r.listen(lease.Decide(r.view, now, r.fresh), now)\n\tif r.view.Record().Holder() == r.config.Identity {\n\t\td.Action = lease.Acquire\n\t}\n",
 			why: "a restored Lease that names us says nothing about who works",
 		},
 		{
@@ -53,13 +53,15 @@ func ofOthers() []mutant {
 			why: "a standby goes deaf when the server ends its watch, as servers do",
 		},
 		{
-			name: "lost-race-ends-run", file: fileStandby, pkg: pkgSingleton, run: "TestACrowdLearns", seeds: 40,
-			old: "case errors.Is(err, lease.ErrConflict):", new: "case errors.Is(err, lease.ErrConflict):\n\t\treturn r.pointless(err)",
+			name: "lost-race-ends-run", file: fileSettle, pkg: pkgSingleton, run: "TestACrowdLearns", seeds: 40,
+			old: "case errors.Is(err, lease.ErrConflict): // somebody",
+			new: "case errors.Is(err, lease.ErrConflict):\n\t\treturn r.pointless(err) // somebody",
 			why: "who was a little slower stands by no more",
 		},
 		{
-			name: "outage-ends-run", file: fileStandby, pkg: pkgSingleton, run: "TestLostAnswersOfAcquire", seeds: 40,
-			old: "\tdefault:\n\t\tr.outage.failed(err)", new: "\tdefault:\n\t\treturn r.pointless(err)",
+			name: "outage-ends-run", file: fileSettle, pkg: pkgSingleton, run: "TestLostAnswersOfAcquire", seeds: 40,
+			old: "\tdefault:\n\t\tr.tell.failed(standingBy, err)",
+			new: "\tdefault:\n\t\treturn r.pointless(err)",
 			why: "after an outage of the API server nobody is left",
 		},
 		{

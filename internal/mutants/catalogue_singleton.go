@@ -76,7 +76,8 @@ func ofTerm() []mutant {
 		},
 		{
 			name: "miswired-once-taken", file: fileFences, pkg: pkgSingleton, run: "TestFencesThatMendEndNobody",
-			old: "case r.admitted || !unfit(out.err):", new: "case !unfit(out.err):",
+			old: "\tcase r.admitted:\n",
+			new: "",
 			why: "a guard whose server was deployed wrongly for a while ends its replicas",
 		},
 		{
@@ -86,12 +87,12 @@ func ofTerm() []mutant {
 		},
 		{
 			name: "not-announced-after-reconnect", file: fileKeeper, pkg: pkgSingleton, run: "TestFencesAreToldAfterAReconnect",
-			old: "if k.failures > 0 {\n\t\t\tk.term.reconnect()", new: "if false {\n\t\t\tk.term.reconnect()",
+			old: "if now := time.Now(); k.failures > 0 || now.Sub(k.heard) > 2*k.r.config.RetryPeriod {", new: "if false {",
 			why: "a fence that went back in the same outage admits an old token for longer",
 		},
 		{
 			name: "late-refusal-ignored", file: fileAnnounce, pkg: pkgSingleton, run: "TestFenceThatRefusesLater",
-			old: "case !mark.IsZero():\n", new: "case !mark.IsZero() && false:\n",
+			old: "case refused(err):", new: "case refused(err) && false:",
 			why: "a term goes on whose writes its own fence refuses",
 		},
 		{
@@ -152,7 +153,7 @@ func ofLoop() []mutant {
 		},
 		{
 			name: "event-of-loss-ignored", file: fileKeeper, pkg: pkgSingleton, run: "TestAnotherHolderSeenInTheRecord",
-			old: "\t\tk.term.lose(lossOf(lost))\n\t\treturn\n\t}\n\tk.claim = k.claim.Rebase(o.Record)", new: "\t\treturn\n\t}\n\tk.claim = k.claim.Rebase(o.Record)",
+			old: "if !k.ours(lost) { // else", new: "if !k.ours(lost) && k.silent < 0 { // else",
 			why: "work goes on until the next renewal",
 		},
 		{
@@ -162,7 +163,7 @@ func ofLoop() []mutant {
 		},
 		{
 			name: "own-raise-taken-for-a-fence", file: fileKeeper, pkg: pkgSingleton, run: "TestOwnRaiseSeen",
-			old: "if k.raising && lost.Loss == lease.LossFenced", new: "if !k.raising && lost.Loss == lease.LossFenced",
+			old: "(k.raising || k.claim.Standing(lost.Record) == nil)", new: "!k.raising && k.claim.Standing(lost.Record) == nil",
 			why: "a term ends over its own raise",
 		},
 		{
@@ -182,38 +183,39 @@ func ofStandby() []mutant {
 			why: "who lost many races takes over seconds late when it is the only one left",
 		},
 		{
-			name: "outage-waited-out-for-long", file: fileStandby, pkg: pkgSingleton, run: "TestTakesOverSoonAfterAnOutage",
+			name: "outage-waited-out-for-long", file: fileSettle, pkg: pkgSingleton, run: "TestTakesOverSoonAfterAnOutage",
 			old: "most := r.config.RetryPeriod\n", new: "most := r.config.LeaseDuration\n",
 			why: "after an outage the pause between two attempts is as long as a lease",
 		},
 		{
-			name: "memory-not-handed-on", file: fileStandby, pkg: pkgSingleton, run: "TestStoreRestored|TestRemember|TestEpoch",
-			old: "lease.EpochInputs{Remembered: r.view.Epoch()}", new: "lease.EpochInputs{}",
+			name: "memory-not-handed-on", file: fileAcquire, pkg: pkgSingleton, run: "TestStoreRestored|TestRemember|TestEpoch",
+			old: "lease.EpochInputs{Remembered: r.view.Epoch(), ResourceVersion: r.view.Newest()}", new: "lease.EpochInputs{ResourceVersion: r.view.Newest()}",
 			why: "a number raised by hand is used again after a deletion",
 		},
 		{
-			name: "floor-failure-ignored", file: fileStandby, pkg: pkgSingleton, run: "TestFloorBounds",
-			old: "return wrap(\"asking Config.Floor\", err)", new: "return nil",
+			name: "floor-failure-ignored", file: fileAcquire, pkg: pkgSingleton, run: "TestFloorBounds",
+			old: "if in.Floor, err = r.floor(); err != nil {\n\t\t\treturn nil, err\n",
+			new: "if in.Floor, err = r.floor(); err != nil {\n\t\t\tin.Floor = 0\n",
 			why: "it acquires below the floor it was told to ask for",
 		},
 		{
-			name: "own-deletion-for-ever", file: fileStandby, pkg: pkgSingleton, run: "TestDeletedLeaseIsNotTakenTooLate",
-			old: "case !r.vanished.ValidUntil(r.config.timing()).After(now), // too late\n", new: "case r.vanished == nil, // too late\n",
-			why: "the right to create the deleted Lease at once outlives the term",
+			name: "own-deletion-for-ever", file: fileSeat, pkg: pkgLease, run: "TestSeat",
+			old: "v.seat.until.After(now) &&", new: "!v.seat.until.IsZero() &&",
+			why: "the right to take the seat back at once outlives the term",
 		},
 		{
-			name: "deletion-of-a-successors", file: fileStandby, pkg: pkgSingleton, run: "TestDeletedLeaseOfASuccessor",
-			old: "r.held.Holder() != r.vanished.Record.Holder() || r.held.Term() != r.vanished.Token.Term, // somebody", new: "false, // somebody",
+			name: "deletion-of-a-successors", file: fileSeat, pkg: pkgSingleton, run: "TestDeletedLeaseOfASuccessor",
+			old: "mine := r.Holder() != \"\" && (r.Term() == s.term || r.Term() == \"\" && r.Holder() == before.Holder())", new: "mine := r.Holder() != \"\"",
 			why: "after a restore, another's Lease that is deleted is taken for our own, beside its work",
 		},
 		{
 			name: "missing-lease-held-off", file: fileStandby, pkg: pkgSingleton, run: "TestWhoResignedCreatesTheMissingLease",
-			old: "if d.Action == lease.Create { // with", new: "if false { // with",
+			old: "if reads || d.Seat || d.Action == lease.Create {", new: "if reads || d.Seat {",
 			why: "a Lease deleted while all have resigned is created a RetryPeriod late",
 		},
 		{
-			name: "own-deletion-unnoticed", file: fileStandby, pkg: pkgSingleton, run: "TestLeaseDeletedUnder",
-			old: "if r.vanished == nil {\n\t\treturn d", new: "if r.vanished == nil || r.acquired {\n\t\treturn d",
+			name: "own-deletion-unnoticed", file: fileActive, pkg: pkgSingleton, run: "TestLeaseDeletedUnder",
+			old: "case cause.Reason == ReasonDeleted, cause.Reason == ReasonCleared:", new: "case cause.Reason == ReasonCleared:",
 			why: "a deletion costs a lease although the holder is at hand",
 		},
 		{
@@ -222,13 +224,14 @@ func ofStandby() []mutant {
 			why: "it acquires on a List of hours ago",
 		},
 		{
-			name: "unheard-goes-on", file: fileStandby, pkg: pkgSingleton, run: "TestUnheardReplicaLetsOthersGoFirst",
-			old: "r.courteous = true\n\t\tr.outage.failed(err)", new: "r.outage.failed(err)",
+			name: "unheard-goes-on", file: fileSettle, pkg: pkgSingleton, run: "TestUnheardReplicaLetsOthersGoFirst",
+			old: "r.courteous = true\n\t\tr.tell.failed(standingBy, err)",
+			new: "r.tell.failed(standingBy, err)",
 			why: "one that hears no answers keeps the Lease from everybody",
 		},
 		{
 			name: "ineligible-acquires", file: fileStandby, pkg: pkgSingleton, run: "TestIneligible",
-			old: "case r.ineligible.Load():", new: "case false:",
+			old: "case r.ineligible.Load() && !reads:", new: "case false:",
 			why: "a replica that may not lead leads",
 		},
 		{
@@ -242,13 +245,14 @@ func ofStandby() []mutant {
 			why: "a dead watch costs a second lease at failover",
 		},
 		{
-			name: "missing-lease-waits-long", file: fileStandby, pkg: pkgSingleton, run: "TestMissingLeaseIsCreatedSoon",
-			old: "if !r.view.Record().Exists() { // the wait", new: "if r.vanished != nil && !r.view.Known() { // the wait",
+			name: "missing-lease-waits-long", file: fileSettle, pkg: pkgSingleton, run: "TestMissingLeaseIsCreatedSoon",
+			old: "if !r.view.Record().Exists() && !errors.Is(err, lease.ErrUnauthorized) {", new: "if false {",
 			why: "the wait for a deleted Lease begins late",
 		},
 		{
-			name: "acquired-while-stopping", file: fileStandby, pkg: pkgSingleton, run: "TestRun|TestResign|TestShut|TestIneligible|TestAcquir",
-			old: "resigned || r.ineligible.Load() || r.ctx.Err() != nil { // meanwhile", new: "resigned { // meanwhile",
+			name: "acquired-while-stopping", file: fileAcquire, pkg: pkgSingleton, run: "TestStoppedWhileAcquiring",
+			old: "stopping = nil\n\t\t\tgiveUp.Reset(r.config.timing().RequestTimeout())",
+			new: "return r.ctx.Err()",
 			why: "a process that is gone holds the Lease",
 		},
 	}

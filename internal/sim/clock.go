@@ -16,25 +16,20 @@ import (
 // directions: what the process computes from what it reads and from its clock is
 // what it would on such a machine.
 
-// A wall clock that stops is another matter: the process's own does not. What it
-// reads from its clock becomes, on the Lease, the time at which it stopped. For a
-// process that makes sure that its times grow to have something to make sure of,
-// all times on the Lease are shown to it as of a far future, from the beginning
-// on; it will count on from them, and what it counts so is taken back.
+// A wall clock that stops, or runs backwards, is read by hotseat itself
+// (chance.Wall); client-go's elector reads the bubble's, and what it writes is
+// translated.
 
 // wall is a node's wall clock.
 type wall struct {
 	began time.Time // of the world
 	skew  time.Duration
 	stops []Fault
+	reads bool // the process reads it itself
 }
 
-// future is how far away the times on the Lease are from a process whose clock
-// stops: more than any two clocks differ, and than a run lasts.
-const future = 48 * time.Hour
-
 func newWall(p Plan, node int, began time.Time) wall {
-	w := wall{began: began, skew: p.Nodes[node].Skew}
+	w := wall{began: began, skew: p.Nodes[node].Skew, reads: p.Nodes[node].Elector == Hotseat}
 	for _, f := range p.Faults {
 		if f.Kind == StoppedClock && (f.Node == node || f.Node < 0) {
 			w.stops = append(w.stops, f)
@@ -44,20 +39,11 @@ func newWall(p Plan, node int, began time.Time) wall {
 }
 
 // shown is a time on the Lease as the node's clock would have it.
-func (w wall) shown(t time.Time) time.Time {
-	if len(w.stops) > 0 {
-		t = t.Add(future)
-	}
-	return t.Add(-w.skew)
-}
+func (w wall) shown(t time.Time) time.Time { return t.Add(-w.skew) }
 
 // written is a time that the process writes as it stands on the Lease.
 func (w wall) written(t time.Time) time.Time {
-	switch now := time.Now(); {
-	case len(w.stops) == 0:
-	case t.After(now): // counted on from one that was shown
-		t = t.Add(-future)
-	default:
+	if !w.reads {
 		t = w.read(t)
 	}
 	return t.Add(w.skew)
@@ -75,7 +61,9 @@ func (w wall) read(t time.Time) time.Time {
 }
 
 // translated reports whether a node's units are others than the bubble's.
-func (n *node) translated() bool { return n.Fast || n.wall.skew != 0 || len(n.wall.stops) > 0 }
+func (n *node) translated() bool {
+	return n.Fast || n.wall.skew != 0 || len(n.wall.stops) > 0 && !n.wall.reads
+}
 
 // inward is a Lease as the process reads it; it may keep it.
 func (p *process) inward(l *coordv1.Lease) *coordv1.Lease {

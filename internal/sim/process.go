@@ -92,7 +92,7 @@ func (w *world) start(n *node, renamed bool) {
 		p.name = fmt.Sprintf("%s-%d", p.name, p.number)
 	}
 	n.process = p
-	ctx, cancel := context.WithCancel(chance.With(context.Background(), p.draw))
+	ctx, cancel := context.WithCancel(chance.WithWall(chance.With(context.Background(), p.draw), func() time.Time { return n.wall.read(time.Now()) }))
 	p.cancel = cancel
 	w.mu.Lock()
 	w.live++
