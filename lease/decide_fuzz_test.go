@@ -122,7 +122,7 @@ func play(t *testing.T, ops []byte) {
 			case op < 144:
 				s.watching = false
 			case op < 148: // a new process; the Lease may have been shipped anew before (README)
-				if !(w.lives() && (w.anew || w.long)) {
+				if !w.lives() || !w.anew && !w.long {
 					s = &standby{w: w}
 					s.list()
 				}

@@ -75,8 +75,8 @@ func TestLyingAnswers(t *testing.T) {
 						"raise":  func() (lease.Claim, error) { return l.Raise(b.Context(), claim, 800) },
 					} {
 						got, err := request()
-						assert.Error(b, err, what)
-						assert.NotErrorIs(b, err, lease.ErrUnversioned, what)
+						require.Error(b, err, what)
+						require.NotErrorIs(b, err, lease.ErrUnversioned, what)
 						if what != "ensure" { // which gives no claim then
 							assert.Zero(b, got.Sent.Sub(claim.Sent), what)
 						} else {

@@ -27,7 +27,7 @@ func cleared() map[string]func(w *world) {
 }
 
 func TestClearedLeaseCostsNothing(t *testing.T) {
-	for name, clear := range cleared() {
+	for name, edit := range cleared() {
 		for _, standbys := range []string{"", "b", "bc"} {
 			t.Run(name+"/"+standbys, func(t *testing.T) {
 				for _, shared := range []bool{false, true} {
@@ -42,7 +42,7 @@ func TestClearedLeaseCostsNothing(t *testing.T) {
 							token, _ := w.record().Token()
 							require.Greater(w, token.Epoch, last, "tokens grow")
 							last = token.Epoch
-							clear(w)
+							edit(w)
 							require.Less(w, w.nobodyFor(time.Minute), second, "edit %d", i)
 							sleep(time.Duration(i) * 777 * time.Millisecond) // anywhere between renewals, also right after
 						}
@@ -56,7 +56,7 @@ func TestClearedLeaseCostsNothing(t *testing.T) {
 
 // 20 edits within a second: somebody is at work again in a second after the last.
 func TestClearedAgainAndAgain(t *testing.T) {
-	for name, clear := range cleared() {
+	for name, edit := range cleared() {
 		t.Run(name, func(t *testing.T) {
 			for _, each := range []time.Duration{0, time.Millisecond, 50 * time.Millisecond} {
 				inWorld(t, func(w *world) {
@@ -64,7 +64,7 @@ func TestClearedAgainAndAgain(t *testing.T) {
 					w.start("b")
 					sleep(5 * second)
 					for range 20 {
-						clear(w)
+						edit(w)
 						sleep(each)
 					}
 					require.Less(w, w.nobodyFor(time.Minute), second, "%v apart", each)
@@ -84,8 +84,8 @@ func TestClearedWhileWorkDrains(t *testing.T) {
 			w.start("a")
 			w.start("b")
 			sleep(5 * second)
-			for name, clear := range cleared() {
-				clear(w)
+			for name, edit := range cleared() {
+				edit(w)
 				sleep(drain)
 				require.Less(w, w.nobodyFor(time.Minute), second, name)
 				sleep(3 * second)
@@ -97,7 +97,7 @@ func TestClearedWhileWorkDrains(t *testing.T) {
 
 // With requests that take their time it costs that time.
 func TestClearedAtLongRoundTrips(t *testing.T) {
-	for name, clear := range cleared() {
+	for name, edit := range cleared() {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				const trip = 100 * time.Millisecond
@@ -108,7 +108,7 @@ func TestClearedAtLongRoundTrips(t *testing.T) {
 				w.start("b")
 				sleep(10 * second)
 				for range 20 {
-					clear(w)
+					edit(w)
 					sleep(10 * time.Millisecond)
 					require.Less(w, w.nobodyFor(time.Minute), second+4*trip)
 					sleep(2300 * time.Millisecond)

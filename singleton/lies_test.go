@@ -282,6 +282,6 @@ func TestConflictThatIsNotOne(t *testing.T) {
 		sleep(0)
 		require.LessOrEqual(w, w.nobodyFor(time.Minute), second)
 		require.Equal(w, "b", w.who())
-		require.Positive(w, len(w.record().Lease().Annotations[lease.AnnotationTerm]))
+		require.NotEmpty(w, w.record().Lease().Annotations[lease.AnnotationTerm])
 	})
 }

@@ -94,7 +94,7 @@ func (t *teller) failed(what topic, err error, args ...any) {
 	o.next = now.Add(o.pause)
 	o.pause = min(2*o.pause, outageMost)
 	doing, begins, _ := what.words()
-	t.log.Warn(begins, append([]any{"doing", doing, "error", err, "failures", o.count, "for", now.Sub(o.began)}, args...)...)
+	t.log.Warn(begins, append([]any{"doing", doing, "error", err, "failures", o.count, "for", now.Sub(o.began)}, args...)...) //nolint:sloglint // it is one of words'
 }
 
 // once takes in a state that is told one time only, until it is over.
@@ -112,5 +112,5 @@ func (t *teller) over(what topic) {
 	}
 	delete(t.outages, what)
 	doing, _, ends := what.words()
-	t.log.Info(ends, "doing", doing, "failures", o.count, "after", time.Since(o.began))
+	t.log.Info(ends, "doing", doing, "failures", o.count, "after", time.Since(o.began)) //nolint:sloglint // likewise
 }

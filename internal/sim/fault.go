@@ -115,7 +115,7 @@ func (f Fault) over() time.Duration {
 
 // most is how long a slow server takes.
 func (f Fault) most() time.Duration {
-	return max(time.Duration(f.N), -time.Duration(f.N)) * time.Millisecond
+	return time.Duration(max(f.N, -f.N)) * time.Millisecond
 }
 
 // slow reports whether the fault is a server that answers, only late.
