@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
@@ -59,6 +61,7 @@ type setbacks struct {
 	restored time.Time   // the last restore, of either kind
 	freed    time.Time   // the last one of a Lease that nobody held
 	shipped  []time.Time // when the Lease was deleted and shipped anew
+	born     map[types.UID]time.Time
 }
 
 // liveness is since when there should be an active.
@@ -91,6 +94,7 @@ type Writes struct{ Stale, Refused, Accepted, Frozen int }
 func newChecker(w *world) *checker {
 	return &checker{
 		w: w, felt: map[Kind]int{}, guardLog: guardLog{inFlight: map[*message]struct{}{}},
+		setbacks: setbacks{born: map[types.UID]time.Time{}},
 		liveness: liveness{patience: w.plan.patience(), settled: w.began.Add(w.plan.settled())},
 	}
 }
@@ -112,7 +116,7 @@ func (c *checker) begin(j *job) {
 		return
 	}
 	j.number, j.shown = len(c.jobs)+1, maps.Clone(p.shown)
-	j.early, j.undone, j.acquired, j.newcomer = p.early, p.undone, p.acquired, len(p.uids) == 1
+	j.early, j.undone, j.acquired, j.knows = p.early, p.undone, p.acquired, p.oldest
 	if j.acquired.IsZero() { // another elector's
 		j.acquired = j.began
 	}

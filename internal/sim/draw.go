@@ -122,7 +122,50 @@ func drawFaults(rng *rand.Rand, p Plan) []Fault {
 			out = append(out, s.draw(rng, min(at+upTo(rng, 4*time.Second), lastFault-time.Minute), p))
 		}
 	}
+	if rng.IntN(ambushOdds) == 0 {
+		out = append(out, drawAmbush(rng, p)...)
+	}
 	slices.SortStableFunc(out, func(a, b Fault) int { return int(a.At - b.At) })
+	return out
+}
+
+// ambushOdds: one plan in so many has an ambush.
+const ambushOdds = 4
+
+// drawAmbush draws what misleads standbys, at once: while one is cut off, another
+// is new, the active is out of reach or goes, and somebody edits the Lease. Which
+// node is which is left to chance.
+func drawAmbush(rng *rand.Rand, p Plan) []Fault {
+	at, gap := 10*time.Second+upTo(rng, lastFault-2*time.Minute), 2*time.Second+upTo(rng, 18*time.Second)
+	nodes := rng.Perm(len(p.Nodes))
+	some := func(k Kind, node int, least, most time.Duration, n int64) Fault {
+		f := Fault{Kind: k, Node: node, At: (at + upTo(rng, gap)).Round(time.Millisecond), N: n}
+		if most > 0 {
+			f.For = (least + upTo(rng, most-least)).Round(time.Millisecond)
+		}
+		return f
+	}
+	out := []Fault{
+		{[]Kind{Cut, BlackHole}[rng.IntN(2)], nodes[0], at.Round(time.Millisecond), gap.Round(time.Millisecond), 0},
+		some(Crash, nodes[1], 50*time.Millisecond, 2*time.Second, rng.Int64N(2)),
+		some(BlackHole, nodes[rng.IntN(len(nodes))], 5*time.Second, 25*time.Second, 0),
+	}
+	if rng.IntN(2) == 0 {
+		out = append(out, some(Resign, nodes[rng.IntN(len(nodes))], 0, 0, 0))
+	}
+	if rng.IntN(2) == 0 {
+		out = append(out, some(Stop, nodes[rng.IntN(len(nodes))], 50*time.Millisecond, 10*time.Second, rng.Int64N(5000)))
+	}
+	for range 1 + rng.IntN(2) {
+		switch kind := []Kind{PutBack, PutBack, Replace, Clear, Delete, Reship, Reship, Foreign}[rng.IntN(8)]; kind {
+		case PutBack:
+			out = append(out, some(kind, -1, 0, 0, rng.Int64N(100)))
+		case Reship:
+			out = append(out, some(kind, nodes[rng.IntN(len(nodes))], time.Second, 15*time.Second, 1+rng.Int64N(2)))
+		default:
+			out = append(out, some(kind, -1, 0, 0, 0))
+		}
+	}
 	return out
 }
 

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -56,7 +55,7 @@ type life struct {
 type knowledge struct {
 	acknowledged map[string]time.Time // by term: when the last sent of its acknowledged writes was
 	shown        map[string]bool      // terms it has been shown on the Lease
-	uids         map[types.UID]bool   // of the Leases it has been shown
+	oldest       time.Time            // when the oldest Lease was created that it has been shown
 	latest       string               // version of the Lease it was shown last
 }
 
@@ -74,7 +73,7 @@ func newProcess(w *world, n *node, number int, name string) *process {
 	return &process{
 		world: w, node: n, number: number, name: name,
 		life:      life{killed: make(chan struct{})},
-		knowledge: knowledge{acknowledged: map[string]time.Time{}, shown: map[string]bool{}, uids: map[types.UID]bool{}},
+		knowledge: knowledge{acknowledged: map[string]time.Time{}, shown: map[string]bool{}},
 	}
 }
 

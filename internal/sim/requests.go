@@ -49,7 +49,9 @@ func (c *checker) acknowledged(m *message, stored *coordv1.Lease) {
 // show takes in that a process is shown the Lease.
 func (c *checker) show(p *process, l *coordv1.Lease) {
 	p.shown[l.Annotations[lease.AnnotationTerm]] = true
-	p.uids[l.UID] = true
+	if born := c.born[l.UID]; p.oldest.IsZero() || born.Before(p.oldest) {
+		p.oldest = born
+	}
 	p.latest = l.ResourceVersion
 }
 

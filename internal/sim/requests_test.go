@@ -257,32 +257,38 @@ func TestReleaseMarks(t *testing.T) {
 	})
 }
 
-// TestAStoppedClock: what client-go reads from its clock stands still on the Lease;
-// hotseat reads the clock that stands.
+// TestAStoppedClock: what client-go's elector reads from its clock stands still, or
+// runs back, on the Lease. hotseat asks the clock itself, and what it writes stays.
 func TestAStoppedClock(t *testing.T) {
 	for n, want := range map[int64]time.Duration{0: 0, 1: -2 * time.Second} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			p := Plan{Nodes: []Node{{Elector: ClientGo}}, Faults: []Fault{{Kind: StoppedClock, At: time.Second, For: time.Minute, N: n}}}
-			byHand(t, p, func(h *hand) {
-				time.Sleep(2 * time.Second)
-				held, err := h.acquire(h.get(), "t")
-				require.NoError(h, err)
-				before, _ := h.store.get()
-				time.Sleep(2 * time.Second)
-				_, err = h.renewAt(metav1.NowMicro(), held, "t")
-				require.NoError(h, err)
-				after, _ := h.store.get()
-				require.Equal(h, want, after.Spec.RenewTime.Sub(before.Spec.RenewTime.Time))
-				own := newWall(Plan{Nodes: []Node{{}}, Faults: p.Faults}, 0, before.CreationTimestamp.Time)
-				require.Equal(h, time.Now(), own.written(time.Now()))
-				require.Equal(h, after.Spec.RenewTime.Time.UTC(), own.read(time.Now()).UTC())
+			for _, elector := range []Elector{Hotseat, ClientGo} {
+				p := Plan{Nodes: []Node{{Elector: elector, Skew: time.Hour}}, Faults: []Fault{{Kind: StoppedClock, At: time.Second, For: time.Minute, N: n}}}
+				byHand(t, p, func(h *hand) {
+					clock := time.Now
+					if elector == Hotseat {
+						clock = func() time.Time { return h.process.node.wall.read(time.Now()) }
+					}
+					time.Sleep(2 * time.Second)
+					held, err := h.acquire(h.get(), "t")
+					require.NoError(h, err)
+					var at []time.Time
+					for range 2 {
+						_, err = h.renewAt(metav1.NewMicroTime(clock()), held, "t")
+						require.NoError(h, err)
+						stored, _ := h.store.get()
+						at = append(at, stored.Spec.RenewTime.Time)
+						time.Sleep(2 * time.Second)
+					}
+					require.Equal(h, want, at[1].Sub(at[0]))
 
-				time.Sleep(time.Minute) // it goes again
-				_, err = h.renewAt(metav1.NowMicro(), held, "t")
-				require.NoError(h, err)
-				now, _ := h.store.get()
-				require.True(h, now.Spec.RenewTime.Equal(new(metav1.NowMicro())))
-			})
+					time.Sleep(time.Minute) // it goes again
+					_, err = h.renewAt(metav1.NewMicroTime(clock()), held, "t")
+					require.NoError(h, err)
+					now, _ := h.store.get()
+					require.Equal(h, time.Hour, now.Spec.RenewTime.Sub(time.Now()))
+				})
+			}
 		})
 	}
 }

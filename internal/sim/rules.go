@@ -88,7 +88,7 @@ func (c *checker) checkTerms(now time.Time) {
 // wiped out, if that Lease is deleted before it learns of it.
 //
 // And so is, for a lease after the Lease was deleted and shipped anew, its taking
-// by a process that knows no other.
+// by a process that knows none of before.
 func (c *checker) comparable(a, b *job, now time.Time) bool {
 	if c.w.plan.Nodes[0].Elector == Hotseat && (a.process.node.Elector != Hotseat || b.process.node.Elector != Hotseat && c.w.plan.misleads(b.process.node.Elector)) {
 		return false
@@ -104,11 +104,11 @@ func (c *checker) recent(at, now time.Time) bool {
 	return !at.IsZero() && now.Sub(at) < c.w.plan.Timing.LeaseDuration
 }
 
-// replaced reports whether a's Lease was deleted, and b took one shipped anew, with
-// nothing that could tell it that there had been another.
+// replaced reports whether a's Lease was deleted, and b's process knows only what
+// was shipped anew: nothing could tell it that there had been another before.
 func (c *checker) replaced(a, b *job, now time.Time) bool {
-	return b.newcomer && slices.ContainsFunc(c.shipped, func(at time.Time) bool {
-		return c.recent(at, now) && a.acquired.Before(at) && !b.acquired.Before(at)
+	return slices.ContainsFunc(c.shipped, func(at time.Time) bool {
+		return c.recent(at, now) && a.acquired.Before(at) && !b.acquired.Before(at) && !b.knows.Before(at)
 	})
 }
 
@@ -128,6 +128,9 @@ func (c *checker) checkLiveness(now time.Time) {
 func (c *checker) committed(ch change) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
+	if ch.old == nil {
+		c.born[ch.new.UID] = time.Now()
+	}
 	m := c.serving
 	if m == nil || m.from.node.Elector != Hotseat || ch.new == nil {
 		return

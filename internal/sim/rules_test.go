@@ -215,6 +215,21 @@ func TestOverlapRules(t *testing.T) {
 			s.reshipped()
 			s.tick(second)
 		}},
+		"shipped anew twice, and the newcomer took it again": {"", func(s *scene) {
+			_, lose, _ := s.work(s.a, 1)
+			s.tick(second)
+			s.reshipped()
+			lose()
+			s.takes(s.b, "2")
+			_, loseFirst, back := s.work(s.b, 2)
+			s.tick(second)
+			s.reshipped()
+			loseFirst()
+			back()
+			s.takes(s.b, "3")
+			s.work(s.b, 3)
+			s.tick(second)
+		}},
 		"shipped anew, for one that knows the former": {"one at a time", func(s *scene) {
 			_, lose, _ := s.work(s.a, 1)
 			s.takes(s.b, "1")

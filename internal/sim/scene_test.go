@@ -56,6 +56,9 @@ func (s *scene) work(p *process, epoch int64) (j *job, lose, back func()) {
 func (s *scene) takes(p *process, uid types.UID) {
 	l := record(p.name, "1", p.name)
 	l.UID = uid
+	if s.born[uid].IsZero() {
+		s.born[uid] = time.Now()
+	}
 	s.watched(p, l)
 	p.acquired = time.Now()
 }

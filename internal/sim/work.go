@@ -30,7 +30,7 @@ type origin struct {
 	early    time.Time       // its process's, when it began
 	undone   time.Time       // likewise
 	acquired time.Time       // when its term was, on the Lease
-	newcomer bool            // its process had been shown no Lease of another UID when it began
+	knows    time.Time       // when the oldest Lease was created that its process had been shown
 }
 
 // course is what became of a job.
