@@ -146,6 +146,7 @@ func TestWhatAChangeProves(t *testing.T) {
 		"restored, with a bumped revision":                           {[]Record{fenced("b_1", termB, "100", "100"), fenced("a_1", termA, "50", "9000", released)}, L, never, Wait},
 		"restored, taken by one who knew nothing, released":          {[]Record{held, fenced("", "", "", "40", untouched), fenced("b_1", termB, "60", "41", renewed(9)), fenced("b_1", termB, "60", "42", released)}, L, never, Prove},
 		"edited, released by its holder":                             {[]Record{held, fenced("a_1", termA, "50", "101", duration(60)), fenced("a_1", termA, "50", "102", released)}, L, 0, Prove},
+		"released, deleted, restored":                                {[]Record{fenced("a_1", termA, "50", "101", released), {}, fenced("a_1", termA, "50", "101", released)}, L, never, Wait},
 		"no duration written":                                        {[]Record{fenced("x", "", "", "1", func(l *coordv1.Lease) { l.Spec.LeaseDurationSeconds = nil })}, L, never, Wait},
 		"released, taken unseen, deleted, shipped anew":              {[]Record{fenced("a_1", termA, "50", "101", released), fenced("", "", "", "104", untouched)}, L, L, Wait},
 		"foreign holder, first thing seen":                           {[]Record{fenced("a_1", termA, "50", "101", holder("x"), duration(2))}, L, never, Wait},
@@ -213,6 +214,12 @@ func TestClientGoReleasesAfterALease(t *testing.T) {
 		gone := fenced("cg", "", "", "116", releasedByClientGo)
 		waits(t, v.Observe(event(gone, "116", "115"), L), time.Second)
 		waits(t, v.Observe(look(gone, "116"), L), L)
+	})
+	synctest.Test(t, func(t *testing.T) { // nor has one that took the Lease when it had run out
+		v := shown(View{}, true, fenced("cg1", "", "", "100"))
+		time.Sleep(L)
+		v = shown(v, true, fenced("cg2", "", "", "101", renewed(9)), fenced("cg2", "", "", "102", releasedByClientGo))
+		waits(t, v, time.Second)
 	})
 }
 
