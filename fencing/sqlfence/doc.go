@@ -31,7 +31,7 @@
 //
 //	ALTER TABLE hotseat_fence ADD COLUMN lockable boolean; GRANT UPDATE (lockable) ON hotseat_fence TO writers
 //
-// What no retry mends is [fencing.ErrScope] beside [fencing.ErrUnavailable], which ends an elector's Run that began with it: a missing table or schema, a table of another
+// What no retry mends is [fencing.ErrWiring] beside [fencing.ErrUnavailable], which ends an elector's Run that began with it: a missing table or schema, a table of another
 // shape, missing rights, an unknown user or database, a dialect that the database does not speak. It names the table.
 //
 // # What lasts
@@ -73,13 +73,13 @@
 // # Recovery
 //
 //	how a mark is lost or poisoned         what is seen                              what to do
-//	the table was dropped                  ErrScope, from all                        Schema again, then the row by hand
+//	the table was dropped                  ErrWiring, from all                       Schema again, then the row by hand
 //	the row was deleted, or an old backup  nothing, until the term is announced      before writers come back, the row by hand; else the
 //	restored, or a lagging replica         again; older tokens pass meanwhile        elector announces at its Config.AnnouncePeriod
 //	the epoch is too high (a test's, or    ErrStale, from all of the current term    raise the Lease's epoch above it, if there is room (an elector
 //	that of another cluster)                                                         does, to a limit); else the row by hand
 //	epoch or term is no token's            ErrUnavailable: "damaged"                 the row by hand
-//	the column's type was changed          as damaged, or ErrScope                   the column back, then the row by hand
+//	the column's type was changed          as damaged, or ErrWiring                  the column back, then the row by hand
 //
 // By hand means: stop the writers, then write the epoch and term that the Lease's annotations have (hotseat-go.github.io/):
 //
