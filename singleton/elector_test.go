@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -287,7 +288,9 @@ func TestStuckDrainIsTold(t *testing.T) {
 			c.Hooks.OnOverrun = func(*singleton.Term) { told++ }
 		})
 		stuck := make(chan struct{})
+		free := sync.OnceFunc(func() { close(stuck) })
 		l.run(e, func(context.Context, *singleton.Term) error { <-stuck; return nil })
+		l.Cleanup(free)
 		e.Resign()
 		sleep(time.Minute - 1)
 		require.NoError(l, e.Live())
@@ -299,7 +302,7 @@ func TestStuckDrainIsTold(t *testing.T) {
 		require.EqualValues(l, 1, metric(l, e, "hotseat_overruns_total"))
 		require.Positive(l, e.Status().ValidFor)
 		require.Equal(l, e.Identity(), l.record().Holder(), "it is kept all the same")
-		close(stuck)
+		free()
 		sleep(second)
 		require.NoError(l, e.Live())
 	})

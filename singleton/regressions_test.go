@@ -334,6 +334,27 @@ func TestEpochsGrowAcrossRuns(t *testing.T) {
 	})
 }
 
+// After a restore with a bumped revision the store's version is above every term that
+// was forgotten, also for a process that knew none of them. The Lease's own is not.
+func TestEpochIsAboveWhatARestoreForgot(t *testing.T) {
+	inLab(t, func(l lab) {
+		backup := l.Snapshot()
+		a, b := l.elector("a"), l.elector("b")
+		r := l.run(a, idle)
+		sleep(time.Minute)
+		a.Resign()
+		sleep(10 * second) // its next term counts from the renewals' versions
+		forgotten := a.Status().Token.Epoch
+		require.Positive(l, forgotten)
+		r.stop()
+		require.NoError(l, r.wait(l))
+		l.Restore(backup, true)
+		l.run(b, idle)
+		sleep(16 * second)
+		require.Greater(l, b.Status().Token.Epoch, forgotten)
+	})
+}
+
 func TestRaiseAfterTheTermIsOver(t *testing.T) {
 	inLab(t, func(l lab) {
 		e := l.elector("a", func(c *singleton.Config) { c.MaxRaise = 100 })

@@ -25,7 +25,7 @@ func ofOthers() []mutant {
 			why: "a wall clock an hour ahead takes every Lease",
 		},
 		{
-			name: "failed-renewal-extends", file: fileKeeper, pkg: pkgSingleton, run: "TestPartitionRightAfter", seeds: 40,
+			name: "failed-renewal-extends", file: fileKeeper, pkg: pkgSingleton, run: "TestPermissionsTakenAway", seeds: 40,
 			old: "\t\tk.failures++\n\t\tk.r.tell.failed(renewing",
 			new: "\t\tk.claim.Sent = k.r.config.clock.Now()\n\t\tk.term.extend(k.claim)\n\t\tk.failures++\n\t\tk.r.tell.failed(renewing",
 			why: "cut off, work never ends",
@@ -59,7 +59,7 @@ func ofOthers() []mutant {
 			why: "who was a little slower stands by no more",
 		},
 		{
-			name: "outage-ends-run", file: fileSettle, pkg: pkgSingleton, run: "TestLostAnswersOfAcquire", seeds: 40,
+			name: "outage-ends-run", file: fileSettle, pkg: pkgSingleton, run: "TestTakesOverSoonAfterAnOutage", seeds: 40,
 			old: "\tdefault:\n\t\tr.tell.failed(standingBy, err)",
 			new: "\tdefault:\n\t\treturn r.pointless(err)",
 			why: "after an outage of the API server nobody is left",
