@@ -18,14 +18,31 @@ type record struct {
 	uid, version   uint8 // version is the object's resource version
 	holder         uint8 // 0: nobody; see identity
 	duration       uint8 // ticks
-	acquire, renew uint8 // tick + 1 of the holder's wall clock; 0: none
+	acquire, renew uint8 // the holder's wall clock, see stamp; 0: none
 	epoch, term    uint8 // 0: no annotation
 	epochHolder    uint8
-	released       uint8 // renew's value at a release, 0: no mark
+	released       uint8 // the version that a release replaced, 0: no mark
 	vacant         bool  // created by a standby where there was none
 }
 
+// newUID stands in a body for the UID that the API server is to give.
+const newUID = 255
+
 func (r record) exists() bool { return r.uid != 0 }
+
+// untouched: no elector ever wrote it.
+func (r record) untouched() bool {
+	return r == record{uid: r.uid, version: r.version} && r.exists()
+}
+
+// provable: what was there before can prove that nobody is at work.
+func (r record) provable() bool { return r.released != 0 || r.untouched() }
+
+// claim of r: all that an edit can put back.
+func (r record) claim() record {
+	r.uid, r.version = 0, 0
+	return r
+}
 
 func identity(holder uint8) string {
 	if holder == 0 {
@@ -52,11 +69,11 @@ func instant(tick uint8) lease.Instant {
 	return lease.Instant{}.Add(time.Duration(tick+1) * time.Second)
 }
 
-func wall(tick uint8) *metav1.MicroTime {
-	if tick == 0 {
+func wall(stamp uint8) *metav1.MicroTime {
+	if stamp == 0 {
 		return nil
 	}
-	t := metav1.NewMicroTime(time.Unix(int64(tick), 0).UTC())
+	t := metav1.NewMicroTime(time.Unix(int64(stamp), 0).UTC())
 	return &t
 }
 
@@ -87,7 +104,7 @@ func (r record) lease() lease.Record {
 	set(lease.AnnotationTerm, termID(r.term))
 	set(lease.AnnotationHolder, identity(r.epochHolder))
 	if r.released != 0 {
-		set(lease.AnnotationReleased, wall(r.released).Format(metav1.RFC3339Micro))
+		set(lease.AnnotationReleased, fmt.Sprintf("%s after %d", wall(r.renew).Format(metav1.RFC3339Micro), r.released))
 	}
 	if r.vacant {
 		set(lease.AnnotationVacant, "created by somebody")
@@ -99,33 +116,48 @@ func (r record) String() string {
 	switch {
 	case !r.exists():
 		return "no Lease"
-	case r.holder == 0 && r.released != 0 && r.released == r.renew:
-		return fmt.Sprintf("released, epoch %d (version %d)", r.epoch, r.version)
+	case r.holder == 0 && r.released != 0:
+		return fmt.Sprintf("term %d released after version %d, epoch %d (version %d)", r.term, r.released, r.epoch, r.version)
 	case r.vacant:
 		return fmt.Sprintf("vacant (version %d)", r.version)
+	case r.untouched():
+		return fmt.Sprintf("never held (version %d)", r.version)
 	case r.holder == 0:
-		return fmt.Sprintf("held by nobody (version %d)", r.version)
+		return fmt.Sprintf("held by nobody, term %d before (version %d)", r.term, r.version)
 	}
 	return fmt.Sprintf("held by %s, term %d, epoch %d (version %d)", identity(r.holder), r.term, r.epoch, r.version)
 }
 
-// The bodies of lease/write.go.
+// The bodies of lease/write.go. Each has a renewTime of its own: who wrote, and how
+// often that one did.
 
-func (m *model) stamp(r record, holder uint8, c claim, tick uint8) record {
+func (m *model) stamp(s *state, i int) uint8 {
+	p := &s.proc[i]
+	p.wrote++
+	if p.wrote > 120 {
+		panic("model: bounds too large: too many writes")
+	}
+	if m.wrong(clockStands) {
+		return uint8(i) + 1
+	}
+	return uint8(i)*120 + p.wrote
+}
+
+func (m *model) held(r record, holder uint8, c claim, stamp uint8) record {
 	r.holder, r.epochHolder, r.epoch, r.term = holder, holder, c.epoch, c.term
-	r.duration, r.renew, r.released, r.vacant = m.L, tick+1, 0, false
+	r.duration, r.renew, r.released, r.vacant = m.L, stamp, 0, false
 	return r
 }
 
-func (m *model) taken(from record, holder uint8, c claim, tick uint8) record {
-	r := m.stamp(from, holder, c, tick)
+func (m *model) taken(from record, holder uint8, c claim, stamp uint8) record {
+	r := m.held(from, holder, c, stamp)
 	r.acquire = r.renew
 	return r
 }
 
-func (m *model) released(r record, holder uint8, c claim, tick uint8) record {
-	r = m.stamp(r, holder, c, tick)
-	r.holder, r.duration, r.acquire = 0, 1, r.renew
-	r.released = r.renew
+func (m *model) released(r record, holder uint8, c claim, stamp uint8) record {
+	after := r.version
+	r = m.held(r, holder, c, stamp)
+	r.holder, r.duration, r.acquire, r.released = 0, 1, r.renew, after
 	return r
 }

@@ -28,21 +28,20 @@ func explore(b bounds) result {
 	began := time.Now()
 	seed := maphash.MakeSeed()
 	start := m.initial()
-	seen := map[uint64]struct{}{maphash.Comparable(seed, start): {}}
+	var seen hashes
+	seen.add(maphash.Comparable(seed, start))
 	nodes := []node{{parent: -1}}
 	level, ids := []state{start}, []int32{0}
 	r := result{bounds: b, states: 1}
+	var next []state
+	var nextIDs []int32
 	for len(level) > 0 {
-		var next []state
-		var nextIDs []int32
 		for n, s := range level {
 			for step, t := range m.next(s) {
 				r.transitions++
-				h := maphash.Comparable(seed, t)
-				if _, known := seen[h]; known {
+				if !seen.add(maphash.Comparable(seed, t)) {
 					continue
 				}
-				seen[h] = struct{}{}
 				nodes = append(nodes, node{ids[n], uint16(step)})
 				r.states++
 				if t.bad != none {
@@ -54,11 +53,42 @@ func explore(b bounds) result {
 				nextIDs = append(nextIDs, int32(len(nodes)-1))
 			}
 		}
-		level, ids = next, nextIDs
+		level, next = next, level[:0]
+		ids, nextIDs = nextIDs, ids[:0]
 		r.deepest++
 	}
 	r.took = time.Since(began)
 	return r
+}
+
+// hashes is a set of hashes, in half of a map's memory.
+type hashes struct {
+	table []uint64 // its length is a power of two; 0 is an empty place
+	used  int
+}
+
+// add reports whether h is new.
+func (s *hashes) add(h uint64) bool {
+	if 4*s.used >= 3*len(s.table) {
+		old := s.table
+		s.table, s.used = make([]uint64, max(1024, 2*len(old))), 0
+		for _, h := range old {
+			if h != 0 {
+				s.add(h)
+			}
+		}
+	}
+	h = max(h, 1)
+	for i := h; ; i++ {
+		switch place := &s.table[i&uint64(len(s.table)-1)]; *place {
+		case h:
+			return false
+		case 0:
+			*place = h
+			s.used++
+			return true
+		}
+	}
 }
 
 // node is how a state was first reached.

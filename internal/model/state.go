@@ -7,26 +7,40 @@ type state struct {
 	bad violation
 
 	record   uint16 // what the API server stores
+	before   uint16 // what was there before, where that can prove something; see unknown
 	version  uint8  // of the store
+	after    uint8  // the version that a watch showed right before the record
 	nextUID  uint8
 	nextTerm uint8
-	backup   uint16 // what a restore brings back
-	backedUp uint8  // and the store's version at it; 0: no backup
+	saved    uint16 // the file that somebody keeps and may put back; see unknown
+	backup   backup
+	restored uint8 // tick + 1 of the last restore
+	stopped  uint8 // tick + 1 since which the API server is down for a restore; 0: it is up
 
 	mark     tok // the guard's high-water mark
 	started  [4]tok
 	nStarted uint8
 
-	highest  uint8 // epoch of any term that was ever committed
-	wentBack bool  // restored without a bump: numbers may repeat
+	highest  tok  // of the terms that were ever committed
+	wentBack bool // restored without a bump: numbers may repeat
+	misled   bool // somebody said that nobody is at work: shipped anew, or restored
 
 	left budget
 	proc [2]proc
 }
 
+// unknown is no record, and not a missing Lease either.
+const unknown = 1<<16 - 1
+
+// backup of the store: what a restore brings back.
+type backup struct {
+	record, before uint16
+	version        uint8 // 0: there is none
+}
+
 // budget is what may still happen to the world.
 type budget struct {
-	Deletes, Ships, Clears, Bumped, Unbumped, Crashes, Pauses, Resigns uint8
+	Deletes, Ships, Strangers, Clears, Replaces, PutBacks, Bumped, Unbumped, Crashes, Pauses, Resigns uint8
 }
 
 type tok struct{ epoch, term uint8 }
@@ -35,17 +49,17 @@ type tok struct{ epoch, term uint8 }
 type claim struct {
 	tok
 	record uint16
-	sent   uint8
+	from   uint16 // what it is taken from, until it is acknowledged
+	sent   uint8  // and when that was first tried
 }
 
 type phase uint8
 
 const (
 	standby   phase = iota
-	confirm         // a List is under way
-	acquiring       // the acquiring write is
-	adopting        // its answer was lost: a List tells
-	adopted         // it happened: a renewal proves a time
+	reading         // a read is under way
+	creating        // a create is
+	acquiring       // writes of a new term are
 	term            // holding, until work has returned
 	releasing       // and then
 )
@@ -61,67 +75,99 @@ const (
 
 // proc is one candidate.
 type proc struct {
-	down, paused, greedy bool // greedy: this process sends the first acquire
+	down, paused, greedy bool  // greedy: this process sends the first acquire
+	through              bool  // it will take the Lease no more
+	newcomer             bool  // it started after somebody said that nobody is at work
+	behind               uint8 // tick + 1 of a restore that wiped out what it was not shown
 	incarnation          uint8
 	phase                phase
-	view                 uint16
-	fresh                bool
 
-	claim         claim
-	work          workState
-	ctxOver       bool  // the work's context has ended
-	over          bool  // validity has, for good
-	lostAt        uint8 // when
-	deleted       bool  // because the Lease was deleted
-	vanishedUntil uint8 // then: our old term's end + 1
-	vanishedUID   uint8
+	view   uint32
+	before uint16 // what was there before the record in view, as the store's history has it
+	fresh  bool
+	relist bool  // its watch broke: it has to list before it is shown changes
+	event  event // on its way
+	read   read
 
-	request request
-	ghost   ghost
-	event   event
+	claim   claim
+	work    workState
+	ctxOver bool  // the work's context has ended
+	over    bool  // validity has, for good
+	vacated bool  // because the Lease was cleared or deleted
+	lostAt  uint8 // when
+	seat    uint8 // only for wrong rules: its seat is to be taken back before then
 
-	acquires, renewals, creates uint8 // writes left
+	writes [3]write
+
+	acquires, renewals, creates uint8 // that it may still send
+	wrote                       uint8 // bodies: each has a time of its own
 }
 
-type reqKind uint8
-
-const (
-	nothing reqKind = iota
-	list
-	write
-)
-
-type request struct {
-	kind    reqKind
-	sent    uint8
-	reread  bool   // a List after a conflict
-	lost    bool   // it will never be acted on
-	acquire bool   // a write that begins a term
-	vacant  bool   // a write of a vacant Lease
-	release bool   // a write that ends one
-	body    uint16 // of a write; its UID and version are what it compares with
-	answer  uint8  // 0: the server has not acted yet
-	record  uint16 // the answer's
-	version uint8  // the answer's, of the store
-}
-
-const (
-	ok       = 1
-	conflict = 2
-)
-
-// ghost is a write whose client has given up; it may still land.
-type ghost struct {
-	body             uint16
-	present, acquire bool
-}
-
-// event is a watch event on its way.
+// event is what a watch or a read shows.
 type event struct {
 	present bool
-	record  uint16
+	listed  bool   // a read, not a change
+	stored  bool   // a Get
+	record  uint16 // what it shows
+	before  uint16 // what was there before; not known to whom it is shown
 	version uint8
+	newest  uint8 // of the store, seen beside
+	after   uint8 // what the same watch showed before
 }
+
+type readKind uint8
+
+const (
+	first   readKind = iota + 1 // a List before the watch begins
+	confirm                     // a Get and a List, to decide on
+	prove                       // a look at what was there before
+)
+
+// read is one on its way. It is answered by what is there when it is sent, and
+// heard whenever.
+type read struct {
+	kind      readKind // 0: none
+	overtaken bool     // the watch has shown something since it was sent
+	event     event
+}
+
+// write is a write on its way, and what its sender does with the answer.
+type write struct {
+	call   call
+	stage  stage
+	ghost  bool // its sender has given it up; it may still land
+	sent   uint8
+	answer uint8  // 0: the server has not acted yet
+	body   uint16 // what is to be written
+	over   uint16 // of a swap: what has to be stored
+	record uint16 // the answer's
+}
+
+// call is the function of lease.Lock that makes the request.
+type call uint8
+
+const (
+	take call = iota + 1
+	ensure
+	renew
+	release
+	create
+)
+
+// stage is what that call is at.
+type stage uint8
+
+const (
+	put     stage = iota + 1 // writes what is missing
+	swap                     // compares and swaps
+	prolong                  // writes where the term is
+	get                      // reads what refused it
+)
+
+const (
+	ok      = 1
+	refused = 2
+)
 
 type violation uint8
 
@@ -147,11 +193,40 @@ func (v violation) String() string {
 	}[v]
 }
 
-// ask is a List: it is answered by what is stored when it is sent, and heard
-// whenever.
-func (s *state) ask() request {
-	return request{kind: list, sent: s.now, answer: ok, record: s.record, version: s.version}
+// idle: nobody has written yet. Time need not pass before that.
+func (s *state) idle() bool { return s.nextTerm == 1 && s.version == 1 && s.record != 0 }
+
+// free returns a place for a write. The bool is false if there is none.
+func (p *proc) free() (*write, bool) {
+	for k := range p.writes {
+		if p.writes[k].call == 0 {
+			return &p.writes[k], true
+		}
+	}
+	return nil, false
 }
 
-// fresh: nobody has written yet. Time need not pass before that.
-func (s *state) fresh() bool { return s.nextTerm == 1 && s.version == 1 && s.record != 0 }
+// abandon gives up on all writes; those that have not landed still may.
+func (p *proc) abandon() {
+	for k := range p.writes {
+		w := &p.writes[k]
+		if w.call == 0 || w.ghost {
+			continue
+		}
+		if w.answer != 0 || w.stage == get {
+			*w = write{}
+			continue
+		}
+		w.ghost = true
+	}
+}
+
+func (w write) less(o write) bool { return w.key() < o.key() }
+
+func (w write) key() uint64 {
+	key := uint64(w.body)<<48 | uint64(w.over)<<32 | uint64(w.record)<<16 | uint64(w.sent)<<9 | uint64(w.call)<<6 | uint64(w.stage)<<3 | uint64(w.answer)<<1
+	if w.ghost {
+		key++
+	}
+	return key
+}

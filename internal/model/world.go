@@ -1,85 +1,152 @@
 package main
 
-import "github.com/hotseat-go/hotseat/lease"
-
 // next returns every state one step after s.
 func (m *model) next(s state) []state {
 	m.out, m.stories = m.out[:0], m.stories[:0]
+	if s.now >= m.horizon || s.quiet() {
+		return m.out
+	}
 	for i := range s.proc {
 		if p := &s.proc[i]; p.phase == term && p.work == done && !p.paused {
-			m.candidate(s, i) // nothing is gained by waiting
+			m.term(s, i) // nothing is gained by waiting
 			return m.out
 		}
 	}
 	for i := range s.proc {
 		m.server(s, i)
-		if p := &s.proc[i]; !p.down && !p.paused {
+		if p := &s.proc[i]; !p.down && !p.paused && !p.through {
 			m.candidate(s, i)
 		}
 		m.fate(s, i)
 	}
 	m.people(s)
+	m.disaster(s)
 	m.tick(s)
 	return m.out
 }
 
-// server acts on requests, and on those whose client has given up, and puts
-// events on their way.
+// server acts on writes, also on those whose client has given up, in any order, and
+// puts events on their way.
 func (m *model) server(s state, i int) {
+	if s.stopped != 0 {
+		return
+	}
 	p := &s.proc[i]
-	if r := p.request; r.kind == write && r.answer == 0 && !r.lost {
+	for k, w := range p.writes {
+		if w.call == 0 || w.answer != 0 || w.stage == get {
+			continue
+		}
 		t := s
-		q := &t.proc[i].request
-		q.answer = m.commit(&t, r.body, r.acquire, r.release)
-		q.record, q.version = t.record, t.version
-		m.say("the API server acts on %s's write: %s", m.name(&s, i), m.outcome(q.answer, &t))
+		landed := m.commit(&t, w, p.behind != 0 && !m.shown(behind) || w.sent+1 < s.restored && !m.shown(onTheirWay))
+		answered := &t.proc[i].writes[k]
+		*answered = write{}
+		switch {
+		case w.ghost:
+		case landed:
+			*answered = write{call: w.call, stage: w.stage, sent: w.sent, answer: ok, record: t.record}
+		default:
+			*answered = write{call: w.call, stage: w.stage, answer: refused}
+		}
+		if m.telling {
+			m.say("the API server acts on %s: %s", m.writeText(&s, i, w), m.outcome(&t, landed))
+		}
 		m.emit(t)
 	}
-	if p.ghost.present {
-		t := s
-		t.proc[i].ghost = ghost{}
-		answer := m.commit(&t, p.ghost.body, p.ghost.acquire, false)
-		m.say("a write that %s gave up on lands at last: %s", m.name(&s, i), m.outcome(answer, &t))
-		m.emit(t)
-	}
-	if m.staleEvents && !p.down && !p.event.present && m.viewSaw[p.view].version != s.version {
-		t := s
-		t.proc[i].event = event{true, s.record, s.version}
-		m.say("a watch event sets out to %s: %v", m.name(&s, i), m.records[s.record])
-		m.emit(t)
+	if m.lateEvents && !p.down && !p.through && !p.event.present {
+		if e := m.present(&s, p); e.present && !e.listed {
+			t := s
+			t.proc[i].event = e
+			m.say("a watch event sets out to %s: %s", m.name(&s, i), m.text(s.record))
+			m.emit(t)
+		}
 	}
 }
 
-// commit is the API server's compare-and-swap.
-func (m *model) commit(s *state, body uint16, acquire, release bool) uint8 {
-	b, stored := m.records[body], m.records[s.record]
-	switch {
-	case !b.exists():
-		panic("model: a write without a body")
-	case b.uid == vacantUID && stored.exists(): // a create
-		return conflict
-	case b.uid != vacantUID && (!stored.exists() || stored.uid != b.uid):
-		return conflict
-	case b.uid != vacantUID && stored.version != b.version && (!release || !m.wrong(blindRelease)):
-		return conflict
+func (m *model) writeText(s *state, i int, w write) string {
+	what := [...]string{"", "acquire", "acquire", "renewal", "release", "create"}[w.call]
+	if w.ghost {
+		return "a given-up " + what + " of " + m.name(s, i)
 	}
-	if b.uid == vacantUID {
+	return m.name(s, i) + "'s " + what
+}
+
+func (m *model) outcome(s *state, landed bool) string {
+	if !landed {
+		return "refused"
+	}
+	return "the Lease is now " + m.text(s.record)
+}
+
+// commit is the API server's test and write. late: a writer that a restore left behind
+// may have read before it, and repeat an epoch; so may a write that outlasted it.
+func (m *model) commit(s *state, w write, late bool) bool {
+	b, stored := m.records[w.body], m.records[s.record]
+	if !m.admitted(w, b, stored) {
+		return false
+	}
+	switch w.stage {
+	case put:
 		b.uid = s.nextUID
 		s.nextUID++
+	case prolong:
+		renew := b.renew
+		b = stored
+		b.renew, b.duration = renew, m.L
+	case swap:
+		b.uid = stored.uid
+		if m.wrong(releaseByContent) && b.released != 0 {
+			b.released = stored.version
+		}
 	}
+	acquires := w.call == take || w.call == ensure
 	switch {
 	case b.term == 0: // an unheld Lease
-	case acquire && b.epoch <= s.highest && !s.wentBack:
+	case acquires && stored.term != b.term && b.epoch <= s.highest.epoch && b.term != s.highest.term && !s.wentBack && !late:
 		s.bad = epochOrder
-	case !acquire && stored.term != b.term && !s.wentBack: // versions repeat then
+	case !acquires && stored.term != b.term && !s.wentBack: // versions repeat then
 		s.bad = overwrote
 	}
-	s.highest = max(s.highest, b.epoch)
+	if b.epoch > s.highest.epoch {
+		s.highest = tok{b.epoch, b.term}
+	}
 	m.store(s, b)
-	return ok
+	return true
 }
 
+// admitted reports whether the tests in a write hold.
+func (m *model) admitted(w write, b, stored record) bool {
+	over := m.records[w.over]
+	switch {
+	case w.stage == put:
+		return !stored.exists()
+	case !stored.exists():
+		return false
+	case w.stage == prolong:
+		return stored.uid == b.uid && stored.holder == b.holder && stored.term == b.term
+	case m.wrong(uidIsNothing):
+		over.uid = stored.uid
+	case w.call == release && m.wrong(blindRelease):
+		return stored.uid == b.uid
+	case w.call == release && m.wrong(releaseByContent):
+		over.version = stored.version
+	case m.updates, m.wrong(versionOnly):
+		return stored.uid == over.uid && stored.version == over.version
+	}
+	return stored == over
+}
+
+// store is a write of the Lease, whoever makes it.
 func (m *model) store(s *state, r record) {
+	was := m.records[s.record]
+	if !r.untouched() || !was.untouched() || r.uid != was.uid { // lease.Lock.Before looks past such
+		s.before = s.record
+	}
+	if !r.provable() {
+		s.before = unknown // nobody asks
+	}
+	if s.after = s.version; was.exists() {
+		s.after = was.version
+	}
 	s.version++
 	if r.exists() {
 		r.version = s.version
@@ -87,149 +154,9 @@ func (m *model) store(s *state, r record) {
 	s.record = m.recordID(r)
 }
 
-// people delete, ship, edit, back up and restore.
-func (m *model) people(s state) {
-	stored := m.records[s.record]
-	if stored.exists() && s.left.Deletes > 0 {
-		t := s
-		t.left.Deletes--
-		m.store(&t, record{})
-		m.say("somebody deletes the Lease")
-		m.emit(t)
-	}
-	if !stored.exists() && s.left.Ships > 0 {
-		t := s
-		t.left.Ships--
-		m.store(&t, record{uid: t.nextUID})
-		t.nextUID++
-		m.say("the Lease is shipped anew, unheld")
-		m.emit(t)
-	}
-	if stored.holder != 0 && s.left.Clears > 0 {
-		t := s
-		t.left.Clears--
-		stored.holder = 0
-		m.store(&t, stored)
-		m.say("somebody clears the holder by hand")
-		m.emit(t)
-	}
-	if s.left.Bumped+s.left.Unbumped == 0 {
-		return
-	}
-	if s.backedUp == 0 {
-		t := s
-		t.backup, t.backedUp = s.record, s.version
-		m.say("the store is backed up: %v", m.records[s.record])
-		m.emit(t)
-		return
-	}
-	if !m.holes && m.hesitant(&s) {
-		return
-	}
-	if s.left.Bumped > 0 {
-		t := s
-		t.left.Bumped--
-		t.record, t.version = s.backup, s.version+1
-		m.outage(&t)
-		m.say("the store is restored with a bumped revision: %v", m.records[t.record])
-		m.emit(t)
-	}
-	if s.left.Unbumped > 0 {
-		t := s
-		t.left.Unbumped--
-		t.record, t.version, t.wentBack = s.backup, s.backedUp, true
-		m.outage(&t)
-		m.say("the store is restored without a bump: %v", m.records[t.record])
-		m.emit(t)
-	}
-}
-
-// hesitant reports whether a standby may acquire at once and has not tried. The
-// model lets it try before a restore: one that does not (its hold-off runs), and
-// whose watch tells it nothing either, would take the restored Lease for the one
-// it knew (TestStatedHole).
-func (m *model) hesitant(s *state) bool {
-	for i := range s.proc {
-		if p := &s.proc[i]; !p.down && p.phase == standby && m.decide(p.view, s.now, false) == lease.Acquire {
-			return true
-		}
-	}
-	return false
-}
-
-// outage: a restore stops the API server. What it has not acted on by then never
-// lands, and a standby that was free to acquire has tried, and doubts what it saw.
-func (m *model) outage(s *state) {
-	for i := range s.proc {
-		p := &s.proc[i]
-		if p.request.kind == write && p.request.answer == 0 {
-			p.request.lost = true
-		}
-		p.ghost, p.event = ghost{}, event{}
-		if p.phase == standby && !p.down {
-			p.view, p.fresh = m.doubt(p.view), false
-		}
-	}
-}
-
-// fate crashes, restarts, freezes and thaws a process.
-func (m *model) fate(s state, i int) {
-	p := &s.proc[i]
-	switch {
-	case p.down:
-		if m.mayLookFirst(&s) {
-			t := s
-			q := &t.proc[i]
-			*q = proc{
-				incarnation: p.incarnation + 1, greedy: p.greedy, ghost: p.ghost, acquires: p.acquires, renewals: p.renewals, creates: p.creates,
-				phase: confirm, request: s.ask(),
-			}
-			m.say("%s starts and looks at the Lease", m.name(&t, i))
-			m.emit(t)
-		}
-		return
-	case s.left.Crashes > 0:
-		t := s
-		t.left.Crashes--
-		t.proc[i].abandon()
-		q := &t.proc[i]
-		*q = proc{
-			down: true, incarnation: p.incarnation, greedy: p.greedy, ghost: q.ghost, acquires: p.acquires, renewals: p.renewals, creates: p.creates,
-		}
-		m.say("%s crashes", m.name(&s, i))
-		m.emit(t)
-	}
-	if p.paused {
-		t := s
-		t.proc[i].paused = false
-		m.say("%s thaws", m.name(&s, i))
-		m.emit(t)
-	} else if s.left.Pauses > 0 {
-		t := s
-		t.left.Pauses--
-		t.proc[i].paused = true
-		m.say("%s freezes", m.name(&s, i))
-		m.emit(t)
-	}
-}
-
-// mayLookFirst leaves out the stated hole: a process that never saw the Lease
-// believes what it sees first, so the Lease must not have been replaced before.
-func (m *model) mayLookFirst(s *state) bool {
-	return m.holes || s.left.Deletes == m.faults.Deletes && s.left.Bumped == m.faults.Bumped && s.left.Unbumped == m.faults.Unbumped
-}
-
-// abandon gives up on the request in flight: a write may still land.
-func (p *proc) abandon() {
-	if r := p.request; r.kind == write && r.answer == 0 && !r.lost && !p.ghost.present {
-		p.ghost = ghost{r.body, true, r.acquire}
-	}
-	p.request = request{}
-}
-
 // tick lets time pass, unless somebody who is not frozen is overdue.
 func (m *model) tick(s state) {
-	if s.now >= m.horizon || s.fresh() {
+	if s.idle() {
 		return
 	}
 	working := 0
@@ -238,7 +165,12 @@ func (m *model) tick(s state) {
 		if p.work == running {
 			working++
 		}
-		if p.down || p.paused || p.phase != term || m.wrong(noWatchdog) {
+		switch {
+		case p.down || p.paused || m.wrong(noWatchdog):
+			continue
+		case m.overdue(&s, p):
+			return // it has to give up
+		case p.phase != term:
 			continue
 		}
 		if !p.over && s.now >= p.claim.sent+m.R || p.over && p.work == running && s.now >= p.lostAt+m.S {
@@ -246,13 +178,43 @@ func (m *model) tick(s state) {
 		}
 	}
 	t := s
-	if working > 1 && m.faults.Pauses == 0 {
+	if working > 1 && m.faults.Pauses == 0 && !m.excused(&s) {
 		t.bad = overlap
 	}
 	t.now++
 	for i := range t.proc {
-		t.proc[i].fresh = false
+		if t.proc[i].phase != reading { // a proof that takes its time leaves it so
+			t.proc[i].fresh = false
+		}
 	}
 	m.say("one tick passes")
 	m.emit(t)
+}
+
+// overdue: whoever acquires gives up after RenewDeadline, and whoever releases when
+// validity ends.
+func (m *model) overdue(s *state, p *proc) bool {
+	return s.now >= p.claim.sent+m.R &&
+		(p.phase == acquiring && !m.wrong(patientAcquire|lateAcquire) || p.phase == releasing && !m.wrong(lateRelease))
+}
+
+// excused reports whether the later term is that of a process which could
+// not know of the other: it never saw the Lease before it was shipped anew or
+// restored, or a restore has just wiped out what it had not been shown yet. The README
+// says so.
+func (m *model) excused(s *state) bool {
+	later := &s.proc[0]
+	if s.proc[1].claim.term > later.claim.term {
+		later = &s.proc[1]
+	}
+	return later.newcomer && !m.shown(newcomers) || later.behind != 0 && s.now < later.behind-1+m.L && !m.shown(behind)
+}
+
+// quiet: nobody will start work any more that is not alone.
+func (s *state) quiet() bool {
+	a, b := &s.proc[0], &s.proc[1]
+	if b.through {
+		a, b = b, a
+	}
+	return a.through && (b.through || b.acquires == 0 && !b.down && b.phase == term && b.work >= running)
 }

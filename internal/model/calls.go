@@ -1,0 +1,178 @@
+package main
+
+// The requests that write, as lease.Lock makes them: each call goes on after a
+// refusal, on a goroutine of its own, until it has an answer for the loop.
+
+// prolonging is a write that tests the term.
+func (m *model) prolonging(s *state, i int, by call) write {
+	p := &s.proc[i]
+	c, r := p.claim, m.records[p.claim.record]
+	w := write{call: by, stage: prolong, sent: s.now}
+	stamp := m.stamp(s, i)
+	if !m.updates {
+		w.body = m.recordID(record{uid: r.uid, holder: s.self(i), epoch: c.epoch, term: c.term, renew: stamp})
+		return w
+	}
+	w.stage, w.over, w.body = swap, c.record, m.recordID(m.held(r, s.self(i), c, stamp))
+	if by == ensure {
+		w.over = c.from
+	}
+	return w
+}
+
+// rewriting is a swap of the whole term over what was read.
+func (m *model) rewriting(s *state, i int, by call, over uint16) write {
+	c, stamp := s.proc[i].claim, m.stamp(s, i)
+	body := m.held(m.records[over], s.self(i), c, stamp)
+	switch by {
+	case take, ensure:
+		body = m.taken(m.records[over], s.self(i), c, stamp)
+	case release:
+		body = m.released(m.records[over], s.self(i), c, stamp)
+	}
+	return write{call: by, stage: swap, sent: s.now, body: m.recordID(body), over: over}
+}
+
+// answers lets a call of process i take its answer in.
+func (m *model) answers(s state, i int) {
+	for k, w := range s.proc[i].writes {
+		if w.answer == 0 || w.answer == refused && s.stopped != 0 {
+			continue // not yet, or what comes next cannot be sent yet
+		}
+		t := s
+		t.proc[i].writes[k] = write{}
+		switch {
+		case w.stage == get:
+			m.say("%s reads what refused it: %s", m.name(&s, i), m.text(w.record))
+			m.reread(&t, i, w)
+		case w.answer == refused:
+			m.say("%s hears: refused", m.name(&s, i))
+			m.refused(&t, i, w)
+		default:
+			m.say("%s hears: it is written", m.name(&s, i))
+			m.acknowledged(&t, i, w)
+		}
+		m.emit(t)
+	}
+}
+
+func (m *model) acknowledged(s *state, i int, w write) {
+	p := &s.proc[i]
+	switch {
+	case w.call == create: // the watch has to show it
+		m.fail(p)
+	case w.call == release && p.phase == releasing:
+		m.standBy(p)
+	case w.call == release: // only wrong rules come here
+	case p.phase == acquiring:
+		m.begin(s, i, w)
+	default:
+		m.extend(s, p, w)
+	}
+}
+
+// counts is when an acknowledged write counts from.
+func (m *model) counts(s *state, p *proc, w write) uint8 {
+	switch {
+	case m.wrong(countFromAnswer):
+		return s.now
+	case m.wrong(countFromLast):
+		for _, other := range p.writes {
+			if other.call != 0 && !other.ghost && other.stage != get {
+				w.sent = max(w.sent, other.sent)
+			}
+		}
+	}
+	return w.sent
+}
+
+// begin is an acknowledged acquire: it counts only if it came within RenewDeadline of
+// the first try.
+func (m *model) begin(s *state, i int, w write) {
+	p := &s.proc[i]
+	sent := m.counts(s, p, w)
+	began := p.claim.sent
+	if m.wrong(patientAcquire) {
+		began = sent
+	}
+	if s.now >= began+m.R && !m.wrong(lateAcquire) {
+		return
+	}
+	p.claim.record, p.claim.sent, p.claim.from = w.record, sent, 0
+	p.phase = term
+	m.see(s, p, w.record)
+	p.view = m.seated(p.view, p.claim.term)
+}
+
+// see takes in a record that an acknowledgement carried.
+func (m *model) see(s *state, p *proc, record uint16) {
+	m.observe(s, p, event{record: record, before: unknown, version: m.records[record].version}, false)
+}
+
+// extend is an acknowledged renewal: keeper.renewed.
+func (m *model) extend(s *state, p *proc, w write) {
+	if p.over {
+		if !m.wrong(reviveOver) || s.now >= w.sent+m.R {
+			return
+		}
+		p.over, p.ctxOver = false, false
+	}
+	p.claim.sent = max(p.claim.sent, m.counts(s, p, w))
+	if m.newer(m.records[w.record].version, m.records[p.claim.record].version) {
+		p.claim.record = w.record
+	}
+	m.see(s, p, w.record)
+}
+
+// refused goes on after a write that met something else.
+func (m *model) refused(s *state, i int, w write) {
+	p := &s.proc[i]
+	switch {
+	case w.call == create, w.stage == put:
+		m.fail(p)
+		return
+	case w.call == ensure && w.stage == prolong:
+		if place, free := p.free(); free {
+			*place = m.rewriting(s, i, take, p.claim.from)
+		}
+		return
+	}
+	w.stage, w.body, w.over, w.sent = get, 0, 0, 0
+	w.record = s.record
+	if s.stopped == 0 {
+		if place, free := p.free(); free {
+			*place = w
+		}
+	}
+}
+
+// reread goes on after a look at what refused a write: the same write again only
+// over the same term.
+func (m *model) reread(s *state, i int, w write) {
+	p := &s.proc[i]
+	loss := m.standing(p.claim, w.record)
+	if m.wrong(blindRewrite) && m.records[w.record].exists() {
+		loss = ""
+	}
+	place, free := p.free()
+	switch {
+	case loss != "" && p.phase == releasing:
+		m.standBy(p)
+	case loss != "" && p.phase == acquiring:
+		m.fail(p)
+	case loss != "" && w.call == renew:
+		m.lose(s, p, loss)
+	case loss != "" || !free:
+	case w.call == release:
+		p.claim.record = w.record
+		*place = m.rewriting(s, i, release, w.record)
+	case p.renewals == 0:
+	case w.call == take:
+		p.renewals--
+		p.claim.record = w.record
+		*place = m.prolonging(s, i, renew)
+	default:
+		p.renewals--
+		*place = m.rewriting(s, i, renew, w.record)
+	}
+}

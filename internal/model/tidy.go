@@ -1,0 +1,37 @@
+package main
+
+import (
+	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+// tidy forgets what has no effect any more, so that it does not tell states apart.
+func (m *model) tidy(p *proc) {
+	w := &p.writes
+	for i := 1; i < len(w); i++ { // their places say nothing
+		for j := i; j > 0 && w[j-1].less(w[j]); j-- {
+			w[j-1], w[j] = w[j], w[j-1]
+		}
+	}
+	if p.acquires > 0 || p.down {
+		return
+	}
+	// It is in its last term, or through with it.
+	p.creates = 0
+	switch p.phase {
+	case standby, reading, creating:
+		*p = proc{incarnation: p.incarnation, behind: p.behind, paused: p.paused, through: true, writes: p.writes, wrote: p.wrote}
+	default:
+		p.view, p.before = m.lastOf(p.view), unknown
+	}
+}
+
+// lastOf is a view that knows no more than the last thing the other one saw.
+func (m *model) lastOf(view uint32) uint32 {
+	return m.changeOf(change{kind: 5, view: view}, func(v lease.View) lease.View {
+		o := v.Last()
+		o.Asked, o.At, o.Newest, o.After, o.Listed, o.Stored = instant(0), instant(0), "", "", false, false
+		return lease.View{}.Observe(o, time.Second)
+	})
+}
