@@ -40,8 +40,8 @@ type hammered struct{ terms, accepted, refused, unknown int }
 // says reports whether enough happened to say anything.
 func (h hammered) says() bool { return h.terms >= 2 && h.accepted > 0 && h.refused > 0 }
 
-// patience is how much longer than asked for a hammer goes on until enough happened.
-const patience = 20 * time.Second
+// busy is how much longer than asked for a hammer goes on until enough happened.
+const busy = 20 * time.Second
 
 func pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
@@ -64,7 +64,7 @@ func (s Suite) hammer(t testing.TB, d time.Duration) (hammered, error) {
 	tokens[0].Store(1)
 	tokens[1].Store(2)
 
-	ctx, cancel := context.WithTimeout(t.Context(), d+patience)
+	ctx, cancel := context.WithTimeout(t.Context(), d+busy)
 	defer cancel()
 	var all sync.WaitGroup
 	var mu sync.Mutex
