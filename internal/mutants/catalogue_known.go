@@ -42,7 +42,7 @@ func ofOthers() []mutant {
 			why: "who lost the Lease once stands by no more",
 		},
 		{
-			name: "own-name-is-free", file: fileStandby, pkg: pkgSingleton, run: "TestOwnIdentityIsWaitedOut", seeds: 40,
+			name: "own-name-is-free", file: fileStandby, pkg: pkgSingleton, run: "TestOwnIdentityIsWaitedOut",
 			old: "d := r.listen(lease.Decide(r.view, now, r.fresh), now)\n",
 			new: "d := r.listen(lease.Decide(r.view, now, r.fresh), now)\n\tif r.view.Record().Holder() == r.config.Identity {\n\t\td.Action = lease.Acquire\n\t}\n",
 			why: "a restored Lease that names us says nothing about who works",

@@ -26,7 +26,7 @@ func ofTime() []mutant {
 			why: "a term that is valid for no time at all",
 		},
 		{
-			name: "adopt-without-renewing", file: fileLock, pkg: pkgLease, run: "TestAcquireConflictsWithItself", seeds: 1000,
+			name: "adopt-without-renewing", file: fileLock, pkg: pkgLease, run: "TestAcquireConflictsWithItself",
 			old: "return l.Renew(ctx, c.Rebase(o.Record))",
 			new: "c.Record, c.Sent = o.Record, o.At\n\t\treturn c, nil",
 			why: "a look counts as an acknowledgement; the write may be a lease old",
@@ -60,13 +60,13 @@ func ofTime() []mutant {
 func ofWrites() []mutant {
 	return []mutant{
 		{
-			name: "update-without-uid", file: fileWrite, pkg: pkgLease, run: "TestRenewalOfADeletedLease", seeds: 1130,
+			name: "update-without-uid", file: fileWrite, pkg: pkgLease, run: "TestRenewalOfADeletedLease",
 			old: "return l.client.Update(ctx, next, ",
 			new: "next := next.DeepCopy()\n\t\tnext.UID = \"\"\n\t\treturn l.client.Update(ctx, next, ",
 			why: "a renewal of a deleted Lease creates it",
 		},
 		{
-			name: "update-without-version", file: fileWrite, pkg: pkgLease, run: "TestFallbackLosesTheRace", seeds: 40,
+			name: "update-without-version", file: fileWrite, pkg: pkgLease, run: "TestFallbackLosesTheRace",
 			old: "return l.client.Update(ctx, next, ",
 			new: "next := next.DeepCopy()\n\t\tnext.ResourceVersion = \"\"\n\t\treturn l.client.Update(ctx, next, ",
 			why: "no compare-and-swap: the last writer wins",
@@ -152,7 +152,7 @@ func ofStanding() []mutant {
 			why: "a higher epoch written by hand does not end the term",
 		},
 		{
-			name: "released-without-mark-believed", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves|TestReleasedIsProvenByItsMark", seeds: 100,
+			name: "released-without-mark-believed", file: fileRecord, pkg: pkgLease, run: "TestWhatAChangeProves|TestReleasedIsProvenByItsMark",
 			old: "_, released := r.releasedFrom()\n\treturn released",
 			new: "return r.Exists() && r.Holder() == \"\" && r.lease.Spec.RenewTime != nil",
 			why: "a holder cleared by hand is taken over at once, at work or not",
@@ -253,7 +253,7 @@ func ofView() []mutant {
 			why: "a handover takes a lease",
 		},
 		{
-			name: "restore-not-noticed", file: fileChange, pkg: pkgLease, run: "TestRestoredReleaseProvesNothing",
+			name: "restore-not-noticed", file: fileChange, pkg: pkgLease, run: "TestWhatAChangeProves",
 			old: "restored := v.known && r.Exists() && err == nil && order <= 0 ||", new: "restored := err == nil && order > 9 ||",
 			why: "a release from before a restore frees the Lease",
 		},

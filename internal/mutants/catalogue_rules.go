@@ -309,7 +309,7 @@ func ofTests() []mutant {
 			why: "one renewal that is swallowed costs the term",
 		},
 		{
-			name: "renewals-in-each-others-way", file: fileKeeper, pkg: pkgSingleton, run: "TestSlowAdmission/(2.1|3|3.5)s",
+			name: "renewals-in-each-others-way", file: fileKeeper, pkg: pkgSingleton, run: "TestSlowAdmission",
 			old: "if patience := k.patience(); k.term != nil && patience > 0 {", new: "if patience := k.patience(); k.term != nil && patience > k.r.config.RenewDeadline {",
 			why: "a server whose admission is slow has each renewal begin anew",
 		},
