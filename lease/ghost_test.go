@@ -43,8 +43,7 @@ func TestListsOfACacheThatIsAhead(t *testing.T) {
 	})
 }
 
-// A Lease that was missing, then made, then gone again: a List that says so may be a
-// cache's, the store is believed.
+// A Lease that was missing, then made, then gone again is not a cache's.
 func TestMissingIsSeenAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := shown(View{}, false, Record{})
@@ -53,11 +52,6 @@ func TestMissingIsSeenAgain(t *testing.T) {
 		require.True(t, v.Record().Exists())
 		time.Sleep(time.Second)
 		v = v.Observe(look(Record{}, "9"), L)
-		require.True(t, v.Record().Exists())
-		time.Sleep(time.Second)
-		gone := look(Record{}, "9")
-		gone.Stored = true
-		v = v.Observe(gone, L)
 		require.False(t, v.Record().Exists())
 		require.Equal(t, Create, Decide(v, Clock{}.Now(), true).Action)
 	})

@@ -27,7 +27,9 @@ func (l *Lock) List(ctx context.Context) (Observation, error) {
 func (l *Lock) Get(ctx context.Context) (Observation, error) {
 	o, err := l.get(ctx)
 	if unanswerable(err) {
-		return l.List(ctx)
+		missing := apierrors.IsNotFound(err)
+		o, err = l.List(ctx)
+		o.Stored = missing && !o.Record.Exists()
 	}
 	return o, err
 }
@@ -72,6 +74,7 @@ func (l *Lock) Confirm(ctx context.Context) (Observation, error) {
 		list.o.Record, list.o.Stored = Record{}, true
 		return list.o, nil
 	case unanswerable(err):
+		list.o.Stored = apierrors.IsNotFound(err)
 		return list.o, list.err
 	case err != nil:
 		return Observation{}, err

@@ -7,6 +7,7 @@ package lease
 type seat struct {
 	term  string  // its last term; empty: it never had one
 	open  bool    // nobody can have taken it
+	empty bool    // it was seen empty since
 	until Instant // it may be taken back until then; zero: its work has not returned
 }
 
@@ -31,6 +32,7 @@ func (s seat) observe(v View, o Observation) seat {
 	switch {
 	case mine && r.UID() == before.UID(): // whoever took it had to wait, while the term was valid
 	case r.Holder() == "" && v.follows(o) && !r.Released():
+		s.empty = true
 	default:
 		s.open = false
 	}
@@ -39,5 +41,7 @@ func (s seat) observe(v View, o Observation) seat {
 
 // seated reports whether the seat may be taken back at now.
 func (v View) seated(now Instant) bool {
-	return v.seat.open && v.seat.until.After(now) && v.Record().Holder() == ""
+	r := v.Record()
+	ours := v.seat.empty && r.Term() == v.seat.term // put back: its work has returned
+	return v.seat.open && v.seat.until.After(now) && (r.Holder() == "" || ours)
 }

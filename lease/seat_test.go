@@ -37,7 +37,7 @@ func TestSeat(t *testing.T) {
 		"replaced with the manifest":              {in(fenced("", "", "", "102", shipped)), Acquire},
 		"put back as vacant":                      {in(again(vacant(99), "102")), Acquire},
 		"cleared, edited, cleared":                {in(free("102"), edited(free("103"), "103"), free("104")), Acquire},
-		"cleared, put back":                       {in(free("102"), again(own, "103")), Wait},
+		"cleared, put back":                       {in(free("102"), again(own, "103")), Acquire},
 		"cleared, put back, cleared":              {in(free("102"), again(own, "103"), free("104")), Acquire},
 		"annotations removed, cleared":            {in(fenced("me", "", "", "102"), free("103")), Acquire},
 		"deleted":                                 {in(Record{}), Create},

@@ -55,7 +55,8 @@ type View struct {
 	debt    debt
 	proof   proof
 	seat    seat
-	newest  string // the highest version of the store that was ever seen
+	foreign Instant // since when the holder has been seen, one without a token, in one watch
+	newest  string  // the highest version of the store that was ever seen
 	ghost   ghost
 	epoch   int64
 	term    string // that epoch was seen with first
@@ -76,12 +77,12 @@ func (d debt) freeAt() Instant { return later(d.since.Add(d.owed), d.hidden) }
 // ghost is what a List showed before a Get showed something else. A List that shows
 // it again comes from a cache that is ahead of its store, or behind.
 type ghost struct {
-	seen   bool
-	record Record
+	version string // of the look; empty: there is none
+	record  Record
 }
 
 func (g ghost) is(o Observation) bool {
-	return g.seen && o.Listed && !o.Stored && o.Record.same(g.record)
+	return g.version != "" && g.version == o.Version() && o.Listed && !o.Stored && o.Record.same(g.record)
 }
 
 // proof is what the record before the last one can show: that nobody is at work.
@@ -165,7 +166,7 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	case !o.Listed && !o.Stored: // the cache has gone on
 		next.ghost = ghost{}
 	case o.Listed && o.Stored && v.known && !o.Record.same(v.Record()):
-		next.ghost = ghost{seen: true, record: v.Record()}
+		next.ghost = ghost{version: v.last.Version(), record: v.Record()}
 	}
 	next.newest = newest(v.newest, o.ResourceVersion, o.Newest)
 	// What only a hand can have written is not remembered: it can be taken back.
@@ -173,6 +174,7 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 		next.epoch, next.term = epoch, o.Record.Term()
 	}
 	next.seat = v.seat.observe(v, o)
+	next.foreign = v.foreigner(o)
 	if v.known && v.follows(o) && o.Record.sameClaim(v.Record()) || v.known && !o.Record.Exists() && !v.Record().Exists() {
 		return next
 	}
@@ -187,6 +189,23 @@ func newest(first string, others ...string) string {
 		}
 	}
 	return first
+}
+
+// foreigner returns since when the holder that o shows, one without a token, has been
+// there as far as one watch has shown it; the zero Instant for any other. One that was
+// seen to take the Lease when all claims had run out has been there long enough.
+func (v View) foreigner(o Observation) Instant {
+	r := o.Record
+	if _, token := r.Token(); token || r.Holder() == "" {
+		return Instant{}
+	}
+	if !v.foreign.IsZero() && v.follows(o) && r.Holder() == v.Record().Holder() {
+		return v.foreign
+	}
+	if v.shows(o) && o.At.Sub(v.FreeAt()) >= 0 {
+		return o.At.Add(-MaxLeaseDuration)
+	}
+	return o.At
 }
 
 // shows reports whether o came right after the last observation.

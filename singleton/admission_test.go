@@ -44,7 +44,7 @@ func (s admitting) RoundTrip(request *http.Request) (*http.Response, error) {
 // each other. Two writes in a row fit into RenewDeadline, so no term ends.
 func TestSlowAdmission(t *testing.T) {
 	for _, took := range []time.Duration{
-		500 * time.Millisecond, 1900 * time.Millisecond, 2100 * time.Millisecond, 3 * time.Second, 3500 * time.Millisecond, 4 * time.Second, 4500 * time.Millisecond,
+		500 * time.Millisecond, 1900 * time.Millisecond, 2100 * time.Millisecond, 3 * time.Second, 3500 * time.Millisecond, 3900 * time.Millisecond, 4500 * time.Millisecond,
 	} {
 		t.Run(fmt.Sprint(took), func(t *testing.T) {
 			inLab(t, func(l lab) {

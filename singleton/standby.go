@@ -153,6 +153,11 @@ func (r *run) confirm() error {
 	r.observe(seen)
 	overtaken := before.Last().At != asked && r.view.Last().At != seen.At
 	r.fresh = !overtaken
+	if r.view.Last().At == before.Last().At { // it was not believed
+		r.fresh = false
+		r.failures++
+		r.retryAt = time.Now().Add(backoff(r.ctx, r.failures, r.config.RetryPeriod))
+	}
 	if before.Known() && before.FreeAt() != r.view.FreeAt() {
 		r.observer.renew() // it should have told us
 	}
