@@ -6,6 +6,7 @@ package lease
 // of them keeps it so.
 type seat struct {
 	term  string  // its last term; empty: it never had one
+	own   string  // as whom it held the Lease: no other process has this name
 	open  bool    // nobody can have taken it
 	empty bool    // it was seen empty since
 	until Instant // it may be taken back until then; zero: its work has not returned
@@ -13,7 +14,7 @@ type seat struct {
 
 // Seated returns the view of one whose acquire of that term was acknowledged.
 func (v View) Seated(term string) View {
-	v.seat = seat{term: term, open: true}
+	v.seat = seat{term: term, own: v.Record().Holder(), open: true}
 	return v
 }
 
@@ -28,7 +29,7 @@ func (v View) Vacated(until Instant) View {
 // observe closes the seat unless o shows that nobody can have started.
 func (s seat) observe(v View, o Observation) seat {
 	r, before := o.Record, v.Record()
-	mine := r.Holder() != "" && (r.Term() == s.term || r.Term() == "" && r.Holder() == before.Holder())
+	mine := r.Holder() != "" && (r.Term() == s.term || r.Holder() == s.own)
 	switch {
 	case mine && r.UID() == before.UID(): // whoever took it had to wait, while the term was valid
 	case r.Holder() == "" && v.follows(o) && !r.Released():
@@ -42,6 +43,6 @@ func (s seat) observe(v View, o Observation) seat {
 // seated reports whether the seat may be taken back at now.
 func (v View) seated(now Instant) bool {
 	r := v.Record()
-	ours := v.seat.empty && r.Term() == v.seat.term // put back: its work has returned
+	ours := r.Holder() == v.seat.own && (v.seat.empty || r.Term() != v.seat.term) // put back: its work has returned
 	return v.seat.open && v.seat.until.After(now) && (r.Holder() == "" || ours)
 }

@@ -53,7 +53,7 @@ func TestSeat(t *testing.T) {
 		"another holder by hand, cleared":         {in(fenced("me", termA, "101", "102", holder("x"), func(l *coordv1.Lease) { l.Annotations[AnnotationTerm] = termB }), free("103")), Wait},
 		"cleared, another holder, cleared":        {in(free("102"), fenced("b_1", termB, "103", "103", renewed(9)), free("104")), Wait},
 		"client-go, cleared":                      {in(fenced("cg", "", "", "102", renewed(9)), free("103")), Wait},
-		"another term of ours, cleared":           {in(fenced("me", termB, "102", "102", renewed(9)), free("103")), Wait},
+		"another term of ours, cleared":           {in(fenced("me", termB, "102", "102", renewed(9)), free("103")), Acquire},
 		"a release":                               {in(fenced("b_1", termB, "102", "102", renewed(9), release("101"))), Wait},
 		"our own release":                         {in(fenced("me", termA, "101", "102", renewed(9), release("101"))), Wait},
 		"cleared, a release put back":             {in(free("102"), fenced("b_1", termB, "102", "103", renewed(9), release("90"))), Wait},

@@ -141,7 +141,8 @@ func (r *run) finish(k *keeper, out *outcome) (done bool, err error) {
 		if err := r.release(k.claim); err != nil {
 			r.log.Warn("lease not released, it will expire", "error", err)
 		}
-	case cause.Reason == ReasonDeleted, cause.Reason == ReasonCleared:
+	case cause.Reason == ReasonDeleted, cause.Reason == ReasonCleared,
+		cause.Reason == ReasonTaken && cause.Holder == r.config.Identity: // an earlier term of ours, put back
 		r.view = r.view.Vacated(k.claim.ValidUntil(r.config.timing()))
 	}
 	switch {
