@@ -38,6 +38,7 @@ type store struct {
 type change struct {
 	revision int64
 	old, new *coordv1.Lease
+	blind    bool // the server took the old one for another
 }
 
 func (c change) name() string {
@@ -191,7 +192,7 @@ func (s *store) commit(name string, next *coordv1.Lease) *coordv1.Lease {
 		next.ResourceVersion = strconv.FormatInt(s.revision, 10)
 		s.leases[name] = next
 	}
-	s.log = append(s.log, change{s.revision, old, next})
+	s.log = append(s.log, change{revision: s.revision, old: old, new: next})
 	return next.DeepCopy()
 }
 
@@ -233,8 +234,10 @@ func (s *store) restore(b backup, bump bool) {
 	s.compact()
 }
 
-func (s *store) inNamespace(l *coordv1.Lease) error {
-	if l.Namespace != "" && l.Namespace != s.namespace {
+func (s *store) inNamespace(l *coordv1.Lease) error { return inNamespace(l, s.namespace) }
+
+func inNamespace(l *coordv1.Lease, namespace string) error {
+	if l.Namespace != "" && l.Namespace != namespace {
 		return apierrors.NewBadRequest("the namespace of the provided object does not match the namespace sent on the request")
 	}
 	return nil

@@ -66,7 +66,7 @@ func (p *pair) samePatch(at string, seen []*coordv1.Lease, from *coordv1.Lease, 
 	steps[0].Value = p.uids[from.UID]
 	theirs, err := json.Marshal(steps)
 	require.NoError(p.t, err, at)
-	got, gotErr := p.store.patch(leaseName, ours)
+	got, gotErr := p.store.patch(ours)
 	want, wantErr := p.leases.Patch(context.Background(), leaseName, types.JSONPatchType, theirs, metav1.PatchOptions{})
 	p.sameError(at+" "+string(ours), gotErr, wantErr)
 	if gotErr != nil {
@@ -78,8 +78,8 @@ func (p *pair) samePatch(at string, seen []*coordv1.Lease, from *coordv1.Lease, 
 
 // sameExact compares the list of the past.
 func (p *pair) sameExact(at string, rng *rand.Rand) {
-	version := fmt.Sprint(max(0, p.store.revision+2-rng.Int64N(8)))
-	got, gotErr := p.store.at(leaseName, version)
+	version := fmt.Sprint(max(0, p.store.revision()+2-rng.Int64N(8)))
+	got, gotErr := p.store.at(version)
 	want, wantErr := p.leases.List(context.Background(), metav1.ListOptions{
 		FieldSelector: "metadata.name=" + leaseName, ResourceVersion: version, ResourceVersionMatch: metav1.ResourceVersionMatchExact,
 	})
