@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
@@ -82,16 +83,17 @@ func (s *store) at(name, version string) (*coordv1.LeaseList, error) {
 		})
 	case revision > s.revision:
 		return nil, tooLarge(revision, s.revision)
-	case revision < s.compacted:
+	case revision < s.forgotten:
 		return nil, expired(revision)
 	}
-	changes, err := s.since(name, revision)
-	if err != nil {
-		return nil, err
-	}
 	l := s.leases[name]
-	if len(changes) > 0 {
-		l = changes[0].old
+	for _, c := range slices.Backward(slices.Concat(s.before, s.log)) {
+		if c.revision <= revision {
+			break
+		}
+		if c.name() == name {
+			l = c.old
+		}
 	}
 	out := &coordv1.LeaseList{ListMeta: metav1.ListMeta{ResourceVersion: strconv.FormatInt(revision, 10)}}
 	if l != nil {

@@ -3,7 +3,6 @@ package sim
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -32,6 +31,10 @@ type store struct {
 	uids      int
 	leases    map[string]*coordv1.Lease
 	log       []change
+	// A restore without a bump brings the backup's own history back. Lists of the past
+	// are answered from it, watches are not.
+	before    []change
+	forgotten int64 // lists of the past are answered from this revision on
 }
 
 // change is one commit; old is nil for a create, new for a delete.
@@ -62,7 +65,7 @@ func (c change) event() watch.Event {
 }
 
 func newStore(namespace string) *store {
-	return &store{namespace: namespace, revision: 1, compacted: 1, leases: map[string]*coordv1.Lease{}}
+	return &store{namespace: namespace, revision: 1, compacted: 1, forgotten: 1, leases: map[string]*coordv1.Lease{}}
 }
 
 func leaseResource() schema.GroupResource { return coordv1.Resource("leases") }
@@ -212,26 +215,6 @@ func (s *store) since(name string, revision int64) ([]change, error) {
 	}
 	slices.Reverse(out)
 	return out, nil
-}
-
-func (s *store) compact() { s.compacted, s.log = s.revision, nil }
-
-// backup of a store.
-type backup struct {
-	revision int64
-	leases   map[string]*coordv1.Lease
-}
-
-func (s *store) backup() backup { return backup{s.revision, maps.Clone(s.leases)} }
-
-// restore puts a backup back: the revision goes back with it, or far ahead of
-// the backup's. Objects keep their old versions.
-func (s *store) restore(b backup, bump bool) {
-	s.leases, s.revision = maps.Clone(b.leases), b.revision
-	if bump {
-		s.revision += revisionBump
-	}
-	s.compact()
 }
 
 func (s *store) inNamespace(l *coordv1.Lease) error { return inNamespace(l, s.namespace) }

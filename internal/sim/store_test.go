@@ -27,7 +27,9 @@ type pair struct {
 	store  *cached
 	real   *singletontest.Cluster
 	leases coordclient.LeaseInterface
-	uids   map[types.UID]types.UID // the server's by the store's
+	// restored: from then on the store remembers more.
+	restored bool
+	uids     map[types.UID]types.UID // the server's by the store's
 }
 
 // TestStoreAnswersLikeTheServer has both do the same random things, which
@@ -73,6 +75,7 @@ func TestStoreAnswersLikeTheServer(t *testing.T) {
 					})
 				case n < 18 && len(saved) > 0:
 					saved[rng.IntN(len(saved))](rng.IntN(3))
+					p.restored = true
 				case n >= 20 && len(seen) > 0:
 					from := seen[len(seen)-1-rng.IntN(min(3, len(seen)))]
 					seen = p.samePatch(at, seen, from, patchOf(rng, from))
