@@ -5,15 +5,17 @@ import (
 	"strconv"
 
 	coordv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // cached is an API server: a store, and the cache that LISTs and WATCHes are
-// answered from. GETs, lists of the past and writes ask the store. The two differ
-// only after a restore under the running server.
+// answered from. GETs and lists of the past ask the store; writes are tried on what
+// the cache has first. The two differ only after a restore under the running server.
 type cached struct {
 	server
 	ahead *past // what the cache had then; nil: it is as the store
+	blind bool  // something made of the cache's Lease is being stored over another
 }
 
 // past is a cache as of a revision.
@@ -27,13 +29,52 @@ type past struct {
 // restoreBelow restores the store and leaves the cache as it is. Events come when
 // the store's revision has passed the cache's.
 func (c *cached) restoreBelow(backup any) {
-	if c.ahead == nil || c.revision() > c.ahead.revision {
-		p := &past{revision: c.revision()}
-		p.log, p.compacted = c.history()
-		p.lease, _ = c.get()
-		c.ahead = p
-	}
+	shown := &past{revision: c.head(), lease: c.lease()}
+	shown.log, shown.compacted = c.history()
 	c.server.restore(backup, false)
+	c.ahead = shown
+	if c.revision() > shown.revision { // of before another restore
+		c.ahead = nil
+	}
+}
+
+// history is all that the cache remembers.
+func (c *cached) history() (log []change, compacted int64) {
+	if c.ahead == nil {
+		return c.server.history()
+	}
+	log, err := c.later()
+	if err != nil { // compacted
+		return c.server.history()
+	}
+	return append(slices.Clone(c.ahead.log), log...), c.ahead.compacted
+}
+
+// later are the changes that the cache was told of since, as it sees them: over
+// what it had.
+func (c *cached) later() ([]change, error) {
+	changes, err := c.server.since(c.ahead.revision)
+	if err != nil || len(changes) == 0 {
+		return nil, err
+	}
+	changes = slices.Clone(changes)
+	changes[0].old = c.ahead.lease
+	if changes[0].old == nil && changes[0].new == nil {
+		changes = changes[1:]
+	}
+	return changes, nil
+}
+
+// lease is what the cache shows; nil if it shows none.
+func (c *cached) lease() *coordv1.Lease {
+	if c.stale() {
+		return c.ahead.lease
+	}
+	l, err := c.get()
+	if err != nil {
+		return nil
+	}
+	return l
 }
 
 // restart fills the cache anew.
@@ -49,10 +90,7 @@ func (c *cached) head() int64 {
 
 // list is the cache's: what it had, until it is told of a change.
 func (c *cached) list() (*coordv1.LeaseList, error) {
-	if c.ahead == nil {
-		return c.server.list()
-	}
-	if changes, err := c.server.since(c.ahead.revision); err != nil || len(changes) > 0 {
+	if !c.stale() {
 		return c.server.list()
 	}
 	out := &coordv1.LeaseList{ListMeta: metav1.ListMeta{ResourceVersion: strconv.FormatInt(c.head(), 10)}}
@@ -70,21 +108,81 @@ func (c *cached) since(revision int64) ([]change, error) {
 	if revision < c.ahead.compacted {
 		return nil, expired(revision)
 	}
-	later, err := c.server.since(max(revision, c.ahead.revision))
-	if err != nil || revision >= c.ahead.revision {
-		return later, err
+	later, err := c.later()
+	if err != nil {
+		return nil, err
 	}
-	old := slices.DeleteFunc(slices.Clone(c.ahead.log), func(ch change) bool { return ch.revision <= revision })
-	return append(old, later...), nil
+	known := func(ch change) bool { return ch.revision <= revision }
+	return slices.DeleteFunc(append(slices.Clone(c.ahead.log), later...), known), nil
 }
 
-// hides reports whether the cache shows another Lease than the store has.
-func (c *cached) hides() bool {
+// stale reports whether the cache has not been told of a change since.
+func (c *cached) stale() bool {
 	if c.ahead == nil {
 		return false
 	}
 	changes, err := c.server.since(c.ahead.revision)
-	if err != nil || len(changes) > 0 {
+	return err == nil && len(changes) == 0
+}
+
+// update is a PUT.
+func (c *cached) update(l *coordv1.Lease) (*coordv1.Lease, error) {
+	compare := func(cur *coordv1.Lease) (*coordv1.Lease, error) {
+		if err := inNamespace(l, namespace); err != nil {
+			return nil, err
+		}
+		if l.UID != "" && l.UID != cur.UID {
+			return nil, conflict(leaseName, "another UID")
+		}
+		return l, sameVersion(cur, l)
+	}
+	return c.guess(compare, func() (*coordv1.Lease, error) { return c.server.update(l) })
+}
+
+// patch is a PATCH.
+func (c *cached) patch(data []byte) (*coordv1.Lease, error) {
+	apply := func(cur *coordv1.Lease) (*coordv1.Lease, error) { return changed(cur, data, namespace) }
+	return c.guess(apply, func() (*coordv1.Lease, error) { return c.server.patch(data) })
+}
+
+// guess is how kube-apiserver writes: on what the cache has and, if that fails or
+// is of another version than what is stored, on that. So where the two are of one
+// version and differ, what was made of the one is written over the other, and what
+// only fits the other is refused.
+func (c *cached) guess(try func(*coordv1.Lease) (*coordv1.Lease, error), really func() (*coordv1.Lease, error)) (*coordv1.Lease, error) {
+	if !c.stale() || c.ahead.lease == nil {
+		return really()
+	}
+	stored, err := c.get()
+	if err != nil || stored.ResourceVersion != c.ahead.lease.ResourceVersion {
+		return really()
+	}
+	next, err := try(c.ahead.lease.DeepCopy())
+	switch {
+	case err != nil:
+		return nil, err
+	case equality.Semantic.DeepEqual(next, c.ahead.lease): // nothing to write, by the cache
+		return really()
+	}
+	c.blind = true
+	defer func() { c.blind = false }()
+	next.UID, next.CreationTimestamp = c.ahead.lease.UID, c.ahead.lease.CreationTimestamp
+	return c.overwrite(next)
+}
+
+// jammed reports whether nothing can be written: what fits the cache's Lease has
+// another UID than what is stored, at the same version.
+func (c *cached) jammed() bool {
+	if !c.stale() || c.ahead.lease == nil {
+		return false
+	}
+	l, err := c.get()
+	return err == nil && l.ResourceVersion == c.ahead.lease.ResourceVersion && l.UID != c.ahead.lease.UID
+}
+
+// hides reports whether the cache shows another Lease than the store has.
+func (c *cached) hides() bool {
+	if !c.stale() {
 		return false
 	}
 	l, err := c.get()

@@ -69,7 +69,8 @@ type liveness struct {
 	patience   time.Duration // the plan's
 	settled    time.Time     // when the plan's last fault is over
 	lastActive time.Time
-	late       bool // the absence of an active was reported
+	jammed     time.Time // when nothing could be written last
+	late       bool      // the absence of an active was reported
 }
 
 // traffic in the quiet end.

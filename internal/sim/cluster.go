@@ -27,7 +27,7 @@ func newCluster(committed func(change)) *cluster {
 	c.leases = c.Client("driver").CoordinationV1().Leases(namespace)
 	c.OnWrite(func(w singletontest.Write) {
 		old, stored := w.Leases()
-		ch := change{w.Revision, old, stored}
+		ch := change{revision: w.Revision, old: old, new: stored}
 		c.log = append(c.log, ch)
 		committed(ch)
 	})
@@ -82,6 +82,15 @@ func (c *cluster) revision() int64 {
 
 func (c *cluster) edit(change func(*coordv1.Lease)) error {
 	return c.EditLease(namespace, leaseName, change)
+}
+
+// overwrite keeps the UID: the server changes none for an operator.
+func (c *cluster) overwrite(next *coordv1.Lease) (*coordv1.Lease, error) {
+	err := c.edit(func(l *coordv1.Lease) { l.Spec, l.Annotations, l.Labels = next.Spec, next.Annotations, next.Labels })
+	if err != nil {
+		return nil, err
+	}
+	return c.get()
 }
 
 func (c *cluster) remove()     { c.DeleteLease(namespace, leaseName) }

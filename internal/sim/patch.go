@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
@@ -22,6 +23,15 @@ func (s *store) patch(name string, data []byte) (*coordv1.Lease, error) {
 	if cur == nil {
 		return nil, apierrors.NewNotFound(leaseResource(), name)
 	}
+	next, err := changed(cur, data, s.namespace)
+	if err != nil {
+		return nil, err
+	}
+	return s.replace(cur, next)
+}
+
+// changed is what a patch makes of a Lease, if a server takes that.
+func changed(cur *coordv1.Lease, data []byte, namespace string) (*coordv1.Lease, error) {
 	next, ok := quickly(cur, data)
 	if !ok {
 		var err error
@@ -29,16 +39,13 @@ func (s *store) patch(name string, data []byte) (*coordv1.Lease, error) {
 			return nil, err
 		}
 	}
-	if err := s.inNamespace(next); err != nil {
+	if err := inNamespace(next, namespace); err != nil {
 		return nil, err
 	}
-	if next.Name != name {
+	if next.Name != cur.Name {
 		return nil, apierrors.NewBadRequest("the name of the object does not match the name on the URL")
 	}
-	if err := sameVersion(cur, next); err != nil { // as in the body of a PUT
-		return nil, err
-	}
-	return s.replace(cur, next)
+	return next, sameVersion(cur, next) // as in the body of a PUT
 }
 
 // patched is a copy of cur with the patch applied.
@@ -76,16 +83,17 @@ func (s *store) at(name, version string) (*coordv1.LeaseList, error) {
 		})
 	case revision > s.revision:
 		return nil, tooLarge(revision, s.revision)
-	case revision < s.compacted:
+	case revision < s.forgotten:
 		return nil, expired(revision)
 	}
-	changes, err := s.since(name, revision)
-	if err != nil {
-		return nil, err
-	}
 	l := s.leases[name]
-	if len(changes) > 0 {
-		l = changes[0].old
+	for _, c := range slices.Backward(slices.Concat(s.before, s.log)) {
+		if c.revision <= revision {
+			break
+		}
+		if c.name() == name {
+			l = c.old
+		}
 	}
 	out := &coordv1.LeaseList{ListMeta: metav1.ListMeta{ResourceVersion: strconv.FormatInt(revision, 10)}}
 	if l != nil {

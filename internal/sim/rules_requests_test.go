@@ -78,6 +78,23 @@ func TestRequestRules(t *testing.T) {
 		}},
 		"a context that ends in time": {"", func(s *scene) { _, lose, _ := s.work(s.a, 1); time.Sleep(10 * second); lose(); s.tick(0) }},
 		"nobody":                      {"always one again", func(s *scene) { s.tick(time.Minute + s.w.plan.patience() + 1) }},
+		"nobody, while the server refuses every write": {"", func(s *scene) {
+			s.jam()
+			s.tick(2*time.Minute + s.w.plan.patience())
+			s.w.store.restart()
+			s.tick(s.w.plan.patience())
+		}},
+		"nobody, after the server refused every write": {"always one again", func(s *scene) {
+			s.jam()
+			s.tick(2*time.Minute + s.w.plan.patience())
+			s.w.store.restart()
+			s.tick(s.w.plan.patience() + 1)
+		}},
+		"written by the server over another's": {"", func(s *scene) {
+			s.serving = &message{from: s.a, sent: time.Now()}
+			s.committed(change{old: record("b", "4", "t"), new: record(s.a.elector.Identity(), "3", "u"), blind: true})
+			s.serving = nil
+		}},
 		"nobody, the server being slow": {"always one again", func(s *scene) {
 			s.slow(5 * time.Minute)
 			s.tick(time.Minute + s.w.plan.Timing.LeaseDuration + 16*second)

@@ -97,6 +97,14 @@ func announcement(p *process, epoch int64) *message {
 	return &message{from: p, verb: verbAnnounce, toGuard: toGuard{token: fencing.Token{Epoch: epoch}}}
 }
 
+// jam has the server's cache show another Lease than is stored, of one version.
+func (s *scene) jam() {
+	l, err := s.w.store.get()
+	require.NoError(s.t, err)
+	l.UID = "another"
+	s.w.store.ahead = &past{revision: s.w.store.revision(), lease: l}
+}
+
 // slow has writes take 3 s for a while, from the first second on.
 func (s *scene) slow(d time.Duration) {
 	p := &s.w.plan

@@ -19,6 +19,7 @@ type server interface {
 	history() (log []change, compacted int64) // all that since knows
 
 	edit(func(*coordv1.Lease)) error
+	overwrite(*coordv1.Lease) (*coordv1.Lease, error) // whatever is stored
 	remove()
 	backup() any
 	restore(backup any, bump bool)
@@ -72,6 +73,16 @@ func (m memory) patch(data []byte) (*coordv1.Lease, error) {
 func (m memory) edit(change func(*coordv1.Lease)) error {
 	_, err := m.told(func() (*coordv1.Lease, error) { return nil, m.store.edit(leaseName, change) })
 	return err
+}
+
+func (m memory) overwrite(l *coordv1.Lease) (*coordv1.Lease, error) {
+	return m.told(func() (*coordv1.Lease, error) {
+		next := normal(l)
+		if err := validate(next); err != nil {
+			return nil, err
+		}
+		return m.store.commit(leaseName, next), nil
+	})
 }
 
 func (m memory) remove() {

@@ -3,7 +3,6 @@ package sim
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -32,12 +31,17 @@ type store struct {
 	uids      int
 	leases    map[string]*coordv1.Lease
 	log       []change
+	// A restore without a bump brings the backup's own history back. Lists of the past
+	// are answered from it, watches are not.
+	before    []change
+	forgotten int64 // lists of the past are answered from this revision on
 }
 
 // change is one commit; old is nil for a create, new for a delete.
 type change struct {
 	revision int64
 	old, new *coordv1.Lease
+	blind    bool // the server took the old one for another
 }
 
 func (c change) name() string {
@@ -61,7 +65,7 @@ func (c change) event() watch.Event {
 }
 
 func newStore(namespace string) *store {
-	return &store{namespace: namespace, revision: 1, compacted: 1, leases: map[string]*coordv1.Lease{}}
+	return &store{namespace: namespace, revision: 1, compacted: 1, forgotten: 1, leases: map[string]*coordv1.Lease{}}
 }
 
 func leaseResource() schema.GroupResource { return coordv1.Resource("leases") }
@@ -191,7 +195,7 @@ func (s *store) commit(name string, next *coordv1.Lease) *coordv1.Lease {
 		next.ResourceVersion = strconv.FormatInt(s.revision, 10)
 		s.leases[name] = next
 	}
-	s.log = append(s.log, change{s.revision, old, next})
+	s.log = append(s.log, change{revision: s.revision, old: old, new: next})
 	return next.DeepCopy()
 }
 
@@ -213,28 +217,10 @@ func (s *store) since(name string, revision int64) ([]change, error) {
 	return out, nil
 }
 
-func (s *store) compact() { s.compacted, s.log = s.revision, nil }
+func (s *store) inNamespace(l *coordv1.Lease) error { return inNamespace(l, s.namespace) }
 
-// backup of a store.
-type backup struct {
-	revision int64
-	leases   map[string]*coordv1.Lease
-}
-
-func (s *store) backup() backup { return backup{s.revision, maps.Clone(s.leases)} }
-
-// restore puts a backup back: the revision goes back with it, or far ahead of
-// the backup's. Objects keep their old versions.
-func (s *store) restore(b backup, bump bool) {
-	s.leases, s.revision = maps.Clone(b.leases), b.revision
-	if bump {
-		s.revision += revisionBump
-	}
-	s.compact()
-}
-
-func (s *store) inNamespace(l *coordv1.Lease) error {
-	if l.Namespace != "" && l.Namespace != s.namespace {
+func inNamespace(l *coordv1.Lease, namespace string) error {
+	if l.Namespace != "" && l.Namespace != namespace {
 		return apierrors.NewBadRequest("the namespace of the provided object does not match the namespace sent on the request")
 	}
 	return nil

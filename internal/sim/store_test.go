@@ -19,15 +19,17 @@ import (
 )
 
 // storeSeeds is how many sequences of 80 operations are compared.
-const storeSeeds = 30
+const storeSeeds = 60
 
 // pair is the store and the server it must answer like.
 type pair struct {
 	t      *testing.T
-	store  *store
+	store  *cached
 	real   *singletontest.Cluster
 	leases coordclient.LeaseInterface
-	uids   map[types.UID]types.UID // the server's by the store's
+	// restored: from then on the store remembers more.
+	restored bool
+	uids     map[types.UID]types.UID // the server's by the store's
 }
 
 // TestStoreAnswersLikeTheServer has both do the same random things, which
@@ -38,10 +40,10 @@ func TestStoreAnswersLikeTheServer(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c := singletontest.New(singletontest.Options{})
 			defer c.Close()
-			p := &pair{t: t, store: newStore(namespace), real: c, leases: c.Client("x").CoordinationV1().Leases(namespace), uids: map[types.UID]types.UID{}}
+			p := &pair{t: t, store: &cached{server: memory{newStore(namespace), func(change) {}}}, real: c, leases: c.Client("x").CoordinationV1().Leases(namespace), uids: map[types.UID]types.UID{}}
 			rng := rand.New(rand.NewPCG(seed, 5))
 			var seen []*coordv1.Lease // as the store returned them
-			var saved []func(bump bool)
+			var saved []func(how int)
 			for i := range 80 {
 				time.Sleep(time.Duration(rng.IntN(3)) * time.Millisecond)
 				at := fmt.Sprintf("seed %d, step %d", seed, i)
@@ -54,15 +56,26 @@ func TestStoreAnswersLikeTheServer(t *testing.T) {
 				case n < 13 && len(seen) > 0:
 					seen = p.same(at, seen, seen[len(seen)-1].DeepCopy(), "update") // of nothing
 				case n < 15:
-					require.Equal(t, c.DeleteLease(namespace, leaseName), p.store.remove(leaseName), at)
+					c.DeleteLease(namespace, leaseName)
+					p.store.remove()
 				case n < 16:
 					label := func(l *coordv1.Lease) { l.Labels = map[string]string{"at": fmt.Sprint(i)} }
-					p.sameError(at, p.store.edit(leaseName, label), c.EditLease(namespace, leaseName, label))
+					p.sameError(at, p.store.edit(label), c.EditLease(namespace, leaseName, label))
 				case n < 17:
 					b, s := p.store.backup(), c.Snapshot()
-					saved = append(saved, func(bump bool) { p.store.restore(b, bump); c.Restore(s, bump) })
+					saved = append(saved, func(how int) {
+						if how == 0 {
+							p.store.restoreBelow(b)
+							c.RestoreUnderCache(s)
+							return
+						}
+						p.store.restart()
+						p.store.restore(b, how == 1)
+						c.Restore(s, how == 1)
+					})
 				case n < 18 && len(saved) > 0:
-					saved[rng.IntN(len(saved))](rng.IntN(2) == 0)
+					saved[rng.IntN(len(saved))](rng.IntN(3))
+					p.restored = true
 				case n >= 20 && len(seen) > 0:
 					from := seen[len(seen)-1-rng.IntN(min(3, len(seen)))]
 					seen = p.samePatch(at, seen, from, patchOf(rng, from))
@@ -152,7 +165,9 @@ func (p *pair) sameLease(at string, got, want *coordv1.Lease) {
 func (p *pair) sameList(at string) {
 	want, err := p.leases.List(context.Background(), metav1.ListOptions{FieldSelector: "metadata.name=" + leaseName})
 	require.NoError(p.t, err)
-	p.sameLists(at, p.store.list(leaseName), want)
+	got, err := p.store.list()
+	require.NoError(p.t, err)
+	p.sameLists(at, got, want)
 }
 
 func (p *pair) sameLists(at string, got, want *coordv1.LeaseList) {
@@ -165,8 +180,8 @@ func (p *pair) sameLists(at string, got, want *coordv1.LeaseList) {
 
 // sameHistory compares what a watch from some version would be told.
 func (p *pair) sameHistory(at string, rng *rand.Rand) {
-	from := max(1, p.store.revision-rng.Int64N(6))
-	got, gotErr := p.store.since(leaseName, from)
+	from := max(1, p.store.head()-rng.Int64N(6))
+	got, gotErr := p.store.since(from)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
 	w, err := p.leases.Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + leaseName, ResourceVersion: fmt.Sprint(from)})

@@ -94,8 +94,11 @@ func newWorld(p Plan) (*world, error) {
 // committed takes in a change of the Lease.
 func (w *world) committed(c change) {
 	w.bodies.add(c)
-	if w.store != nil && w.store.showed(c.revision) {
-		w.hit(VersionTwice)
+	if w.store != nil {
+		c.blind = w.store.blind
+		if w.store.showed(c.revision) {
+			w.hit(VersionTwice)
+		}
 	}
 	w.check.committed(c)
 }
