@@ -205,7 +205,7 @@ func ofStandby() []mutant {
 		},
 		{
 			name: "deletion-of-a-successors", file: fileSeat, pkg: pkgSingleton, run: "TestDeletedLeaseOfASuccessor",
-			old: "mine := r.Holder() != \"\" && (r.Term() == s.term || r.Term() == \"\" && r.Holder() == before.Holder())", new: "mine := r.Holder() != \"\"",
+			old: "mine := r.Holder() != \"\" && (r.Term() == s.term || r.Holder() == s.own)", new: "mine := r.Holder() != \"\"",
 			why: "after a restore, another's Lease that is deleted is taken for our own, beside its work",
 		},
 		{
@@ -215,7 +215,7 @@ func ofStandby() []mutant {
 		},
 		{
 			name: "own-deletion-unnoticed", file: fileActive, pkg: pkgSingleton, run: "TestLeaseDeletedUnder",
-			old: "case cause.Reason == ReasonDeleted, cause.Reason == ReasonCleared:", new: "case cause.Reason == ReasonCleared:",
+			old: "case cause.Reason == ReasonDeleted, cause.Reason == ReasonCleared,", new: "case cause.Reason == ReasonCleared,",
 			why: "a deletion costs a lease although the holder is at hand",
 		},
 		{
