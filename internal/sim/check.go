@@ -77,6 +77,7 @@ type liveness struct {
 type traffic struct {
 	renewals int
 	others   int // requests
+	asked    int // requests in all, hotseat's
 }
 
 // Violation of what must hold.

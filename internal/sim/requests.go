@@ -62,6 +62,7 @@ func (c *checker) requested(m *message) {
 	}
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
+	c.asked++
 	if most := m.most(); m.deadline.IsZero() || m.verb != "watch" && m.deadline.Sub(m.sent) > most {
 		c.violate("deadlines", "%s sent a %s with %v to answer, at most it may be %v", m.from.name, m.verb, m.deadline.Sub(m.sent), most)
 	}
@@ -115,9 +116,12 @@ func (c *checker) checkTraffic() {
 	}
 }
 
-// hurried takes in that a run has too many events.
+// hurried takes in that a run has too many events. client-go's elector may be what
+// hurries: nothing stops it when it releases what the server refuses to have written.
 func (c *checker) hurried() {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
-	c.violate("no haste", "%d events: somebody asks without a pause", maxSteps)
+	if c.w.plan.Pure() || c.asked > maxSteps/8 {
+		c.violate("no haste", "%d events: somebody asks without a pause", maxSteps)
+	}
 }

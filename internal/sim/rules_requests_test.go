@@ -172,6 +172,17 @@ func TestRequestRules(t *testing.T) {
 		}},
 		"Run fails": {"ends in order", func(s *scene) { s.returned(s.a, context.DeadlineExceeded) }},
 		"no pause":  {"no haste", func(s *scene) { s.hurried() }},
+		"no pause of client-go's": {"", func(s *scene) {
+			s.w.plan.Nodes[1].Elector = ClientGo
+			s.hurried()
+		}},
+		"no pause, beside client-go": {"no haste", func(s *scene) {
+			s.w.plan.Nodes[1].Elector = ClientGo
+			for range maxSteps / 4 {
+				s.requested(&message{from: s.a, verb: "get", sent: time.Now(), deadline: time.Now().Add(second)})
+			}
+			s.hurried()
+		}},
 		"an effect after a newer token was admitted": {"guard", func(s *scene) {
 			j, _, _ := s.work(s.a, 1)
 			m, n := &message{from: s.a, verb: verbWrite, toGuard: toGuard{job: j, token: j.token()}}, announcement(s.b, 2)
