@@ -3,6 +3,7 @@ package sim
 import (
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -164,6 +165,7 @@ func TestReshipped(t *testing.T) {
 		_, err := h.acquire(first, "t")
 		require.ErrorIs(h, err, syscall.ECONNRESET, "the link is cut")
 		time.Sleep(time.Second)
+		synctest.Wait() // the driver wrote it
 		second, err := h.store.get()
 		require.NoError(h, err)
 		require.NotEqual(h, first.UID, second.UID)
