@@ -29,10 +29,10 @@ while read -r module; do
   if [[ -n $name ]]; then
     cover=(-covermode=atomic -coverpkg="$measured" -coverprofile="$root/.cache/cover/$name.out")
   fi
-  how=(-race -shuffle=on)
+  how=(-race -shuffle=on -timeout 30m)
   case $module in
   # At length: make guards. The time is for the first machine that has to install PostgreSQL, MariaDB and Redis.
-  ./examples/* | ./fencing/* | ./internal/guards) how+=(-short -timeout 30m) ;;
+  ./examples/* | ./fencing/* | ./internal/guards) how+=(-short) ;;
   esac
   if [[ $module == ./internal/e2e ]]; then
     if [[ -z $real ]]; then
