@@ -2,6 +2,7 @@ package singleton_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -43,6 +44,7 @@ func TestClearedLeaseCostsNothing(t *testing.T) {
 							require.Greater(w, token.Epoch, last, "tokens grow")
 							last = token.Epoch
 							edit(w)
+							synctest.Wait() // a has seen it: what it does next counts
 							require.Less(w, w.nobodyFor(time.Minute), second, "edit %d", i)
 							sleep(time.Duration(i) * 777 * time.Millisecond) // anywhere between renewals, also right after
 						}

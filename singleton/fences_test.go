@@ -63,13 +63,13 @@ func TestFencesAreToldBeforeWorkStarts(t *testing.T) {
 func TestFencesAreToldSideBySide(t *testing.T) {
 	inLab(t, func(l lab) {
 		slow := guardFunc{memory(l), func(context.Context, fencing.Token) error { time.Sleep(3 * second); return nil }}
-		worked := false
+		var worked atomic.Bool
 		e := l.elector("a", fenced(nil, slow, slow, slow))
-		l.run(e, func(ctx context.Context, _ *singleton.Term) error { worked = true; <-ctx.Done(); return nil })
+		l.run(e, func(ctx context.Context, _ *singleton.Term) error { worked.Store(true); <-ctx.Done(); return nil })
 		sleep(3*second - 1)
-		require.False(l, worked)
+		require.False(l, worked.Load())
 		sleep(1)
-		require.True(l, worked)
+		require.True(l, worked.Load())
 	})
 }
 
