@@ -32,6 +32,9 @@ type reply[T any] struct {
 // does not end is left behind, and its answer is ignored.
 func ask[T any](ctx context.Context, u *underway, beside time.Duration, request func(context.Context) (T, error)) (T, error) {
 	var none T
+	if ctx.Err() != nil {
+		return none, unanswered(ctx)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answers := make(chan reply[T])

@@ -1,6 +1,10 @@
 package lease
 
-import "github.com/hotseat-go/hotseat/fencing"
+import (
+	"errors"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
 
 // Claim is a term as last acknowledged by the API server. An immutable value.
 type Claim struct {
@@ -33,6 +37,18 @@ func (c Claim) Acknowledged(a Claim) Claim {
 	if !c.Record.Exists() || Newer(a.Record.ResourceVersion(), c.Record.ResourceVersion()) {
 		c.Record = a.Record
 	}
+	return c
+}
+
+// Fenced returns the claim with which a term is released that r still names, but whose
+// epoch was raised there by hand. For any other record it returns c.
+func (c Claim) Fenced(r Record) Claim {
+	lost, ok := errors.AsType[*LostError](c.Standing(r))
+	if !ok || lost.Loss != LossFenced {
+		return c
+	}
+	c.Record = r
+	c.Token.Epoch, _ = r.Epoch()
 	return c
 }
 

@@ -75,3 +75,36 @@ func TestLostTermWritesNothing(t *testing.T) {
 		})
 	}
 }
+
+// A term whose epoch was raised by hand is still on its Lease, and can be released
+// there; of any other loss nothing is left.
+func TestFencedTermIsReleased(t *testing.T) {
+	raised := func(l *coordv1.Lease) { l.Annotations[lease.AnnotationEpoch] = "99999" }
+	inBed(t, singletontest.Options{}, func(b *bed) {
+		b.ship()
+		claim := b.acquire(b.a)
+		b.edit(raised)
+		given := claim.Fenced(b.stored())
+		b.label("x")
+		require.NoError(b, b.a.Release(b.Context(), given))
+		released := b.stored()
+		epoch, _ := released.Epoch()
+		require.True(b, released.Released())
+		require.EqualValues(b, 99999, epoch)
+		require.Equal(b, claim.Token.Term, released.Term())
+	})
+	for name, edit := range map[string]func(l *coordv1.Lease){
+		"taken":   func(l *coordv1.Lease) { raised(l); l.Spec.HolderIdentity = new("x") },
+		"cleared": func(l *coordv1.Lease) { raised(l); l.Spec.HolderIdentity = nil },
+		"lowered": func(l *coordv1.Lease) { l.Annotations[lease.AnnotationEpoch] = "1" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBed(t, singletontest.Options{}, func(b *bed) {
+				b.ship()
+				claim := b.acquire(b.a)
+				b.edit(edit)
+				require.Equal(b, claim, claim.Fenced(b.stored()))
+			})
+		})
+	}
+}

@@ -137,7 +137,7 @@ func (r *run) finish(k *keeper, out *outcome) (done bool, err error) {
 		r.hooks.push(queuedHook{call: func() { r.config.Hooks.OnLose(t, cause) }})
 	}
 	switch {
-	case valid:
+	case valid, k.fenced:
 		if err := r.release(k.claim); err != nil {
 			r.log.Warn("lease not released, it will expire", "error", err)
 		}

@@ -70,7 +70,8 @@
 //
 // # What ends a term
 //
-//	another holder, term or a higher epoch seen   at once
+//	another holder or term seen                   at once
+//	a higher epoch seen, written by hand          at once; released once work returned
 //	Lease deleted, replaced, or holder cleared    at once; taken back as a new term once work returned
 //	not renewed                                   RenewDeadline after the last good renewal was sent
 //	Resign, or Run's context ends                 at once; the Lease is kept until work returned

@@ -428,6 +428,7 @@ func TestEpochRaisedByHandFencesTheTerm(t *testing.T) {
 		scenario.Edit(s, func(l *coordv1.Lease) { l.Annotations[lease.AnnotationEpoch] = "1000000" })
 		require.True(t, s.Until(bound, func() bool { return len(s.Terms()) == 2 }))
 		require.Less(t, s.Terms()[0].Ended.Sub(raised), 100*time.Millisecond)
+		require.Less(t, s.Terms()[1].Started.Sub(raised), time.Second, "released once its work has returned")
 		require.EqualValues(t, 1000001, s.Terms()[1].Token)
 	})
 }

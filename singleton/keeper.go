@@ -29,6 +29,7 @@ type keeper struct {
 	inFlight int
 	flights  []*flight // those of them that are no raise, in the order of sending
 	raising  bool      // a raise is in flight
+	fenced   bool      // the Lease still names the term, with an epoch raised by hand
 	failures int
 	heard    time.Time // when a request was acknowledged last
 	silent   int       // acknowledged renewals since the watch last said anything
@@ -176,7 +177,7 @@ func (k *keeper) answered(a answer) {
 		}
 	case isLost:
 		k.r.metrics.renewalFailed("lost")
-		k.term.lose(lossOf(lost))
+		k.lost(lost)
 	case a.err != nil && !a.flight.sent.After(k.claim.Sent): // one that was sent later went through
 	case a.err != nil:
 		k.r.metrics.renewalFailed(failureOf(a.err))
@@ -186,6 +187,14 @@ func (k *keeper) answered(a answer) {
 	default:
 		k.renewed(a)
 	}
+}
+
+// lost ends the term. One whose epoch was raised by hand still has its Lease to
+// release.
+func (k *keeper) lost(lost *lease.LostError) {
+	k.term.lose(lossOf(lost))
+	k.claim = k.claim.Fenced(lost.Record)
+	k.fenced = lost.Loss == lease.LossFenced
 }
 
 // ours reports whether a loss is only the epoch that a raise of this term wrote.
@@ -234,7 +243,7 @@ func (k *keeper) observed(o lease.Observation) {
 			k.due.Reset(0)
 			k.flights = nil
 		default:
-			k.term.lose(lossOf(lost))
+			k.lost(lost)
 		}
 		return
 	}

@@ -4,6 +4,16 @@ package main
 func ofClaims() []mutant {
 	return []mutant{
 		{
+			name: "fenced-not-released", file: fileActive, pkg: pkgSingleton, run: "TestFencedByHand",
+			old: "case valid, k.fenced:", new: "case valid:",
+			why: "an epoch raised by hand costs a lease duration of nobody",
+		},
+		{
+			name: "any-loss-is-released", file: fileClaim, pkg: pkgLease, run: "TestFencedTermIsReleased",
+			old: "if !ok || lost.Loss != LossFenced {", new: "if !ok || lost == nil {",
+			why: "a release over a Lease that names another holder",
+		},
+		{
 			name: "same-claim-across-a-gap", file: fileView, pkg: pkgLease, run: "TestPutBackAcrossAGap",
 			old: "v.known && v.follows(o) && o.Record.sameClaim(v.Record())", new: "v.known && o.Record.sameClaim(v.Record())",
 			why: "an edit that puts a record back hides a term that was not shown",

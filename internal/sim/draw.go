@@ -28,7 +28,7 @@ const (
 
 // Effects are what a result's Struck counts: that a kind really did something.
 func Effects() []Kind {
-	out := []Kind{Drain, VersionTwice}
+	out := []Kind{NoLease, Drain, VersionTwice}
 	for _, s := range shapes() {
 		if s.kind != Refuse && s.kind != RefuseOnce && s.kind != Lie {
 			out = append(out, s.kind)
@@ -42,6 +42,15 @@ func Effects() []Kind {
 	}
 	for _, what := range lies() {
 		out = append(out, Lie.of(what))
+	}
+	return out
+}
+
+// Kinds are those that [DrawAlone] knows.
+func Kinds() []Kind {
+	out := []Kind{NoLease}
+	for _, s := range shapes() {
+		out = append(out, s.kind)
 	}
 	return out
 }
@@ -188,4 +197,21 @@ func (s shape) draw(rng *rand.Rand, at time.Duration, p Plan) Fault {
 		f.N = f.N * int64(p.Timing.RenewDeadline) / int64(10*time.Second)
 	}
 	return f
+}
+
+// DrawAlone makes the plan of a seed in which one fault strikes, of that kind, or,
+// with [NoLease], none.
+func DrawAlone(seed uint64, e Elector, kind Kind) Plan {
+	rng := rand.New(rand.NewPCG(seed, 2))
+	p := Draw(seed, e)
+	for i := range p.Nodes { // no schedule of two electors
+		p.Nodes[i].Elector = e
+	}
+	p.NoLease, p.REST, p.Faults = kind == NoLease, false, nil
+	for _, s := range shapes() {
+		if s.kind == kind {
+			p.Faults = []Fault{s.draw(rng, 10*time.Second+upTo(rng, lastFault-2*time.Minute), p)}
+		}
+	}
+	return p
 }

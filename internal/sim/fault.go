@@ -80,6 +80,7 @@ const (
 
 // Effects that are not one kind's own.
 const (
+	NoLease      Kind = "no-lease"      // the Lease is not there at first
 	Drain        Kind = "drain"         // work drained with its term still valid
 	DrainTimeout Kind = "drain-timeout" // the guard gave up waiting for an older effect
 	VersionTwice Kind = "version-twice" // a write got a version that another record was shown with before

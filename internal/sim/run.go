@@ -41,6 +41,9 @@ func Run(p Plan, story bool) (Result, error) {
 		w.in(time.Duration(w.rng.IntN(1+int(lastStart/time.Second)))*time.Second, -1, "", func() { w.start(n, false) })
 	}
 	defer w.store.close()
+	if p.NoLease {
+		w.struck[NoLease]++
+	}
 	w.schedule()
 	if p.Guard == GuardForgetful {
 		w.in(forgets, -1, "", w.forget)

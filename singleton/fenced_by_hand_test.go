@@ -1,0 +1,79 @@
+package singleton_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	coordv1 "k8s.io/api/coordination/v1"
+
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+func raised(x *coordv1.Lease) { x.Annotations[lease.AnnotationEpoch] = "1000000" }
+
+// An epoch raised by hand ends the term. The Lease still names it, so it is released
+// once work has returned: another replica takes over at once, with a higher token.
+func TestFencedByHandIsReleased(t *testing.T) {
+	everyWay(t, func(w *world) {
+		w.start("a")
+		w.start("b")
+		sleep(5 * second)
+		w.edit(raised)
+		sleep(w.drain)
+		require.Less(w, w.nobodyFor(time.Minute), second)
+		require.Equal(w, "b", w.who(), "a was told to go")
+		token, _ := w.record().Token()
+		require.EqualValues(w, 1_000_001, token.Epoch)
+	})
+}
+
+// A lone replica goes on as a new term.
+func TestFencedByHandAlone(t *testing.T) {
+	everyWay(t, func(w *world) {
+		w.start("a")
+		sleep(5 * second)
+		for range 20 {
+			w.edit(func(x *coordv1.Lease) {
+				x.Annotations[lease.AnnotationEpoch] += "0" // each ten times the one before
+			})
+			sleep(w.drain)
+			require.Less(w, w.nobodyFor(time.Minute), second)
+			sleep(second)
+			if token, _ := w.record().Token(); token.Epoch > 1e12 {
+				return
+			}
+		}
+	})
+}
+
+// The same while the active drains for another reason.
+func TestFencedByHandWhileDraining(t *testing.T) {
+	inWorldWith(t, func(w *world) { w.drain = 4 * second }, func(w *world) {
+		a := w.start("a")
+		w.start("b")
+		sleep(5 * second)
+		a.Resign()
+		sleep(second)
+		w.edit(raised)
+		sleep(3 * second)
+		require.Less(w, w.nobodyFor(time.Minute), second)
+		require.Equal(w, "b", w.who())
+	})
+}
+
+// Whoever is cut off, or outstays its validity, releases nothing: a lease duration is
+// waited out.
+func TestFencedByHandOutOfReach(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.start("a")
+		w.start("b")
+		sleep(5 * second)
+		w.Link("a").BlackHole()
+		w.edit(raised)
+		sleep(13 * second)
+		require.Equal(w, []string{"a"}, w.started())
+		sleep(5 * second)
+		require.Equal(w, "b", w.who())
+	})
+}
