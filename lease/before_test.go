@@ -59,6 +59,31 @@ func TestBefore(t *testing.T) {
 		"released, edited": {func(b *bed) {
 			require.NoError(b, b.a.Release(b.Context(), b.acquire(b.a)))
 			b.label("x")
+			b.label("y")
+		}, 0},
+		"released, edited often": {func(b *bed) {
+			require.NoError(b, b.a.Release(b.Context(), b.acquire(b.a)))
+			for _, text := range []string{"a", "b", "c", "d"} {
+				b.label(text)
+			}
+		}, duration},
+		"released, and not only its labels edited": {func(b *bed) {
+			require.NoError(b, b.a.Release(b.Context(), b.acquire(b.a)))
+			b.edit(func(l *coordv1.Lease) { l.Spec.LeaseTransitions = new(int32(7)) })
+			b.label("x")
+		}, duration},
+		"released, put back over another's term, edited": {func(b *bed) {
+			require.NoError(b, b.a.Release(b.Context(), b.acquire(b.a)))
+			free := b.stored()
+			b.label("x")
+			b.acquire(b.b)
+			b.putBack(free)
+			b.label("x")
+		}, duration},
+		"released, edited, compacted": {func(b *bed) {
+			require.NoError(b, b.a.Release(b.Context(), b.acquire(b.a)))
+			b.c.Compact()
+			b.label("x")
 		}, duration},
 		"put back over another's term": {func(b *bed) {
 			require.NoError(b, b.a.Release(b.Context(), b.acquire(b.a)))

@@ -34,7 +34,7 @@ func (v View) owe(o Observation, leaseDuration time.Duration) (debt, proof) {
 			next.hider = "" // two of them
 		}
 		next.hidden = later(v.debt.hidden, o.At.Add(max(leaseDuration, v.debt.written)))
-		if !v.moved(r) { // written by hand
+		if !v.moved(r) { // written by hand, or in a manifest
 			next.written = 0
 		}
 		next.written = max(next.written, v.debt.written)

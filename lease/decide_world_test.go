@@ -64,7 +64,7 @@ func (w *world) before(r Record) (Record, bool) {
 			at--
 		}
 		before := w.history[at]
-		if !r.untouched() || !before.untouched() || before.UID() != r.UID() {
+		if !r.saysAs(before) {
 			return before, true
 		}
 		r = before

@@ -22,8 +22,10 @@ func TestDurationsWrittenByHand(t *testing.T) {
 		seen       []Record
 		gap, watch time.Duration
 	}{
-		"first look":                                    {[]Record{fenced("a_1", termA, "50", "100", decades)}, hour, hour},
-		"first look, nobody":                            {[]Record{fenced("", "", "", "100", holder(""), decades)}, hour, hour},
+		"first look":         {[]Record{fenced("a_1", termA, "50", "100", decades)}, hour, hour},
+		"first look, nobody": {[]Record{fenced("", "", "", "100", holder(""), decades)}, hour, hour},
+		"first look, without a time: no elector's":      {[]Record{fenced("", "", "", "100", shipped, duration(3600))}, hour, hour},
+		"first look, without a time, then deleted":      {[]Record{fenced("", "", "", "100", shipped, duration(3600)), {}}, L, L},
 		"first look, then renewed":                      {[]Record{fenced("a_1", termA, "50", "100", decades), fenced("a_1", termA, "50", "101", renewed(9))}, hour, L},
 		"first look, then released":                     {[]Record{fenced("a_1", termA, "50", "100", decades), fenced("a_1", termA, "50", "101", renewed(9), released)}, hour, 0},
 		"an hour is what an elector may want":           {[]Record{fenced("a_1", termA, "50", "100", duration(3600))}, hour, hour},

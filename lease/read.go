@@ -85,14 +85,16 @@ func (l *Lock) Confirm(ctx context.Context) (Observation, error) {
 	return o, nil
 }
 
-// Before looks at what was there right before r's last write: a LIST of the state
-// of exactly one version less. Of a Lease that looks untouched it looks further
-// back, past a few edits that left it so. looked is false if the server no longer
-// knows, or the edits are too many. The error is a [*RequestError].
+// Before looks at what was there right before r was written: a LIST of the state of
+// exactly one version less. It looks further back past a few edits of a Lease that
+// was untouched before them too, or was released before them by the same release:
+// nothing lies between one state and the next, so such edits changed nothing of who
+// is at work. looked is false if the server no longer knows, or the edits are too
+// many. The error is a [*RequestError].
 func (l *Lock) Before(ctx context.Context, r Record) (before Record, looked bool, err error) {
 	for range rewrites {
 		before, looked, err = l.before(ctx, r)
-		if !looked || err != nil || !r.untouched() || !before.untouched() || before.UID() != r.UID() {
+		if !looked || err != nil || !r.saysAs(before) {
 			return before, looked, err
 		}
 		r = before

@@ -206,10 +206,21 @@ func (r Record) same(o Record) bool {
 	return r.ResourceVersion() == o.ResourceVersion() && r.sameClaim(o)
 }
 
-// identical reports whether both records are the same version with the same content,
-// as far as this package writes it.
+// saysAs reports whether r says that nobody is at work, and before said so already: it
+// was untouched too, or released by the same release.
+func (r Record) saysAs(before Record) bool {
+	return r.UID() == before.UID() &&
+		(r.untouched() && before.untouched() || r.Released() && r.sameContent(before))
+}
+
+// identical reports whether both records are the same version with the same content.
 func (r Record) identical(o Record) bool {
-	if !r.same(o) || r.Transitions() != o.Transitions() {
+	return r.ResourceVersion() == o.ResourceVersion() && r.sameContent(o)
+}
+
+// sameContent reports whether all that this package writes is the same in both records.
+func (r Record) sameContent(o Record) bool {
+	if !r.sameClaim(o) || r.Transitions() != o.Transitions() {
 		return false
 	}
 	for _, key := range annotations() {

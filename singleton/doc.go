@@ -39,9 +39,11 @@
 //   - A Lease is deleted and shipped anew while its holder is cut off. A process that
 //     never saw the term takes it for a first install.
 //   - An etcd was restored from a backup, less than a LeaseDuration ago. A replica
-//     that was not shown what the backup lacks (it was cut off, is new, or its acquire
-//     was on its way) may take the Lease beside its holder, until that one learns of
-//     it. So may a holder whose own term the backup lacks, if the Lease is then deleted.
+//     that was not shown what the backup lacks may take the Lease beside its holder,
+//     until that one learns of it: one that was cut off, or whose acquire was on its
+//     way, or a new one, unless the backup was marked compacted. Under an API server
+//     that went on running, a holder whose own term the backup lacks may take its seat
+//     back beside such a replica, if the Lease is then deleted or cleared.
 //   - A candidate with client-go's elector on the same Lease keeps client-go's rules.
 //   - Replicas have different LeaseDurations. A standby waits for the longer of its own
 //     and the one that is written, up to [lease.MaxLeaseDuration]. If an edit shortens

@@ -104,7 +104,8 @@ func TestFenceFailuresAreShownDuringWork(t *testing.T) {
 func TestFenceWiredToSomethingElseEndsRun(t *testing.T) {
 	for name, says := range map[string]error{
 		"scope": fencing.ErrScope, "missing": fencing.ErrMissing, "malformed": fencing.ErrMalformed,
-		"a mark of another scope": fmt.Errorf("%w: %w", fencing.ErrUnavailable, fencing.ErrScope),
+		"wiring, as a missing table or a 404": fmt.Errorf("%w: 404 Not Found", fencing.ErrWiring),
+		"a mark of another scope":             fmt.Errorf("%w: %w", fencing.ErrUnavailable, fencing.ErrScope),
 	} {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(l lab) {

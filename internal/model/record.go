@@ -38,6 +38,11 @@ func (r record) untouched() bool {
 // provable: what was there before can prove that nobody is at work.
 func (r record) provable() bool { return r.released != 0 || r.untouched() }
 
+// saysAs: lease.Lock.Before looks past a write that made r of was.
+func (r record) saysAs(was record) bool {
+	return r.uid == was.uid && (r.untouched() && was.untouched() || r.released != 0 && r.claim() == was.claim())
+}
+
 // claim of r: all that an edit can put back.
 func (r record) claim() record {
 	r.uid, r.version = 0, 0

@@ -138,7 +138,7 @@ func (m *model) admitted(w write, b, stored record) bool {
 // store is a write of the Lease, whoever makes it.
 func (m *model) store(s *state, r record) {
 	was := m.records[s.record]
-	if !r.untouched() || !was.untouched() || r.uid != was.uid { // lease.Lock.Before looks past such
+	if !r.saysAs(was) {
 		s.before = s.record
 	}
 	if !r.provable() {

@@ -23,8 +23,9 @@ type change struct {
 // history is objects at a revision, and how they came to be so.
 type history struct {
 	rev       int64
-	compacted int64 // watches may start, and lists be exact, at this revision or later
-	trimmed   int64 // the log has every change after this revision
+	compacted int64 // watches may start at this revision or later
+	forgotten int64 // lists may be exact at this revision or later
+	trimmed   int64 // a watch is shown every change after this revision
 	objects   map[key]entry
 	log       []change
 }
@@ -43,8 +44,8 @@ func (h *history) apply(rev int64, k key, next entry) {
 	}
 	h.log = append(h.log, change{rev: rev, key: k, old: old, new: next.obj})
 	if len(h.log) > 2*maxLog {
-		h.trimmed = h.log[maxLog-1].rev
-		h.compacted = max(h.compacted, h.trimmed)
+		gone := h.log[maxLog-1].rev
+		h.trimmed, h.compacted, h.forgotten = max(h.trimmed, gone), max(h.compacted, gone), max(h.forgotten, gone)
 		h.log = slices.Clone(h.log[maxLog:])
 	}
 }
@@ -55,7 +56,7 @@ func (h *history) list(res *resource, namespace string, at int64) ([]object, int
 	if at == 0 {
 		at = h.rev
 	}
-	if at < h.compacted {
+	if at < h.forgotten {
 		return nil, 0, apierrors.NewResourceExpired("The resourceVersion for the provided list is too old.")
 	}
 	objects := make(map[key]object, len(h.objects))
@@ -83,6 +84,8 @@ func (h *history) list(res *resource, namespace string, at int64) ([]object, int
 	}
 	return out, at, nil
 }
+
+func (h *history) forget() { h.compacted, h.forgotten = h.rev, h.rev }
 
 // startable tells whether a watch may start after revision rev.
 func (h *history) startable(rev int64) error {

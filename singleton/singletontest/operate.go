@@ -71,9 +71,9 @@ func (c *Cluster) Revision() string { return strconv.FormatInt(c.store.revision(
 func (c *Cluster) Compact() {
 	c.store.mu.Lock()
 	defer c.store.mu.Unlock()
-	c.store.compacted = c.store.rev
+	c.store.forget()
 	if c.store.cache != nil {
-		c.store.cache.compacted = c.store.cache.rev
+		c.store.cache.forget()
 	}
 }
 

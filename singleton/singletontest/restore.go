@@ -1,22 +1,22 @@
 package singletontest
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // revisionBump is how far Restore with bump puts the revision ahead, as in
 // etcd's own advice for --bump-revision.
 const revisionBump = 1_000_000_000
 
 // Snapshot is a backup of the store.
-type Snapshot struct {
-	rev     int64
-	objects map[key]entry
-}
+type Snapshot struct{ history }
 
 // Snapshot takes a backup.
 func (c *Cluster) Snapshot() *Snapshot {
 	c.store.mu.Lock()
 	defer c.store.mu.Unlock()
-	return &Snapshot{rev: c.store.rev, objects: maps.Clone(c.store.objects)}
+	return &Snapshot{c.store.clone()}
 }
 
 // Restore puts a backup of this cluster back, as restoring etcd does: what was
@@ -25,9 +25,8 @@ func (c *Cluster) Snapshot() *Snapshot {
 // objects keep their old resourceVersions. Every connection is broken, since the
 // API server restarts. Observers are told of nothing.
 //
-// The history goes too: exact lists of versions before the restored revision get
-// 410 Gone. So it is with a real bump. Without one a real etcd still has what the
-// backup had; but who asks must be ready for 410 anyway.
+// With a bump the history goes too: exact lists of versions before the restored
+// revision get 410 Gone. Without one it is the backup's.
 func (c *Cluster) Restore(s *Snapshot, bump bool) {
 	c.store.restore(s, bump)
 	c.mu.Lock()
@@ -44,11 +43,12 @@ func (c *Cluster) Restore(s *Snapshot, bump bool) {
 func (s *store) restore(from *Snapshot, bump bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rev := from.rev
+	s.history, s.cache = from.restored(), nil
 	if bump {
-		rev += revisionBump
+		s.rev += revisionBump
+		s.log, s.trimmed = nil, s.rev
+		s.forget()
 	}
-	s.history, s.cache = from.history(rev), nil
 	s.wake()
 }
 
@@ -73,14 +73,23 @@ func (s *store) restoreUnderCache(from *Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	shown := *s.view(false)
-	s.history, s.cache = from.history(from.rev), &shown
+	s.history, s.cache = from.restored(), &shown
 	if shown.rev < from.rev {
 		s.cache = nil // a backup of before another restore: the store is ahead
 	}
 	s.wake()
 }
 
-// history is that of a store that begins with the backup.
-func (s *Snapshot) history(rev int64) history {
-	return history{rev: rev, compacted: rev, trimmed: rev, objects: maps.Clone(s.objects)}
+// restored is the history that begins with the backup: watches start there, and
+// exact lists reach back as far as they did.
+func (s *Snapshot) restored() history {
+	h := s.clone()
+	h.compacted, h.trimmed = h.rev, h.rev
+	return h
+}
+
+func (h *history) clone() history {
+	c := *h
+	c.objects, c.log = maps.Clone(h.objects), slices.Clone(h.log)
+	return c
 }

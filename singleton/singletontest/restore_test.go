@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
@@ -70,6 +71,30 @@ func TestRestoreUnderCache(t *testing.T) {
 		w.shows("d", ahead)
 		w.Restore(backup, false)
 		w.shows("nobody", old)
+	})
+}
+
+// What came before the backup is known again, but for one that was marked compacted.
+func TestRestoredHistory(t *testing.T) {
+	bubble(t, singletontest.Options{}, func(w *world) {
+		old := w.Revision()
+		w.edit("x")
+		backup := w.Snapshot()
+		w.edit("y")
+		at := func() (*coordv1.LeaseList, error) {
+			return w.leases("a").List(w.patient(), metav1.ListOptions{
+				FieldSelector: "metadata.name=seat", ResourceVersion: old, ResourceVersionMatch: metav1.ResourceVersionMatchExact,
+			})
+		}
+		for _, restore := range []func(){func() { w.Restore(backup, false) }, func() { w.RestoreUnderCache(backup) }} {
+			restore()
+			list, err := at()
+			require.NoError(w, err)
+			require.Equal(w, "nobody", *list.Items[0].Spec.HolderIdentity)
+		}
+		w.Restore(backup, true)
+		_, err := at()
+		require.True(w, apierrors.IsResourceExpired(err))
 	})
 }
 

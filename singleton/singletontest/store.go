@@ -55,7 +55,7 @@ type report struct {
 
 func newStore() *store {
 	return &store{
-		history: history{rev: 1, compacted: 1, trimmed: 1, objects: map[key]entry{}},
+		history: history{rev: 1, compacted: 1, forgotten: 1, trimmed: 1, objects: map[key]entry{}},
 		changed: make(chan struct{}),
 	}
 }
