@@ -153,7 +153,7 @@ func ofLoop() []mutant {
 		},
 		{
 			name: "event-of-loss-ignored", file: fileKeeper, pkg: pkgSingleton, run: "TestAnotherHolderSeenInTheRecord",
-			old: "default:\n\t\t\tk.term.lose(lossOf(lost))", new: "case k.silent < 0:\n\t\t\tk.term.lose(lossOf(lost))",
+			old: "default:\n\t\t\tk.lost(lost)", new: "case k.silent < 0:\n\t\t\tk.term.lose(lossOf(lost))",
 			why: "work goes on until the next renewal",
 		},
 		{

@@ -97,7 +97,23 @@ func shapes() []shape {
 		{Reship, 4, lasting, true, true, oneOf(1, 2, 2)}, {RefuseOnce, 5, lasting, true, true, oneOf(single()...)},
 		{StoppedClock, 4, long, false, true, oneOf(0, 0, 1)}, {Lie, 6, lasting, true, true, falsehood},
 		{StaleCache, 4, long, false, false, between(100, 60_000)},
+		{SlowAdmission, 0, long, false, false, between(100, 3000)}, // see drawAdmission
 	}
+}
+
+// admissionOdds: in one plan of so many the server's admission is slow for a while.
+const admissionOdds = 12
+
+// drawAdmission draws it beside the other faults, and from numbers of its own, so that
+// the plans that were drawn before there was this kind stay what they were.
+func drawAdmission(seed uint64, p Plan) []Fault {
+	rng := rand.New(rand.NewPCG(seed, 3))
+	if rng.IntN(admissionOdds) > 0 {
+		return nil
+	}
+	all := shapes()
+	slow := all[slices.IndexFunc(all, func(s shape) bool { return s.kind == SlowAdmission })]
+	return []Fault{slow.draw(rng, upTo(rng, lastFault-time.Minute), p)}
 }
 
 // slowness is drawn for a RenewDeadline of 10 s; others' have their share. What

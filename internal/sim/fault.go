@@ -61,6 +61,9 @@ const (
 	// evenly up to -N, before the commit.
 	SlowServer Kind = "slow-server" // each request
 	SlowWrites Kind = "slow-writes" // each write
+	// SlowAdmission is a server that takes N ms between the look on which it admits a
+	// write and the write, and begins anew if something was written meanwhile.
+	SlowAdmission Kind = "slow-admission"
 	// StaleCache is a Restore under a running API server, which is restarted when
 	// it is over: until the store's revision passes what was known before, LISTs
 	// and WATCHes are answered from then.
@@ -108,7 +111,7 @@ func (f Fault) over() time.Duration {
 		return f.At + f.For + overtaken
 	case DelayRequest, DelayAnswer, SlowEvents: // what was sent last is under way
 		return f.At + f.For + late
-	case SlowServer, SlowWrites:
+	case SlowServer, SlowWrites, SlowAdmission:
 		return f.At + f.For + f.most()
 	}
 	return f.At + f.For
@@ -120,12 +123,14 @@ func (f Fault) most() time.Duration {
 }
 
 // slow reports whether the fault is a server that answers, only late.
-func (f Fault) slow() bool { return f.Kind == SlowServer || f.Kind == SlowWrites }
+func (f Fault) slow() bool {
+	return f.Kind == SlowServer || f.Kind == SlowWrites || f.Kind == SlowAdmission
+}
 
 // excuses is until when nobody may be active for the fault.
 func (f Fault) excuses() time.Duration {
 	switch f.Kind {
-	case SlowServer, SlowWrites, StoppedClock:
+	case SlowServer, SlowWrites, SlowAdmission, StoppedClock:
 		return 0
 	case StaleCache: // then the store answers writes and GETs
 		return f.At

@@ -191,3 +191,27 @@ func TestSlowServers(t *testing.T) {
 		})
 	}
 }
+
+// TestSlowAdmission: what is written meanwhile has the server begin anew, and then test
+// the patch.
+func TestSlowAdmission(t *testing.T) {
+	during(t, Fault{Kind: SlowAdmission, Node: -1, At: time.Second, For: time.Minute, N: 2000}, func(h *hand) {
+		time.Sleep(2 * time.Second)
+		began := h.now()
+		held, err := h.acquire(h.get(), "t")
+		require.NoError(h, err)
+		require.Equal(h, 2*time.Second, h.now()-began)
+		began = h.now()
+		time.AfterFunc(time.Second, func() { require.NoError(h, h.store.edit(func(l *coordv1.Lease) { l.Labels = map[string]string{"x": "y"} })) })
+		_, err = h.renew(held, "t")
+		require.NoError(h, err)
+		require.Equal(h, 4*time.Second, h.now()-began)
+		began = h.now()
+		stale := h.get()
+		time.AfterFunc(time.Second, func() { require.NoError(h, h.store.edit(func(l *coordv1.Lease) { l.Labels = nil })) })
+		_, err = h.acquire(stale, "u")
+		require.True(h, apierrors.IsInvalid(err), "%v", err)
+		require.Equal(h, 4*time.Second, h.now()-began)
+		require.Equal(h, 5, h.struck[SlowAdmission])
+	})
+}

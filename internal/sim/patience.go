@@ -75,7 +75,7 @@ func (p Plan) patience() time.Duration {
 			misled = misled || late
 		case Lie: // also of a Lease that was created
 			misled = misled || late && p.vanishes()
-		case SlowServer, SlowWrites:
+		case SlowServer, SlowWrites, SlowAdmission:
 			if late {
 				slow = max(slow, f.most())
 			}

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,7 +137,8 @@ func Draw(seed uint64, e Elector) Plan {
 			p.Nodes[len(p.Nodes)-1] = Node{Elector: kind}
 		}
 	}
-	p.Faults = drawFaults(rng, p)
+	p.Faults = append(drawFaults(rng, p), drawAdmission(seed, p)...)
+	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
 	p.Shared = seed%sharedOdds == 0
 	if p.REST = seed%restOdds == 0 && p.Pure(); p.REST { // what a clock shows is translated at the other wire only
 		for i := range p.Nodes {

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"syscall"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
@@ -41,7 +42,32 @@ func (w *world) arrive(m *message) {
 		w.in(d, -1, "", func() { w.serve(m) })
 		return
 	}
+	if f := w.affliction(-1, SlowAdmission); f != nil && m.writes() {
+		w.review(m, f.most(), mostReviews)
+		return
+	}
 	w.serve(m)
+}
+
+// mostReviews is how often a real API server begins a patch anew.
+const mostReviews = 5
+
+// review has the server look, take that long to admit m, and then write it if nothing was
+// written meanwhile. Else it begins anew, unless the client has gone.
+func (w *world) review(m *message, took time.Duration, left int) {
+	w.hit(SlowAdmission)
+	seen := w.store.revision()
+	w.in(took, -1, "", func() {
+		switch {
+		case m.verb != "patch" || w.store.revision() == seen:
+			w.serve(m)
+		case m.gone.Load():
+		case left == 1:
+			w.reply(m, answer{err: conflict(leaseName, "the object was modified again and again")}, m.verb+" -> Conflict heard")
+		default:
+			w.review(m, took, left-1)
+		}
+	})
 }
 
 // serve has the API server answer m.
