@@ -49,6 +49,7 @@ func (s *admitting) RoundTrip(request *http.Request) (*http.Response, error) {
 // overlap that are answered within RenewDeadline/4, though that is more than a
 // RetryPeriod.
 func TestSlowAdmission(t *testing.T) {
+	t.Parallel()
 	for _, took := range []time.Duration{
 		500 * time.Millisecond, 1900 * time.Millisecond, 2100 * time.Millisecond, 3 * time.Second, 3500 * time.Millisecond, 3900 * time.Millisecond, 4500 * time.Millisecond,
 	} {
