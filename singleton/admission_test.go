@@ -3,6 +3,7 @@ package singleton_test
 import (
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,15 +17,18 @@ import (
 // write a compare-and-swap: it looks, admits, and writes if nothing was written
 // meanwhile, else it begins anew.
 type admitting struct {
-	l    lab
-	took time.Duration
-	next http.RoundTripper
+	l           lab
+	took        time.Duration
+	next        http.RoundTripper
+	under, most atomic.Int32 // writes under way, and the most there were
 }
 
-func (s admitting) RoundTrip(request *http.Request) (*http.Response, error) {
+func (s *admitting) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.Method != http.MethodPatch && request.Method != http.MethodPut {
 		return s.next.RoundTrip(request)
 	}
+	s.most.Store(max(s.most.Load(), s.under.Add(1)))
+	defer s.under.Add(-1)
 	for {
 		seen := s.l.record().ResourceVersion()
 		timer := time.NewTimer(s.took)
@@ -41,15 +45,19 @@ func (s admitting) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 // TestSlowAdmission: renewals that overlap in the server lose its compare-and-swap to
-// each other. Two writes in a row fit into RenewDeadline, so no term ends.
+// each other. Two writes in a row fit into RenewDeadline, so no term ends; and none
+// overlap that are answered within RenewDeadline/4, though that is more than a
+// RetryPeriod.
 func TestSlowAdmission(t *testing.T) {
+	t.Parallel()
 	for _, took := range []time.Duration{
 		500 * time.Millisecond, 1900 * time.Millisecond, 2100 * time.Millisecond, 3 * time.Second, 3500 * time.Millisecond, 3900 * time.Millisecond, 4500 * time.Millisecond,
 	} {
 		t.Run(fmt.Sprint(took), func(t *testing.T) {
 			inLab(t, func(l lab) {
 				config := l.RESTConfig("a")
-				config.Wrap(func(next http.RoundTripper) http.RoundTripper { return admitting{l, took, next} })
+				server := &admitting{l: l, took: took}
+				config.Wrap(func(next http.RoundTripper) http.RoundTripper { server.next = next; return server })
 				client, err := kubernetes.NewForConfig(config)
 				require.NoError(l, err)
 				log := &lines{}
@@ -59,7 +67,12 @@ func TestSlowAdmission(t *testing.T) {
 				sleep(took + second)
 				require.Equal(l, singleton.StateActive, e.Status().State)
 				term := e.Status().Token
+				sleep(10 * second) // an acquire is sent again as well
+				server.most.Store(0)
 				sleep(10 * time.Minute)
+				if took < 2500*time.Millisecond {
+					require.EqualValues(l, 1, server.most.Load(), "in each other's way")
+				}
 				require.Equal(l, term, e.Status().Token, "one term")
 				require.Positive(l, e.Status().ValidFor)
 				require.Zero(l, log.count("level=WARN"), "%s", log.text.String())

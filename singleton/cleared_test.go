@@ -28,6 +28,7 @@ func cleared() map[string]func(w *world) {
 }
 
 func TestClearedLeaseCostsNothing(t *testing.T) {
+	t.Parallel()
 	for name, edit := range cleared() {
 		for _, standbys := range []string{"", "b", "bc"} {
 			t.Run(name+"/"+standbys, func(t *testing.T) {

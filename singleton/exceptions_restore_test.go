@@ -94,7 +94,7 @@ func TestExceptionForgottenHolderTakesItsSeatBack(t *testing.T) {
 				w.Link("b").BlackHole()
 				w.forget()
 				edit(w)
-				sleep(400 * time.Millisecond)
+				sleep(second)
 				require.Equal(w, []string{"a", "b", "a"}, w.started())
 				require.NotEmpty(w, w.overlaps, "the exception is none any more: take it from README's list")
 				w.forget()

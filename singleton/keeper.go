@@ -94,9 +94,10 @@ func (k *keeper) landed(a answer) {
 }
 
 // overtaken ends the requests that were sent before one that was acknowledged:
-// their answers are of no use. If that one took long, the next is due. An API server makes of each write a compare-and-swap
-// of its own, and one that loses it goes through admission again; where that takes
-// long, writes that nobody needs would keep those from being done that are.
+// their answers are of no use. If that one took long, the next is due. An API server
+// makes of each write a compare-and-swap of its own, and one that loses it goes through
+// admission again; where that takes long, writes that nobody needs would keep those
+// from being done that are.
 func (k *keeper) overtaken(by answer) {
 	for _, f := range k.flights {
 		f.doomed = true

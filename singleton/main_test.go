@@ -1,6 +1,7 @@
 package singleton_test
 
 import (
+	"flag"
 	"os"
 	"testing"
 
@@ -9,5 +10,9 @@ import (
 
 func TestMain(m *testing.M) {
 	klog.SetLogger(klog.Logger{}) // client-go's own log says nothing a test asserts
+	// Some parallel tests mostly wait: they are not to keep the others from the CPUs.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	os.Exit(m.Run())
 }

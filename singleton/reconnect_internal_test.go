@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -22,9 +23,20 @@ import (
 // while client-go alone stays with it for 45 s.
 const deadAtMost = 15 * time.Second
 
+// envAlone is set in a process that runs one test only.
+const envAlone = "HOTSEAT_TEST_ALONE"
+
 // TestInClusterLeavesDeadConnections: all that was under way on it fails at once, reads
 // are repeated by client-go, and nothing of the connection is left behind.
 func TestInClusterLeavesDeadConnections(t *testing.T) {
+	if os.Getenv(envAlone) == "" { // it counts goroutines, and mostly waits
+		t.Parallel()
+		child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=1m")
+		child.Env = append(os.Environ(), envAlone+"=1")
+		said, err := child.CombinedOutput()
+		require.NoError(t, err, "%s", said)
+		return
+	}
 	s := serve(t, true, nil)
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	require.NoError(t, clientcmd.WriteToFile(api.Config{
@@ -60,13 +72,12 @@ func TestInClusterLeavesDeadConnections(t *testing.T) {
 }
 
 // TestSlowServerKeepsItsConnection: nothing is closed, and so nothing lost, on a server
-// that answers pings, neither what it takes its time for nor a watch that is idle.
+// that answers pings: not what it takes its time for.
 func TestSlowServerKeepsItsConnection(t *testing.T) {
 	t.Parallel()
 	s := serve(t, true, nil)
 	l := s.client(t)
-	w := l.watch(t)
-	defer w.Stop()
+	require.NoError(t, l.list(t, time.Minute))
 	update := l.update(t, time.Minute)
 	for range 3 {
 		require.NoError(t, l.list(t, slowAnswer/2), "quick, beside it")
@@ -74,6 +85,15 @@ func TestSlowServerKeepsItsConnection(t *testing.T) {
 	second := l.update(t, time.Minute)
 	require.NoError(t, <-update)
 	require.NoError(t, <-second)
+	require.EqualValues(t, 1, s.opened.Load())
+}
+
+// Nor is a watch that is idle.
+func TestIdleWatchKeepsItsConnection(t *testing.T) {
+	t.Parallel()
+	s := serve(t, true, nil)
+	w := s.client(t).watch(t)
+	defer w.Stop()
 	select {
 	case <-w.ResultChan():
 		require.Fail(t, "the idle watch has ended")

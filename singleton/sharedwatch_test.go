@@ -181,6 +181,7 @@ func TestSharedWatchOfTheActiveDiesSilently(t *testing.T) {
 // Without the right to watch all Leases each elector watches its own, which is
 // said once; and the shared watch is used as soon as it may be.
 func TestSharedWatchForbidden(t *testing.T) {
+	t.Parallel()
 	for _, verb := range []string{"list", "watch"} {
 		t.Run(verb, func(t *testing.T) {
 			inLab(t, func(l lab) {
@@ -195,9 +196,9 @@ func TestSharedWatchForbidden(t *testing.T) {
 				synctest.Wait()
 				require.Equal(l, singleton.StateActive, electors[0].Status().State)
 				allow()
-				sleep(25 * time.Minute)
+				sleep(11 * time.Minute) // it is tried again after 5 to 10
 				l.ForgetRequests()
-				sleep(20 * time.Minute)
+				sleep(11 * time.Minute)
 				require.Zero(l, standbys.watches(), "of one Lease")
 				require.NotZero(l, l.CountRequests("all", "watch"))
 				runs[1].stop()

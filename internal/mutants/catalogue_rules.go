@@ -321,7 +321,7 @@ func ofTests() []mutant {
 		{
 			name: "renewals-in-each-others-way", file: fileKeeper, pkg: pkgSingleton, run: "TestSlowAdmission",
 			old: "if patience := k.patience(); k.term != nil && patience > 0 {", new: "if patience := k.patience(); k.term != nil && patience > k.r.config.RenewDeadline {",
-			why: "a server whose admission is slow has each renewal begin anew",
+			why: "renewals are sent beside one that is not late, and begin anew when it is done",
 		},
 		{
 			name: "ensure-without-take", file: fileLock, pkg: pkgLease, run: "TestAcquireWhoseAnswerIsLost",
