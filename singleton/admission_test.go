@@ -81,6 +81,37 @@ func TestSlowAdmission(t *testing.T) {
 	}
 }
 
+// The same where a write is answered about when the next one is due, so that two are
+// sent a moment apart and take turns; and with as much as two in a row have time for, so
+// that none may be in their way.
+func TestSlowAdmissionNarrowly(t *testing.T) {
+	var took []time.Duration
+	for d := 2460 * time.Millisecond; d <= 2520*time.Millisecond; d += 10 * time.Millisecond {
+		took = append(took, d)
+	}
+	for d := 3700 * time.Millisecond; d <= 4900*time.Millisecond; d += 300 * time.Millisecond {
+		took = append(took, d)
+	}
+	for _, took := range took {
+		for _, trip := range []time.Duration{0, 20 * time.Millisecond, 300 * time.Millisecond} {
+			if took+trip > 4950*time.Millisecond {
+				continue
+			}
+			t.Run(fmt.Sprint(took, "+", trip), func(t *testing.T) {
+				inWorld(t, func(w *world) {
+					w.wraps["a"] = func(next http.RoundTripper) http.RoundTripper {
+						return &admitting{l: w.lab, took: took, next: next}
+					}
+					w.Link("a").Inject(delayed(trip/2, trip/2))
+					w.start("a")
+					sleep(3 * time.Minute)
+					require.Equal(w, []string{"a"}, w.started(), "one term")
+				})
+			})
+		}
+	}
+}
+
 // TestListThatAGetRefutedEndsNoTerm: a release is in the server's cache, and lost to
 // its store. Who takes the Lease keeps it, whatever lists go on to show.
 func TestListThatAGetRefutedEndsNoTerm(t *testing.T) {

@@ -39,6 +39,7 @@ type keeper struct {
 type flight struct {
 	sent   lease.Instant
 	doomed bool // another one was acknowledged since
+	ended  bool // by us
 	cancel context.CancelFunc
 }
 
@@ -93,22 +94,30 @@ func (k *keeper) landed(a answer) {
 	k.flights = slices.DeleteFunc(k.flights, func(f *flight) bool { return f == a.flight })
 }
 
-// overtaken ends the requests that were sent before one that was acknowledged:
-// their answers are of no use. If that one took long, the next is due. An API server
-// makes of each write a compare-and-swap of its own, and one that loses it goes through
-// admission again; where that takes long, writes that nobody needs would keep those
-// from being done that are.
+// overtaken ends the requests that were sent before one that was acknowledged: their
+// answers are of no use. If that one took long, the next is due.
+//
+// An API server makes of each write a compare-and-swap of its own, and one that loses
+// it goes through admission again. Where that takes long, writes that nobody needs
+// keep those from being done that are. So a renewal that was sent a moment ago is
+// ended too: the next one takes its place, and not turns with it.
 func (k *keeper) overtaken(by answer) {
+	slow := by.took > k.r.config.RetryPeriod
 	for _, f := range k.flights {
 		f.doomed = true
-		if by.claim.Sent.After(f.sent) {
+		age := k.r.config.clock.Since(f.sent)
+		if by.claim.Sent.After(f.sent) || slow && age < k.r.config.RetryPeriod/momentShare {
+			f.ended = true
 			f.cancel()
 		}
 	}
-	if by.took > k.r.config.RetryPeriod {
+	if slow {
 		k.due.Reset(retryLeast)
 	}
 }
+
+// momentShare of RetryPeriod is a moment.
+const momentShare = 8
 
 // patience is how long the answer of the last renewal is still waited for before
 // the next one is sent beside it; not positive if it is not. A renewal under which
@@ -179,7 +188,7 @@ func (k *keeper) answered(a answer) {
 	case isLost:
 		k.r.metrics.renewalFailed("lost")
 		k.lost(lost)
-	case a.err != nil && !a.flight.sent.After(k.claim.Sent): // one that was sent later went through
+	case a.err != nil && (a.flight.ended || !a.flight.sent.After(k.claim.Sent)): // one that was sent later went through, or will
 	case a.err != nil:
 		k.r.metrics.renewalFailed(failureOf(a.err))
 		k.failures++

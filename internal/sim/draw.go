@@ -97,7 +97,7 @@ func shapes() []shape {
 		{Reship, 4, lasting, true, true, oneOf(1, 2, 2)}, {RefuseOnce, 5, lasting, true, true, oneOf(single()...)},
 		{StoppedClock, 4, long, false, true, oneOf(0, 0, 1)}, {Lie, 6, lasting, true, true, falsehood},
 		{StaleCache, 4, long, false, false, between(100, 60_000)},
-		{SlowAdmission, 0, long, false, false, between(100, 3000)}, // see drawAdmission
+		{SlowAdmission, 0, long, false, false, between(100, 3500)}, // see drawAdmission
 	}
 }
 

@@ -202,7 +202,9 @@ func TestSlowAdmission(t *testing.T) {
 		require.NoError(h, err)
 		require.Equal(h, 2*time.Second, h.now()-began)
 		began = h.now()
-		time.AfterFunc(time.Second, func() { require.NoError(h, h.store.edit(func(l *coordv1.Lease) { l.Labels = map[string]string{"x": "y"} })) })
+		time.AfterFunc(time.Second, func() {
+			require.NoError(h, h.store.edit(func(l *coordv1.Lease) { l.Labels = map[string]string{"x": "y"} }))
+		})
 		_, err = h.renew(held, "t")
 		require.NoError(h, err)
 		require.Equal(h, 4*time.Second, h.now()-began)
