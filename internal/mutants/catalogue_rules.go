@@ -14,6 +14,11 @@ func ofClaims() []mutant {
 			why: "a release over a Lease that names another holder",
 		},
 		{
+			name: "turns-with-the-next", file: fileKeeper, pkg: pkgSingleton, run: "TestSlowAdmissionNarrowly",
+			old: "slow && age < k.r.config.RetryPeriod/momentShare", new: "slow && age < 0",
+			why: "of two renewals sent a moment apart the older one wins, round after round, until the term is over",
+		},
+		{
 			name: "same-claim-across-a-gap", file: fileView, pkg: pkgLease, run: "TestPutBackAcrossAGap",
 			old: "v.known && v.follows(o) && o.Record.sameClaim(v.Record())", new: "v.known && o.Record.sameClaim(v.Record())",
 			why: "an edit that puts a record back hides a term that was not shown",
