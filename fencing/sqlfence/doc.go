@@ -21,32 +21,57 @@
 //
 // # Rights
 //
-// A role that only writes needs to read the marks, and cannot lower one:
+// What each role needs on the table of marks. Nobody needs DELETE: a deleted mark is a lowered one.
+//
+//	who                                         PostgreSQL               MariaDB, MySQL
+//	writes, with InTx or Verify                 SELECT                   SELECT
+//	  above READ COMMITTED                      and UPDATE of a column   SELECT
+//	announces (the elector: Advance, Check)     SELECT, INSERT, UPDATE   SELECT, INSERT, UPDATE
+//	  and ends who holds it up (Limits of time) the writers' own role    the same, and PROCESS
+//	runs Schema                                 CREATE in the schema     CREATE
+//	runs Triggers                               owns the guarded table,  TRIGGER on the guarded table,
+//	                                            reads the marks          reads the marks
+//
+// So who only writes cannot lower a mark:
 //
 //	GRANT SELECT ON hotseat_fence TO writers
 //	GRANT SELECT, INSERT, UPDATE ON hotseat_fence TO announcers -- the elector's
 //
-// A token that was not announced is then ErrUnavailable for a writer, with the database's refusal. In PostgreSQL above READ COMMITTED a writer also
-// locks the fence's row, for which the right to UPDATE any column will do, also one that says nothing:
+// A token that was not announced is then ErrUnavailable for a writer, with the database's refusal.
+// The UPDATE that PostgreSQL asks for above READ COMMITTED is for locking the fence's row, and the
+// right to any column will do, also to one that says nothing:
 //
-//	ALTER TABLE hotseat_fence ADD COLUMN lockable boolean; GRANT UPDATE (lockable) ON hotseat_fence TO writers
+//	ALTER TABLE hotseat_fence ADD COLUMN lockable boolean;
+//	GRANT UPDATE (lockable) ON hotseat_fence TO writers
 //
 // What no retry mends is [fencing.ErrWiring] beside [fencing.ErrUnavailable], which ends an elector's Run that began with it: a missing table or schema, a table of another
 // shape, missing rights, an unknown user or database, a dialect that the database does not speak. It names the table.
 //
 // # What lasts
 //
-// When Advance has returned, the mark survives what the database's settings let a commit survive, and in PostgreSQL and SQLite more:
+// When Advance has returned, the mark survives what the database's settings let a commit survive,
+// and in PostgreSQL and SQLite more:
 //
-//	PostgreSQL   a crash of the server and of its machine, whatever synchronous_commit says: off and local are on for the transaction that raises
-//	             a mark. With synchronous standbys, the promotion of one. Not with fsync or full_page_writes off.
-//	MariaDB      a crash of the server with innodb_flush_log_at_trx_commit of 1 or 2; of the machine with 1 and, where there is a
-//	             binary log, sync_binlog = 1. Nothing of the kind can be set for one transaction. A semi-synchronous replica has the mark
-//	             unless the wait for it timed out, which the server does not tell.
-//	SQLite       a crash of the process; of the machine too, whatever synchronous says: it is EXTRA for the transaction that raises a mark. Not
-//	             where others write with synchronous = OFF, or journal_mode is OFF or MEMORY.
+//	PostgreSQL  setting of the writers             the mark survives
+//	            synchronous_commit, any value      a crash of the server, and of its machine; with
+//	                                               synchronous standbys the promotion of one
+//	            fsync or full_page_writes off      a crash of the server's process only *
+//	MariaDB     innodb_flush_log_at_trx_commit 1   a crash of the server and of its machine
+//	              and sync_binlog 1 (or no log)
+//	            innodb_flush_log_at_trx_commit 2,  a crash of the server's process only *
+//	              or sync_binlog other than 1
+//	            innodb_flush_log_at_trx_commit 0   neither: up to a second is lost *
+//	SQLite      synchronous, any but OFF           a crash of the process, and of its machine
+//	            synchronous OFF                    a crash of the process only *
+//	            journal_mode OFF or MEMORY         neither, as the whole file may not *
 //
-// At the first announcement the settings are looked at, and a warning is logged, or with [Config.RequireDurable] the announcement refused.
+// PostgreSQL's synchronous_commit of off or local is on in the transaction that raises a mark, and
+// SQLite's synchronous EXTRA, whatever the writers chose. MariaDB has nothing of the kind for one
+// transaction. A semi-synchronous replica of it has the mark unless the wait for it timed out, which
+// the server does not tell.
+//
+// At the first announcement the settings are looked at: where there is a star, a warning is logged, or
+// with [Config.RequireDurable] the announcement refused.
 //
 // A mark that can be seen need not last: MariaDB shows it before it is on the disk, and PostgreSQL when a commit gave up
 // waiting for its standby. So Advance and Check of a mark that this process did not raise commit something behind it first,
