@@ -41,8 +41,7 @@ func ofSQLFence() []mutant {
 		},
 		{
 			name: "mark-of-before-the-wait", file: fileSQLPostgres, pkg: pkgGuards, run: "TestSessionOfAStricterLevel",
-			old: `" WHEN 'read uncommitted' THEN " + token + " ELSE '' END"`,
-			new: `" ELSE " + token + " END"`,
+			old: `levelIsPlain("CASE WHEN epoch > 0 THEN 'transaction_isolation' END")`, new: `"true"`,
 			why: "who waited for the lock is judged by a snapshot from before it",
 		},
 		{
