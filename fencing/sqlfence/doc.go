@@ -155,12 +155,12 @@
 //
 // Many writers wait for the processor rather than for the disk. What is kept of unfenced transactions a
 // second over connections of Connector (BenchmarkThroughput, default settings, lowest and highest
-// median of four runs, of three for 3 statements; writers and server had two cores that others kept
+// median of seven runs, of three for 3 statements; writers and server had two cores that others kept
 // busy too):
 //
 //	writers    1 statement    3 statements
 //	 1         0.94-1.00      0.87-0.97
-//	 8         0.82-1.25      0.83-0.91
+//	 8         0.81-1.25      0.83-0.91
 //	32         0.79-0.92      0.77-0.86
 //
 // The server's part of that is 54 us of its processor for a transaction, a third of them for
