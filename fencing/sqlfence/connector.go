@@ -26,8 +26,12 @@ import (
 // The driver must run what ExecContext gets without arguments as one message of several statements, and its connections must
 // implement what database/sql looks for, or connecting fails: pgx v5 (stdlib.GetConnector, GetPoolConnector) and lib/pq from v1.11 on do.
 //
-// Each session keeps a prepared statement for each scope, named hotseat_ and a digest of what it says. Where it is missing, as it is at first,
-// two round trips more are taken, and the server logs an error, that there is no such statement. So let the pool keep its connections.
+// Each session keeps two prepared statements for each scope, of the token that it wrote with last, and
+// one more for what is stricter than READ COMMITTED. They are named hotseat_ and a digest of what they
+// say. Where they are missing, as they are at first, two round trips more are taken, and the server logs
+// an error, that there is no such statement; a new term's take the place of the last one's at no round
+// trip. So let the pool keep its connections. Behind a pooler of transactions those of earlier terms
+// may stay, until it closes its session.
 //
 // With lib/pq three things in InTx differ from its own transactions: where default_transaction_read_only is on they fail, because lib/pq
 // overrides it and Connector does not; [sql.LevelSnapshot] is REPEATABLE READ instead of an error; and what fn sends without InTx's
@@ -60,9 +64,9 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return struct {
 			*conn
 			driver.Validator
-		}{&conn{fullConn: able}, v}, nil
+		}{&conn{fullConn: able, prepared: map[string]*lock{}}, v}, nil
 	}
-	return &conn{fullConn: able}, nil
+	return &conn{fullConn: able, prepared: map[string]*lock{}}, nil
 }
 
 // Close is called by the pool's own.
@@ -97,6 +101,10 @@ func missing(c driver.Conn) string {
 
 type conn struct {
 	fullConn
+
+	// The plain lock that the session has prepared, by whose tokens it is among, as far as one knows:
+	// behind a pooler others may have the session meanwhile.
+	prepared map[string]*lock
 
 	// What may have happened in the open transaction, of which a COMMIT by itself tells nothing.
 	now doubts
@@ -178,9 +186,9 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	e.tried = true
 	tx := &enteredTx{ctx, c, e}
 	var err error
-	ways := e.plain
-	if isStrict(sql.IsolationLevel(opts.Isolation)) {
-		ways = e.strict
+	ways, strict := e.strict, isStrict(sql.IsolationLevel(opts.Isolation))
+	if !strict {
+		ways = c.plainWays(e.lock)
 	}
 	for _, way := range ways {
 		var result driver.Result
@@ -189,6 +197,9 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 			rows, err = result.RowsAffected()
 			e.entered.Store(err == nil && rows == 1)
 			c.now = c.later
+			if !strict && way != e.fast {
+				c.prepared[e.among] = e.lock
+			}
 			return tx, nil
 		}
 		if err = tx.undo(err); !isOfPrepared(err) { // BEGIN may have been done
@@ -196,6 +207,16 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		}
 	}
 	return nil, err
+}
+
+// plainWays takes the place of what is prepared for another term.
+func (c *conn) plainWays(l *lock) []string {
+	last := c.prepared[l.among]
+	if last == nil || last.token == l.token {
+		return l.plain
+	}
+	delete(c.prepared, l.among)
+	return []string{last.replace + l.plain[1], l.plain[2]}
 }
 
 // isOfPrepared: there is no such statement, or one already.

@@ -196,7 +196,7 @@ func TestConnectorPrepares(t *testing.T) {
 	}
 }
 
-// TestConnectorNamesWhatItPrepares by all that it says but the token: guards and scopes may share sessions.
+// TestConnectorNamesWhatItPrepares by all that it says: guards, scopes and terms may share sessions.
 func TestConnectorNamesWhatItPrepares(t *testing.T) {
 	names := map[string]bool{}
 	name := func(cfg sqlfence.Config, token fencing.Token) {
@@ -209,12 +209,44 @@ func TestConnectorNamesWhatItPrepares(t *testing.T) {
 		names[strings.Fields(f.said("BEGIN; EXECUTE")[0])[2]] = true
 	}
 	name(sqlfence.Config{}, token(5))
-	name(sqlfence.Config{}, token(6))
+	name(sqlfence.Config{}, token(5))
 	require.Len(t, names, 1)
+	name(sqlfence.Config{}, token(6))
 	name(sqlfence.Config{Table: "other"}, token(5))
 	name(sqlfence.Config{IdleLimit: time.Second}, token(5))
 	name(sqlfence.Config{}, fencing.Token{Scope: "shop/other", Epoch: 5, Term: term})
-	require.Len(t, names, 4)
+	require.Len(t, names, 5)
+}
+
+// TestConnectorPreparesOneTerm: the next one's takes its place, in the same message. Where that is
+// not there any more, because a pooler gave the session to others, all goes on without.
+func TestConnectorPreparesOneTerm(t *testing.T) {
+	f := &fullFake{fake: &fake{}}
+	g := over(t, f)
+	begun := func(epoch int64) (all []string) {
+		before := len(f.said("BEGIN"))
+		require.NoError(t, g.InTx(t.Context(), token(epoch), nil, nothing))
+		for _, s := range f.said("BEGIN")[before:] {
+			_, statement, _ := strings.Cut(s, "; ")
+			all = append(all, strings.Fields(statement)[0])
+		}
+		return all
+	}
+	require.Equal(t, []string{"EXECUTE"}, begun(5))
+	require.Equal(t, []string{"EXECUTE"}, begun(5))
+	require.Equal(t, []string{"DEALLOCATE"}, begun(6))
+	require.Equal(t, []string{"EXECUTE"}, begun(6))
+	require.NoError(t, g.InTx(t.Context(), fencing.Token{Scope: "shop/other", Epoch: 5, Term: term}, nil, nothing))
+	require.Equal(t, []string{"EXECUTE"}, begun(6), "another scope is another one")
+
+	f.fail = func(s string) error {
+		if strings.Contains(s, "DEALLOCATE") {
+			return stateError("26000")
+		}
+		return nil
+	}
+	require.Equal(t, []string{"DEALLOCATE", "SELECT"}, begun(7))
+	require.Equal(t, []string{"EXECUTE"}, begun(7))
 }
 
 // TestConnectorAsksBeforeItCommits, where fn sent what may have failed unseen, or ended the transaction; and only there.

@@ -20,31 +20,34 @@ import (
 // a new multixact each time, and the right to UPDATE. At stricter levels the statement that takes the lock fixes what all
 // later ones see, and that may be older than the lock. There the row is locked too, which fails if it changed since.
 
+// With many writers these two statements are what a fence costs. So they are kept cheap: what a session
+// has prepared has no parameters but says its token, no columns, and asks for the level of isolation
+// where the row is filtered, not by a plan node of its own, which a condition without a column would be.
+
 // postgresLock are the statements for a token.
 func (g *Guard) postgresLock(t fencing.Token) *lock {
 	of := g.of(t.Scope)
-	in := func(token string) string { return "SELECT 1 WHERE NOT (true" + g.take(t.Scope, token) + ")" }
-	is := func(epoch, term string) string {
-		return "SELECT 1" + of + " AND epoch = " + epoch + " AND term = " + term + " AND " + plainLevel
-	}
 	both := func(epoch, term, token string) string {
 		return "SELECT 1" + of + " AND epoch = " + epoch + " AND term = " + term + g.take(t.Scope, token) + " FOR SHARE"
 	}
-	preparedIn := prepared{"text", in("$1")}
-	preparedIs := prepared{"bigint, bpchar", is("$1", "$2")}
-	preparedBoth := prepared{"bigint, bpchar, text", both("$1", "$2", "$3")}
-
 	epoch, term, token := strconv.FormatInt(t.Epoch, 10), text(t.Term), text(t.String())
-	fast := in(token) + "; " + is(epoch, term)
-	plain := preparedIn.execute(token) + "; " + preparedIs.execute(epoch, term)
-	strict := preparedBoth.execute(epoch, term, token)
+	in := prepared{"", "SELECT WHERE NOT (true" + g.take(t.Scope, token) + ")"}
+	is := prepared{"", "SELECT" + of + " AND epoch = " + epoch + " AND term = " + term + " AND " +
+		levelIsPlain("CASE WHEN epoch > 0 THEN 'transaction_isolation' END")}
+	strictly := prepared{"(bigint, bpchar, text) ", both("$1", "$2", "$3")}
+
+	fast := in.body + "; " + is.body
+	plain := in.execute() + "; " + is.execute()
+	strict := strictly.execute(epoch, term, token)
 	return &lock{
-		token:  t,
-		read:   g.peek(t.Scope) + g.take(t.Scope, token) + " FOR SHARE",
-		fast:   fast,
-		plain:  []string{plain, preparedIn.prepare() + preparedIs.prepare() + plain, fast},
-		strict: []string{strict, preparedBoth.prepare() + strict, both(epoch, term, token)},
-		held:   g.held(t.Scope),
+		token:   t,
+		read:    g.peek(t.Scope) + g.take(t.Scope, token) + " FOR SHARE",
+		fast:    fast,
+		plain:   []string{plain, in.prepare() + is.prepare() + plain, fast},
+		replace: in.deallocate() + is.deallocate(),
+		among:   g.take(t.Scope, ""),
+		strict:  []string{strict, strictly.prepare() + strict, both(epoch, term, token)},
+		held:    g.held(t.Scope),
 	}
 }
 
@@ -55,9 +58,13 @@ func (g *Guard) held(scope string) string {
 }
 
 // plainLevel is true where each statement sees what was committed before it.
-const plainLevel = "current_setting('transaction_isolation') IN ('read committed', 'read uncommitted')"
+var plainLevel = levelIsPlain("'transaction_isolation'")
 
-// prepared is a statement with parameters. Its name says what it says, so that in a session that others use too it cannot be
+func levelIsPlain(setting string) string {
+	return "current_setting(" + setting + ") IN ('read committed', 'read uncommitted')"
+}
+
+// prepared is a statement that a session keeps. Its name says what it says, so that in a session that others use too it cannot be
 // something else. It returns none of the table's columns: PostgreSQL would refuse to execute what was prepared before the
 // type of one changed.
 type prepared struct{ types, body string }
@@ -68,10 +75,15 @@ func (p prepared) name() string {
 }
 
 func (p prepared) prepare() string {
-	return "PREPARE " + p.name() + " (" + p.types + ") AS " + p.body + "; "
+	return "PREPARE " + p.name() + " " + p.types + "AS " + p.body + "; "
 }
 
+func (p prepared) deallocate() string { return "DEALLOCATE " + p.name() + "; " }
+
 func (p prepared) execute(args ...string) string {
+	if len(args) == 0 {
+		return "EXECUTE " + p.name()
+	}
 	return "EXECUTE " + p.name() + " (" + strings.Join(args, ", ") + ")"
 }
 

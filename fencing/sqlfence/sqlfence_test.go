@@ -97,12 +97,12 @@ func TestEachTokenHasItsOwnLock(t *testing.T) {
 	for range 2 {
 		for _, tok := range []fencing.Token{token(5), token(5), otherScope, token(6), otherTerm} {
 			_ = g.Verify(t.Context(), tx, tok) // there is no mark
-			locks := f.said("SELECT 1 WHERE")
+			locks := f.said("SELECT WHERE")
 			require.Contains(t, locks[len(locks)-1], "'"+tok.String()+"'")
 			require.Contains(t, locks[len(locks)-1], "scope = '"+tok.Scope+"'")
 		}
 	}
-	require.Len(t, f.said("SELECT 1 WHERE"), 10)
+	require.Len(t, f.said("SELECT WHERE"), 10)
 }
 
 // TestRefusedBeforeAsking: what cannot be judged reaches no database.

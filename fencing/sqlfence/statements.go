@@ -48,10 +48,12 @@ type lock struct {
 	// PostgreSQL's alone.
 	fast string // takes it at READ COMMITTED; the last statement finds one row if the mark is the token by then
 
-	// Connector's, with BEGIN, at READ COMMITTED and above. The last statement finds one row if the mark is the token. The first way needs what the
-	// second prepares, for all tokens of a scope; the third needs nothing.
-	plain, strict []string
-	held          string // fails where the lock is gone
+	// Connector's, with BEGIN, at READ COMMITTED and above. The last statement finds one row if the
+	// mark is the token. The first way needs what the second prepares, for the token (strict: for all
+	// tokens of a scope); the third needs nothing.
+	plain, strict  []string
+	among, replace string // whose tokens plain's are among; what undoes the preparing of this one
+	held           string // fails where the lock is gone
 }
 
 // lockShared takes the shared lock and reads the mark. It must be the first statement of its

@@ -201,3 +201,26 @@ func TestForgetfulDatabaseIsTold(t *testing.T) {
 		require.Empty(t, said)
 	}, postgres, mariadb, sqlite)
 }
+
+// TestSQLiteMarkIsOnTheDiskFirst, whatever the connection's other transactions ask for.
+func TestSQLiteMarkIsOnTheDiskFirst(t *testing.T) {
+	d := sqlite.database(t) // synchronous is OFF
+	d.do(t, "CREATE TABLE seen (synchronous INT)", "PRAGMA trusted_schema = ON")
+	db := d.single(t)
+	for _, event := range []string{"INSERT", "UPDATE OF epoch"} {
+		d.do(t, "CREATE TRIGGER seen_"+event[:6]+" AFTER "+event+" ON "+d.fence()+
+			" BEGIN INSERT INTO seen SELECT synchronous FROM pragma_synchronous; END")
+	}
+	c := d.client(t, db)
+	const off, extra = 0, 3
+	synchronous := func(query string) (n int) {
+		require.NoError(t, db.QueryRowContext(t.Context(), query).Scan(&n))
+		return n
+	}
+	require.NoError(t, c.Advance(t.Context(), guardtest.Token(5, 0)))
+	require.NoError(t, c.InTx(t.Context(), guardtest.Token(6, 0), nil, nothing), "which announces")
+	require.NoError(t, c.Write(t.Context(), guardtest.Token(6, 0), "x", func() {}))
+	require.Equal(t, 2, synchronous("SELECT count(*) FROM seen"))
+	require.Equal(t, extra, synchronous("SELECT min(synchronous) FROM seen"))
+	require.Equal(t, off, synchronous("PRAGMA synchronous"), "as it was")
+}

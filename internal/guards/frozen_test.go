@@ -209,6 +209,41 @@ func TestFrozenAnnouncer(t *testing.T) {
 	}, postgres, oneTrip, libpq, mariadb)
 }
 
+// TestFrozenWhileItWaits for the shared lock, behind a successor: it gets the lock and stands still with
+// it. The next successor does not wait for ever.
+func TestFrozenWhileItWaits(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		d := b.database(t)
+		c, old := d.client(t, d.admin), guardtest.Token(5, 0)
+		require.NoError(t, c.Advance(t.Context(), old))
+		v := newValve(t, d.server.server(t).Addr())
+		db := d.openAt(t, v.Addr().String())
+		g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence(), IdleLimit: time.Second})
+		require.NoError(t, err)
+		require.NoError(t, g.InTx(t.Context(), old, nil, nothing)) // connected, and prepared
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		announced, ended := make(chan error, 1), make(chan error, 1)
+		require.NoError(t, c.InTx(t.Context(), old, nil, func(context.Context, *sql.Tx) error {
+			go func() { announced <- c.Advance(t.Context(), guardtest.Token(6, 0)) }()
+			d.awaitWaiting(t, 1)
+			go func() { ended <- g.InTx(ctx, old, nil, nothing) }()
+			d.awaitWaiting(t, 2)
+			v.shut.Store(true)
+			return nil
+		}))
+		limit, stop := context.WithTimeout(t.Context(), 30*time.Second)
+		defer stop()
+		require.NoError(t, <-announced)
+		began := time.Now()
+		require.NoError(t, c.Advance(limit, guardtest.Token(7, 0)))
+		t.Logf("the next successor waited %v", time.Since(began).Round(time.Millisecond))
+		v.shut.Store(false)
+		cancel()
+		require.Error(t, <-ended)
+	}, postgres, oneTrip, libpq, mariadb)
+}
+
 // TestHoldLimit: a long statement is ended too, where the successor says so.
 func TestHoldLimit(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {

@@ -12,6 +12,24 @@ import (
 	"github.com/hotseat-go/hotseat/internal/guardtest"
 )
 
+// TestRecoveryRow plays the rows of internal/docs/guards.md.
+func TestRecoveryRow(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		d := b.database(t)
+		do := func(statement string) func(testing.TB) {
+			return func(t testing.TB) { d.do(t, statement) }
+		}
+		lease := guardtest.Token(6, 0)
+		guardtest.Recovery{
+			Guard:  func(t testing.TB) fencing.Guard { return d.guard(t, d.admin) },
+			Lose:   do("DELETE FROM " + d.fence()),
+			Damage: do("UPDATE " + d.fence() + " SET term = 'damaged'"),
+			Repair: do(fmt.Sprintf("UPDATE %s SET epoch = %d, term = '%s' WHERE scope = '%s'",
+				d.fence(), lease.Epoch, lease.Term, lease.Scope)),
+		}.Run(t)
+	})
+}
+
 // TestRecovery follows the table of the package's documentation: what is seen, and that what to do does it.
 func TestRecovery(t *testing.T) {
 	old, now, next := guardtest.Token(5, 0), guardtest.Token(6, 0), guardtest.Token(7, 0)

@@ -5,7 +5,7 @@ import "slices"
 // catalogue is every mutant, in the order of the files.
 func catalogue() []mutant {
 	return slices.Concat(ofTime(), ofWrites(), ofStanding(), ofEpoch(), ofView(), ofTerm(), ofLoop(), ofStandby(), ofOthers(), ofTransport(),
-		ofClaims(), ofSeat(), ofTests(), ofAnswers(), ofRefusals(), ofService(), ofGuards())
+		ofClaims(), ofSeat(), ofTests(), ofAnswers(), ofRefusals(), ofService(), ofGuards(), ofSQLFence())
 }
 
 // Names of files, so that they are written once.

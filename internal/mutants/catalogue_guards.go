@@ -113,7 +113,7 @@ func ofGuards() []mutant {
 	}
 }
 
-// guardPackages are those of ofGuards.
+// guardPackages are those of ofGuards and ofSQLFence.
 func guardPackages() []string {
-	return []string{pkgFencing, pkgFilestore, pkgHTTPFence, pkgKubefence, pkgGRPCFence, pkgRedisfence}
+	return []string{pkgFencing, pkgFilestore, pkgHTTPFence, pkgKubefence, pkgGRPCFence, pkgRedisfence, pkgGuards}
 }
