@@ -175,7 +175,7 @@ func (g *Guard) enterPlainly(ctx context.Context, tx *sql.Tx, l *lock) (entered,
 	if n, err := result.RowsAffected(); err == nil && n == 1 {
 		return true, true, nil
 	}
-	if err = tx.QueryRowContext(ctx, "SELECT "+plainLevel).Scan(&plain); err != nil {
+	if err = tx.QueryRowContext(ctx, "SELECT "+plainLevel()).Scan(&plain); err != nil {
 		return false, false, g.unavailable("asking for the level of isolation", err)
 	}
 	return false, plain, nil

@@ -58,7 +58,7 @@ func (g *Guard) held(scope string) string {
 }
 
 // plainLevel is true where each statement sees what was committed before it.
-var plainLevel = levelIsPlain("'transaction_isolation'")
+func plainLevel() string { return levelIsPlain("'transaction_isolation'") }
 
 func levelIsPlain(setting string) string {
 	return "current_setting(" + setting + ") IN ('read committed', 'read uncommitted')"

@@ -73,7 +73,7 @@ DECLARE
 BEGIN
 	IF unfenced <> '' AND split_part(unfenced, ' ', 1) = txid_current()::text THEN RETURN NULL; END IF;
 	PERFORM pg_advisory_xact_lock_shared(` + advisory("%1$L::regclass", scope) + `);
-	IF ` + plainLevel + ` THEN
+	IF ` + plainLevel() + ` THEN
 		` + mark + `;
 	ELSE
 		` + mark + ` FOR SHARE;

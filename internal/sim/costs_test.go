@@ -8,8 +8,8 @@ func costs() map[sim.Kind]string {
 	const (
 		another = "a record that names another holder ends the term at once, as that one may be at work, and is waited out from then; " +
 			"client-go works on for RenewDeadline"
-		gone = "a store that went back to before the term proves nothing of what came after: a lease duration is waited out; " +
-			"client-go writes over what it reads"
+		gone = "a Lease that went back to before the term, or is another one, proves nothing of what came between: a lease duration " +
+			"is waited out; client-go writes over what it reads"
 		sent = "a term is over RenewDeadline after the sending of its last answered renewal; client-go counts from its answer, and a release " +
 			"on the way there leaves its work running"
 	)
@@ -20,6 +20,8 @@ func costs() map[sim.Kind]string {
 		sim.Restore:      gone,
 		sim.Bumped:       gone,
 		sim.StaleCache:   gone,
+		sim.Reship:       gone,
+		sim.Freeze:       "a term is over RenewDeadline after the sending of its last answered renewal, frozen or not; client-go's goes on when it thaws",
 		sim.DelayRequest: sent,
 		sim.DelayAnswer:  sent,
 		sim.LoseAnswer:   sent,

@@ -53,15 +53,16 @@ func (w *world) arrive(m *message) {
 const mostReviews = 5
 
 // review has the server look, take that long to admit m, and then write it if nothing was
-// written meanwhile. Else it begins anew, unless the client has gone.
+// written meanwhile; else it begins anew. It goes no further once the client has gone, as
+// kube-apiserver ends with its request's context.
 func (w *world) review(m *message, took time.Duration, left int) {
 	w.hit(SlowAdmission)
 	seen := w.store.revision()
 	w.in(took, -1, "", func() {
 		switch {
+		case m.gone.Load():
 		case m.verb != "patch" || w.store.revision() == seen:
 			w.serve(m)
-		case m.gone.Load():
 		case left == 1:
 			w.reply(m, answer{err: conflict(leaseName, "the object was modified again and again")}, m.verb+" -> Conflict heard")
 		default:
