@@ -40,18 +40,6 @@ func (c Claim) Acknowledged(a Claim) Claim {
 	return c
 }
 
-// Fenced returns the claim with which a term is released that r still names, but whose
-// epoch was raised there by hand. For any other record it returns c.
-func (c Claim) Fenced(r Record) Claim {
-	lost, ok := errors.AsType[*LostError](c.Standing(r))
-	if !ok || lost.Loss != LossFenced {
-		return c
-	}
-	c.Record = r
-	c.Token.Epoch, _ = r.Epoch()
-	return c
-}
-
 // Standing returns nil if r still carries the term, else a [*LostError].
 // Missing or garbled annotations do not end a term: the identity and the time
 // of acquiring still name it, and the next renewal repairs them.
@@ -77,4 +65,14 @@ func (c Claim) Standing(r Record) error {
 func (c Claim) holds(r Record) bool {
 	token, ok := r.Token()
 	return ok && token == c.Token && r.UID() == c.Record.UID() && r.Holder() == c.Record.Holder()
+}
+
+// releasable returns nil if r still names the term, which may have had its epoch raised
+// by hand, else a [*LostError].
+func (c Claim) releasable(r Record) error {
+	lost, ok := errors.AsType[*LostError](c.Standing(r))
+	if !ok || lost.Loss == LossFenced {
+		return nil
+	}
+	return lost
 }

@@ -171,7 +171,7 @@ func (l *Lock) Renew(ctx context.Context, c Claim) (Claim, error) {
 // repair writes the whole term again over what the store has, while that still is
 // of the term.
 func (l *Lock) repair(ctx context.Context, c Claim, refused error) (Claim, error) {
-	err := l.insist(ctx, &c, refused, func(swap swapper) error {
+	err := l.insist(ctx, &c, c.Standing, refused, func(swap swapper) error {
 		sent := l.Clock.Now()
 		stored, err := swap(ctx, c.Record, l.renewed(c), 0)
 		switch {
@@ -191,18 +191,20 @@ func (l *Lock) repair(ctx context.Context, c Claim, refused error) (Claim, error
 const rewrites = 4
 
 // insist calls write after the store was asked what made the last one fail, and
-// again after a conflict that an edit explains while the term in c still stands; c
-// is rebased on what was read.
+// again after a conflict that an edit explains while the term in c still stands, as
+// stands judges; c is rebased on what was read.
 //
 // A patch that is refused although the store has the very version it tests met a
 // cache of the server's that has another record in that version; an update by
 // version goes past it.
-func (l *Lock) insist(ctx context.Context, c *Claim, err error, write func(swapper) error) error {
+func (l *Lock) insist(
+	ctx context.Context, c *Claim, stands func(Record) error, err error, write func(swapper) error,
+) error {
 	swap := l.swap
 	for again := 0; errors.Is(err, ErrConflict); again++ {
 		before := c.Record.ResourceVersion()
 		var unread error
-		if *c, unread = l.reread(ctx, *c); unread != nil {
+		if *c, unread = l.reread(ctx, *c, stands); unread != nil {
 			return unread
 		}
 		if c.Record.ResourceVersion() == before && again > 0 {
@@ -222,12 +224,12 @@ func (l *Lock) insist(ctx context.Context, c *Claim, err error, write func(swapp
 // swapper is a compare-and-swap.
 type swapper func(ctx context.Context, from Record, next *coordv1.Lease, beside time.Duration) (Record, error)
 
-func (l *Lock) reread(ctx context.Context, c Claim) (Claim, error) {
+func (l *Lock) reread(ctx context.Context, c Claim, stands func(Record) error) (Claim, error) {
 	o, err := l.Get(ctx)
 	if err != nil {
 		return c, err
 	}
-	return c.Rebase(o.Record), c.Standing(o.Record)
+	return c.Rebase(o.Record), stands(o.Record)
 }
 
 // Raise lifts the term's epoch above mark, by compare-and-swap: the term is first
@@ -240,7 +242,7 @@ func (l *Lock) Raise(ctx context.Context, c Claim, mark int64) (Claim, error) {
 	if mark >= maxEpoch {
 		return c, fmt.Errorf("%w: a guard's mark is %d, above the greatest epoch %d", ErrEpochExhausted, mark, int64(maxEpoch))
 	}
-	c, err := l.reread(ctx, c)
+	c, err := l.reread(ctx, c, c.Standing)
 	if err != nil {
 		return c, err
 	}
@@ -262,13 +264,13 @@ func (l *Lock) Raise(ctx context.Context, c Claim, mark int64) (Claim, error) {
 // Release gives the Lease up. Call it only after the term's work has returned,
 // and with a context that ends when the claim's validity does. It writes
 // nothing unless the record is still this term's: then the error is a
-// [*LostError], and there is nothing to give up.
+// [*LostError], and there is nothing to give up. An epoch raised by hand stays.
 func (l *Lock) Release(ctx context.Context, c Claim) error {
 	release := func(swap swapper) error {
 		_, err := swap(ctx, c.Record, l.released(c), l.Timing.RequestTimeout())
 		return err
 	}
-	err := l.insist(ctx, &c, release(l.swap), release)
+	err := l.insist(ctx, &c, c.releasable, release(l.swap), release)
 	if lost, ok := errors.AsType[*LostError](err); ok && lost.Record.Released() && lost.Record.Term() == c.Token.Term {
 		return nil // an earlier write of ours landed, its answer did not
 	}

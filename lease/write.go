@@ -70,11 +70,14 @@ func (l *Lock) stamp(next *coordv1.Lease, token fencing.Token, over Record) {
 
 func (l *Lock) seconds() int32 { return int32(l.Timing.LeaseDuration / time.Second) }
 
-// released keeps the epoch for the next holder to count on from. The duration
-// of 1 s and the times are what client-go's elector writes.
+// released keeps the epoch for the next holder to count on from, also one that was
+// raised by hand. The duration of 1 s and the times are what client-go's elector writes.
 func (l *Lock) released(c Claim) *coordv1.Lease {
 	next := c.Record.Lease()
 	nobody, second := "", int32(1)
+	if epoch, err := c.Record.Epoch(); err == nil {
+		c.Token.Epoch = max(c.Token.Epoch, epoch)
+	}
 	l.stamp(next, c.Token, c.Record)
 	next.Spec.HolderIdentity = &nobody
 	next.Spec.LeaseDurationSeconds = &second

@@ -91,6 +91,28 @@ func TestExceptionClientGoTakesADeletedLease(t *testing.T) {
 	})
 }
 
+// Where a standby has been shown the longer duration, an edit that looks like a renewal
+// shortens nothing.
+func TestShortenedUnderATermThatWasShown(t *testing.T) {
+	for _, more := range []func(*coordv1.Lease){func(*coordv1.Lease) {}, raised} {
+		someWay(t, func(w *world) {
+			w.start("a", func(c *singleton.Config) { c.LeaseDuration, c.RenewDeadline = 60*second, 45*second })
+			w.start("b")
+			sleep(10 * second)
+			w.Link("a").BlackHole()
+			w.edit(func(x *coordv1.Lease) {
+				x.Spec.LeaseDurationSeconds = new(int32(15))
+				x.Spec.RenewTime.Time = x.Spec.RenewTime.Add(second)
+				more(x)
+			})
+			sleep(58 * second)
+			require.Equal(w, []string{"a"}, w.started())
+			sleep(10 * second)
+			require.Equal(w, "b", w.who())
+		})
+	}
+}
+
 // A holder has a longer LeaseDuration than a new process, and an edit shortens the
 // one that is written. Nothing tells the new process of the holder's.
 func TestExceptionShortenedDurationBesideAShorterLeaseDuration(t *testing.T) {

@@ -2,6 +2,7 @@ package singleton_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -75,5 +76,46 @@ func TestFencedByHandOutOfReach(t *testing.T) {
 		require.Equal(w, []string{"a"}, w.started())
 		sleep(5 * second)
 		require.Equal(w, "b", w.who())
+	})
+}
+
+// A mistyped epoch that is mended before work has returned is not written back.
+func TestFencedByAMistypedEpoch(t *testing.T) {
+	everyWay(t, func(w *world) {
+		w.start("a")
+		w.start("b")
+		sleep(5 * second)
+		was := w.record().Lease().Annotations[lease.AnnotationEpoch]
+		w.edit(func(x *coordv1.Lease) { x.Annotations[lease.AnnotationEpoch] = "5000000000000000000" })
+		sleep(second / 2)
+		w.edit(func(x *coordv1.Lease) { x.Annotations[lease.AnnotationEpoch] = was })
+		sleep(w.drain)
+		require.Less(w, w.nobodyFor(time.Minute), 4*second, "what was refused is tried again")
+	})
+}
+
+// The release itself may be what meets the raised epoch.
+func TestFencedByHandAsItReleases(t *testing.T) {
+	inWorld(t, func(w *world) { // it does not watch
+		w.Forbid("a", "watch")
+		a := w.start("a")
+		w.start("b")
+		sleep(5 * second)
+		w.edit(raised)
+		a.Resign()
+		synctest.Wait()
+		require.Less(w, w.nobodyFor(time.Minute), second)
+		require.Equal(w, "b", w.who())
+	})
+	inWorld(t, func(w *world) { // it is on its way
+		a := w.start("a")
+		w.start("b")
+		sleep(5 * second)
+		w.Link("a").Inject(delayed(100*time.Millisecond, 0, "patch"))
+		a.Resign()
+		sleep(50 * time.Millisecond)
+		w.edit(raised)
+		require.Empty(w, w.who())
+		require.Less(w, w.nobodyFor(time.Minute), second)
 	})
 }

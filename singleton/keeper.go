@@ -60,7 +60,7 @@ func (r *run) take(claim lease.Claim, from lease.Record) *keeper {
 	k := &keeper{r: r, claim: claim, from: from, answers: make(chan answer)}
 	k.ctx, k.cancel = context.WithCancel(context.WithoutCancel(r.ctx))
 	k.send(nil, func(ctx context.Context) (lease.Claim, error) { return r.lock.Take(ctx, from, claim) })
-	k.due = time.NewTimer(r.config.RetryPeriod)
+	k.due = time.NewTimer(r.period())
 	return k
 }
 
@@ -102,11 +102,12 @@ func (k *keeper) landed(a answer) {
 // keep those from being done that are. So a renewal that was sent a moment ago is
 // ended too: the next one takes its place, and not turns with it.
 func (k *keeper) overtaken(by answer) {
+	k.r.took = by.took
 	slow := by.took > k.r.config.RetryPeriod
 	for _, f := range k.flights {
 		f.doomed = true
 		age := k.r.config.clock.Since(f.sent)
-		if by.claim.Sent.After(f.sent) || slow && age < k.r.config.RetryPeriod/momentShare {
+		if by.claim.Sent.After(f.sent) || slow && !k.r.rushes() && age < k.r.config.RetryPeriod/momentShare {
 			f.ended = true
 			f.cancel()
 		}
@@ -126,8 +127,28 @@ func (k *keeper) patience() time.Duration {
 	if len(k.flights) == 0 || k.flights[len(k.flights)-1].doomed {
 		return 0
 	}
-	return k.r.config.timing().RequestTimeout() - k.r.config.clock.Since(k.flights[len(k.flights)-1].sent)
+	patience := k.r.config.timing().RequestTimeout()
+	if k.r.rushes() {
+		patience = min(patience, k.r.period())
+	}
+	return patience - k.r.config.clock.Since(k.flights[len(k.flights)-1].sent)
 }
+
+// rushes reports whether writes take more than half of RenewDeadline. Two in a row do
+// not fit into it then, so that nothing is won by keeping out of each other's way, and
+// the answer of the next has to come before it is over.
+func (r *run) rushes() bool { return r.took > r.config.RenewDeadline/2 }
+
+// period is how long after a renewal the next one is due.
+func (r *run) period() time.Duration {
+	if !r.rushes() {
+		return r.config.RetryPeriod
+	}
+	return min(r.config.RetryPeriod, max(r.config.RetryPeriod/rushShare, (r.config.RenewDeadline-r.took)/2))
+}
+
+// rushShare bounds how often renewals are sent: so many in a RetryPeriod.
+const rushShare = 4
 
 // again is due: the next renewal, or another try to take the Lease.
 func (k *keeper) again() {
@@ -135,7 +156,7 @@ func (k *keeper) again() {
 		k.due.Reset(patience)
 		return
 	}
-	k.due.Reset(k.r.config.RetryPeriod)
+	k.due.Reset(k.r.period())
 	claim, from := k.claim, k.from
 	switch {
 	case k.term == nil:
@@ -203,7 +224,6 @@ func (k *keeper) answered(a answer) {
 // release.
 func (k *keeper) lost(lost *lease.LostError) {
 	k.term.lose(lossOf(lost))
-	k.claim = k.claim.Fenced(lost.Record)
 	k.fenced = lost.Loss == lease.LossFenced
 }
 

@@ -36,12 +36,13 @@ type run struct {
 	conflicts int           // acquires in a row that met another write
 	silence   time.Duration // after which the watch is not relied on
 	began     time.Time
-	acquired  bool      // a write was allowed before
-	refused   streak    // of writes
-	admitted  bool      // a term of this Run was taken by all fences
-	unfit     streak    // fences say that they are wired to something else
-	createAt  time.Time // the missing Lease is not to be created before
-	courteous bool      // others are to go first when the Lease comes free
+	acquired  bool          // a write was allowed before
+	refused   streak        // of writes
+	admitted  bool          // a term of this Run was taken by all fences
+	unfit     streak        // fences say that they are wired to something else
+	createAt  time.Time     // the missing Lease is not to be created before
+	courteous bool          // others are to go first when the Lease comes free
+	took      time.Duration // the last write that was acknowledged
 	crowd     crowd
 	told      *Holder // the one OnHolder was last told of
 

@@ -87,6 +87,32 @@ func TestSlowWrites(t *testing.T) {
 	t.Log(table(rows))
 }
 
+// A wire that takes most of RenewDeadline, more or less. A first term may be lost to
+// learn that.
+func TestSlowWire(t *testing.T) {
+	t.Parallel()
+	var rows []availability
+	for _, takes := range []time.Duration{7 * second, 7400 * time.Millisecond, 8 * second, 8500 * time.Millisecond} {
+		for _, less := range []time.Duration{1, 100 * time.Millisecond, 300 * time.Millisecond} {
+			ours, theirs := bothElectors(t, fmt.Sprintf("writes of %v, up to %v less", takes, less), 10*time.Minute, func(w *world) {
+				r := rand.New(rand.NewPCG(1, uint64(takes)))
+				for _, who := range []string{"a", "b"} {
+					for range 1500 {
+						w.Link(who).Inject(singletontest.Fault{
+							Verbs: []string{"patch", "update"}, Count: 1, DelayBefore: takes - time.Duration(r.Int64N(int64(less))),
+						})
+					}
+				}
+			})
+			rows = append(rows, ours, theirs)
+			require.LessOrEqual(t, ours.terms, 2, ours)
+			require.GreaterOrEqual(t, ours.share(), 92.0, ours)
+			require.Zero(t, ours.more, ours)
+		}
+	}
+	t.Log(table(rows))
+}
+
 // An API server under load: each request takes between nothing and most, evenly.
 func TestUnevenlySlowAPIServer(t *testing.T) {
 	t.Parallel()

@@ -73,13 +73,13 @@ func ofWrites() []mutant {
 		},
 		{
 			name: "release-over-a-fresh-read", file: fileLock, pkg: pkgLease, run: "TestLostTermWritesNothing",
-			old: "err := l.insist(ctx, &c, release(l.swap), release)",
+			old: "err := l.insist(ctx, &c, c.releasable, release(l.swap), release)",
 			new: "o, err := l.List(ctx)\n\tif err != nil || !o.Record.Exists() {\n\t\treturn err\n\t}\n\tc = c.Rebase(o.Record)\n\terr = release(l.swap)",
 			why: "client-go's: it clears the successor's record",
 		},
 		{
 			name: "reread-without-standing", file: fileLock, pkg: pkgLease, run: "TestLostTermWritesNothing", seeds: 40,
-			old: "return c.Rebase(o.Record), c.Standing(o.Record)", new: "return c.Rebase(o.Record), nil",
+			old: "return c.Rebase(o.Record), stands(o.Record)", new: "return c.Rebase(o.Record), nil",
 			why: "after a conflict it writes over whoever is there",
 		},
 		{
@@ -95,7 +95,7 @@ func ofWrites() []mutant {
 		},
 		{
 			name: "raise-without-reread", file: fileLock, pkg: pkgLease, run: "TestRaiseStopsAtTheOperatorsFence",
-			old: "c, err := l.reread(ctx, c)\n\tif err != nil {\n\t\treturn c, err\n\t}\n\t// From", new: "// From",
+			old: "c, err := l.reread(ctx, c, c.Standing)\n\tif err != nil {\n\t\treturn c, err\n\t}\n\t// From", new: "// From",
 			why: "a raise goes over the operator's fence",
 		},
 		{

@@ -9,13 +9,28 @@ func ofClaims() []mutant {
 			why: "an epoch raised by hand costs a lease duration of nobody",
 		},
 		{
-			name: "any-loss-is-released", file: fileClaim, pkg: pkgLease, run: "TestFencedTermIsReleased",
-			old: "if !ok || lost.Loss != LossFenced {", new: "if !ok || lost == nil {",
+			name: "any-loss-is-released", file: fileClaim, pkg: pkgLease, run: "TestLostTermWritesNothing",
+			old: "if !ok || lost.Loss == LossFenced {", new: "if !ok || lost != nil {",
 			why: "a release over a Lease that names another holder",
 		},
 		{
+			name: "mistyped-epoch-written-back", file: fileWrite, pkg: pkgLease, run: "TestFencedTermIsReleased",
+			old: "c.Token.Epoch = max(c.Token.Epoch, epoch)", new: "_ = epoch",
+			why: "a release lowers the epoch that an operator has raised",
+		},
+		{
+			name: "no-rush-on-a-slow-wire", file: fileKeeper, pkg: pkgSingleton, run: "TestSlowWire",
+			old: "return r.took > r.config.RenewDeadline/2", new: "return r.took > r.config.RenewDeadline*2",
+			why: "where a write takes most of RenewDeadline, the next one's answer comes too late",
+		},
+		{
+			name: "shortened-within-a-term", file: fileChange, pkg: pkgSingleton, run: "TestShortenedUnderATermThatWasShown",
+			old: "(r.Term() != \"\" || !v.shows(o))", new: "!v.shows(o)",
+			why: "an edit that shortens the duration and moves renewTime frees the Lease of a holder that is cut off",
+		},
+		{
 			name: "turns-with-the-next", file: fileKeeper, pkg: pkgSingleton, run: "TestSlowAdmissionNarrowly",
-			old: "slow && age < k.r.config.RetryPeriod/momentShare", new: "slow && age < 0",
+			old: "!k.r.rushes() && age < k.r.config.RetryPeriod/momentShare", new: "!k.r.rushes() && age < 0",
 			why: "of two renewals sent a moment apart the older one wins, round after round, until the term is over",
 		},
 		{
