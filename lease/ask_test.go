@@ -20,7 +20,7 @@ import (
 
 func isUnavailable(err error) bool { return errors.Is(err, lease.ErrUnavailable) }
 
-// Rule e: nothing is waited for longer than its answer is of use. What may be
+// Rules R1 and R2: nothing is waited for longer than its answer is of use. What may be
 // repeated is asked again beside it meanwhile.
 func TestEveryRequestHasADeadline(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
@@ -181,7 +181,7 @@ func (b *bed) stuckLock() (l *lease.Lock, hang, resume func(), stopped *int) {
 	return l, func() { free = make(chan struct{}) }, func() { close(free); synctest.Wait() }, stopped
 }
 
-// Item 11: a request that does not end is left behind at its deadline.
+// Rule R1: a request that does not end is left behind at its deadline.
 func TestRequestThatDoesNotEnd(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		b.ship()
@@ -252,7 +252,7 @@ func TestMostUnderway(t *testing.T) {
 	})
 }
 
-// Item 19: a watch whose opening hangs says so, and is not left open.
+// Rule R1: a watch whose opening hangs says so, and is not left open.
 func TestWatchThatDoesNotOpen(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		b.ship()

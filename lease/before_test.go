@@ -36,7 +36,7 @@ func (b *bed) putBack(r lease.Record) {
 	})
 }
 
-// Rules a and b: what was there before tells a release and a shipped Lease from
+// Rules C5 to C7: what was there before tells a release and a shipped Lease from
 // their copies.
 func TestBefore(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -7,46 +7,157 @@
 //
 // # Words
 //
-// The Lease is the object, the lease duration a time. A term is one uninterrupted
-// stretch of holding the Lease. A claim is a term as last acknowledged.
+//   - Lease: the object. Lease duration: the time that is written on it.
+//   - Candidate: a process that stands for election on a Lease. Standby: one that does not have it.
+//     Active: the one whose term is valid; only its work runs. Holder: the name on the Lease.
+//   - Term: one uninterrupted stretch of being active. Claim: a term as last acknowledged.
+//   - Token: what a term shows to guards. Its epoch is the number in it. Guard: what checks tokens
+//     at a resource. A token is announced to it, and the greatest that it has seen is its mark.
+//   - Renew: to write a new renewTime. Release: to give the Lease up. Handover: a release and the
+//     acquire after it. Failover: an acquire after a crash.
+//   - Look: the answer to a List or a Get. Gap: the time between two looks that no watch covers.
 //
-// # Rules of a write
+// # Rules
 //
-//  1. A renewal tests the term (UID, fencing-term, holder) and no version. It needs no
-//     answer of the one before, and label edits do not hold it up. A term that is
-//     over stays over, so a late one prolongs nobody's validity ([Lock.Renew]).
-//  2. A write that changes hands (acquire, release, raise, repair) tests the UID, the
-//     version and what it was decided upon: the claim and our annotations. The version
-//     alone is not enough: after a restore it can come to mean another record. The
-//     content alone is not either: an edit can put it back ([Lock.Take]).
-//  3. renewTime moves with each write, also where the wall clock stands still.
-//  4. Every answer is checked. One that shows another record than was written is a
-//     conflict, whatever its status.
-//  5. A refused write is followed by a look at the store ([Lock.Get]): a List may come
-//     from a cache that is ahead of it. What the look refuted is not believed when a
-//     List shows it again, until the watch goes on.
-//  6. A request without a clear answer (a timeout, 5xx) proves nothing; only the next
-//     look tells. No request is waited for beyond its deadline.
-//  7. Where the verb patch is refused, writes are updates by UID and version.
+// Code, tests and documents cite these rules by number, as in "rule C3". The table in
+// internal/docs/rules.md names the functions that keep each rule, the tests that show it, and the
+// mutants that break it. A number is never used again for another rule.
 //
-// # What a change proves
+// T, timing. The proof is at [Timing].
 //
-//  1. Only what one watch shows next to each other is known to be without a gap.
-//     Across a gap a record makes the same claim only if it is the same version of it.
-//  2. The holder before is out after its own release, and after a takeover with a
-//     greater epoch by these rules. Nothing else proves it. After any other change (an
-//     edit, a deletion, a Lease shipped anew, a restore) a lease duration is waited
-//     from when it was seen: a holder that is cut off may be at work for as long.
-//  3. A release says so itself: the annotation fencing-released names the time that it
-//     wrote and the version that it replaced. Seen in a watch right after that version,
-//     it is the proof. Elsewhere the version before it has to show the holder
-//     ([Lock.Before]).
-//  4. A Lease that was never held is free only if nothing was there before its
-//     creation, which the version before it shows.
-//  5. Where the server has forgotten the version before (after 5 to 10 minutes, by
-//     default), a lease duration is waited.
-//  6. Another UID proves nothing about the holder of the Lease before.
-//  7. The holder may take back a Lease that was cleared, replaced or deleted under it,
-//     if one watch has shown every change since its own record, none named a holder,
-//     its work has returned, and its term would still be valid.
+//   - T1. A term is valid for RenewDeadline from the sending of its last acknowledged write,
+//     whenever the answer came.
+//   - T2. Nothing else prolongs a term: no look, no event, no failed write. A late answer neither
+//     shortens it nor revives one that is over.
+//   - T3. A standby waits a lease duration from when it saw the last change of the claim.
+//   - T4. It waits for the longer of its own duration and the written one. It believes at most
+//     [MaxLeaseDuration], and of an edited duration at most what an elector wrote before.
+//   - T5. Each machine compares its own elapsed time only. The times on the Lease are for people.
+//   - T6. A timer ends the work's context when validity ends, whatever else hangs. Valid reads the
+//     clock itself.
+//   - T7. An acquire that is acknowledged RenewDeadline or more after its sending starts no work.
+//   - T8. Timings for which the proof fails, or which a Lease cannot carry, are refused.
+//
+// R, requests and looks.
+//
+//   - R1. No request is waited for beyond its deadline, which is RenewDeadline at most. One that
+//     does not end is left behind, and its answer is ignored.
+//   - R2. A read, a create and a release are sent again beside the first after RenewDeadline/4.
+//   - R3. A request without a clear answer (a timeout, 5xx) proves nothing. Only a fresh look
+//     tells.
+//   - R4. Every answer is checked. One that shows another record than was written is a conflict,
+//     whatever its status.
+//   - R5. A refused write is followed by a GET. It asks the store, where a LIST may come from a
+//     cache that is ahead of it.
+//   - R6. What a GET refuted is not believed when a List shows it again, until the watch goes on.
+//   - R7. What is provably not newer than the last look is dropped. An event that cannot be
+//     compared casts doubt, which a fresh look or a renewal settles.
+//   - R8. A candidate lists, and watches from there on. When the watch ends it does both again.
+//     Where watching is forbidden it polls.
+//
+// W, writes.
+//
+//   - W1. A renewal tests the term (UID, fencing-term, holder) and no version. Label edits do not
+//     hold it up. A term that is over stays over, so a late one prolongs nobody's validity.
+//   - W2. A renewal is due each RetryPeriod. While one is unanswered, the next is sent beside it
+//     only when that one is RenewDeadline/4 old.
+//   - W3. An acknowledged renewal ends those sent before it. If it was slow, one sent a moment ago
+//     is ended too, and the next is sent at once: two would take turns in losing to each other.
+//   - W4. A write that changes hands (acquire, release, raise, repair) tests the UID, the version,
+//     the whole spec and our annotations. Neither the version nor the content alone is enough.
+//   - W5. renewTime moves with each write, also where the wall clock stands still.
+//   - W6. What is not ours on the Lease survives each write. Annotations of ours that were removed
+//     or damaged are repaired while the term stands.
+//   - W7. A write is repeated after a conflict only if the term still stands, a few times, and not
+//     if no edit explains the conflict.
+//   - W8. Where the verb patch is refused, writes are updates by UID and version, one at a time.
+//     The refusal is logged once, and tried again after a lease duration.
+//   - W9. A patch that is refused although the store has what it tests has met a cache. An update
+//     by version goes past it.
+//
+// C, what a change proves about earlier claims.
+//
+//   - C1. Only what one watch shows next to each other has no gap between it. Across a gap a record
+//     makes the same claim only if it is the same version. Label edits within a watch are harmless.
+//   - C2. A holder is out after its own release, and after a takeover with a greater epoch by these
+//     rules. After any other change a lease duration is waited from when the change was seen.
+//   - C3. That wait ends early only by a release of the very term that the change may hide. A
+//     takeover does not end it: its process may never have seen that term.
+//   - C4. A release says so itself: fencing-released names the time that it wrote and the version
+//     that it replaced. Seen in a watch right after that version, it is the proof.
+//   - C5. Elsewhere the version before it has to show the holder ([Lock.Before]). A few edits that
+//     change nothing of who is at work are walked back.
+//   - C6. A Lease that was never held is free only at first sight, and only if the version before
+//     it shows that nothing was there before its creation.
+//   - C7. Where the server has forgotten the version before, a lease duration is waited.
+//   - C8. Another UID proves nothing about the holder of the Lease before.
+//   - C9. A Lease that went back (a lower version or epoch, an epoch seen with another term) proves
+//     nothing: the store was restored.
+//   - C10. client-go's release is waited for as long as it says. It speaks for client-go's own term
+//     only, and for earlier ones only if that was seen to last.
+//   - C11. Our own identity in a record is waited out like any other.
+//
+// S, the seat that a holder takes back.
+//
+//   - S1. A holder may take its seat back if one watch has shown every change since its own record,
+//     and none named another holder or was a release.
+//   - S2. It may do so only once its work has returned, and while its old term would be valid.
+//   - S3. It does so after any such edit, whether the Lease was cleared, replaced, put back or
+//     deleted, by compare-and-swap and as a new term.
+//
+// A, acquiring.
+//
+//   - A1. A term begins by compare-and-swap on a Lease that is there. A missing one is created
+//     vacant, and that is no term: a lease duration is waited on it.
+//   - A2. The store is asked by a GET before an acquire, unless the Lease was seen released or
+//     untouched less than 500 ms ago, or the seat is our own.
+//   - A3. After a conflict an acquire looks whose term is there. It renews its own; a look alone is
+//     no acknowledgement.
+//   - A4. An unanswered acquire is repeated with the same term for RenewDeadline and RetryPeriod.
+//     If its writes arrive but no answer does, the replica lets others go first then.
+//   - A5. A standby that lost a race waits a random moment from when the Lease comes free, a longer
+//     one each time, up to 200 ms.
+//   - A6. A replica that is not eligible acquires and creates nothing, and resigns what it was
+//     acquiring. One that resigned stands back for HoldOff, but creates a missing Lease.
+//   - A7. A replica that is stopped while it acquires waits a while for the outcome, and releases
+//     what it got.
+//
+// E, epochs and whose term it is.
+//
+//   - E1. A new epoch is above the one on the Lease, the greatest one seen and Config.Floor's, and
+//     not below the store's newest version.
+//   - E2. A token is the holder's only if fencing-holder names the holder.
+//   - E3. A term stands while the Lease has its UID, holder and term id. Without that annotation
+//     the acquireTime tells. Any other record is a definite loss.
+//   - E4. An epoch raised by hand ends the term. The Lease is released once work has returned, and
+//     this replica lets others go first.
+//   - E5. A raise lifts the epoch above a guard's mark, after a fresh look, by less than MaxRaise.
+//     No later write carries the old one, also if the answer was lost. It ends no term of ours.
+//   - E6. An epoch that only a hand can have written is refused before a guard sees it, and is not
+//     remembered.
+//
+// H, a term's beginning and end, and handing over.
+//
+//   - H1. The token is announced to all guards before work starts. If one refuses or does not
+//     answer, work does not start.
+//   - H2. Validity is looked at again after each step before work.
+//   - H3. The token is announced again each AnnouncePeriod, and when a renewal goes through after
+//     an outage. A guard that knows another term's higher mark ends the term.
+//   - H4. A definite loss ends the term at once, whether an event or an answer shows it.
+//   - H5. The Lease is released only after work has returned, and renewed until then.
+//   - H6. Validity ends before the release is sent. The release waits for renewals in flight, since
+//     it has to name the version that they leave.
+//   - H7. A release writes over no other term.
+//   - H8. Work that outstays its stop budget, or DrainLimit, is reported.
+//
+// F, failures.
+//
+//   - F1. A failed attempt is repeated after a random pause that grows to RetryPeriod at most.
+//   - F2. A refusal that only a hand can mend ends Run if it came from the start on for a lease
+//     duration, and no write was allowed in between. A server without versions ends it at once.
+//   - F3. Nothing else ends Run but work, warm-up, a panic or its context: no loss, no lost race,
+//     no outage.
+//   - F4. A watch that is silent for two to three RetryPeriods, or for three renewals of our own,
+//     is not relied on. A fresh look is made, and the watch is replaced.
+//   - F5. Dead connections are told from slow servers by pings, and not by giving requests up.
 package lease

@@ -11,7 +11,7 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 )
 
-// Rule i: a duration is believed up to what an elector wrote, at first sight up to
+// Rule T4: a duration is believed up to what an elector wrote, at first sight up to
 // the longest that one may.
 func TestDurationsWrittenByHand(t *testing.T) {
 	const hour = time.Hour
@@ -58,7 +58,7 @@ func TestDurationsWrittenByHand(t *testing.T) {
 	}
 }
 
-// Rule i: an epoch that only a hand can have written is not remembered, so that it
+// Rule E6: an epoch that only a hand can have written is not remembered, so that it
 // can be taken back; and it proves no more than another edit.
 func TestEpochsWrittenByHand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -15,7 +15,7 @@ func stored(r Record) Observation {
 	return o
 }
 
-// Rule e: what a List shows again after the store was asked comes from a cache. It
+// Rule R6: what a List shows again after the store was asked comes from a cache. It
 // neither starts a wait anew nor is acted on.
 func TestListsOfACacheThatIsAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

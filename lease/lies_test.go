@@ -37,7 +37,7 @@ func (b *bed) lies() map[string]func() string {
 	}
 }
 
-// Rule f: any 200 is looked into. A lie never makes a term, nor prolongs one; told
+// Rule R4: any 200 is looked into. A lie never makes a term, nor prolongs one; told
 // of a write that happened, the store's own answer would say so.
 func TestLyingAnswers(t *testing.T) {
 	for _, name := range []string{"{}", "a Status", "another holder", "nobody", "as it was", "another UID"} {

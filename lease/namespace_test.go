@@ -81,7 +81,7 @@ func TestNamespaceErrorsNameTheirVerb(t *testing.T) {
 	})
 }
 
-// Item 11: nor does a Namespace wait for what does not end.
+// Rule R1: nor does a Namespace wait for what does not end.
 func TestNamespaceLeavesRequestsBehind(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		b.ship()

@@ -12,7 +12,7 @@ import (
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
-// Rule e: renewals overlap. Each takes 6 s, one is sent each 2 s, and the term is
+// Rule W2: renewals overlap. Each takes 6 s, one is sent each 2 s, and the term is
 // never older than its RenewDeadline.
 func TestRenewalsOverlap(t *testing.T) {
 	for name, fault := range map[string]singletontest.Fault{
@@ -110,7 +110,7 @@ func TestAcknowledged(t *testing.T) {
 	})
 }
 
-// Rule a: renewTime always moves, so a renewal is seen also if the wall clock stands.
+// Rule W5: renewTime always moves, so a renewal is seen also if the wall clock stands.
 func TestRenewTimeAlwaysMoves(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		b.ship()

@@ -107,7 +107,7 @@ func TestProofDoesNotEndOtherDebts(t *testing.T) {
 	})
 }
 
-// Rule a: a released record seen again across a gap is proven again or not at all.
+// Rule C5: a released record seen again across a gap is proven again or not at all.
 func TestReleaseAcrossGaps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		held, free := fenced("a_1", termA, "50", "100"), fenced("a_1", termA, "50", "101", released)

@@ -16,7 +16,7 @@ func again(r Record, version string) Record {
 	return Record{l}
 }
 
-// Rule a: what one saw before an edit put it back may lie over a term that was not
+// Rule C1: what one saw before an edit put it back may lie over a term that was not
 // shown. b_1 takes over at 110, unseen, and the record at 100 is put back at 120.
 func TestPutBackAcrossAGap(t *testing.T) {
 	held := fenced("a_1", termA, "50", "99")
@@ -99,7 +99,7 @@ func TestClientGosReleasePutBack(t *testing.T) {
 	})
 }
 
-// Rule a: whoever renews moves renewTime, so a standby sees it.
+// Rule W5: whoever renews moves renewTime, so a standby sees it.
 func TestRenewalIsSeenByItsTimeAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := shown(View{}, true, fenced("a_1", termA, "50", "100"))
@@ -114,7 +114,7 @@ func TestRenewalIsSeenByItsTimeAlone(t *testing.T) {
 	})
 }
 
-// Rule c: on another UID nothing is believed by one who knew the former.
+// Rule C8: on another UID nothing is believed by one who knew the former.
 func TestAnotherUIDProvesNothing(t *testing.T) {
 	held := fenced("a_1", termA, "50", "100", duration(60))
 	for name, test := range map[string]struct {

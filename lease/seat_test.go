@@ -9,7 +9,7 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 )
 
-// Rule d: each row is what is seen after our own record, by one watch unless it
+// Rules S1 to S3: each row is what is seen after our own record, by one watch unless it
 // is seen by a List, and whether the seat may be taken back then.
 func TestSeat(t *testing.T) {
 	own := fenced("me", termA, "101", "101")

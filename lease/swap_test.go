@@ -20,7 +20,7 @@ func (b *bed) asIf(edit func(*coordv1.Lease)) lease.Record {
 	return lease.NewRecord(l)
 }
 
-// Rule e: a write that changes hands tests what it was decided upon. What is
+// Rule W4: a write that changes hands tests what it was decided upon. What is
 // stored has the very version that was seen, but another content.
 func TestTakeTestsEveryField(t *testing.T) {
 	annotation := func(key string, value *string) func(*coordv1.Lease) {
@@ -133,7 +133,7 @@ func (b *bed) ahead(now func()) (shown lease.Record) {
 	return shown
 }
 
-// Item 17, rule e: what a LIST shows is ahead of the store; what a GET shows is
+// Rules R5 and W9: what a LIST shows is ahead of the store; what a GET shows is
 // taken over, also where the cache has another record in that very version.
 func TestTakeUnderACacheThatIsAhead(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {

@@ -91,7 +91,7 @@ func TestAcquireThatArrivesLate(t *testing.T) {
 	})
 }
 
-// Item 13: a client that sends a request again by itself conflicts with itself.
+// Rule A3: a client that sends a request again by itself conflicts with itself.
 func TestAcquireConflictsWithItself(t *testing.T) {
 	for name, code := range map[string]int{"503": http.StatusServiceUnavailable, "429": http.StatusTooManyRequests} {
 		t.Run(name, func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
-// Item 12: client-go's fake clientset is named at once, not tried for ever.
+// Rule F2: client-go's fake clientset is named at once, not tried for ever.
 func TestFakeClientset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shipped := &coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}}

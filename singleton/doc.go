@@ -101,5 +101,6 @@
 // Gray and Cheriton, Leases (1989), for the timing; Burrows, The Chubby lock
 // service (2006), for sequencers; the package comment of client-go's
 // tools/leaderelection, for what skew and drift mean; KEP-5504, for comparable
-// resource versions. Decisions are in internal/docs/adr.
+// resource versions. The rules of the protocol are numbered in package lease. Decisions
+// are in internal/docs/adr.
 package singleton

@@ -12,8 +12,8 @@ import (
 	"github.com/hotseat-go/hotseat/internal/scenario"
 )
 
-// Each test here is a row of the table in design.md section 1 (README: "What
-// client-go does"); internal/bench plays the same scripts to client-go.
+// Each test here is a row of README's table "Beside client-go"; internal/bench plays the same
+// scripts to client-go.
 
 func TestLastRenewalAnsweredLateThenAPILost(t *testing.T) {
 	for _, late := range []time.Duration{0, 4900 * time.Millisecond, 9500 * time.Millisecond} {

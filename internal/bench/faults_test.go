@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each test here is a row of the table in design.md section 1. It plays one
+// Each test here is a row of README's table "Beside client-go". It plays one
 // script to both electors: what client-go does is the baseline, asserted
 // loosely; what hotseat must do is asserted exactly.
 

@@ -4,7 +4,7 @@ import "slices"
 
 // catalogue is every mutant, in the order of the files.
 func catalogue() []mutant {
-	return slices.Concat(ofTime(), ofWrites(), ofStanding(), ofEpoch(), ofView(), ofTerm(), ofLoop(), ofStandby(), ofOthers(), ofTransport(),
+	return slices.Concat(ofTime(), ofTimings(), ofWrites(), ofStanding(), ofEpoch(), ofView(), ofTerm(), ofLoop(), ofStandby(), ofOthers(), ofTransport(),
 		ofClaims(), ofSeat(), ofTests(), ofAnswers(), ofRefusals(), ofService(), ofGuards(), ofSQLFence())
 }
 

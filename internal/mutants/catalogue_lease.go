@@ -1,6 +1,6 @@
 package main
 
-// ofTime are bugs in what a term's time is counted from.
+// ofTime are bugs in what a term's time is counted from (rules T1, T7, R1 and A3).
 func ofTime() []mutant {
 	return []mutant{
 		{
@@ -56,7 +56,7 @@ func ofTime() []mutant {
 	}
 }
 
-// ofWrites are bugs in what is written, and over what.
+// ofWrites are bugs in what is written, and over what (rules W6 to W8, E5 and H7).
 func ofWrites() []mutant {
 	return []mutant{
 		{
@@ -128,7 +128,7 @@ func ofWrites() []mutant {
 	}
 }
 
-// ofStanding are bugs in telling one's own term.
+// ofStanding are bugs in telling one's own term (rules E2 to E4).
 func ofStanding() []mutant {
 	return []mutant{
 		{
@@ -170,7 +170,7 @@ func ofStanding() []mutant {
 	}
 }
 
-// ofEpoch are bugs in the token's number.
+// ofEpoch are bugs in the token's number (rules E1 and E6).
 func ofEpoch() []mutant {
 	return []mutant{
 		{
@@ -206,7 +206,7 @@ func ofEpoch() []mutant {
 	}
 }
 
-// ofView are bugs in what a standby concludes.
+// ofView are bugs in what a standby concludes (rules C1 to C10, A1, A2 and R7).
 func ofView() []mutant {
 	return []mutant{
 		{

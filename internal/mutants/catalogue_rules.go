@@ -1,6 +1,6 @@
 package main
 
-// ofClaims are bugs in what is taken for the same claim, and for proof (design rules a to d).
+// ofClaims are bugs in what is taken for the same claim, and for proof (rules C1 to C9).
 func ofClaims() []mutant {
 	return []mutant{
 		{
@@ -139,7 +139,7 @@ func ofClaims() []mutant {
 	}
 }
 
-// ofSeat are bugs in the seat that is taken back (design rule d).
+// ofSeat are bugs in the seat that is taken back (rules S1 to S3).
 func ofSeat() []mutant {
 	return []mutant{
 		{
@@ -180,7 +180,7 @@ func ofSeat() []mutant {
 	}
 }
 
-// ofTests are bugs in what a write tests, and is sent and heard (design rule e).
+// ofTests are bugs in what a write tests, and is sent and heard (rules W1 to W9, R1 to R6).
 func ofTests() []mutant {
 	return []mutant{
 		{
@@ -357,7 +357,7 @@ func ofTests() []mutant {
 	}
 }
 
-// ofAnswers are bugs in what is believed of an answer (design rule f).
+// ofAnswers are bugs in what is believed of an answer (rule R4).
 func ofAnswers() []mutant {
 	return []mutant{
 		{
@@ -398,7 +398,7 @@ func ofAnswers() []mutant {
 	}
 }
 
-// ofRefusals are bugs in refusals, and numbers that a hand wrote (design rules g and i).
+// ofRefusals are bugs in refusals, and numbers that a hand wrote (rules F2, T4 and E6).
 func ofRefusals() []mutant {
 	return []mutant{
 		{

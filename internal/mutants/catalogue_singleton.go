@@ -1,6 +1,6 @@
 package main
 
-// ofTerm are bugs in the life of a term.
+// ofTerm are bugs in the life of a term (rules T6, H1 to H4 and F2).
 func ofTerm() []mutant {
 	return []mutant{
 		{
@@ -91,6 +91,11 @@ func ofTerm() []mutant {
 			why: "a fence that went back in the same outage admits an old token for longer",
 		},
 		{
+			name: "announced-once-only", file: fileAnnounce, pkg: pkgSingleton, run: "TestFencesAreToldAgain|TestFenceThatWentBack",
+			old: "case <-timer.C:\n\tcase <-t.reconnected:", new: "case <-t.reconnected:",
+			why: "a fence that went back admits an old token for good",
+		},
+		{
 			name: "late-refusal-ignored", file: fileAnnounce, pkg: pkgSingleton, run: "TestFenceThatRefusesLater",
 			old: "case refused(err):", new: "case refused(err) && false:",
 			why: "a term goes on whose writes its own fence refuses",
@@ -103,7 +108,7 @@ func ofTerm() []mutant {
 	}
 }
 
-// ofLoop are bugs in keeping and giving up the Lease.
+// ofLoop are bugs in keeping and giving up the Lease (rules H4 to H8).
 func ofLoop() []mutant {
 	return []mutant{
 		{
@@ -130,6 +135,11 @@ func ofLoop() []mutant {
 			name: "hold-off-dropped", file: fileActive, pkg: pkgSingleton, run: "TestResignHandsOver|TestUnavailableFence",
 			old: "case !cause.lost() && cause.Reason != ReasonShutdown:\n", new: "case false:\n",
 			why: "who resigned takes the Lease again at once",
+		},
+		{
+			name: "fenced-goes-first", file: fileActive, pkg: pkgSingleton, run: "TestFencedByHandIsReleased",
+			old: "case cause.Reason == ReasonFenced:", new: "case cause.Reason == ReasonFenced && r.courteous:",
+			why: "who was fenced by hand takes the Lease again at once",
 		},
 		{
 			name: "on-lose-twice", file: fileActive, pkg: pkgSingleton, run: "TestOneOnLosePerOnAcquire",
@@ -174,7 +184,7 @@ func ofLoop() []mutant {
 	}
 }
 
-// ofStandby are bugs in taking over.
+// ofStandby are bugs in taking over (rules A2 to A7, S1 to S3 and F4).
 func ofStandby() []mutant {
 	return []mutant{
 		{
@@ -212,6 +222,11 @@ func ofStandby() []mutant {
 			name: "missing-lease-held-off", file: fileStandby, pkg: pkgSingleton, run: "TestWhoResignedCreatesTheMissingLease",
 			old: "if reads || d.Seat || d.Action == lease.Create {", new: "if reads || d.Seat {",
 			why: "a Lease deleted while all have resigned is created a RetryPeriod late",
+		},
+		{
+			name: "own-put-back-unnoticed", file: fileActive, pkg: pkgSingleton, run: "TestClearedAndPutBackAtOnce",
+			old: "cause.Reason == ReasonTaken && cause.Holder == r.config.Identity:", new: "cause.Reason == ReasonTaken && cause.Holder == \"\":",
+			why: "an edit that puts an earlier term of ours back costs a lease",
 		},
 		{
 			name: "own-deletion-unnoticed", file: fileActive, pkg: pkgSingleton, run: "TestLeaseDeletedUnder",
