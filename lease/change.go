@@ -26,8 +26,8 @@ func (v View) owe(o Observation, leaseDuration time.Duration) (debt, proof) {
 		// It speaks for those that it has waited out itself, if we saw it hold that long.
 		next.hidden = later(next.hidden, v.foreign.Add(max(leaseDuration, v.debt.written)))
 	case explained: // by one who may not have seen what we saw covered up
-		// Within a term no elector writes less: it was edited.
-		if r.Term() == v.Record().Term() && (r.Term() != "" || !v.shows(o)) {
+		// Within a term no elector writes less: it was edited, unless the longer one was.
+		if r.Term() == v.Record().Term() && (!v.shows(o) || r.Term() != "" && v.Record().Duration() <= MaxLeaseDuration) {
 			next.owed, next.written = max(next.owed, v.debt.written), max(next.written, v.debt.written)
 		}
 	case asserted, unproven:

@@ -60,7 +60,8 @@
 //   - W1. A renewal tests the term (UID, fencing-term, holder) and no version. Label edits do not
 //     hold it up. A term that is over stays over, so a late one prolongs nobody's validity.
 //   - W2. A renewal is due each RetryPeriod. While one is unanswered, the next is sent beside it
-//     only when that one is RenewDeadline/4 old.
+//     only when that one is RenewDeadline/4 old. Where writes take more than half of
+//     RenewDeadline, it is sent so early that its answer comes in time.
 //   - W3. An acknowledged renewal ends those sent before it. If it was slow, one sent a moment ago
 //     is ended too, and the next is sent at once: two would take turns in losing to each other.
 //   - W4. A write that changes hands (acquire, release, raise, repair) tests the UID, the version,

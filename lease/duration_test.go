@@ -42,7 +42,7 @@ func TestDurationsWrittenByHand(t *testing.T) {
 		"a longer one's cleared":                        {[]Record{long, fenced("a_1", termA, "50", "101", holder(""))}, time.Minute, time.Minute},
 		"a longer one's shortened":                      {[]Record{long, fenced("a_1", termA, "50", "101", duration(2))}, time.Minute, time.Minute},
 		"a longer one's shortened and fenced":           {[]Record{long, fenced("a_1", termA, "900", "101", duration(2))}, time.Minute, time.Minute},
-		"a longer one's renewed, then shortened unseen": {[]Record{long, fenced("a_1", termA, "50", "102", renewed(9), duration(2))}, time.Minute, L},
+		"a longer one's renewed, then shortened unseen": {[]Record{long, fenced("a_1", termA, "50", "102", renewed(9), duration(2))}, time.Minute, time.Minute},
 		"a longer one's taken over":                     {[]Record{long, fenced("b_1", termB, "101", "101", renewed(9))}, L, L},
 		"none written":                                  {[]Record{held, fenced("a_1", termA, "50", "101", func(l *coordv1.Lease) { l.Spec.LeaseDurationSeconds = nil })}, L, L},
 	} {

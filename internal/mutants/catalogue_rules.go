@@ -25,7 +25,7 @@ func ofClaims() []mutant {
 		},
 		{
 			name: "shortened-within-a-term", file: fileChange, pkg: pkgSingleton, run: "TestShortenedUnderATermThatWasShown",
-			old: "(r.Term() != \"\" || !v.shows(o))", new: "!v.shows(o)",
+			old: "(!v.shows(o) || r.Term() != \"\" && v.Record().Duration() <= MaxLeaseDuration)", new: "!v.shows(o)",
 			why: "an edit that shortens the duration and moves renewTime frees the Lease of a holder that is cut off",
 		},
 		{
