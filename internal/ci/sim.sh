@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # The simulator at length: SIM_SEEDS schedules (default 20000) from SIM_FROM on (default 1), over one process per core,
-# for hotseat and, the same ones, for client-go's elector with and without ReleaseOnCancel. Prints one table.
+# for hotseat and, the same ones, for client-go's elector with and without ReleaseOnCancel; then SIM_ALONE (default 200) of each kind
+# of fault alone. Prints the tables, and fails where hotseat did what it must not, or where it has less time with exactly one at work
+# than client-go by no rule that is stated (internal/sim/costs_test.go), or by more than that may cost.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 mkdir -p .cache

@@ -60,7 +60,9 @@
 //
 // Beside that, each run tells for how long nobody, one and two were at work
 // ([Share]); `make sim` sets that beside client-go's elector in the same
-// schedules, in all and for each kind of fault.
+// schedules, in all and for each kind of fault, and in schedules of one fault each
+// ([DrawAlone]). Where client-go's has exactly one for longer, a rule of ours costs
+// that, and the table names it.
 //
 // # What is not held against hotseat
 //
