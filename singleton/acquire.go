@@ -55,7 +55,7 @@ func (r *run) acquiring(k *keeper) error {
 			case !errors.Is(a.err, lease.ErrUnavailable) && !errors.Is(a.err, lease.ErrUnauthorized):
 				return a.err
 			default:
-				unheard = a.err
+				unheard, r.refused = a.err, streak{}
 				k.failures++
 				k.due.Reset(backoff(k.ctx, k.failures, r.config.RetryPeriod))
 			}

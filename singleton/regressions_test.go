@@ -178,23 +178,25 @@ func TestRefusalsHoursApart(t *testing.T) {
 
 // Nor are those that another answer came between.
 func TestRefusalsWithOtherAnswersBetween(t *testing.T) {
-	inLab(t, func(l lab) {
-		e := l.elector("a")
-		for _, step := range []struct {
-			status int
-			lasts  time.Duration
-		}{{403, 8 * second}, {409, 8 * second}, {403, 20 * second}} {
-			heal := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Status: step.status})
-			if e.Status().State == singleton.StateStopped {
-				l.run(e, idle)
+	for _, other := range []int{401, 409, 429, 500, 503} {
+		inLab(t, func(l lab) {
+			e := l.elector("a")
+			for _, step := range []struct {
+				status int
+				lasts  time.Duration
+			}{{403, 8 * second}, {other, 8 * second}, {403, 20 * second}} {
+				heal := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Status: step.status})
+				if e.Status().State == singleton.StateStopped {
+					l.run(e, idle)
+				}
+				sleep(step.lasts)
+				require.NotEqual(l, singleton.StateStopped, e.Status().State, other)
+				heal()
 			}
-			sleep(step.lasts)
-			require.NotEqual(l, singleton.StateStopped, e.Status().State)
-			heal()
-		}
-		sleep(3 * second)
-		require.Equal(l, singleton.StateActive, e.Status().State)
-	})
+			sleep(5 * second)
+			require.Equal(l, singleton.StateActive, e.Status().State, other)
+		})
+	}
 }
 
 // One that has lost races, and is alone when the Lease comes free, takes it.

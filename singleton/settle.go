@@ -27,6 +27,10 @@ func (r *run) settle(err error, d lease.Decision) error {
 	request, _ := errors.AsType[*lease.RequestError](err)
 	denied := request != nil && errors.Is(request.Kind, lease.ErrForbidden)
 	writes := d.Action == lease.Acquire
+	refused := denied && writes || errors.Is(err, lease.ErrNoNamespace) || errors.Is(err, lease.ErrRejected)
+	if writes && !refused {
+		r.refused = streak{}
+	}
 	r.view = r.view.Doubt()
 	most := r.config.RetryPeriod
 	if !r.view.Record().Exists() && !errors.Is(err, lease.ErrUnauthorized) { // the wait for a lease duration has still to begin
@@ -39,11 +43,10 @@ func (r *run) settle(err error, d lease.Decision) error {
 	case denied && request.Verb == "create":
 		r.tell.failed(creating, err)
 		r.retryAt, r.createAt = time.Time{}, time.Now().Add(r.config.RetryPeriod+chance.N(r.ctx, r.config.RetryPeriod))
-	case denied && writes, errors.Is(err, lease.ErrNoNamespace), errors.Is(err, lease.ErrRejected):
+	case refused:
 		return r.refusal(err)
 	case errors.Is(err, lease.ErrConflict): // somebody was faster; the watch is about to say who
 		r.crowd.lost()
-		r.refused = streak{}
 		if d.Seat { // it may show that the seat is still ours; a read could not
 			r.retryAt = time.Now().Add(r.config.RetryPeriod / 4)
 		}

@@ -408,9 +408,14 @@ func ofRefusals() []mutant {
 		},
 		{
 			name: "refusals-with-others-between", file: fileSettle, pkg: pkgSingleton, run: "TestRefusalsWithOtherAnswersBetween",
-			old: "r.crowd.lost()\n\t\tr.refused = streak{}\n",
-			new: "r.crowd.lost()\n",
+			old: "if writes && !refused {\n\t\tr.refused = streak{}\n\t}\n",
+			new: "",
 			why: "a refusal that passed counts on",
+		},
+		{
+			name: "refusals-with-failures-between", file: fileAcquire, pkg: pkgSingleton, run: "TestRefusalsWithOtherAnswersBetween",
+			old: "unheard, r.refused = a.err, streak{}", new: "unheard = a.err",
+			why: "an API server that restarts, and refuses before and after, ends each standby",
 		},
 		{
 			name: "refusals-not-from-the-start", file: fileSettle, pkg: pkgSingleton, run: "TestTransientRefusalsEndNobody",
