@@ -26,7 +26,7 @@ type Elector struct {
 	running    atomic.Bool
 	ineligible atomic.Bool
 	resigning  atomic.Bool   // Resign was called while acquiring
-	view       lease.View    // what the last Run knew; owned by Run
+	view       *lease.View   // what the last Run knew, nil before; owned by Run
 	eligible   chan struct{} // buffered; eligibility changed
 	holdUntil  atomic.Pointer[lease.Instant]
 	status     atomic.Pointer[status]

@@ -31,17 +31,17 @@ type run struct {
 
 	view      lease.View
 	fresh     bool // the view's last observation is a List made to decide on
+	acquired  bool // a write was allowed before
+	admitted  bool // a term of this Run was taken by all fences
+	courteous bool // others are to go first when the Lease comes free
 	retryAt   time.Time
 	failures  int           // attempts in a row
 	conflicts int           // acquires in a row that met another write
 	silence   time.Duration // after which the watch is not relied on
 	began     time.Time
-	acquired  bool          // a write was allowed before
 	refused   streak        // of writes
-	admitted  bool          // a term of this Run was taken by all fences
 	unfit     streak        // fences say that they are wired to something else
 	createAt  time.Time     // the missing Lease is not to be created before
-	courteous bool          // others are to go first when the Lease comes free
 	took      time.Duration // the last write that was acknowledged
 	crowd     crowd
 	told      *Holder // the one OnHolder was last told of
@@ -55,22 +55,26 @@ const fewConflicts = 5
 func newRun(ctx context.Context, e *Elector, work Work) *run {
 	period := e.config.RetryPeriod
 	e.lock.Wall = chance.Wall(ctx)
-	return &run{
+	r := &run{
 		Elector: e, ctx: ctx, work: work, log: e.config.Logger,
 		observer: newObserver(e),
 		hooks:    newHooks(),
 		tell:     teller{log: e.config.Logger},
-		view:     e.view, // of an earlier Run
 		silence:  silenceLeast*period + chance.N(ctx, period),
 		began:    time.Now(),
 	}
+	if e.view != nil {
+		r.view = *e.view
+	}
+	return r
 }
 
 // run is the whole of Elector.Run. A *PanicError travels as an error until
 // everything is cleaned up.
 func (r *run) run() error {
 	err := r.loop()
-	r.Elector.view = r.view
+	last := r.view
+	r.Elector.view = &last
 	r.setState(StateStopped, nil)
 	r.hooks.wait()
 	select {
