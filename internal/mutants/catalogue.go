@@ -11,6 +11,9 @@ func catalogue() []mutant {
 // Names of files, so that they are written once.
 const (
 	fileLock        = "lease/lock.go"
+	fileLockEnd     = "lease/raise_release.go"
+	filePace        = "singleton/pace.go"
+	fileRelease     = "singleton/release.go"
 	fileClaim       = "lease/claim.go"
 	fileChange      = "lease/change.go"
 	fileRead        = "lease/read.go"
