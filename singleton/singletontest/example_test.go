@@ -3,6 +3,7 @@ package singletontest_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,19 +18,41 @@ import (
 
 // Invoicer stands for a service of yours that must run once.
 type Invoicer struct {
-	Name    string
-	Working bool
-	Ended   error // why the last term ended
+	Name string
+
+	mu      sync.Mutex // work runs on a goroutine of its own
+	working bool
+	ended   error
 }
 
 // Run is what its main calls with a client from singleton.InCluster.
 func (i *Invoicer) Run(ctx context.Context, elector *singleton.Elector) error {
 	return elector.Run(ctx, func(ctx context.Context, _ *singleton.Term) error {
-		i.Working = true
+		i.set(true, nil)
 		<-ctx.Done()
-		i.Working, i.Ended = false, context.Cause(ctx)
+		i.set(false, context.Cause(ctx))
 		return nil
 	})
+}
+
+func (i *Invoicer) set(working bool, ended error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.working, i.ended = working, ended
+}
+
+// Working reports whether it is at work.
+func (i *Invoicer) Working() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.working
+}
+
+// Ended is why the last term ended.
+func (i *Invoicer) Ended() error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.ended
 }
 
 // start runs two replicas on one cluster, a first.
@@ -61,20 +84,20 @@ func wait(d time.Duration) {
 func TestPartitionOfMyService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, a, b := start(t)
-		require.True(t, a.Working)
-		require.False(t, b.Working)
+		require.True(t, a.Working())
+		require.False(t, b.Working())
 
 		c.Link("a").BlackHole() // a is partitioned
 		wait(11 * time.Second)
-		require.False(t, a.Working)
-		require.ErrorIs(t, a.Ended, singleton.ErrLost)
+		require.False(t, a.Working())
+		require.ErrorIs(t, a.Ended(), singleton.ErrLost)
 		wait(5 * time.Second)
-		require.True(t, b.Working)
+		require.True(t, b.Working())
 
 		c.Link("a").Heal()
 		wait(time.Minute)
-		require.False(t, a.Working, "it stands by again")
-		require.True(t, b.Working)
+		require.False(t, a.Working(), "it stands by again")
+		require.True(t, b.Working())
 	})
 }
 
@@ -86,8 +109,8 @@ func TestMyServiceLosesTheLease(t *testing.T) {
 			l.Spec.HolderIdentity = &intruder
 		}))
 		synctest.Wait()
-		require.False(t, a.Working)
-		require.ErrorContains(t, a.Ended, `taken by "somebody else"`)
+		require.False(t, a.Working())
+		require.ErrorContains(t, a.Ended(), `taken by "somebody else"`)
 	})
 }
 
@@ -99,8 +122,8 @@ func TestMyServiceThroughAnAPIOutage(t *testing.T) {
 			time.AfterFunc(8*time.Second, remove)
 		}
 		wait(time.Minute)
-		require.True(t, a.Working, "shorter than RenewDeadline: nobody noticed")
-		require.False(t, b.Working)
+		require.True(t, a.Working(), "shorter than RenewDeadline: nobody noticed")
+		require.False(t, b.Working())
 	})
 }
 
