@@ -58,7 +58,8 @@ func TestLeaseDeletedUnderLiveLeader(t *testing.T) {
 		terms := s.Terms()
 		require.Len(t, terms, 2)
 		require.Equal(t, "a", terms[1].Name, "its last holder may create it first")
-		require.Less(t, terms[1].Started.Sub(terms[0].Ended), 100*time.Millisecond)
+		// At once, or, if a standby creates it at the same moment, after a look at that.
+		require.Less(t, terms[1].Started.Sub(terms[0].Ended), time.Second)
 	})
 }
 
