@@ -250,3 +250,25 @@ func (k *keeper) stop(release bool) {
 		}
 	}
 }
+
+func failureOf(err error) string {
+	for _, kind := range []struct {
+		err  error
+		name string
+	}{
+		{lease.ErrConflict, "conflict"}, {lease.ErrForbidden, "forbidden"}, {lease.ErrUnauthorized, "unauthorized"},
+		{lease.ErrRejected, "rejected"}, {lease.ErrUnavailable, "unavailable"},
+	} {
+		if errors.Is(err, kind.err) {
+			return kind.name
+		}
+	}
+	return "other"
+}
+
+// tellFallback says once that the verb patch is refused, and what that costs.
+func (r *run) tellFallback() {
+	if err := r.lock.PatchRefused(); err != nil {
+		r.tell.once(patching, err)
+	}
+}

@@ -7,21 +7,6 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-func failureOf(err error) string {
-	for _, kind := range []struct {
-		err  error
-		name string
-	}{
-		{lease.ErrConflict, "conflict"}, {lease.ErrForbidden, "forbidden"}, {lease.ErrUnauthorized, "unauthorized"},
-		{lease.ErrRejected, "rejected"}, {lease.ErrUnavailable, "unavailable"},
-	} {
-		if errors.Is(err, kind.err) {
-			return kind.name
-		}
-	}
-	return "other"
-}
-
 // release gives the Lease up, trying as often as it takes while the term is
 // valid.
 func (r *run) release(claim lease.Claim) error {
@@ -35,12 +20,5 @@ func (r *run) release(claim lease.Claim) error {
 			return err
 		}
 		pause(ctx, backoff(ctx, failures, retryMost))
-	}
-}
-
-// tellFallback says once that the verb patch is refused, and what that costs.
-func (r *run) tellFallback() {
-	if err := r.lock.PatchRefused(); err != nil {
-		r.tell.once(patching, err)
 	}
 }

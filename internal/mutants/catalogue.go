@@ -13,7 +13,6 @@ const (
 	fileLock        = "lease/lock.go"
 	fileLockEnd     = "lease/raise_release.go"
 	filePace        = "singleton/pace.go"
-	fileRelease     = "singleton/release.go"
 	fileClaim       = "lease/claim.go"
 	fileChange      = "lease/change.go"
 	fileRead        = "lease/read.go"

@@ -93,7 +93,7 @@ func ofService() []mutant {
 			why: "a Role that is mended helps nobody",
 		},
 		{
-			name: "fallback-untold", file: fileRelease, pkg: pkgSingleton, run: "TestFallbackIsToldOnce",
+			name: "fallback-untold", file: fileKeeper, pkg: pkgSingleton, run: "TestFallbackIsToldOnce",
 			old: "if err := r.lock.PatchRefused(); err != nil {", new: "if err := r.lock.PatchRefused(); err != nil && r.acquired && r.failures < 0 {",
 			why: "a slow server ends terms and nobody knows why",
 		},

@@ -87,11 +87,7 @@ func classes(rows []row) string {
 	fmt.Fprintln(&b, "|---|---|"+strings.Repeat("---|---|", len(rows))+"---|")
 	lag := func(k sim.Kind) float64 { return lead(rows, func(r row) sim.Share { return r.Classes[k].Share }) }
 	for _, k := range sorted(rows[0].Classes, lag) {
-		fmt.Fprintf(&b, "| %s | %d |", k, rows[0].Classes[k].Schedules)
-		for _, r := range rows {
-			s := r.Classes[k].Share
-			fmt.Fprintf(&b, " %s | %s |", percent(s, s.None), percent(s, s.Two))
-		}
+		figures(&b, rows, k, func(r row) class { return r.Classes[k] })
 		fmt.Fprintf(&b, " %s |\n", behind(rows, k))
 	}
 	return b.String()
@@ -106,11 +102,7 @@ func lone(rows []row) string {
 	fmt.Fprintln(&b, " hotseat ahead by | the rule that costs it |")
 	fmt.Fprintln(&b, "|---|---|"+strings.Repeat("---|---|", len(rows))+"---|---|")
 	for _, k := range sorted(rows[0].Alone, func(k sim.Kind) float64 { return aloneLead(rows, k) }) {
-		fmt.Fprintf(&b, "| %s | %d |", k, rows[0].Alone[k].Schedules)
-		for _, r := range rows {
-			s := r.Alone[k].Share
-			fmt.Fprintf(&b, " %s | %s |", percent(s, s.None), percent(s, s.Two))
-		}
+		figures(&b, rows, k, func(r row) class { return r.Alone[k] })
 		by, rule := aloneLead(rows, k), ""
 		if by < -slight {
 			rule = costs()[k].rule
@@ -139,6 +131,14 @@ func head(b *strings.Builder, rows []row, fault string) {
 	fmt.Fprintf(b, "| %s | schedules |", fault)
 	for _, r := range rows {
 		fmt.Fprintf(b, " %v: none %% | two %% |", r.Elector)
+	}
+}
+
+func figures(b *strings.Builder, rows []row, k sim.Kind, of func(row) class) {
+	fmt.Fprintf(b, "| %s | %d |", k, of(rows[0]).Schedules)
+	for _, r := range rows {
+		s := of(r).Share
+		fmt.Fprintf(b, " %s | %s |", percent(s, s.None), percent(s, s.Two))
 	}
 }
 

@@ -150,7 +150,6 @@ func drawFaults(rng *rand.Rand, p Plan) []Fault {
 	if rng.IntN(ambushOdds) == 0 {
 		out = append(out, drawAmbush(rng, p)...)
 	}
-	slices.SortStableFunc(out, func(a, b Fault) int { return int(a.At - b.At) })
 	return out
 }
 

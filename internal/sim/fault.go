@@ -102,6 +102,9 @@ func (f Fault) String() string {
 
 // over is when nothing of the fault is left.
 func (f Fault) over() time.Duration {
+	if f.slow() {
+		return f.At + f.For + f.most()
+	}
 	switch late := time.Duration(f.N) * time.Millisecond; f.Kind {
 	case Stop: // its work drains
 		return f.At + max(f.For, late)
@@ -111,8 +114,6 @@ func (f Fault) over() time.Duration {
 		return f.At + f.For + overtaken
 	case DelayRequest, DelayAnswer, SlowEvents: // what was sent last is under way
 		return f.At + f.For + late
-	case SlowServer, SlowWrites, SlowAdmission:
-		return f.At + f.For + f.most()
 	}
 	return f.At + f.For
 }
@@ -129,10 +130,10 @@ func (f Fault) slow() bool {
 
 // excuses is until when nobody may be active for the fault.
 func (f Fault) excuses() time.Duration {
-	switch f.Kind {
-	case SlowServer, SlowWrites, SlowAdmission, StoppedClock:
+	switch {
+	case f.slow(), f.Kind == StoppedClock:
 		return 0
-	case StaleCache: // then the store answers writes and GETs
+	case f.Kind == StaleCache: // then the store answers writes and GETs
 		return f.At
 	}
 	return f.over()
