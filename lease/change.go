@@ -73,25 +73,27 @@ func (v View) change(o Observation) change {
 	before := v.Record()
 	order, err := resourceversion.CompareResourceVersion(r.ResourceVersion(), v.last.ResourceVersion)
 	epoch, _ := r.Epoch()
-	restored := v.known && r.Exists() && err == nil && order <= 0 ||
-		epoch > 0 && (epoch < v.epoch || epoch == v.epoch && r.Term() != v.term)
+	restored := v.known && r.Exists() && err == nil && order <= 0
+	lowered := epoch > 0 && (epoch < v.epoch || epoch == v.epoch && r.Term() != v.term)
 	token, fenced := r.Token()
 	_, oursBefore := before.Token()
 	moved := v.moved(r)
 	same := r.UID() == before.UID()
 	replaced := before.Exists() && !same // its writers may never have seen ours
 	shown := v.shows(o)
+	released := shown && r.releases(before)
 	switch {
-	case restored: // the store, or this Lease, went back in time: it proves nothing
+	case restored: // the store went back in time: it proves nothing
+		return unproven
+	case released && (!lowered || r.Term() == v.term): // an edit may have raised that very term's epoch and put it back
+		return givenUp
+	case lowered: // this Lease went back in time
 		return unproven
 	case replaced, !v.known && !r.Exists():
 		return unproven
 	case r.untouched() && !v.known:
 		return asserted
 	case r.Released():
-		if shown && r.releases(before) {
-			return givenUp
-		}
 		return asserted
 	case r.foreignRelease() && shown && r.RenewTime().After(before.RenewTime()) && before.Holder() != "" && !oursBefore && epoch <= v.epoch:
 		// Edits can give it that shape too; and client-go's release clears
@@ -107,9 +109,9 @@ func (v View) change(o Observation) change {
 }
 
 // releases reports whether r is the release of the term that held before, written
-// over that very record.
+// over that very record; an edit may have taken the term from it.
 func (r Record) releases(before Record) bool {
 	replaced, released := r.releasedFrom()
-	return released && replaced == before.ResourceVersion() && r.UID() == before.UID() &&
-		before.Holder() != "" && before.Term() == r.Term()
+	same := before.Term() == r.Term() || before.Term() == "" && before.Holder() == r.annotation(AnnotationHolder)
+	return released && replaced == before.ResourceVersion() && r.UID() == before.UID() && before.Holder() != "" && same
 }

@@ -64,8 +64,8 @@
 //     RenewDeadline, it is sent so early that its answer comes in time.
 //   - W3. An acknowledged renewal ends those sent before it. If it was slow, one sent a moment ago
 //     is ended too, and the next is sent at once: two would take turns in losing to each other.
-//   - W4. A write that changes hands (acquire, release, raise, repair) tests the UID, the version,
-//     the whole spec and our annotations. Neither the version nor the content alone is enough.
+//   - W4. A write that changes hands, and a repair, tests the UID, the version, the whole spec and
+//     our annotations. Neither the version nor the content alone is enough.
 //   - W5. renewTime moves with each write, also where the wall clock stands still.
 //   - W6. What is not ours on the Lease survives each write. Annotations of ours that were removed
 //     or damaged are repaired while the term stands.
@@ -93,7 +93,8 @@
 //   - C7. Where the server has forgotten the version before, a lease duration is waited.
 //   - C8. Another UID proves nothing about the holder of the Lease before.
 //   - C9. A Lease that went back (a lower version or epoch, an epoch seen with another term) proves
-//     nothing: the store was restored.
+//     nothing: the store was restored. But a term whose epoch was raised by hand and put back may
+//     release the Lease.
 //   - C10. client-go's release is waited for as long as it says. It speaks for client-go's own term
 //     only, and for earlier ones only if that was seen to last.
 //   - C11. Our own identity in a record is waited out like any other.
@@ -132,8 +133,9 @@
 //     the acquireTime tells. Any other record is a definite loss.
 //   - E4. An epoch raised by hand ends the term. The Lease is released once work has returned, and
 //     this replica lets others go first.
-//   - E5. A raise lifts the epoch above a guard's mark, after a fresh look, by less than MaxRaise.
-//     No later write carries the old one, also if the answer was lost. It ends no term of ours.
+//   - E5. A raise lifts the epoch above a guard's mark, by less than MaxRaise. It tests what a
+//     renewal tests, and the epoch. No later write carries the old one, also if the answer was
+//     lost. It ends no term of ours.
 //   - E6. An epoch that only a hand can have written is refused before a guard sees it, and is not
 //     remembered.
 //

@@ -148,30 +148,32 @@ func (l *Lock) Ensure(ctx context.Context, from Record, c Claim) (Claim, error) 
 // answer of the one before. Where that is refused it asks the store: while the term
 // still stands (somebody edited annotations) it repairs it by compare-and-swap, a
 // few times. Errors: a [*LostError] ends the term; a [*RequestError] does not, the
-// claim's validity does.
+// claim's validity does. A claim that is returned with a later Sent was prolonged, also
+// beside the [*LostError] of an epoch that was raised meanwhile: maybe by [Lock.Raise].
 func (l *Lock) Renew(ctx context.Context, c Claim) (Claim, error) {
 	sent := l.Clock.Now()
 	stored, err := l.prolong(ctx, c)
 	if err == nil {
-		if lost := c.Standing(stored); lost != nil {
+		lost := c.Standing(stored)
+		if lost == nil && c.holds(stored) || lost != nil && c.releasable(stored) == nil {
+			c.Record, c.Sent = stored, sent
 			return c, lost
 		}
-		if c.holds(stored) {
-			c.Record, c.Sent = stored, sent
-			return c, nil
+		if lost != nil {
+			return c, lost
 		}
 		c.Record, err = stored, conflict("patch", "annotations were changed")
 	}
 	if !errors.Is(err, ErrConflict) {
 		return c, err
 	}
-	return l.repair(ctx, c, err)
+	return l.repair(ctx, c, err, c.Standing)
 }
 
 // repair writes the whole term again over what the store has, while that still is
-// of the term.
-func (l *Lock) repair(ctx context.Context, c Claim, refused error) (Claim, error) {
-	err := l.insist(ctx, &c, c.Standing, refused, func(swap swapper) error {
+// of the term, as stands judges.
+func (l *Lock) repair(ctx context.Context, c Claim, refused error, stands func(Record) error) (Claim, error) {
+	err := l.insist(ctx, &c, stands, refused, func(swap swapper) error {
 		sent := l.Clock.Now()
 		stored, err := swap(ctx, c.Record, l.renewed(c), 0)
 		switch {

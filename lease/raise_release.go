@@ -6,9 +6,10 @@ import (
 	"fmt"
 )
 
-// Raise lifts the term's epoch above mark, by compare-and-swap: the term is first
-// read afresh and must still stand. The returned claim carries the new token as
-// soon as it may be on the Lease, also when the answer was lost: go on with it.
+// Raise lifts the term's epoch above mark, if the term still stands with the epoch it
+// had. Like a renewal it tests the term and no version, so it may run beside
+// renewals, and prolongs the term. The returned claim carries the new token as soon
+// as it may be on the Lease, also when the answer was lost: go on with it.
 func (l *Lock) Raise(ctx context.Context, c Claim, mark int64) (Claim, error) {
 	if mark < c.Token.Epoch {
 		return c, &FieldError{Field: "mark", Value: mark, Rule: fmt.Sprintf("must not be below the term's epoch %d", c.Token.Epoch)}
@@ -16,15 +17,12 @@ func (l *Lock) Raise(ctx context.Context, c Claim, mark int64) (Claim, error) {
 	if mark >= maxEpoch {
 		return c, fmt.Errorf("%w: a guard's mark is %d, above the greatest epoch %d", ErrEpochExhausted, mark, int64(maxEpoch))
 	}
-	c, err := l.reread(ctx, c, c.Standing)
-	if err != nil {
-		return c, err
-	}
 	// From here on the term may carry the new epoch on the Lease, whatever the
 	// answer: no later write may carry the old one.
+	had := c
 	c.Token.Epoch = mark + 1
 	sent := l.Clock.Now()
-	stored, err := l.swap(ctx, c.Record, l.renewed(c), 0)
+	stored, err := l.lift(ctx, c, had.Token.Epoch)
 	if err == nil && c.holds(stored) {
 		c.Record, c.Sent = stored, sent
 		return c, nil
@@ -32,7 +30,12 @@ func (l *Lock) Raise(ctx context.Context, c Claim, mark int64) (Claim, error) {
 	if err != nil && !errors.Is(err, ErrConflict) {
 		return c, err
 	}
-	return l.repair(ctx, c, conflict("patch", "raising the epoch was overtaken"))
+	return l.repair(ctx, c, conflict("patch", "raising the epoch was overtaken"), func(r Record) error {
+		if c.holds(r) { // it was written all the same
+			return nil
+		}
+		return had.Standing(r)
+	})
 }
 
 // Release gives the Lease up. Call it only after the term's work has returned,

@@ -2,6 +2,7 @@ package lease_test
 
 import (
 	"math"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,8 +17,10 @@ func TestRaise(t *testing.T) {
 		b.ship()
 		claim := b.acquire(b.a)
 		b.edit(func(l *coordv1.Lease) { l.Labels = map[string]string{"team": "a"} })
+		before := b.c.CountRequests("a", "get") + b.c.CountRequests("a", "patch")
 		raised, err := b.a.Raise(b.Context(), claim, 800)
 		require.NoError(b, err)
+		require.Equal(b, before+1, b.c.CountRequests("a", "get")+b.c.CountRequests("a", "patch"), "of whatever version the Lease is")
 		require.EqualValues(b, 801, raised.Token.Epoch)
 		require.Equal(b, claim.Token.Term, raised.Token.Term)
 		token, _ := b.stored().Token()
@@ -50,5 +53,29 @@ func TestRaiseWhoseAnswerIsLost(t *testing.T) {
 		token, _ := b.stored().Token()
 		require.EqualValues(b, 801, token.Epoch, "and the epoch did not go back")
 		require.Equal(b, claim.Token, token)
+	})
+}
+
+// A client sends a request again by itself, and the second one is refused.
+func TestRaiseThatWasSentTwice(t *testing.T) {
+	inBed(t, singletontest.Options{}, func(b *bed) {
+		b.ship()
+		raises := 0
+		twice := b.lockThrough(func(r *http.Request, pass http.RoundTripper) (*http.Response, error) {
+			got, err := pass.RoundTrip(r)
+			if r.Method != http.MethodPatch || err != nil {
+				return got, err
+			}
+			if raises++; raises == 2 { // the first was the acquire
+				_ = got.Body.Close()
+				got = answer(r, http.StatusServiceUnavailable, "{}")
+				got.Header.Set("Retry-After", "1")
+			}
+			return got, err
+		})
+		claim, err := twice.Raise(b.Context(), b.acquire(twice), 800)
+		require.NoError(b, err)
+		require.EqualValues(b, 801, claim.Token.Epoch)
+		b.holds(claim)
 	})
 }

@@ -130,6 +130,8 @@ func TestReleasesNamesTheRecordItReplaced(t *testing.T) {
 	require.False(t, r.releases(before), "the mark names 119")
 	r = fenced("a", termA, "5", "100", release("99"))
 	require.False(t, r.releases(fenced("a", termB, "5", "99")), "another term")
+	require.True(t, r.releases(fenced("a", "", "", "99")), "it stood without its annotations")
+	require.False(t, r.releases(fenced("b", "", "", "99")), "another holder")
 	require.False(t, r.releases(fenced("a", termA, "5", "98")), "another version")
 	require.False(t, r.releases(fenced("", termA, "5", "99")), "not held")
 	require.False(t, r.releases(fenced("a", termA, "5", "99", uid("u9"))), "another Lease")

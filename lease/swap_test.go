@@ -133,12 +133,25 @@ func (b *bed) ahead(now func()) (shown lease.Record) {
 	return shown
 }
 
+// inSlowBed is inBed, and again where admission takes longer than a write that is sent
+// again may stay unanswered.
+func inSlowBed(t *testing.T, test func(b *bed, slow func())) {
+	t.Helper()
+	for _, admission := range []time.Duration{0, 4 * time.Second} {
+		inBed(t, singletontest.Options{}, func(b *bed) {
+			test(b, func() {
+				b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"patch", "update"}, DelayBefore: admission})
+			})
+		})
+	}
+}
+
 // Rules R5 and W9: what a LIST shows is ahead of the store; what a GET shows is
 // taken over, also where the cache has another record in that very version.
 func TestTakeUnderACacheThatIsAhead(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inSlowBed(t, func(b *bed, slow func()) {
 		b.ship()
-		shown := b.ahead(func() {})
+		shown := b.ahead(slow)
 		o, err := b.a.Confirm(b.Context())
 		require.NoError(b, err)
 		require.Empty(b, o.Record.Holder(), "of the store")
@@ -196,17 +209,17 @@ func TestRenewUnderACacheThatIsAhead(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inSlowBed(t, func(b *bed, slow func()) {
 				b.ship()
 				claim := b.acquire(b.a)
-				b.ahead(func() {})
+				b.ahead(slow)
 				require.NoError(b, claim.Standing(b.stored()))
 				then(b, claim.Rebase(b.stored()))
 			})
-			inBed(t, singletontest.Options{}, func(b *bed) { // from an older base
+			inSlowBed(t, func(b *bed, slow func()) { // from an older base
 				b.ship()
 				claim := b.acquire(b.a)
-				b.ahead(func() {})
+				b.ahead(slow)
 				then(b, claim)
 			})
 		})

@@ -165,6 +165,8 @@ func (l *Lock) swap(ctx context.Context, from Record, next *coordv1.Lease, besid
 
 // replace writes next over from by an update, which compares the UID and version.
 func (l *Lock) replace(ctx context.Context, _ Record, next *coordv1.Lease, _ time.Duration) (Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.Timing.RenewDeadline)
+	defer cancel()
 	stored, err := l.update(ctx, next)
 	if err == nil && !stored.RenewTime().Equal(next.Spec.RenewTime.Time) {
 		err = conflict("update", "it was answered with another renewTime than was written")
@@ -175,13 +177,26 @@ func (l *Lock) replace(ctx context.Context, _ Record, next *coordv1.Lease, _ tim
 // prolong writes a new renewTime over whatever version names c's term.
 func (l *Lock) prolong(ctx context.Context, c Claim) (Record, error) {
 	next := l.renewed(c)
-	return l.write(ctx, []operation{
+	return l.write(ctx, renewal(next), next, 0)
+}
+
+// lift is prolong with a new epoch, c's, over the one that the term had.
+func (l *Lock) lift(ctx context.Context, c Claim, had int64) (Record, error) {
+	next := l.renewed(c)
+	path := annotationPath(AnnotationEpoch)
+	return l.write(ctx, append(renewal(next),
+		operation{"test", path, strconv.FormatInt(had, 10)},
+		operation{"add", path, next.Annotations[AnnotationEpoch]}), next, 0)
+}
+
+func renewal(next *coordv1.Lease) []operation {
+	return []operation{
 		{"test", "/metadata/uid", next.UID},
-		{"test", annotationPath(AnnotationTerm), c.Token.Term},
+		{"test", annotationPath(AnnotationTerm), next.Annotations[AnnotationTerm]},
 		{"test", "/spec/holderIdentity", next.Spec.HolderIdentity},
 		{"add", "/spec/renewTime", next.Spec.RenewTime},
 		{"add", "/spec/leaseDurationSeconds", next.Spec.LeaseDurationSeconds},
-	}, next, 0)
+	}
 }
 
 // refusal of the verb patch.
@@ -230,24 +245,28 @@ func (l *Lock) send(ctx context.Context, ops []operation, next *coordv1.Lease, b
 		if !errors.Is(failed, ErrForbidden) && !unsupported(err) {
 			return Record{}, failed
 		}
-		if stored, updated := l.update(ctx, next); updated == nil || !errors.Is(updated, ErrForbidden) {
+		if stored, updated := l.updateSoon(ctx, next); updated == nil || !errors.Is(updated, ErrForbidden) {
 			l.refused.Store(&refusal{l.Clock.Now(), failed})
 			return stored, updated
 		}
 		return Record{}, failed
 	}
-	return l.update(ctx, next)
+	return l.updateSoon(ctx, next)
 }
 
 func unsupported(err error) bool {
 	return apierrors.IsMethodNotSupported(err) || apierrors.IsUnsupportedMediaType(err)
 }
 
-// update has the time of a quarter of RenewDeadline only: the next one cannot be
-// sent before its answer.
-func (l *Lock) update(ctx context.Context, next *coordv1.Lease) (Record, error) {
+// updateSoon has the time of a quarter of RenewDeadline only: where the verb patch is
+// refused, the next one cannot be sent before its answer.
+func (l *Lock) updateSoon(ctx context.Context, next *coordv1.Lease) (Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.Timing.RequestTimeout())
 	defer cancel()
+	return l.update(ctx, next)
+}
+
+func (l *Lock) update(ctx context.Context, next *coordv1.Lease) (Record, error) {
 	stored, err := ask(ctx, &l.underway, 0, func(ctx context.Context) (*coordv1.Lease, error) {
 		return l.client.Update(ctx, next, metav1.UpdateOptions{})
 	})

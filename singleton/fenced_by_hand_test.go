@@ -79,19 +79,57 @@ func TestFencedByHandOutOfReach(t *testing.T) {
 	})
 }
 
-// A mistyped epoch that is mended before work has returned is not written back.
+// A mistyped epoch that is mended before work has returned is not written back, and the
+// release is believed, whether others take the mistyped one for possible or not.
 func TestFencedByAMistypedEpoch(t *testing.T) {
-	everyWay(t, func(w *world) {
-		w.start("a")
-		w.start("b")
-		sleep(5 * second)
-		was := w.record().Lease().Annotations[lease.AnnotationEpoch]
-		w.edit(func(x *coordv1.Lease) { x.Annotations[lease.AnnotationEpoch] = "5000000000000000000" })
-		sleep(second / 2)
-		w.edit(func(x *coordv1.Lease) { x.Annotations[lease.AnnotationEpoch] = was })
-		sleep(w.drain)
-		require.Less(w, w.nobodyFor(time.Minute), 4*second, "what was refused is tried again")
-	})
+	for mistyped, nobody := range map[string]time.Duration{
+		"1000000":             second,
+		"5000000000000000000": 4 * second, // what was refused is tried again
+	} {
+		everyWay(t, func(w *world) {
+			w.start("a")
+			w.start("b")
+			sleep(5 * second)
+			was := w.record().Lease().Annotations[lease.AnnotationEpoch]
+			w.edit(func(x *coordv1.Lease) { x.Annotations[lease.AnnotationEpoch] = mistyped })
+			sleep(second / 2)
+			w.edit(func(x *coordv1.Lease) { x.Annotations[lease.AnnotationEpoch] = was })
+			sleep(w.drain)
+			require.Less(w, w.nobodyFor(time.Minute), nobody)
+		})
+	}
+}
+
+// Whatever else is edited while work drains, its release is believed, unless nothing
+// names the holder any more.
+func TestFencedByHandAndEditedAgain(t *testing.T) {
+	for name, test := range map[string]struct {
+		edit   func(x *coordv1.Lease)
+		nobody time.Duration
+	}{
+		"raised again":           {func(x *coordv1.Lease) { x.Annotations[lease.AnnotationEpoch] = "2000000" }, second},
+		"lowered":                {func(x *coordv1.Lease) { x.Annotations[lease.AnnotationEpoch] = "1" }, second},
+		"epoch garbled":          {func(x *coordv1.Lease) { x.Annotations[lease.AnnotationEpoch] = "?" }, second},
+		"epoch removed":          {func(x *coordv1.Lease) { delete(x.Annotations, lease.AnnotationEpoch) }, second},
+		"term removed":           {func(x *coordv1.Lease) { delete(x.Annotations, lease.AnnotationTerm) }, second},
+		"all annotations":        {func(x *coordv1.Lease) { x.Annotations = nil }, second},
+		"labelled":               {func(x *coordv1.Lease) { x.Labels = map[string]string{"team": "a"} }, second},
+		"duration":               {func(x *coordv1.Lease) { x.Spec.LeaseDurationSeconds = new(int32(1)) }, second},
+		"holder cleared by hand": {func(x *coordv1.Lease) { x.Spec.HolderIdentity = nil }, 17 * second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorldWith(t, func(w *world) { w.drain = 2 * second }, func(w *world) {
+				w.start("a")
+				w.start("b")
+				sleep(5 * second)
+				w.edit(raised)
+				sleep(second)
+				w.edit(test.edit)
+				sleep(second)
+				require.Less(w, w.nobodyFor(time.Minute), test.nobody)
+			})
+		})
+	}
 }
 
 // The release itself may be what meets the raised epoch.

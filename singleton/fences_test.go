@@ -166,6 +166,24 @@ func TestSlowFence(t *testing.T) {
 	})
 }
 
+// A raise takes one write, however slow, and gets along with renewals beside it.
+func TestRaiseOnASlowAPIServer(t *testing.T) {
+	for _, takes := range []time.Duration{3 * second, 4 * second, 6 * second} {
+		inLab(t, func(l lab) {
+			fence := memory(l)
+			require.NoError(l, fence.Advance(context.Background(), fencing.Token{Scope: "shop/invoicer", Epoch: 900, Term: "0123456789abcdef0123456789abcdef"}))
+			l.Link("a").Inject(delayed(takes, 0, "get", "list", "patch", "update"))
+			a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 10_000 }, fence))
+			l.run(a, idle)
+			sleep(time.Minute)
+			require.EqualValues(l, 901, a.Status().Token.Epoch, takes)
+			require.Equal(l, singleton.StateActive, a.Status().State)
+			sleep(10 * time.Minute)
+			require.EqualValues(l, 901, a.Status().Token.Epoch, "one term all the while")
+		})
+	}
+}
+
 // The API server went back in time: a fence holds a higher mark, or ours with
 // another term, although the Lease is still ours.
 func TestRaiseHealsAnAPIServerThatWentBack(t *testing.T) {
@@ -278,7 +296,10 @@ func TestRaiseByTheWork(t *testing.T) {
 			return nil
 		})
 		sleep(30 * second)
-		require.EqualValues(l, 701, term.Token().Epoch)
+		require.EqualValues(l, 801, term.Token().Epoch, "it may have been written")
+		mark, err := fence.HighWater(l.Context(), "shop/invoicer")
+		require.NoError(l, err)
+		require.Equal(l, term.Token(), mark)
 		l.edit(func(x *coordv1.Lease) { other := "x"; x.Spec.HolderIdentity = &other })
 		require.ErrorIs(l, term.Raise(context.Background(), 800), singleton.ErrOver)
 	})

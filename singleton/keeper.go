@@ -106,7 +106,6 @@ func (k *keeper) again() {
 	case k.term == nil:
 		k.send(nil, func(ctx context.Context) (lease.Claim, error) { return k.r.lock.Ensure(ctx, from, claim) })
 	case k.term.over.Load(): // there is nothing left to renew
-	case k.raising && k.term.left() > k.r.config.RenewDeadline/2: // it would be in the raise's way
 	case k.inFlight > 0 && k.r.lock.PatchRefused() != nil: // it would be in the way of the one before
 	default:
 		k.send(nil, func(ctx context.Context) (lease.Claim, error) { return k.r.lock.Renew(ctx, claim) })
@@ -122,7 +121,7 @@ func (k *keeper) ask(request raiseRequest) {
 	k.raising = true
 	claim := k.claim
 	k.send(&request, func(ctx context.Context) (lease.Claim, error) {
-		ctx, cancel := context.WithTimeout(ctx, k.r.config.RenewDeadline/2) // renewals have to go on
+		ctx, cancel := context.WithTimeout(ctx, k.r.config.RenewDeadline)
 		defer cancel()
 		defer context.AfterFunc(request.ctx, cancel)()
 		return k.r.lock.Raise(ctx, claim, request.mark)
@@ -133,8 +132,11 @@ func (k *keeper) ask(request raiseRequest) {
 func (k *keeper) answered(a answer) {
 	k.landed(a)
 	lost, isLost := errors.AsType[*lease.LostError](a.err)
-	if isLost && a.raise == nil && k.ours(lost) {
-		return // a renewal that met a raise of our own
+	if isLost && a.raise == nil && k.ours(lost) { // a renewal that met a raise of our own
+		if !a.claim.Sent.After(k.claim.Sent) {
+			return
+		}
+		isLost, a.err = false, nil
 	}
 	if a.raise != nil {
 		k.raising = false

@@ -82,9 +82,9 @@ func (t *Term) left() time.Duration {
 func (t *Term) Resign() { t.end(&EndError{Reason: ReasonResigned}) }
 
 // Raise lifts the term's epoch above mark, which a guard holds although the
-// Lease is still ours: the API server went back in time. The Lease is read
-// afresh first; if the term does not stand there, it ends. The new token is
-// announced to every fence before Raise returns.
+// Lease is still ours: the API server went back in time. If the term does not stand
+// on the Lease any more, it ends instead. The new token is announced to every fence
+// before Raise returns.
 //
 // It fails if mark is Config.MaxRaise or more above the epoch
 // ([*lease.FieldError]), with ErrOver if the term ended, with ctx's error, or

@@ -76,7 +76,7 @@ func ofClaims() []mutant {
 		},
 		{
 			name: "release-needs-no-proof", file: fileChange, pkg: pkgLease, run: "TestWhatAChangeProves",
-			old: "if shown && r.releases(before) {", new: "if shown || !shown {",
+			old: "released := shown && r.releases(before)", new: "released := r.releases(before) || r.Released() && (shown || !shown)",
 			why: "a release that was put back is believed",
 		},
 		{
@@ -109,6 +109,16 @@ func ofClaims() []mutant {
 			name: "another-uid-explained", file: fileChange, pkg: pkgLease, run: "TestAnotherUIDProvesNothing",
 			old: "case replaced, !v.known && !r.Exists():", new: "case replaced && order > 9, !v.known && !r.Exists():",
 			why: "one that knew nothing took the Lease that was made anew",
+		},
+		{
+			name: "release-of-another-holder", file: fileChange, pkg: pkgLease, run: "TestReleasesNamesTheRecord",
+			old: "before.Term() == \"\" && before.Holder() == r.annotation(AnnotationHolder)", new: "before.Term() == \"\"",
+			why: "where another elector holds the Lease, a release of ours frees it",
+		},
+		{
+			name: "release-of-a-bare-term-not-believed", file: fileChange, pkg: pkgLease, run: "TestReleasesNamesTheRecord",
+			old: "same := before.Term() == r.Term() ||", new: "same := before.Term() == r.Term() || false &&",
+			why: "annotations removed by hand while work drains cost a lease duration",
 		},
 		{
 			name: "another-uids-release", file: fileChange, pkg: pkgLease, run: "TestReleasesNamesTheRecord|TestProved",

@@ -94,14 +94,39 @@ func ofWrites() []mutant {
 			why: "a broken webhook is asked again at once",
 		},
 		{
-			name: "raise-without-reread", file: fileLockEnd, pkg: pkgLease, run: "TestRaiseStopsAtTheOperatorsFence",
-			old: "c, err := l.reread(ctx, c, c.Standing)\n\tif err != nil {\n\t\treturn c, err\n\t}\n\t// From", new: "// From",
+			name: "raise-over-any-epoch", file: fileWrite, pkg: pkgLease, run: "TestRaiseStopsAtTheOperatorsFence",
+			old: "\t\toperation{\"test\", path, strconv.FormatInt(had, 10)},\n", new: "",
 			why: "a raise goes over the operator's fence",
 		},
 		{
+			name: "raise-over-the-operators-fence", file: fileLockEnd, pkg: pkgLease, run: "TestRaiseStopsAtTheOperatorsFence",
+			old: "return had.Standing(r)\n", new: "return c.Standing(r)\n",
+			why: "the same, once it was refused",
+		},
+		{
+			name: "own-raise-not-recognised", file: fileLockEnd, pkg: pkgLease, run: "TestRaiseThatWasSentTwice",
+			old: "if c.holds(r) {", new: "if false {",
+			why: "a raise that the client sent again ends its own term",
+		},
+		{
+			name: "raise-by-version", file: fileLockEnd, pkg: pkgLease, run: "TestRaise",
+			old: "stored, err := l.lift(ctx, c, had.Token.Epoch)", new: "stored, err := l.swap(ctx, c.Record, l.renewed(c), 0)",
+			why: "on a slow server a raise loses to the renewals of its own term",
+		},
+		{
+			name: "raise-in-a-hurry", file: fileKeeper, pkg: pkgSingleton, run: "TestRaiseOnASlowAPIServer",
+			old: "ctx, cancel := context.WithTimeout(ctx, k.r.config.RenewDeadline)", new: "ctx, cancel := context.WithTimeout(ctx, k.r.config.RenewDeadline/2)",
+			why: "no term begins on a slow server where a guard's mark is higher",
+		},
+		{
+			name: "renewal-beside-a-raise-not-counted", file: fileKeeper, pkg: pkgSingleton, run: "TestRaiseOnASlowAPIServer",
+			old: "if !a.claim.Sent.After(k.claim.Sent) {", new: "if true {",
+			why: "on a slow server the renewals beside a raise are lost, and with them the term",
+		},
+		{
 			name: "raised-epoch-forgotten", file: fileLockEnd, pkg: pkgLease, run: "TestRaise",
-			old: "c.Token.Epoch = mark + 1\n\tsent := l.Clock.Now()\n\tstored, err := l.swap(ctx, c.Record, l.renewed(c), 0)\n",
-			new: "was := c\n\tc.Token.Epoch = mark + 1\n\tsent := l.Clock.Now()\n\tstored, err := l.swap(ctx, c.Record, l.renewed(c), 0)\n\tif err != nil && !errors.Is(err, ErrConflict) {\n\t\treturn was, err\n\t}\n",
+			old: "\tif err != nil && !errors.Is(err, ErrConflict) {\n\t\treturn c, err\n\t}\n\treturn l.repair(",
+			new: "\tif err != nil && !errors.Is(err, ErrConflict) {\n\t\treturn had, err\n\t}\n\treturn l.repair(",
 			why: "a raise whose answer is lost is undone by the next renewal",
 		},
 		{

@@ -5,7 +5,7 @@ func ofTests() []mutant {
 	return []mutant{
 		{
 			name: "renewal-without-term", file: fileWrite, pkg: pkgLease, run: "TestLostTermWritesNothing|TestLate",
-			old: "\t\t{\"test\", annotationPath(AnnotationTerm), c.Token.Term},\n",
+			old: "\t\t{\"test\", annotationPath(AnnotationTerm), next.Annotations[AnnotationTerm]},\n",
 			new: "",
 			why: "a late renewal prolongs another term of one process",
 		},
@@ -67,8 +67,8 @@ func ofTests() []mutant {
 		},
 		{
 			name: "raise-counts-from-answer", file: fileLockEnd, pkg: pkgLease, run: "TestEveryWriteCountsFromSending",
-			old: "sent := l.Clock.Now()\n\tstored, err := l.swap(ctx, c.Record, l.renewed(c), 0)\n",
-			new: "stored, err := l.swap(ctx, c.Record, l.renewed(c), 0)\n\tsent := l.Clock.Now()\n",
+			old: "sent := l.Clock.Now()\n\tstored, err := l.lift(ctx, c, had.Token.Epoch)\n",
+			new: "stored, err := l.lift(ctx, c, had.Token.Epoch)\n\tsent := l.Clock.Now()\n",
 			why: "the same",
 		},
 		{
@@ -149,6 +149,12 @@ func ofTests() []mutant {
 			why: "nobody can take what was restored under a running API server",
 		},
 		{
+			name: "past-the-cache-in-a-hurry", file: fileWrite, pkg: pkgLease, run: "UnderACacheThatIsAhead",
+			old: "ctx, cancel := context.WithTimeout(ctx, l.Timing.RenewDeadline)\n\tdefer cancel()\n\tstored, err := l.update(",
+			new: "ctx, cancel := context.WithTimeout(ctx, l.Timing.RequestTimeout())\n\tdefer cancel()\n\tstored, err := l.update(",
+			why: "the same, where admission takes a while",
+		},
+		{
 			name: "acquire-given-up-soon", file: fileAcquire, pkg: pkgSingleton, run: "TestSlowAdmission",
 			old: "giveUp := time.NewTimer(r.config.RenewDeadline + r.config.RetryPeriod)", new: "giveUp := time.NewTimer(r.config.timing().RequestTimeout())",
 			why: "a server that takes 3 s for a write has no active, ever",
@@ -205,8 +211,8 @@ func ofAnswers() []mutant {
 		},
 		{
 			name: "damaged-term-not-repaired", file: fileLock, pkg: pkgLease, run: "TestRenewRepairsAnnotations",
-			old: "\t\tif c.holds(stored) {\n",
-			new: "\t\tif stored.Exists() {\n",
+			old: "\t\tif lost == nil && c.holds(stored) ||",
+			new: "\t\tif lost == nil ||",
 			why: "nobody can read the token",
 		},
 		{

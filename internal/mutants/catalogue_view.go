@@ -30,8 +30,7 @@ func ofView() []mutant {
 		},
 		{
 			name: "unheld-is-free", file: fileChange, pkg: pkgLease, run: "TestWhatAChangeProves", seeds: 100,
-			old: "case r.Released():\n\t\tif shown && r.releases(before) {",
-			new: "case r.Exists() && r.Holder() == \"\":\n\t\tif shown {",
+			old: "released := shown && r.releases(before)", new: "released := shown && r.Exists() && r.Holder() == \"\"",
 			why: "a holder cleared by hand may be at work",
 		},
 		{
@@ -42,13 +41,12 @@ func ofView() []mutant {
 		},
 		{
 			name: "release-not-believed", file: fileChange, pkg: pkgSingleton, run: "TestGracefulHandover",
-			old: "\tcase r.Released():\n\t\tif shown && r.releases(before) {\n\t\t\treturn givenUp\n\t\t}\n\t\treturn asserted\n",
-			new: "",
+			old: "return released && replaced == before.ResourceVersion()", new: "return false && replaced == before.ResourceVersion()",
 			why: "a handover takes a lease",
 		},
 		{
 			name: "restore-not-noticed", file: fileChange, pkg: pkgLease, run: "TestWhatAChangeProves",
-			old: "restored := v.known && r.Exists() && err == nil && order <= 0 ||", new: "restored := err == nil && order > 9 ||",
+			old: "restored := v.known && r.Exists() && err == nil && order <= 0\n", new: "restored := err == nil && order > 9\n",
 			why: "a release from before a restore frees the Lease",
 		},
 		{
@@ -58,8 +56,18 @@ func ofView() []mutant {
 		},
 		{
 			name: "epoch-come-again-believed", file: fileChange, pkg: pkgLease, run: "TestWhatAChangeProves",
-			old: " || epoch == v.epoch && r.Term() != v.term)", new: ")",
+			old: " || epoch == v.epoch && r.Term() != v.term)\n", new: ")\n",
 			why: "after a restore the release of an epoch's second term frees its first one's Lease",
+		},
+		{
+			name: "lowered-release-not-believed", file: fileChange, pkg: pkgLease, run: "TestWhatAChangeProves",
+			old: "case released && (!lowered || r.Term() == v.term):", new: "case released && !lowered:",
+			why: "an epoch raised by hand and mended costs a lease duration, after the release too",
+		},
+		{
+			name: "lowered-release-of-any-believed", file: fileChange, pkg: pkgLease, run: "TestWhatAChangeProves",
+			old: "case released && (!lowered || r.Term() == v.term):", new: "case released:",
+			why: "a term that knew nothing of the one with the greatest epoch frees that one's Lease",
 		},
 		{
 			name: "client-go-cleared-ours", file: fileChange, pkg: pkgLease, run: "TestWhatAChangeProves",

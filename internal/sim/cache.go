@@ -80,6 +80,15 @@ func (c *cached) lease() *coordv1.Lease {
 // restart fills the cache anew.
 func (c *cached) restart() { c.ahead = nil }
 
+// compact makes all that was listed too old to watch from. A cache that is ahead of its
+// store keeps its own watch of that.
+func (c *cached) compact() {
+	if c.ahead != nil && c.revision() > c.ahead.revision {
+		c.ahead = nil
+	}
+	c.server.compact()
+}
+
 // head is the revision of the cache.
 func (c *cached) head() int64 {
 	if c.ahead != nil {
