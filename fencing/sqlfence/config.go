@@ -92,9 +92,11 @@ type Guard struct {
 	name  string // as configured
 	scope string // "" takes any
 	limits
-	log    *slog.Logger
-	last   atomic.Pointer[lock] // what most transactions begin with
-	proven sync.Map             // from a scope to the mark that is known to last
+	log  *slog.Logger
+	last atomic.Pointer[lock] // what most transactions begin with
+
+	triggered atomic.Bool // Triggers was called
+	proven    sync.Map    // from a scope to the mark that is known to last
 }
 
 // limits are what a configuration demands.

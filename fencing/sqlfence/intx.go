@@ -109,7 +109,7 @@ const mostTries = 10
 
 // tryBegin returns none when t has to be announced first: what is open then would be one that others wait for.
 func (g *Guard) tryBegin(ctx context.Context, t fencing.Token, opts *sql.TxOptions) (tx *transaction, newer bool, err error) {
-	e := &entry{lock: g.lockShared(t)}
+	e := &entry{lock: g.lockShared(t), tells: g.triggered.Load()}
 	if e.plain != nil { // which a connection of Connector does with BEGIN
 		ctx = context.WithValue(ctx, entryKey{}, e)
 	}

@@ -24,30 +24,40 @@ import (
 // has prepared has no parameters but says its token, no columns, and asks for the level of isolation
 // where the row is filtered, not by a plan node of its own, which a condition without a column would be.
 
-// postgresLock are the statements for a token.
+// postgresLock are the statements for a token. Telling triggers of it is a quarter of what the others
+// cost, so there are those that do not, for databases that have none.
 func (g *Guard) postgresLock(t fencing.Token) *lock {
+	l := g.postgresWays(t, text(t.String()))
+	l.quiet = g.postgresWays(t, "")
+	l.read, l.held = g.peek(t.Scope)+g.take(t.Scope, text(t.String()))+" FOR SHARE", g.held(t.Scope)
+	return l
+}
+
+// postgresWays tell triggers of no token if it is empty.
+func (g *Guard) postgresWays(t fencing.Token, token string) *lock {
 	of := g.of(t.Scope)
 	both := func(epoch, term, token string) string {
 		return "SELECT 1" + of + " AND epoch = " + epoch + " AND term = " + term + g.take(t.Scope, token) + " FOR SHARE"
 	}
-	epoch, term, token := strconv.FormatInt(t.Epoch, 10), text(t.Term), text(t.String())
-	in := prepared{"", "SELECT WHERE NOT (true" + g.take(t.Scope, token) + ")"}
-	is := prepared{"", "SELECT" + of + " AND epoch = " + epoch + " AND term = " + term + " AND " +
+	epoch, term := strconv.FormatInt(t.Epoch, 10), text(t.Term)
+	in := prepared{t.String(), "", "SELECT WHERE NOT (true" + g.take(t.Scope, token) + ")"}
+	is := prepared{t.String(), "", "SELECT" + of + " AND epoch = " + epoch + " AND term = " + term + " AND " +
 		levelIsPlain("CASE WHEN epoch > 0 THEN 'transaction_isolation' END")}
-	strictly := prepared{"(bigint, bpchar, text) ", both("$1", "$2", "$3")}
+	strictly, args := prepared{"", "(bigint, bpchar)", both("$1", "$2", "")}, []string{epoch, term}
+	if token != "" {
+		strictly, args = prepared{"", "(bigint, bpchar, text)", both("$1", "$2", "$3")}, append(args, token)
+	}
 
 	fast := in.body + "; " + is.body
 	plain := in.execute() + "; " + is.execute()
-	strict := strictly.execute(epoch, term, token)
+	strict := strictly.execute(args...)
 	return &lock{
 		token:   t,
-		read:    g.peek(t.Scope) + g.take(t.Scope, token) + " FOR SHARE",
 		fast:    fast,
 		plain:   []string{plain, in.prepare() + is.prepare() + plain, fast},
 		replace: in.deallocate() + is.deallocate(),
-		among:   g.take(t.Scope, ""),
+		among:   strictly.body,
 		strict:  []string{strict, strictly.prepare() + strict, both(epoch, term, token)},
-		held:    g.held(t.Scope),
 	}
 }
 
@@ -64,18 +74,18 @@ func levelIsPlain(setting string) string {
 	return "current_setting(" + setting + ") IN ('read committed', 'read uncommitted')"
 }
 
-// prepared is a statement that a session keeps. Its name says what it says, so that in a session that others use too it cannot be
-// something else. It returns none of the table's columns: PostgreSQL would refuse to execute what was prepared before the
+// prepared is a statement that a session keeps. Its name says what it says, and whose token it is for, so that in a session that others
+// use too it cannot be something else, and all of a token are there or none. It returns none of the table's columns: PostgreSQL would refuse to execute what was prepared before the
 // type of one changed.
-type prepared struct{ types, body string }
+type prepared struct{ token, types, body string }
 
 func (p prepared) name() string {
-	digest := sha256.Sum256([]byte(p.body))
+	digest := sha256.Sum256([]byte(p.token + p.body))
 	return fmt.Sprintf("hotseat_%x", digest[:16])
 }
 
 func (p prepared) prepare() string {
-	return "PREPARE " + p.name() + " " + p.types + "AS " + p.body + "; "
+	return "PREPARE " + p.name() + p.types + " AS " + p.body + "; "
 }
 
 func (p prepared) deallocate() string { return "DEALLOCATE " + p.name() + "; " }
@@ -87,9 +97,12 @@ func (p prepared) execute(args ...string) string {
 	return "EXECUTE " + p.name() + " (" + strings.Join(args, ", ") + ")"
 }
 
-// take are conditions, all true, that tell triggers of the token, set the limits, and take the shared lock.
+// take are conditions, all true, that tell triggers of the token, if there is one, set the limits, and take the shared lock.
 func (g *Guard) take(scope, token string) string {
-	s := setting("hotseat.token", token)
+	s := ""
+	if token != "" {
+		s = setting("hotseat.token", token)
+	}
 	if g.idle > 0 {
 		ms := milliseconds(g.idle)
 		s += setting("idle_in_transaction_session_timeout", text(ms)) + setting("tcp_user_timeout", text(ms)) +

@@ -46,7 +46,8 @@ type lock struct {
 	read  string // takes it and returns the mark, at any level of isolation
 
 	// PostgreSQL's alone.
-	fast string // takes it at READ COMMITTED; the last statement finds one row if the mark is the token by then
+	fast  string // takes it at READ COMMITTED; the last statement finds one row if the mark is the token by then
+	quiet *lock  // what Connector sends where no triggers are to be told of the token
 
 	// Connector's, with BEGIN, at READ COMMITTED and above. The last statement finds one row if the
 	// mark is the token. The first way needs what the second prepares, for the token (strict: for all

@@ -16,6 +16,7 @@ import (
 // the owner of the table, over a session that finds the same fence as the guard does; running them again replaces them, with a moment between when there
 // is none (in PostgreSQL not in one transaction). [Guard.InTx] and [Guard.Verify] carry the token on their own connection; other
 // writers may set it themselves, as text. Each change takes the shared lock, so a successor waits for it as for InTx. A refusal names both tokens.
+// [Connector] has to find the triggers first: see there.
 //
 //   - PostgreSQL: INSERT, UPDATE, DELETE and TRUNCATE, once per statement, so also those that touch no row. The setting is
 //     hotseat.token: SET LOCAL hotseat.token = 'shop/invoicer@42.9f86...'. A refusal has the SQLSTATE HF001. The fence is the one that is found when
@@ -45,6 +46,7 @@ func (g *Guard) Triggers(table, scope string) ([]string, error) {
 	}
 	switch g.speak {
 	case PostgreSQL:
+		g.triggered.Store(true)
 		return g.postgresTriggers(table, on, scope), nil
 	case MySQL:
 		return g.mysqlTriggers(table, on, scope), nil
@@ -52,6 +54,9 @@ func (g *Guard) Triggers(table, scope string) ([]string, error) {
 		return nil, fmt.Errorf("sqlfence: triggers are not offered for %v", g.speak)
 	}
 }
+
+// postgresTrigger is the name of all triggers in PostgreSQL, where a table may have one of each name.
+const postgresTrigger = "hotseat_fence"
 
 const refusal = "hotseat: the transaction does not carry the current fencing token"
 
@@ -96,8 +101,8 @@ END `, text(g.table),
 		text("CREATE OR REPLACE FUNCTION "+function+"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L"), text(body))
 	return []string{
 		"DO " + text(making),
-		"DROP TRIGGER IF EXISTS hotseat_fence ON " + on,
-		"CREATE TRIGGER hotseat_fence BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON " + on +
+		"DROP TRIGGER IF EXISTS " + postgresTrigger + " ON " + on,
+		"CREATE TRIGGER " + postgresTrigger + " BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON " + on +
 			" FOR EACH STATEMENT EXECUTE FUNCTION " + function + "()",
 	}
 }

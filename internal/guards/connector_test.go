@@ -85,7 +85,7 @@ func TestConnectorSavesTheTrip(t *testing.T) {
 			require.Contains(t, trips[i], w)
 		}
 	}
-	write("EXECUTE", "ROLLBACK", "PREPARE", "INSERT", "COMMIT")
+	write("pg_trigger", "EXECUTE", "ROLLBACK", "PREPARE", "INSERT", "COMMIT")
 	write("EXECUTE", "INSERT", "COMMIT")
 	ask := func(statement string) {
 		t.Helper()

@@ -87,6 +87,35 @@ func TestTriggers(t *testing.T) {
 	}, postgres, oneTrip, libpq, mariadb)
 }
 
+// TestTriggersMadeLater, by another process: a connection of Connector that had found none tells them
+// of the token once they have refused it.
+func TestTriggersMadeLater(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		b, _ = b.own(t, "-c", "fsync=off") // without triggers of other tests
+		d := b.database(t)
+		c, other := d.client(t, d.single(t)), d.client(t, d.admin)
+		token := guardtest.Token(5, 0)
+		for _, level := range []sql.IsolationLevel{sql.LevelDefault, sql.LevelSerializable} {
+			write := func(value string) error {
+				return c.InTx(t.Context(), token, &sql.TxOptions{Isolation: level}, func(ctx context.Context, tx *sql.Tx) error {
+					return d.set(ctx, tx, value)
+				})
+			}
+			require.NoError(t, write("a"))
+			statements, err := other.Triggers(d.register(), guardtest.Scope)
+			require.NoError(t, err)
+			d.do(t, statements...)
+			require.ErrorContains(t, write("b"), "it carries none")
+			for _, value := range []string{"c", "d"} {
+				require.NoError(t, write(value))
+				require.Equal(t, value, d.value(t))
+			}
+			d.do(t, "DROP TRIGGER hotseat_fence ON "+d.register())
+			require.Error(t, c.InTx(t.Context(), token, nil, func(context.Context, *sql.Tx) error { return sql.ErrNoRows }))
+		}
+	}, oneTrip, libpq)
+}
+
 // TestTriggersOfOddScopes: a scope is a text to the database, whatever it has in it.
 func TestTriggersOfOddScopes(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {

@@ -6,6 +6,7 @@ const (
 	fileSQLGuard    = "fencing/sqlfence/guard.go"
 	fileSQLPostgres = "fencing/sqlfence/postgres.go"
 	fileSQLLocks    = "fencing/sqlfence/statements.go"
+	fileSQLConn     = "fencing/sqlfence/conn.go"
 	fileSQLDurable  = "fencing/sqlfence/durable.go"
 )
 
@@ -43,6 +44,11 @@ func ofSQLFence() []mutant {
 			name: "mark-of-before-the-wait", file: fileSQLPostgres, pkg: pkgGuards, run: "TestSessionOfAStricterLevel",
 			old: `levelIsPlain("CASE WHEN epoch > 0 THEN 'transaction_isolation' END")`, new: `"true"`,
 			why: "who waited for the lock is judged by a snapshot from before it",
+		},
+		{
+			name: "triggers-looked-for-once", file: fileSQLConn, pkg: pkgGuards, run: "TestTriggersMadeLater",
+			old: "tx.conn.looked = false", new: "tx.conn.looked = tx.conn.looked && true",
+			why: "triggers that are made under connections of Connector refuse them for ever",
 		},
 		{
 			name: "row-read-without-its-lock", file: fileSQLLocks, pkg: pkgGuards, run: "Test(Parked|Hammer)/MariaDB",

@@ -1,0 +1,218 @@
+package sqlfence
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+)
+
+type conn struct {
+	fullConn
+
+	// The plain lock that the session has prepared, by whose tokens it is among, as far as one knows:
+	// behind a pooler others may have the session meanwhile.
+	prepared map[string]*lock
+
+	// Whether the database has triggers of Guard.Triggers, as far as one knows.
+	looked, triggers bool
+
+	// What may have happened in the open transaction, of which a COMMIT by itself tells nothing.
+	now doubts
+	// What may happen in each, because a statement was prepared, or the driver's own connection handed out.
+	later doubts
+}
+
+// doubts are about a transaction: whether a statement of it failed, and whether it was ended.
+type doubts struct{ failed, ended bool }
+
+// Unwrap returns the driver's connection.
+func (c *conn) Unwrap() driver.Conn {
+	c.later = doubts{true, true}
+	c.now = c.later
+	return c.fullConn
+}
+
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	result, err := c.fullConn.ExecContext(ctx, query, args)
+	c.now.failed = c.now.failed || err != nil
+	c.now.ended = c.now.ended || endsTransactions(query)
+	return result, err
+}
+
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.now.failed = true // its rows may
+	c.now.ended = c.now.ended || endsTransactions(query)
+	return c.fullConn.QueryContext(ctx, query, args)
+}
+
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	c.later.failed = true
+	c.later.ended = c.later.ended || endsTransactions(query)
+	c.now.failed, c.now.ended = true, c.now.ended || c.later.ended
+	return c.fullConn.PrepareContext(ctx, query)
+}
+
+// endsTransactions is true for every statement that ends a transaction, and for some that do not.
+func endsTransactions(query string) bool {
+	for i := range len(query) {
+		var word string
+		switch query[i] | 0x20 { // in lower case
+		case 'a':
+			word = "abort"
+		case 'c':
+			word = "commit"
+		case 'e':
+			word = "end"
+		case 'p':
+			word = "prepare"
+		case 'r':
+			word = "rollback"
+		default:
+			continue
+		}
+		if len(query)-i >= len(word) && strings.EqualFold(query[i:i+len(word)], word) {
+			return true
+		}
+	}
+	return false
+}
+
+// entry is what InTx asks of BeginTx by the context.
+type entry struct {
+	*lock
+	tells   bool // triggers are to be told of the token whether one sees any or not
+	tried   bool
+	entered atomic.Bool // an open transaction has its lock, and its token is the mark
+}
+
+type entryKey struct{}
+
+// BeginTx begins a transaction, and enters it if it is one of InTx.
+func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	e, ok := ctx.Value(entryKey{}).(*entry)
+	level, known := isolation(sql.IsolationLevel(opts.Isolation))
+	if !ok || !known || opts.ReadOnly {
+		return c.fullConn.BeginTx(ctx, opts)
+	}
+	e.tried = true
+	l := e.lock
+	if !e.tells && !c.hasTriggers(ctx) {
+		l = l.quiet
+	}
+	tx := &enteredTx{ctx, c, e}
+	var err error
+	ways, strict := l.strict, isStrict(sql.IsolationLevel(opts.Isolation))
+	if !strict {
+		ways = c.plainWays(l)
+	}
+	for _, way := range ways {
+		var result driver.Result
+		if result, err = c.fullConn.ExecContext(ctx, "BEGIN"+level+"; "+way, nil); err == nil {
+			var rows int64
+			rows, err = result.RowsAffected()
+			e.entered.Store(err == nil && rows == 1)
+			c.now = c.later
+			if !strict && way != l.fast {
+				c.prepared[l.among] = l
+			}
+			return tx, nil
+		}
+		if err = tx.undo(err); !isOfPrepared(err) { // BEGIN may have been done
+			break
+		}
+	}
+	return nil, err
+}
+
+// hasTriggers looks once, and again after a transaction that was rolled back.
+func (c *conn) hasTriggers(ctx context.Context) bool {
+	if c.looked {
+		return c.triggers
+	}
+	result, err := c.fullConn.ExecContext(ctx, "SELECT FROM pg_trigger WHERE tgname = '"+postgresTrigger+"' LIMIT 1", nil)
+	if err != nil {
+		return true
+	}
+	rows, err := result.RowsAffected()
+	c.looked, c.triggers = err == nil, err != nil || rows > 0
+	return c.triggers
+}
+
+// plainWays takes the place of what is prepared for another term.
+func (c *conn) plainWays(l *lock) []string {
+	last := c.prepared[l.among]
+	if last == nil || last.token == l.token {
+		return l.plain
+	}
+	delete(c.prepared, l.among)
+	return []string{last.replace + l.plain[1], l.plain[2]}
+}
+
+// isOfPrepared: there is no such statement, or one already.
+func isOfPrepared(err error) bool {
+	state := sqlState(err)
+	return (state == "26000" || state == "42P05") && !errors.Is(err, driver.ErrBadConn)
+}
+
+// isolation is what BEGIN takes for a level.
+func isolation(level sql.IsolationLevel) (words string, known bool) {
+	switch level {
+	case sql.LevelDefault:
+		return "", true
+	case sql.LevelReadUncommitted, sql.LevelReadCommitted, sql.LevelRepeatableRead, sql.LevelSerializable:
+		return " ISOLATION LEVEL " + strings.ToUpper(level.String()), true
+	case sql.LevelSnapshot:
+		return " ISOLATION LEVEL REPEATABLE READ", true
+	default:
+		return "", false
+	}
+}
+
+// enteredTx is a transaction that the driver does not know to be one.
+type enteredTx struct {
+	ctx   context.Context // of BeginTx, as drivers keep it
+	conn  *conn
+	entry *entry
+}
+
+// Commit fails when a statement had failed before, or fn has ended the transaction, also if it began another. COMMIT by itself would report no
+// error then; what is in front of it does, where that may have been.
+func (tx *enteredTx) Commit() error {
+	tx.entry.entered.Store(false)
+	end := "COMMIT"
+	if doubts := tx.conn.now; doubts.ended {
+		end = tx.entry.held + "; SAVEPOINT hotseat_end; COMMIT"
+	} else if doubts.failed {
+		end = "SAVEPOINT hotseat_end; COMMIT"
+	}
+	if _, err := tx.conn.fullConn.ExecContext(tx.ctx, end, nil); err != nil {
+		return tx.undo(err)
+	}
+	return nil
+}
+
+func (tx *enteredTx) Rollback() error {
+	if tx.entry.entered.Load() { // triggers that were made since may have refused it
+		tx.conn.looked = false
+	}
+	return tx.undo(nil)
+}
+
+// undo rolls back, and returns err. If that fails, or the context has ended, it is driver.ErrBadConn too, upon which the pool
+// closes the connection, and with that the server ends the transaction.
+func (tx *enteredTx) undo(err error) error {
+	tx.entry.entered.Store(false)
+	failed := tx.ctx.Err() // not every driver would give up waiting for an answer then
+	if failed == nil {
+		_, failed = tx.conn.fullConn.ExecContext(tx.ctx, "ROLLBACK", nil)
+	}
+	if failed != nil {
+		return fmt.Errorf("%w: %w", driver.ErrBadConn, cmp.Or(err, failed))
+	}
+	return err
+}
