@@ -23,6 +23,12 @@ type reply[T any] struct {
 	err   error
 }
 
+// repeatedError is the answer to a request that was sent again while the first had none:
+// what became of that one is not known.
+type repeatedError struct{ error }
+
+func (e repeatedError) Unwrap() error { return e.error }
+
 // ask makes a request and, each time that long has passed without an answer, the
 // same one again beside it, until one is answered or ctx ends. beside 0 means one
 // request only. A slow server then is waited for, and a request that was swallowed
@@ -38,14 +44,20 @@ func ask[T any](ctx context.Context, u *underway, beside time.Duration, request 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answers := make(chan reply[T])
+	sent := 0
 	send := func() error {
 		if u.Load() >= mostUnderway {
 			return errUnderway
 		}
 		u.Add(1)
+		sent++
+		first := sent == 1
 		go func() {
 			defer u.Add(-1)
 			value, err := request(ctx)
+			if err != nil && !first {
+				err = repeatedError{err}
+			}
 			select {
 			case answers <- reply[T]{value, err}:
 			case <-ctx.Done():

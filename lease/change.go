@@ -31,7 +31,7 @@ func (v View) owe(o Observation, leaseDuration time.Duration) (debt, proof) {
 			next.owed, next.written = max(next.owed, v.debt.written), max(next.written, v.debt.written)
 		}
 	case asserted, unproven:
-		if next.hider = v.term; v.debt.hider != v.term && v.debt.hidden.After(o.At) {
+		if next.hider = v.term; v.debt.hider != v.term && v.debt.hidden.After(o.At) || v.Record().Term() != "" && v.Record().Term() != v.term {
 			next.hider = "" // two of them
 		}
 		next.hidden = later(v.debt.hidden, o.At.Add(max(leaseDuration, v.debt.written)))

@@ -16,16 +16,37 @@ type Claim struct {
 	// Sent is when that write of this term was sent which, of those that were
 	// acknowledged, was sent last. Zero while none was.
 	Sent Instant
+	// Lift is the epoch of a raise that nobody has answered: it may be on the Lease, or
+	// still come to be. Zero: there is none.
+	Lift int64
 }
 
 // ValidUntil is Sent + RenewDeadline: nobody else works before then.
 func (c Claim) ValidUntil(t Timing) Instant { return c.Sent.Add(t.RenewDeadline) }
 
 // Rebase returns the claim with r as the base of its next write. Validity does
-// not move: only acknowledged writes extend it.
+// not move: only acknowledged writes extend it. If r shows that a raise has arrived,
+// its epoch is the term's.
 func (c Claim) Rebase(r Record) Claim {
 	c.Record = r
+	if epoch, err := r.Epoch(); err == nil && epoch == c.Lift {
+		c.Token.Epoch = max(c.Token.Epoch, epoch)
+	}
+	return c.settled()
+}
+
+// settled forgets a raise that can change nothing any more.
+func (c Claim) settled() Claim {
+	if c.Lift <= c.Token.Epoch {
+		c.Lift = 0
+	}
 	return c
+}
+
+// wrote returns the claim after a write that was sent then, and stored as r.
+func (c Claim) wrote(r Record, sent Instant) Claim {
+	c.Sent = sent
+	return c.Rebase(r)
 }
 
 // Acknowledged returns the claim after an acknowledged write of its term that is
@@ -34,10 +55,24 @@ func (c Claim) Acknowledged(a Claim) Claim {
 	if a.Sent.After(c.Sent) {
 		c.Sent = a.Sent
 	}
+	c.Token.Epoch = max(c.Token.Epoch, a.Token.Epoch)
 	if !c.Record.Exists() || Newer(a.Record.ResourceVersion(), c.Record.ResourceVersion()) {
-		c.Record = a.Record
+		return c.Rebase(a.Record)
 	}
-	return c
+	return c.settled()
+}
+
+// Unanswered returns the claim after a raise, a, that may or may not be on the Lease.
+func (c Claim) Unanswered(a Claim) Claim {
+	c.Lift = max(c.Lift, a.Lift)
+	return c.Rebase(c.Record)
+}
+
+// written is the token that the term's writes carry.
+func (c Claim) written() fencing.Token {
+	token := c.Token
+	token.Epoch = max(token.Epoch, c.Lift)
+	return token
 }
 
 // Standing returns nil if r still carries the term, else a [*LostError].
@@ -55,7 +90,7 @@ func (c Claim) Standing(r Record) error {
 	case r.Term() != "" && r.Term() != c.Token.Term,
 		r.Term() == "" && !r.AcquireTime().Equal(c.Record.AcquireTime()):
 		return &LostError{Loss: LossTaken, Record: r}
-	case err == nil && epoch > c.Token.Epoch:
+	case err == nil && epoch > c.Token.Epoch && epoch != c.Lift:
 		return &LostError{Loss: LossFenced, Record: r}
 	}
 	return nil
@@ -64,7 +99,7 @@ func (c Claim) Standing(r Record) error {
 // holds reports whether r carries the term just as c's own writes leave it.
 func (c Claim) holds(r Record) bool {
 	token, ok := r.Token()
-	return ok && token == c.Token && r.UID() == c.Record.UID() && r.Holder() == c.Record.Holder()
+	return ok && (token == c.Token || token == c.written()) && r.UID() == c.Record.UID() && r.Holder() == c.Record.Holder()
 }
 
 // releasable returns nil if r still names the term, which may have had its epoch raised

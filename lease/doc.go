@@ -112,7 +112,8 @@
 //   - A1. A term begins by compare-and-swap on a Lease that is there. A missing one is created
 //     vacant, and that is no term: a lease duration is waited on it.
 //   - A2. The store is asked by a GET before an acquire, unless the Lease was seen released or
-//     untouched less than 500 ms ago, or the seat is our own.
+//     untouched less than 500 ms ago, or the seat is our own. The GET's answer is not older than
+//     that of the LIST beside it.
 //   - A3. After a conflict an acquire looks whose term is there. It renews its own; a look alone is
 //     no acknowledgement.
 //   - A4. An unanswered acquire is repeated with the same term for RenewDeadline and RetryPeriod.
@@ -134,8 +135,8 @@
 //   - E4. An epoch raised by hand ends the term. The Lease is released once work has returned, and
 //     this replica lets others go first.
 //   - E5. A raise lifts the epoch above a guard's mark, by less than MaxRaise. It tests what a
-//     renewal tests, and the epoch. No later write carries the old one, also if the answer was
-//     lost. It ends no term of ours.
+//     renewal tests, and the epoch. A term shows the new epoch once the Lease has been seen to
+//     have it. Until then its own two epochs end no term, and any other that is higher does.
 //   - E6. An epoch that only a hand can have written is refused before a guard sees it, and is not
 //     remembered.
 //
@@ -147,10 +148,12 @@
 //   - H3. The token is announced again each AnnouncePeriod, and when a renewal goes through after
 //     an outage. A guard that knows another term's higher mark ends the term.
 //   - H4. A definite loss ends the term at once, whether an event or an answer shows it.
-//   - H5. The Lease is released only after work has returned, and renewed until then.
+//   - H5. The Lease is released only after work has returned, and renewed until then unless the term
+//     was lost.
 //   - H6. Validity ends before the release is sent. The release waits for renewals in flight, since
 //     it has to name the version that they leave.
-//   - H7. A release writes over no other term.
+//   - H7. A release writes over no other term. Once one may have arrived, none is written over a
+//     later record.
 //   - H8. Work that outstays its stop budget, or DrainLimit, is reported.
 //
 // F, failures.
@@ -164,4 +167,6 @@
 //   - F4. A watch that is silent for two to three RetryPeriods, or for three renewals of our own,
 //     is not relied on. A fresh look is made, and the watch is replaced.
 //   - F5. Dead connections are told from slow servers by pings, and not by giving requests up.
+//   - F6. What fails is told when it begins, now and then while it lasts, and when it is over. What
+//     is not answered counts as failing.
 package lease

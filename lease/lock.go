@@ -40,6 +40,7 @@ type Lock struct {
 	underway underway
 	wrote    atomic.Pointer[written] // the last renewTime
 	refused  atomic.Pointer[refusal] // of the verb patch
+	loose    atomic.Pointer[string]  // the term of a release that may have arrived
 }
 
 // NewLock returns a Lock that makes its requests through client.
@@ -98,8 +99,7 @@ func (l *Lock) Take(ctx context.Context, from Record, c Claim) (Claim, error) {
 	sent := l.Clock.Now()
 	stored, err := l.swap(ctx, from, next, 0)
 	if err == nil && c.holds(stored) {
-		c.Record, c.Sent = stored, sent
-		return c, nil
+		return c.wrote(stored, sent), nil
 	}
 	if err != nil && !errors.Is(err, ErrConflict) {
 		return Claim{}, err
@@ -116,8 +116,7 @@ func (l *Lock) Take(ctx context.Context, from Record, c Claim) (Claim, error) {
 	case err != nil && apierrors.IsInvalid(err) && o.Record.identical(from):
 		sent = l.Clock.Now() // see insist
 		if stored, err = l.replace(ctx, from, next, 0); err == nil && c.holds(stored) {
-			c.Record, c.Sent = stored, sent
-			return c, nil
+			return c.wrote(stored, sent), nil
 		}
 	case err == nil:
 		err = conflict("patch", "it was answered with another record than was written")
@@ -133,8 +132,7 @@ func (l *Lock) Ensure(ctx context.Context, from Record, c Claim) (Claim, error) 
 	stored, err := l.prolong(ctx, c)
 	switch {
 	case err == nil && c.holds(stored):
-		c.Record, c.Sent = stored, sent
-		return c, nil
+		return c.wrote(stored, sent), nil
 	case err == nil && c.Standing(stored) != nil:
 		return Claim{}, c.Standing(stored)
 	case err != nil && !errors.Is(err, ErrConflict):
@@ -156,8 +154,7 @@ func (l *Lock) Renew(ctx context.Context, c Claim) (Claim, error) {
 	if err == nil {
 		lost := c.Standing(stored)
 		if lost == nil && c.holds(stored) || lost != nil && c.releasable(stored) == nil {
-			c.Record, c.Sent = stored, sent
-			return c, lost
+			return c.wrote(stored, sent), lost
 		}
 		if lost != nil {
 			return c, lost
@@ -167,13 +164,13 @@ func (l *Lock) Renew(ctx context.Context, c Claim) (Claim, error) {
 	if !errors.Is(err, ErrConflict) {
 		return c, err
 	}
-	return l.repair(ctx, c, err, c.Standing)
+	return l.repair(ctx, c, err)
 }
 
 // repair writes the whole term again over what the store has, while that still is
-// of the term, as stands judges.
-func (l *Lock) repair(ctx context.Context, c Claim, refused error, stands func(Record) error) (Claim, error) {
-	err := l.insist(ctx, &c, stands, refused, func(swap swapper) error {
+// of the term.
+func (l *Lock) repair(ctx context.Context, c Claim, refused error) (Claim, error) {
+	err := l.insist(ctx, &c, func(r Record) error { return c.Standing(r) }, refused, func(swap swapper) error {
 		sent := l.Clock.Now()
 		stored, err := swap(ctx, c.Record, l.renewed(c), 0)
 		switch {
@@ -182,7 +179,7 @@ func (l *Lock) repair(ctx context.Context, c Claim, refused error, stands func(R
 		case !c.holds(stored):
 			return conflict("patch", "it was answered with another record than was written")
 		}
-		c.Record, c.Sent = stored, sent
+		c = c.wrote(stored, sent)
 		return nil
 	})
 	return c, err

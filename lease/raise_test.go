@@ -1,9 +1,11 @@
 package lease_test
 
 import (
+	"context"
 	"math"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
@@ -77,5 +79,84 @@ func TestRaiseThatWasSentTwice(t *testing.T) {
 		require.NoError(b, err)
 		require.EqualValues(b, 801, claim.Token.Epoch)
 		b.holds(claim)
+	})
+}
+
+// What the server refuses for good is not on the Lease: a fence below it is one.
+func TestRaiseThatIsRefused(t *testing.T) {
+	inBed(t, singletontest.Options{}, func(b *bed) {
+		b.ship()
+		claim := b.acquire(b.a)
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, Count: 2, Status: http.StatusForbidden})
+		claim, err := b.a.Raise(b.Context(), claim, 800)
+		require.ErrorIs(b, err, lease.ErrForbidden)
+		require.Zero(b, claim.Lift)
+		b.edit(func(l *coordv1.Lease) { l.Annotations[lease.AnnotationEpoch] = "700" })
+		_, err = b.a.Renew(b.Context(), claim)
+		require.ErrorIs(b, err, lease.ErrLost)
+	})
+}
+
+// A raise without an answer may arrive later, be asked for again, or be finished by
+// whatever write has to repair the term.
+func TestRaiseThatMayHaveArrived(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault singletontest.Fault
+		then  func(b *bed, c lease.Claim) (lease.Claim, error)
+		epoch int64
+	}{
+		"it has": {singletontest.Fault{LoseAnswer: true}, func(b *bed, c lease.Claim) (lease.Claim, error) {
+			return b.a.Renew(b.Context(), c)
+		}, 801},
+		"it has not": {singletontest.Fault{LoseRequest: true}, func(b *bed, c lease.Claim) (lease.Claim, error) {
+			return b.a.Renew(b.Context(), c)
+		}, 0},
+		"asked for again": {singletontest.Fault{LoseRequest: true}, func(b *bed, c lease.Claim) (lease.Claim, error) {
+			return b.a.Raise(b.Context(), c, 800)
+		}, 801},
+		"and higher": {singletontest.Fault{LoseAnswer: true}, func(b *bed, c lease.Claim) (lease.Claim, error) {
+			c, err := b.a.Renew(b.Context(), c)
+			require.NoError(b, err)
+			return b.a.Raise(b.Context(), c, 900)
+		}, 901},
+		"repaired": {singletontest.Fault{LoseRequest: true}, func(b *bed, c lease.Claim) (lease.Claim, error) {
+			b.edit(func(l *coordv1.Lease) { l.Annotations = nil })
+			return b.a.Renew(b.Context(), c)
+		}, 801},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBed(t, singletontest.Options{}, func(b *bed) {
+				b.ship()
+				had := b.acquire(b.a)
+				test.fault.Verbs, test.fault.Count = writes, 1
+				b.c.Link("a").Inject(test.fault)
+				claim, err := b.a.Raise(b.Context(), had, 800)
+				require.ErrorIs(b, err, lease.ErrUnavailable)
+				require.Equal(b, had.Token, claim.Token)
+				require.EqualValues(b, 801, claim.Lift)
+				claim, err = test.then(b, claim)
+				require.NoError(b, err)
+				if test.epoch == 0 {
+					test.epoch = had.Token.Epoch
+				}
+				require.Equal(b, test.epoch, claim.Token.Epoch)
+				token, _ := b.stored().Token()
+				require.Equal(b, claim.Token, token)
+			})
+		})
+	}
+}
+
+// An update past a cache that is ahead is sent again like any release.
+func TestReleasePastTheCacheIsSentAgain(t *testing.T) {
+	inBed(t, singletontest.Options{}, func(b *bed) {
+		b.ship()
+		claim := b.acquire(b.a)
+		b.ahead(func() {})
+		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Count: 1, HangRequest: true})
+		ctx, cancel := context.WithTimeout(b.Context(), 9*time.Second)
+		defer cancel()
+		require.NoError(b, b.a.Release(ctx, claim.Rebase(b.stored())))
+		require.True(b, b.stored().Released())
 	})
 }

@@ -56,7 +56,8 @@ func (l *Lock) get(ctx context.Context) (Observation, error) {
 // with the resource version of a LIST made beside it as the store's newest. A LIST
 // alone may come from a cache that is ahead of a store which lost its last writes;
 // and a patch is tested on that cache too, so that only what a GET showed is safe to
-// write over. The error is a [*RequestError].
+// write over. Where the LIST, which may be answered long after the GET, shows a later
+// record, the GET is made again. The error is a [*RequestError].
 func (l *Lock) Confirm(ctx context.Context) (Observation, error) {
 	type answer struct {
 		o   Observation
@@ -69,6 +70,9 @@ func (l *Lock) Confirm(ctx context.Context) (Observation, error) {
 	}()
 	o, err := l.get(ctx)
 	list := <-listed
+	if err == nil && list.err == nil && (!list.o.Record.Exists() || Newer(list.o.Record.ResourceVersion(), o.ResourceVersion)) {
+		o, err = l.get(ctx)
+	}
 	switch {
 	case apierrors.IsNotFound(err) && list.err == nil && list.o.Record.Exists(): // it was lost, or is just being created
 		list.o.Record, list.o.Stored = Record{}, true

@@ -210,3 +210,26 @@ func TestAcquireAcknowledgedTooLate(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// A LIST that is answered late may show who has taken the Lease since the GET.
+func TestConfirmAsksAgain(t *testing.T) {
+	for name, test := range map[string]struct {
+		meanwhile func(b *bed)
+		held      bool
+	}{
+		"taken":   {func(b *bed) { b.acquire(b.b) }, true},
+		"deleted": {func(b *bed) { b.c.DeleteLease("shop", "invoicer") }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBed(t, singletontest.Options{}, func(b *bed) {
+				b.ship()
+				b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"list"}, Count: 1, HangAnswer: true})
+				time.AfterFunc(time.Second, func() { test.meanwhile(b) })
+				o, err := b.a.Confirm(b.Context())
+				require.NoError(b, err)
+				require.Equal(b, test.held, o.Record.Exists())
+				require.Equal(b, b.stored().Holder(), o.Record.Holder())
+			})
+		})
+	}
+}

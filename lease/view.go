@@ -171,7 +171,10 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	next.newest = newest(v.newest, o.ResourceVersion, o.Newest)
 	// What only a hand can have written is not remembered: it can be taken back.
 	if epoch, err := o.Record.Epoch(); err == nil && epoch > v.epoch && plausible(epoch, next.newest, v.epoch) {
-		next.epoch, next.term = epoch, o.Record.Term()
+		next.epoch = epoch
+		if term := o.Record.Term(); term != "" { // without one it was edited
+			next.term = term
+		}
 	}
 	next.seat = v.seat.observe(v, o)
 	next.foreign = v.foreigner(o)

@@ -49,7 +49,7 @@ func (l *Lock) taken(from Record, token fencing.Token) *coordv1.Lease {
 
 func (l *Lock) renewed(c Claim) *coordv1.Lease {
 	next := c.Record.Lease()
-	l.stamp(next, c.Token, c.Record)
+	l.stamp(next, c.written(), c.Record)
 	return next
 }
 
@@ -75,10 +75,11 @@ func (l *Lock) seconds() int32 { return int32(l.Timing.LeaseDuration / time.Seco
 func (l *Lock) released(c Claim) *coordv1.Lease {
 	next := c.Record.Lease()
 	nobody, second := "", int32(1)
+	token := c.written()
 	if epoch, err := c.Record.Epoch(); err == nil {
-		c.Token.Epoch = max(c.Token.Epoch, epoch)
+		token.Epoch = max(token.Epoch, epoch)
 	}
-	l.stamp(next, c.Token, c.Record)
+	l.stamp(next, token, c.Record)
 	next.Spec.HolderIdentity = &nobody
 	next.Spec.LeaseDurationSeconds = &second
 	next.Spec.AcquireTime = next.Spec.RenewTime
@@ -164,10 +165,10 @@ func (l *Lock) swap(ctx context.Context, from Record, next *coordv1.Lease, besid
 }
 
 // replace writes next over from by an update, which compares the UID and version.
-func (l *Lock) replace(ctx context.Context, _ Record, next *coordv1.Lease, _ time.Duration) (Record, error) {
+func (l *Lock) replace(ctx context.Context, _ Record, next *coordv1.Lease, beside time.Duration) (Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.Timing.RenewDeadline)
 	defer cancel()
-	stored, err := l.update(ctx, next)
+	stored, err := l.update(ctx, next, beside)
 	if err == nil && !stored.RenewTime().Equal(next.Spec.RenewTime.Time) {
 		err = conflict("update", "it was answered with another renewTime than was written")
 	}
@@ -180,13 +181,13 @@ func (l *Lock) prolong(ctx context.Context, c Claim) (Record, error) {
 	return l.write(ctx, renewal(next), next, 0)
 }
 
-// lift is prolong with a new epoch, c's, over the one that the term had.
-func (l *Lock) lift(ctx context.Context, c Claim, had int64) (Record, error) {
+// lift is prolong with a new epoch, the claim's Lift, over the one that the term has.
+func (l *Lock) lift(ctx context.Context, c Claim) (Record, error) {
 	next := l.renewed(c)
 	path := annotationPath(AnnotationEpoch)
 	return l.write(ctx, append(renewal(next),
-		operation{"test", path, strconv.FormatInt(had, 10)},
-		operation{"add", path, next.Annotations[AnnotationEpoch]}), next, 0)
+		operation{"test", path, strconv.FormatInt(c.Token.Epoch, 10)},
+		operation{"add", path, next.Annotations[AnnotationEpoch]}), next, l.Timing.RequestTimeout())
 }
 
 func renewal(next *coordv1.Lease) []operation {
@@ -263,11 +264,11 @@ func unsupported(err error) bool {
 func (l *Lock) updateSoon(ctx context.Context, next *coordv1.Lease) (Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.Timing.RequestTimeout())
 	defer cancel()
-	return l.update(ctx, next)
+	return l.update(ctx, next, 0)
 }
 
-func (l *Lock) update(ctx context.Context, next *coordv1.Lease) (Record, error) {
-	stored, err := ask(ctx, &l.underway, 0, func(ctx context.Context) (*coordv1.Lease, error) {
+func (l *Lock) update(ctx context.Context, next *coordv1.Lease, beside time.Duration) (Record, error) {
+	stored, err := ask(ctx, &l.underway, beside, func(ctx context.Context) (*coordv1.Lease, error) {
 		return l.client.Update(ctx, next, metav1.UpdateOptions{})
 	})
 	if err != nil {

@@ -109,7 +109,7 @@ func (r *run) overran(t *Term) {
 		r.log.Error("work has not returned within Config.DrainLimit: the lease is kept for it, and no other replica can start",
 			"token", t.Token().String(), "drain_limit", r.config.DrainLimit, "cause", t.cause())
 	} else {
-		r.log.Error("work has not returned within its stop budget: another replica may be working too",
+		r.log.Error("work has not returned within its stop budget: another replica may start beside it",
 			"token", t.Token().String(), "stop_budget", r.config.timing().StopBudget(), "cause", t.cause())
 	}
 	if hook := r.config.Hooks.OnOverrun; hook != nil {
@@ -139,7 +139,7 @@ func (r *run) finish(k *keeper, out *outcome) (done bool, err error) {
 	switch {
 	case valid, k.fenced:
 		if err := r.release(k.claim); err != nil {
-			r.log.Warn("lease not released, it will expire", "error", err)
+			r.log.Warn("the release of the lease is not confirmed: if it did not arrive, the lease will expire", "error", err)
 		}
 	case cause.Reason == ReasonDeleted, cause.Reason == ReasonCleared,
 		cause.Reason == ReasonTaken && cause.Holder == r.config.Identity: // an earlier term of ours, put back

@@ -26,8 +26,8 @@
 // LeaseDuration + 0.5 s, and no process had to exit. A fault lasts until its last
 // effect is noticed: a lost request is asked again after RenewDeadline/4; a silent
 // watch is noticed after two to three RetryPeriods, and a claim made meanwhile is
-// waited out from then. A server that answers slowly is no fault: a term goes on
-// while two writes in a row fit into RenewDeadline.
+// waited out from then. A server that answers slowly is no fault: with the verb patch
+// a term goes on while two writes in a row fit into RenewDeadline.
 //
 // # Exceptions to G1
 //
@@ -64,8 +64,9 @@
 //	             |                                          v
 //	          draining <---- lost, resigned, shut down -- active
 //
-// While active and while draining the Lease is renewed each RetryPeriod. A renewal
-// that is not answered holds up the next one for RenewDeadline/4 at most.
+// While active, and while draining unless the term was lost, the Lease is
+// renewed each RetryPeriod. A renewal that is not answered holds up the next
+// one for RenewDeadline/4 at most.
 // Validity ends RenewDeadline after the sending of the last acknowledged write;
 // a timer ends the work's context then, whatever else hangs. The proof that
 // this keeps G1 is at [lease.Timing].

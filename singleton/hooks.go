@@ -21,7 +21,8 @@ type Hooks struct {
 	// OnLose is called exactly once for each OnAcquire, after the term's work
 	// has returned. cause is the context's.
 	OnLose func(term *Term, cause error)
-	// OnHolder is called when another holder, or none, is seen on the Lease.
+	// OnHolder is called when another holder, or none, is seen on the Lease. After
+	// a restore under a running API server an old one can be seen again.
 	// Holders that came and went while hooks were blocked may be left out.
 	OnHolder func(Holder)
 	// OnOverrun is called once for a term whose work has outstayed the stop

@@ -28,7 +28,7 @@ type keeper struct {
 	answers  chan answer
 	inFlight int
 	flights  []*flight // those of them that are no raise, in the order of sending
-	raising  bool      // a raise is in flight
+	lift     int64     // the epoch of a raise that is in flight; 0: none is
 	fenced   bool      // the Lease still names the term, with an epoch raised by hand
 	failures int
 	heard    time.Time // when a request was acknowledged last
@@ -106,22 +106,36 @@ func (k *keeper) again() {
 	case k.term == nil:
 		k.send(nil, func(ctx context.Context) (lease.Claim, error) { return k.r.lock.Ensure(ctx, from, claim) })
 	case k.term.over.Load(): // there is nothing left to renew
+	case k.lift != 0 && k.term.left() > k.r.config.RenewDeadline/2: // a raise is a renewal too
 	case k.inFlight > 0 && k.r.lock.PatchRefused() != nil: // it would be in the way of the one before
 	default:
+		k.unanswered()
 		k.send(nil, func(ctx context.Context) (lease.Claim, error) { return k.r.lock.Renew(ctx, claim) })
+	}
+}
+
+// unanswered tells of renewals that nobody answers, while there is time left: they fail
+// when the term is over.
+func (k *keeper) unanswered() {
+	if silent := time.Since(k.heard); k.inFlight > 0 && silent > k.r.config.RenewDeadline/2 {
+		k.r.metrics.renewalFailed(failureOf(lease.ErrUnavailable))
+		k.r.tell.failed(renewing, fmt.Errorf("%w: no answer for %v", lease.ErrUnavailable, silent.Round(time.Millisecond)), "valid_for", k.term.left())
 	}
 }
 
 // ask carries a raise out, unless one is under way.
 func (k *keeper) ask(request raiseRequest) {
-	if k.raising {
+	if k.lift != 0 {
 		request.done <- errors.New("singleton: another raise is under way")
 		return
 	}
-	k.raising = true
-	claim := k.claim
+	k.lift = max(k.claim.Lift, request.mark+1)
+	claim, most := k.claim, k.r.config.RenewDeadline
+	if k.r.lock.PatchRefused() != nil { // then renewals wait for it
+		most /= 2
+	}
 	k.send(&request, func(ctx context.Context) (lease.Claim, error) {
-		ctx, cancel := context.WithTimeout(ctx, k.r.config.RenewDeadline)
+		ctx, cancel := context.WithTimeout(ctx, most)
 		defer cancel()
 		defer context.AfterFunc(request.ctx, cancel)()
 		return k.r.lock.Raise(ctx, claim, request.mark)
@@ -139,13 +153,13 @@ func (k *keeper) answered(a answer) {
 		isLost, a.err = false, nil
 	}
 	if a.raise != nil {
-		k.raising = false
+		k.lift = 0
+		k.claim = k.claim.Unanswered(a.claim)
 		err := a.err
 		if isLost {
 			err = fmt.Errorf("%w: %w", ErrOver, lost)
 		}
 		defer func() { a.raise.done <- err }() // once the term shows the new token
-		k.claim.Token = a.claim.Token
 	}
 	switch {
 	case k.term.over.Load(): // nothing prolongs it any more; a release has to name the version that is left
@@ -173,10 +187,11 @@ func (k *keeper) lost(lost *lease.LostError) {
 	k.fenced = lost.Loss == lease.LossFenced
 }
 
-// ours reports whether a loss is only the epoch that a raise of this term wrote.
+// ours reports whether a loss is only the epoch that a raise of this term writes.
 func (k *keeper) ours(lost *lease.LostError) bool {
-	return lost.Loss == lease.LossFenced && lost.Record.Term() == k.claim.Token.Term &&
-		(k.raising || k.claim.Standing(lost.Record) == nil)
+	epoch, err := lost.Record.Epoch()
+	return lost.Loss == lease.LossFenced && err == nil && lost.Record.Term() == k.claim.Token.Term &&
+		(epoch == k.lift || k.claim.Standing(lost.Record) == nil)
 }
 
 // renewed takes in an acknowledged write.

@@ -23,6 +23,7 @@ const (
 	listingAll
 	watchingAll
 	standingBy
+	taking // the Lease, or creating it: reads may work
 	creating
 	contesting
 	numbering
@@ -46,6 +47,8 @@ func (t topic) words() (doing, begins, ends string) {
 		return "listing all leases", "cannot list the leases of the namespace, trying again", "listed the leases of the namespace again"
 	case watchingAll:
 		return "watching all leases", "cannot watch the leases of the namespace, trying again", "the watch on the leases of the namespace works again"
+	case taking:
+		return "acquiring", "cannot write the lease, trying again", "the lease can be written again"
 	case creating:
 		return "creating", "the lease does not exist and creating it is not allowed: waiting for it", "the lease exists now"
 	case contesting:
@@ -103,6 +106,9 @@ func (t *teller) once(what topic, err error, args ...any) {
 		t.failed(what, err, args...)
 	}
 }
+
+// moot takes in that nobody knows whether a failure lasts: there is nothing to try.
+func (t *teller) moot(what topic) { delete(t.outages, what) }
 
 // over takes in that a failure, if there was one, is over.
 func (t *teller) over(what topic) {

@@ -280,6 +280,19 @@ func TestLastingFailuresAreNotHammered(t *testing.T) {
 	}
 }
 
+// Rule F1: a holder whose Lease is deleted, and that may not create one, asks now and then.
+func TestSeatThatMayNotBeCreatedIsNotHammered(t *testing.T) {
+	someWay(t, func(w *world) {
+		w.Forbid("a", "create")
+		w.start("a")
+		sleep(5 * second)
+		w.ForgetRequests()
+		w.DeleteLease("shop", "invoicer")
+		sleep(time.Minute)
+		require.Less(w, w.CountRequests("a"), 200)
+	})
+}
+
 func TestIneligibleAndResignedWhileAcquiring(t *testing.T) {
 	for name, leave := range map[string]func(e *singleton.Elector){
 		"ineligible": func(e *singleton.Elector) { e.SetEligible(false) },

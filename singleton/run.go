@@ -177,12 +177,16 @@ func (r *run) observe(o lease.Observation) {
 	if now.observed && now.holder == holder && before.Record().Exists() == record.Exists() {
 		return
 	}
+	level := slog.LevelInfo
+	if now.found {
+		level = slog.LevelWarn // somebody deleted it
+	}
 	now.holder, now.observed, now.missing = holder, true, !record.Exists()
 	now.found = now.found || record.Exists()
 	r.status.Store(&now)
 	switch {
 	case !record.Exists():
-		r.log.Info("the lease does not exist: it will be created, and may be taken after a lease duration", "lease_duration", r.config.LeaseDuration)
+		r.log.Log(r.ctx, level, "the lease does not exist")
 	case holder.Identity == "":
 		r.log.Info("nobody holds the lease")
 	default:

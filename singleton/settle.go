@@ -11,9 +11,7 @@ import (
 // settle decides what an attempt's outcome means: nil to go on standing by.
 func (r *run) settle(err error, d lease.Decision) error {
 	if err == nil {
-		if d.Action != lease.Create {
-			r.tell.over(standingBy)
-		}
+		r.settled(d)
 		return nil
 	}
 	if isPanic(err) {
@@ -44,7 +42,7 @@ func (r *run) settle(err error, d lease.Decision) error {
 		r.tell.failed(creating, err)
 		r.retryAt, r.createAt = time.Time{}, time.Now().Add(r.config.RetryPeriod+chance.N(r.ctx, r.config.RetryPeriod))
 	case refused:
-		return r.refusal(err)
+		return r.refusal(err, d)
 	case errors.Is(err, lease.ErrConflict): // somebody was faster; the watch is about to say who
 		r.crowd.lost()
 		if d.Seat { // it may show that the seat is still ours; a read could not
@@ -55,20 +53,39 @@ func (r *run) settle(err error, d lease.Decision) error {
 		}
 	case errors.Is(err, lease.ErrUnheard):
 		r.courteous = true
-		r.tell.failed(standingBy, err)
+		r.tell.failed(taking, err)
 	case errors.Is(err, lease.ErrEpochExhausted):
 		r.tell.failed(numbering, err)
 		r.retryAt = time.Now().Add(r.config.RetryPeriod)
 	default:
-		r.tell.failed(standingBy, err)
+		r.tell.failed(failing(d), err)
 	}
 	return nil
+}
+
+// settled is for an attempt that went well.
+func (r *run) settled(d lease.Decision) {
+	switch {
+	case d.Action == lease.Create:
+		r.tell.over(taking)
+	case r.view.Record().Holder() != "" && r.view.FreeAt().After(r.config.clock.Now()): // somebody is there
+		r.tell.moot(taking)
+	}
+	r.tell.over(standingBy)
+}
+
+// failing is what an attempt that failed shows to be out of order.
+func failing(d lease.Decision) topic {
+	if d.Action == lease.Acquire || d.Action == lease.Create {
+		return taking
+	}
+	return standingBy
 }
 
 // refusal of a write that only somebody's hand can mend ends Run if it was there
 // when Run began and stays for a lease duration. Otherwise it is an outage like
 // others: permissions flicker while API servers restart.
-func (r *run) refusal(err error) error {
+func (r *run) refusal(err error, d lease.Decision) error {
 	now := time.Now()
 	if r.refused.hit(now, r.config.LeaseDuration) {
 		r.log.Error("cannot acquire the lease", "error", err)
@@ -77,7 +94,7 @@ func (r *run) refusal(err error) error {
 	if fromTheStart && now.Sub(r.refused.first) >= r.config.LeaseDuration {
 		return r.pointless(err)
 	}
-	r.tell.failed(standingBy, err)
+	r.tell.failed(failing(d), err)
 	return nil
 }
 

@@ -70,9 +70,9 @@ func (r *run) next() lease.Decision {
 	}
 	later(now.Add(time.Until(r.retryAt)))
 	switch free := r.view.FreeAt(); {
-	case d.Seat || reads:
 	case d.Action == lease.Create:
 		later(now.Add(time.Until(r.createAt)))
+	case d.Seat || reads:
 	case r.courteous:
 		later(free.Add(courtesy))
 	case !free.After(now):
@@ -130,6 +130,7 @@ func (r *run) attempt(d lease.Decision) (*keeper, error) {
 	r.acquired, r.courteous, r.crowd = true, false, crowd{}
 	r.failures, r.conflicts, r.refused = 0, 0, streak{}
 	r.tell.over(standingBy)
+	r.tell.over(taking)
 	r.tell.over(contesting)
 	r.tell.over(numbering)
 	r.tellFallback()

@@ -32,7 +32,7 @@ func (s State) String() string {
 type Status struct {
 	State    State
 	Since    time.Time     // when State was entered
-	Holder   Holder        // as last seen on the Lease
+	Holder   Holder        // as last seen on the Lease, while Run ran
 	Token    fencing.Token // of the current term, zero without one
 	ValidFor time.Duration // how long that term stays valid unless renewed, 0 without one
 	Overrun  bool          // its work has outstayed the stop budget, or Config.DrainLimit

@@ -97,6 +97,50 @@ func TestFailingRenewalsAreToldOnceInAWhile(t *testing.T) {
 	}
 }
 
+// Where writes fail and reads work, that is one outage, told as one.
+func TestFailingWritesAreToldOnceInAWhile(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault singletontest.Fault
+		edit  func(w *world)
+	}{
+		"acquiring refused": {singletontest.Fault{Verbs: []string{"patch", "update"}, Status: 403}, func(w *world) { w.Link("a").BlackHole() }},
+		"acquiring fails":   {singletontest.Fault{Verbs: []string{"patch", "update"}, Status: 503}, func(w *world) { w.Link("a").BlackHole() }},
+		"creating fails":    {singletontest.Fault{Verbs: []string{"create"}, Status: 503}, func(w *world) { w.Link("a").BlackHole(); w.DeleteLease("shop", "invoicer") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				log := &lines{}
+				w.start("a")
+				w.start("b", logTo(log))
+				sleep(5 * second)
+				heal := w.Link("b").Inject(test.fault)
+				test.edit(w)
+				sleep(10 * time.Minute)
+				require.InDelta(w, 6, log.count("cannot write the lease"), 4)
+				require.Zero(w, log.count("reached the lease again"))
+				heal()
+				sleep(time.Minute)
+				require.Equal(w, 1, log.count("the lease can be written again"))
+				require.Equal(w, "b", w.who())
+			})
+		})
+	}
+}
+
+// What nobody answers is told before the term is over.
+func TestUnansweredRenewalsAreTold(t *testing.T) {
+	inWorld(t, func(w *world) {
+		log := &lines{}
+		w.start("a", logTo(log))
+		sleep(5 * second)
+		w.Link("a").BlackHole()
+		sleep(8 * second)
+		require.Equal(w, []string{"a"}, w.started())
+		require.Equal(w, 1, log.count("renewal failed, trying again"))
+		require.Equal(w, 1, log.count("no answer for"))
+	})
+}
+
 // Work that ignores its context's end after Resign keeps the Lease; it is told.
 func TestStuckDrainOfHours(t *testing.T) {
 	for name, limit := range map[string]time.Duration{"the default": 0, "a minute": time.Minute} {

@@ -33,7 +33,7 @@ func bill(ctx context.Context, client kubernetes.Interface, config *pgx.ConnConf
 		return err
 	}
 	return elector.Run(ctx, func(ctx context.Context, _ *singleton.Term) error {
-		token, _ := fencing.FromContext(ctx)
+		token, _ := fencing.FromContext(ctx) // a service loops here: when work returns, so does Run
 		return guard.InTx(ctx, token, nil, func(ctx context.Context, tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, "UPDATE invoices SET billed = true WHERE NOT billed")
 			return err

@@ -15,7 +15,7 @@ func ofClaims() []mutant {
 		},
 		{
 			name: "mistyped-epoch-written-back", file: fileWrite, pkg: pkgLease, run: "TestFencedTermIsReleased",
-			old: "c.Token.Epoch = max(c.Token.Epoch, epoch)", new: "_ = epoch",
+			old: "token.Epoch = max(token.Epoch, epoch)", new: "_ = epoch",
 			why: "a release lowers the epoch that an operator has raised",
 		},
 		{
@@ -121,6 +121,11 @@ func ofClaims() []mutant {
 			why: "annotations removed by hand while work drains cost a lease duration",
 		},
 		{
+			name: "hider-is-the-greatest", file: fileChange, pkg: pkgLease, run: "TestWhatAChangeProves",
+			old: " || v.Record().Term() != \"\" && v.Record().Term() != v.term {", new: " {",
+			why: "the release of one term frees another that was covered up",
+		},
+		{
 			name: "another-uids-release", file: fileChange, pkg: pkgLease, run: "TestReleasesNamesTheRecord|TestProved",
 			old: "replaced == before.ResourceVersion() && r.UID() == before.UID() &&", new: "replaced == before.ResourceVersion() &&",
 			why: "the release of a copy frees the Lease",
@@ -143,7 +148,7 @@ func ofClaims() []mutant {
 		},
 		{
 			name: "fence-without-term-ignored", file: fileClaim, pkg: pkgLease, run: "TestLostTermWritesNothing",
-			old: "case err == nil && epoch > c.Token.Epoch:", new: "case err == nil && epoch > c.Token.Epoch && r.Term() != \"\":",
+			old: "epoch > c.Token.Epoch && epoch != c.Lift:", new: "epoch > c.Token.Epoch && r.Term() != \"\":",
 			why: "a higher epoch is ignored when the term annotation is gone",
 		},
 	}

@@ -60,7 +60,7 @@ func ofOthers() []mutant {
 		},
 		{
 			name: "outage-ends-run", file: fileSettle, pkg: pkgSingleton, run: "TestTakesOverSoonAfterAnOutage", seeds: 40,
-			old: "\tdefault:\n\t\tr.tell.failed(standingBy, err)",
+			old: "\tdefault:\n\t\tr.tell.failed(failing(d), err)",
 			new: "\tdefault:\n\t\treturn r.pointless(err)",
 			why: "after an outage of the API server nobody is left",
 		},

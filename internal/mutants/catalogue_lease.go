@@ -39,7 +39,7 @@ func ofTime() []mutant {
 		},
 		{
 			name: "adopt-over-a-fence", file: fileClaim, pkg: pkgLease, run: "TestFencedAcquireIsNotAdopted",
-			old: "return ok && token == c.Token &&", new: "return ok && token.Term == c.Token.Term &&",
+			old: "return ok && (token == c.Token || token == c.written()) &&", new: "return ok && token.Term == c.Token.Term &&",
 			why: "a term that an operator fenced while it began is begun",
 		},
 		{
@@ -73,8 +73,8 @@ func ofWrites() []mutant {
 		},
 		{
 			name: "release-over-a-fresh-read", file: fileLockEnd, pkg: pkgLease, run: "TestLostTermWritesNothing",
-			old: "err := l.insist(ctx, &c, c.releasable, release(l.swap), release)",
-			new: "o, err := l.List(ctx)\n\tif err != nil || !o.Record.Exists() {\n\t\treturn err\n\t}\n\tc = c.Rebase(o.Record)\n\terr = release(l.swap)",
+			old: "err := l.insist(ctx, &c, releasable, release(l.swap), release)",
+			new: "_ = releasable\n\to, err := l.List(ctx)\n\tif err != nil || !o.Record.Exists() {\n\t\treturn err\n\t}\n\tc = c.Rebase(o.Record)\n\terr = release(l.swap)",
 			why: "client-go's: it clears the successor's record",
 		},
 		{
@@ -95,27 +95,37 @@ func ofWrites() []mutant {
 		},
 		{
 			name: "raise-over-any-epoch", file: fileWrite, pkg: pkgLease, run: "TestRaiseStopsAtTheOperatorsFence",
-			old: "\t\toperation{\"test\", path, strconv.FormatInt(had, 10)},\n", new: "",
+			old: "\t\toperation{\"test\", path, strconv.FormatInt(c.Token.Epoch, 10)},\n", new: "",
 			why: "a raise goes over the operator's fence",
 		},
 		{
-			name: "raise-over-the-operators-fence", file: fileLockEnd, pkg: pkgLease, run: "TestRaiseStopsAtTheOperatorsFence",
-			old: "return had.Standing(r)\n", new: "return c.Standing(r)\n",
-			why: "the same, once it was refused",
+			name: "raise-over-the-operators-fence", file: fileClaim, pkg: pkgSingleton, run: "TestFenceUnderARaise",
+			old: "epoch > c.Token.Epoch && epoch != c.Lift:", new: "epoch > c.Token.Epoch && c.Lift == 0:",
+			why: "the same, while a raise has no answer",
 		},
 		{
-			name: "own-raise-not-recognised", file: fileLockEnd, pkg: pkgLease, run: "TestRaiseThatWasSentTwice",
-			old: "if c.holds(r) {", new: "if false {",
+			name: "fence-taken-for-a-raise", file: fileKeeper, pkg: pkgSingleton, run: "TestFenceUnderARaise",
+			old: "(epoch == k.lift ||", new: "(k.lift != 0 ||",
+			why: "the operator's fence is not heeded for as long as raises hang",
+		},
+		{
+			name: "own-raise-not-recognised", file: fileClaim, pkg: pkgLease, run: "TestRaiseThatWasSentTwice|TestRaiseThatMayHaveArrived",
+			old: "epoch > c.Token.Epoch && epoch != c.Lift:", new: "epoch > c.Token.Epoch:",
 			why: "a raise that the client sent again ends its own term",
 		},
 		{
-			name: "raise-by-version", file: fileLockEnd, pkg: pkgLease, run: "TestRaise",
-			old: "stored, err := l.lift(ctx, c, had.Token.Epoch)", new: "stored, err := l.swap(ctx, c.Record, l.renewed(c), 0)",
+			name: "raise-by-version", file: fileLockEnd, pkg: pkgLease, run: "TestRaise$",
+			old: "stored, err := l.lift(ctx, c)", new: "stored, err := l.swap(ctx, c.Record, l.renewed(c), 0)",
 			why: "on a slow server a raise loses to the renewals of its own term",
 		},
 		{
+			name: "raise-not-sent-again", file: fileWrite, pkg: pkgSingleton, run: "TestRaiseIsSentAgain",
+			old: "next.Annotations[AnnotationEpoch]}), next, l.Timing.RequestTimeout())", new: "next.Annotations[AnnotationEpoch]}), next, 0)",
+			why: "a raise that is swallowed costs RenewDeadline",
+		},
+		{
 			name: "raise-in-a-hurry", file: fileKeeper, pkg: pkgSingleton, run: "TestRaiseOnASlowAPIServer",
-			old: "ctx, cancel := context.WithTimeout(ctx, k.r.config.RenewDeadline)", new: "ctx, cancel := context.WithTimeout(ctx, k.r.config.RenewDeadline/2)",
+			old: "claim, most := k.claim, k.r.config.RenewDeadline\n", new: "claim, most := k.claim, k.r.config.RenewDeadline/2\n",
 			why: "no term begins on a slow server where a guard's mark is higher",
 		},
 		{
@@ -124,10 +134,29 @@ func ofWrites() []mutant {
 			why: "on a slow server the renewals beside a raise are lost, and with them the term",
 		},
 		{
-			name: "raised-epoch-forgotten", file: fileLockEnd, pkg: pkgLease, run: "TestRaise",
-			old: "\tif err != nil && !errors.Is(err, ErrConflict) {\n\t\treturn c, err\n\t}\n\treturn l.repair(",
-			new: "\tif err != nil && !errors.Is(err, ErrConflict) {\n\t\treturn had, err\n\t}\n\treturn l.repair(",
-			why: "a raise whose answer is lost is undone by the next renewal",
+			name: "raised-epoch-forgotten", file: fileLockEnd, pkg: pkgLease, run: "TestRaiseThatMayHaveArrived",
+			old: "case err != nil && !errors.Is(err, ErrConflict):\n\t\treturn c, err\n", new: "case err != nil && !errors.Is(err, ErrConflict):\n\t\treturn had, err\n",
+			why: "a raise whose answer is lost fences its own term",
+		},
+		{
+			name: "refused-raise-remembered", file: fileLockEnd, pkg: pkgLease, run: "TestRaiseThatIsRefused",
+			old: "case err != nil && refusedForGood(err):", new: "case false:",
+			why: "an epoch that was never written is taken for the term's own when an operator writes it",
+		},
+		{
+			name: "raise-shown-before-it-is-there", file: fileClaim, pkg: pkgSingleton, run: "TestRaisedEpochIsShownOnceItIsOnTheLease",
+			old: "\tc.Lift = max(c.Lift, a.Lift)\n", new: "\tc.Token.Epoch = max(c.Token.Epoch, a.Lift)\n",
+			why: "a term shows an epoch that the Lease does not have, and its successor's is lower",
+		},
+		{
+			name: "release-repeated-over-a-put-back", file: fileLockEnd, pkg: pkgSingleton, run: "TestReleaseIsNotRepeatedOverAPutBack",
+			old: "loose != nil && *loose == c.Token.Term &&", new: "loose != nil && *loose == \"\" &&",
+			why: "a release that arrived is written again, over a record that covers another's term",
+		},
+		{
+			name: "update-past-the-cache-sent-once", file: fileWrite, pkg: pkgLease, run: "TestReleasePastTheCacheIsSentAgain",
+			old: "stored, err := l.update(ctx, next, beside)", new: "stored, err := l.update(ctx, next, 0)",
+			why: "an update that is swallowed costs the release",
 		},
 		{
 			name: "transitions-overflow", file: fileWrite, pkg: pkgSingleton, run: "TestLeaseTransitionsAtMaxInt32",
@@ -173,7 +202,7 @@ func ofStanding() []mutant {
 		},
 		{
 			name: "operators-fence-ignored", file: fileClaim, pkg: pkgLease, run: "TestLostTermWritesNothing", seeds: 140,
-			old: "case err == nil && epoch > c.Token.Epoch:", new: "case err == nil && epoch < 0:",
+			old: "epoch > c.Token.Epoch && epoch != c.Lift:", new: "epoch < 0:",
 			why: "a higher epoch written by hand does not end the term",
 		},
 		{

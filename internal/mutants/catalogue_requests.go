@@ -67,8 +67,8 @@ func ofTests() []mutant {
 		},
 		{
 			name: "raise-counts-from-answer", file: fileLockEnd, pkg: pkgLease, run: "TestEveryWriteCountsFromSending",
-			old: "sent := l.Clock.Now()\n\tstored, err := l.lift(ctx, c, had.Token.Epoch)\n",
-			new: "stored, err := l.lift(ctx, c, had.Token.Epoch)\n\tsent := l.Clock.Now()\n",
+			old: "sent := l.Clock.Now()\n\tstored, err := l.lift(ctx, c)\n",
+			new: "stored, err := l.lift(ctx, c)\n\tsent := l.Clock.Now()\n",
 			why: "the same",
 		},
 		{
@@ -127,6 +127,11 @@ func ofTests() []mutant {
 			why: "the same: whoever takes over stops again",
 		},
 		{
+			name: "confirmed-by-the-older-look", file: fileRead, pkg: pkgLease, run: "TestConfirmAsksAgain",
+			old: "(!list.o.Record.Exists() || Newer(list.o.Record.ResourceVersion(), o.ResourceVersion)) {", new: "(list.o.Record.Exists() && !list.o.Record.Exists()) {",
+			why: "who was told of the successor takes the Lease beside it after a restore",
+		},
+		{
 			name: "confirmed-by-a-list", file: fileStandby, pkg: pkgSingleton, run: "TestListThatAGetRefutedEndsNoTerm|TestListThatOutlasts",
 			old: "seen, err = r.lock.Confirm(ctx)", new: "seen, err = r.lock.List(ctx)",
 			why: "the same: each write conflicts",
@@ -150,8 +155,8 @@ func ofTests() []mutant {
 		},
 		{
 			name: "past-the-cache-in-a-hurry", file: fileWrite, pkg: pkgLease, run: "UnderACacheThatIsAhead",
-			old: "ctx, cancel := context.WithTimeout(ctx, l.Timing.RenewDeadline)\n\tdefer cancel()\n\tstored, err := l.update(",
-			new: "ctx, cancel := context.WithTimeout(ctx, l.Timing.RequestTimeout())\n\tdefer cancel()\n\tstored, err := l.update(",
+			old: "ctx, cancel := context.WithTimeout(ctx, l.Timing.RenewDeadline)\n\tdefer cancel()\n\tstored, err := l.update(ctx, next, beside)",
+			new: "ctx, cancel := context.WithTimeout(ctx, l.Timing.RequestTimeout())\n\tdefer cancel()\n\tstored, err := l.update(ctx, next, beside)",
 			why: "the same, where admission takes a while",
 		},
 		{

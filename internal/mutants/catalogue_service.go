@@ -52,6 +52,22 @@ func ofRefusals() []mutant {
 func ofService() []mutant {
 	return []mutant{
 		{
+			name: "seat-created-without-a-pause", file: fileStandby, pkg: pkgSingleton, run: "TestSeatThatMayNotBeCreated",
+			old: "\tcase d.Action == lease.Create:\n\t\tlater(now.Add(time.Until(r.createAt)))\n\tcase d.Seat || reads:\n",
+			new: "\tcase d.Seat || reads:\n\tcase d.Action == lease.Create:\n\t\tlater(now.Add(time.Until(r.createAt)))\n",
+			why: "whose Lease was deleted, and who may not create one, asks without a pause",
+		},
+		{
+			name: "reads-end-an-outage-of-writes", file: fileSettle, pkg: pkgSingleton, run: "TestFailingWritesAreToldOnceInAWhile",
+			old: "\t\treturn taking\n", new: "\t\treturn standingBy\n",
+			why: "where writes fail and reads work, two lines for each try",
+		},
+		{
+			name: "unanswered-untold", file: fileKeeper, pkg: pkgSingleton, run: "TestUnansweredRenewalsAreTold",
+			old: "\t\tk.unanswered()\n", new: "",
+			why: "a term that nobody answers ends without a word before",
+		},
+		{
 			name: "turn-counted-anew", file: fileStandby, pkg: pkgSingleton, run: "TestLoserAloneStarvesNot",
 			old: "later(free.Add(r.crowd.turn))", new: "later(now.Add(r.crowd.turn))",
 			why: "who lost a race and is alone now waits for ever",

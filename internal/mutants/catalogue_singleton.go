@@ -173,7 +173,7 @@ func ofLoop() []mutant {
 		},
 		{
 			name: "own-raise-taken-for-a-fence", file: fileKeeper, pkg: pkgSingleton, run: "TestOwnRaiseSeen",
-			old: "(k.raising || k.claim.Standing(lost.Record) == nil)", new: "!k.raising && k.claim.Standing(lost.Record) == nil",
+			old: "(epoch == k.lift || k.claim.Standing(lost.Record) == nil)", new: "k.claim.Standing(lost.Record) == nil",
 			why: "a term ends over its own raise",
 		},
 		{
@@ -240,8 +240,8 @@ func ofStandby() []mutant {
 		},
 		{
 			name: "unheard-goes-on", file: fileSettle, pkg: pkgSingleton, run: "TestUnheardReplicaLetsOthersGoFirst",
-			old: "r.courteous = true\n\t\tr.tell.failed(standingBy, err)",
-			new: "r.tell.failed(standingBy, err)",
+			old: "r.courteous = true\n\t\tr.tell.failed(taking, err)",
+			new: "r.tell.failed(taking, err)",
 			why: "one that hears no answers keeps the Lease from everybody",
 		},
 		{

@@ -98,7 +98,7 @@ func ofView() []mutant {
 		},
 		{
 			name: "one-of-two-hidden", file: fileChange, pkg: pkgLease, run: "TestProofDoesNotEndOtherDebts",
-			old: "v.debt.hider != v.term && v.debt.hidden.After(o.At) {", new: "false {",
+			old: "v.debt.hider != v.term && v.debt.hidden.After(o.At) ||", new: "false ||",
 			why: "of two claims that are hidden, the later one's release frees both",
 		},
 		{

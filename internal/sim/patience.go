@@ -57,6 +57,10 @@ const restRetry = time.Second
 // one of them again.
 const slowRequests = 5
 
+// requestsPastACache are more of them where a cache is ahead of its store: a second
+// GET before the write, and after its refusal a third one and the update.
+const requestsPastACache = 3
+
 // patience is how long it may take after the last fault until one is active: a
 // lease and half a second, and what some faults leave behind.
 func (p Plan) patience() time.Duration {
@@ -92,7 +96,7 @@ func (p Plan) patience() time.Duration {
 		limit += p.Timing.RenewDeadline / swallowedShare
 	}
 	if misled {
-		limit += p.Timing.LeaseDuration
+		limit += p.Timing.LeaseDuration + requestsPastACache*slow
 	}
 	if !p.Pure() {
 		limit += p.Timing.LeaseDuration // its standbys poll, and its crashed holder has no term

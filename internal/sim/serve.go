@@ -144,6 +144,9 @@ func (w *world) reply(m *message, a answer, what string) {
 			if a.err == nil && a.why == "" {
 				w.check.answered(m, a)
 			}
+			if x, ok := a.watch.(*watcher); ok {
+				w.read(x)
+			}
 			m.answers <- a
 		}
 	})

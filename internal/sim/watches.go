@@ -25,6 +25,9 @@ type watcher struct {
 	last   *change // comes again as a stale event
 	newest int64   // revision delivered
 
+	heard  bool             // the client has the answer that opens it
+	unread []*coordv1.Lease // what was delivered before that
+
 	events chan watch.Event
 	closed bool        // the driver's
 	stop   atomic.Bool // the client's
@@ -129,7 +132,9 @@ func (w *world) deliver(x *watcher, e watch.Event, revision int64, why Kind) {
 	x.newest = max(x.newest, revision)
 	if l, ok := e.Object.(*coordv1.Lease); ok {
 		w.check.tell(n, "watch "+string(e.Type)+" "+l.ResourceVersion)
-		w.check.watched(x.node, l)
+		if x.unread = append(x.unread, l); x.heard {
+			w.read(x)
+		}
 		e.Object = x.node.inward(l)
 	}
 	if len(x.events) == cap(x.events) {
@@ -137,6 +142,15 @@ func (w *world) deliver(x *watcher, e watch.Event, revision int64, why Kind) {
 		return
 	}
 	x.events <- e
+}
+
+// read takes in that the client sees what was delivered.
+func (w *world) read(x *watcher) {
+	x.heard = true
+	for _, l := range x.unread {
+		w.check.watched(x.node, l)
+	}
+	x.unread = nil
 }
 
 // end tells the client an error and ends the watch.
