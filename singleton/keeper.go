@@ -203,7 +203,11 @@ func (k *keeper) renewed(a answer) {
 	k.r.tell.over(renewing)
 	k.claim = k.claim.Acknowledged(a.claim)
 	k.overtaken(a)
+	arrived := a.raise == nil && k.claim.Token != k.term.Token() // a raise that nobody has heard of
 	k.term.extend(k.claim)
+	if arrived {
+		k.term.reconnect()
+	}
 	k.r.metrics.renewed(a.took)
 	k.r.tellFallback()
 	k.r.see(a.claim.Record)

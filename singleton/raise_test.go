@@ -91,29 +91,58 @@ func TestRaisedEpochIsShownOnceItIsOnTheLease(t *testing.T) {
 			a := l.electorThrough("a", swallowRaises(9, "801"), more)
 			var term atomic.Pointer[singleton.Term]
 			l.run(a, firstTerm(func(ctx context.Context, t *singleton.Term) {
+				term.Store(t)
 				time.Sleep(7500 * time.Millisecond)
 				short, cancel := context.WithTimeout(ctx, patience)
 				defer cancel()
 				require.Error(l, t.Raise(short, 800))
-				term.Store(t)
 			}))
 			sleep(5 * second)
 			b := l.elector("b", more)
 			l.run(b, idle)
-			sleep(40 * second)
-			require.NotNil(l, term.Load(), patience)
-			l.Link("a").BlackHole()
-			for range 400 {
-				epoch, err := l.record().Epoch()
-				require.NoError(l, err)
-				require.LessOrEqual(l, term.Load().Token().Epoch, epoch)
-				sleep(100 * time.Millisecond)
+			shown := func(until time.Duration) {
+				for began := time.Now(); time.Since(began) < until; sleep(20 * time.Millisecond) {
+					epoch, err := l.record().Epoch()
+					require.NoError(l, err)
+					require.LessOrEqual(l, term.Load().Token().Epoch, epoch)
+				}
 			}
+			shown(8*second + patience)
+			l.Link("a").BlackHole()
+			shown(40 * second)
 			require.Equal(l, singleton.StateActive, b.Status().State)
 			require.Greater(l, b.Status().Token.Epoch, term.Load().Token().Epoch)
 			require.ErrorIs(l, fence.Check(context.Background(), term.Load().Token()), fencing.ErrStale)
 		})
 	}
+}
+
+// One that arrived unheard is found out by a renewal, and the fences are told.
+func TestRaiseThatArrivedUnheardIsAnnounced(t *testing.T) {
+	inLab(t, func(l lab) {
+		fence := memory(l)
+		unheard := func(pass http.RoundTripper) http.RoundTripper {
+			return roundTrip(func(r *http.Request) (*http.Response, error) {
+				var raise bool
+				res, err := patches(func(body string) bool { raise = strings.Contains(body, `"801"`); return true })(pass).RoundTrip(r)
+				if raise && err == nil {
+					_ = res.Body.Close()
+					<-r.Context().Done()
+					return nil, r.Context().Err()
+				}
+				return res, err
+			})
+		}
+		l.run(l.electorThrough("a", unheard, fenced(mayRaise, fence)), firstTerm(func(ctx context.Context, t *singleton.Term) {
+			short, cancel := context.WithTimeout(ctx, second)
+			defer cancel()
+			require.Error(l, t.Raise(short, 800))
+		}))
+		sleep(8 * second)
+		mark, err := fence.HighWater(l.Context(), "shop/invoicer")
+		require.NoError(l, err)
+		require.EqualValues(l, 801, mark.Epoch)
+	})
 }
 
 // Rule E4 holds under a raise, too: also while it hangs, or after it never left the

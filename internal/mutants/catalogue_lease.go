@@ -105,7 +105,7 @@ func ofWrites() []mutant {
 		},
 		{
 			name: "fence-taken-for-a-raise", file: fileKeeper, pkg: pkgSingleton, run: "TestFenceUnderARaise",
-			old: "(epoch == k.lift ||", new: "(k.lift != 0 ||",
+			old: "(epoch == k.lift ||", new: "(epoch == k.lift || k.lift != 0 ||",
 			why: "the operator's fence is not heeded for as long as raises hang",
 		},
 		{
@@ -142,6 +142,11 @@ func ofWrites() []mutant {
 			name: "refused-raise-remembered", file: fileLockEnd, pkg: pkgLease, run: "TestRaiseThatIsRefused",
 			old: "case err != nil && refusedForGood(err):", new: "case false:",
 			why: "an epoch that was never written is taken for the term's own when an operator writes it",
+		},
+		{
+			name: "raise-that-arrived-not-announced", file: fileKeeper, pkg: pkgSingleton, run: "TestRaiseThatArrivedUnheard",
+			old: "arrived := a.raise == nil && k.claim.Token", new: "arrived := a.raise != nil && k.claim.Token",
+			why: "guards refuse a token that they have not been told of",
 		},
 		{
 			name: "raise-shown-before-it-is-there", file: fileClaim, pkg: pkgSingleton, run: "TestRaisedEpochIsShownOnceItIsOnTheLease",

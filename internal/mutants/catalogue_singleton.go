@@ -173,7 +173,7 @@ func ofLoop() []mutant {
 		},
 		{
 			name: "own-raise-taken-for-a-fence", file: fileKeeper, pkg: pkgSingleton, run: "TestOwnRaiseSeen",
-			old: "(epoch == k.lift || k.claim.Standing(lost.Record) == nil)", new: "k.claim.Standing(lost.Record) == nil",
+			old: "(epoch == k.lift || k.claim.Standing(lost.Record) == nil)", new: "epoch > 0 && k.claim.Standing(lost.Record) == nil",
 			why: "a term ends over its own raise",
 		},
 		{

@@ -41,7 +41,7 @@ func ofView() []mutant {
 		},
 		{
 			name: "release-not-believed", file: fileChange, pkg: pkgSingleton, run: "TestGracefulHandover",
-			old: "return released && replaced == before.ResourceVersion()", new: "return false && replaced == before.ResourceVersion()",
+			old: "return released && replaced == before.ResourceVersion()", new: "return released && replaced == \"\"",
 			why: "a handover takes a lease",
 		},
 		{
