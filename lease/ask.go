@@ -23,8 +23,8 @@ type reply[T any] struct {
 	err   error
 }
 
-// repeatedError is the answer to a request that was sent again while the first had none:
-// what became of that one is not known.
+// repeatedError is the answer to a request of which more than one copy was sent: what
+// becomes of the others is not known.
 type repeatedError struct{ error }
 
 func (e repeatedError) Unwrap() error { return e.error }
@@ -51,13 +51,9 @@ func ask[T any](ctx context.Context, u *underway, beside time.Duration, request 
 		}
 		u.Add(1)
 		sent++
-		first := sent == 1
 		go func() {
 			defer u.Add(-1)
 			value, err := request(ctx)
-			if err != nil && !first {
-				err = repeatedError{err}
-			}
 			select {
 			case answers <- reply[T]{value, err}:
 			case <-ctx.Done():
@@ -77,6 +73,9 @@ func ask[T any](ctx context.Context, u *underway, beside time.Duration, request 
 	for {
 		select {
 		case answer := <-answers:
+			if answer.err != nil && sent > 1 {
+				answer.err = repeatedError{answer.err}
+			}
 			return answer.value, answer.err
 		case <-again:
 			_ = send() // the one under way may still be answered

@@ -115,3 +115,8 @@ func (r Record) releases(before Record) bool {
 	same := before.Term() == r.Term() || before.Term() == "" && before.Holder() == r.annotation(AnnotationHolder)
 	return released && replaced == before.ResourceVersion() && r.UID() == before.UID() && before.Holder() != "" && same
 }
+
+// stands reports whether r names the holder that before did, from the same time on.
+func (r Record) stands(before Record) bool {
+	return r.Holder() != "" && r.Holder() == before.Holder() && r.UID() == before.UID() && r.AcquireTime().Equal(before.AcquireTime())
+}

@@ -149,6 +149,9 @@ func TestWhatAChangeProves(t *testing.T) {
 		"annotations removed, released by its holder":                {[]Record{held, fenced("a_1", "", "", "101"), fenced("a_1", termA, "50", "102", released)}, L, 0, Prove},
 		"epoch raised by hand and removed, released by its holder":   {[]Record{held, fenced("a_1", termA, "70", "101"), fenced("a_1", "", "", "102"), fenced("a_1", termA, "50", "103", released)}, L, 0, Wait},
 		"annotations removed, epoch written by hand, released":       {[]Record{held, fenced("a_1", "", "", "101"), fenced("a_1", "", "70", "102"), fenced("a_1", termA, "70", "103", released)}, L, 0, Prove},
+		"another's epoch without a term, put back over that, released": {[]Record{
+			held, fenced("b_1", "", "70", "102", renewed(9)), fenced("a_1", termA, "50", "103"), fenced("a_1", termA, "50", "104", released),
+		}, L, L, Wait},
 		"mistyped, mended, taken over, put back over that, released": {[]Record{
 			held, fenced("a_1", termA, "1000000", "101"), fenced("a_1", termA, "50", "102"), fenced("b_1", termB, "103", "103", renewed(9)),
 			fenced("a_1", termA, "50", "104"), fenced("a_1", termA, "50", "105", released),

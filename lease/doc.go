@@ -152,8 +152,8 @@
 //     was lost.
 //   - H6. Validity ends before the release is sent. The release waits for renewals in flight, since
 //     it has to name the version that they leave.
-//   - H7. A release writes over no other term. Once one may have arrived, none is written over a
-//     later record.
+//   - H7. A release writes over no other term. Since one may have arrived unheard, it is written over
+//     a later record only if that is known to have come of the claim's by edits and renewals.
 //   - H8. Work that outstays its stop budget, or DrainLimit, is reported.
 //
 // F, failures.

@@ -40,7 +40,6 @@ type Lock struct {
 	underway underway
 	wrote    atomic.Pointer[written] // the last renewTime
 	refused  atomic.Pointer[refusal] // of the verb patch
-	loose    atomic.Pointer[string]  // the term of a release that may have arrived
 }
 
 // NewLock returns a Lock that makes its requests through client.

@@ -9,7 +9,8 @@ import (
 // Raise lifts the term's epoch above mark, if the term still stands with the epoch it
 // had. Like a renewal it tests the term and no version, so it may run beside
 // renewals, and prolongs the term. Where nobody knows whether it arrived, the claim
-// that is returned says so, in Lift: go on with it. Errors are those of [Lock.Renew].
+// that is returned says so, in Lift: go on with it. The next raise sees to that one
+// first. Errors are those of [Lock.Renew].
 func (l *Lock) Raise(ctx context.Context, c Claim, mark int64) (Claim, error) {
 	if mark < c.Token.Epoch {
 		return c, &FieldError{Field: "mark", Value: mark, Rule: fmt.Sprintf("must not be below the term's epoch %d", c.Token.Epoch)}
@@ -17,14 +18,24 @@ func (l *Lock) Raise(ctx context.Context, c Claim, mark int64) (Claim, error) {
 	if mark >= maxEpoch {
 		return c, fmt.Errorf("%w: a guard's mark is %d, above the greatest epoch %d", ErrEpochExhausted, mark, int64(maxEpoch))
 	}
+	if c.Lift > 0 { // it may arrive late, but only on the epoch that it tests
+		var err error
+		if c, err = l.raise(ctx, c, c.Lift); err != nil || mark < c.Token.Epoch {
+			return c, err
+		}
+	}
+	return l.raise(ctx, c, mark+1)
+}
+
+func (l *Lock) raise(ctx context.Context, c Claim, to int64) (Claim, error) {
 	had := c
-	c.Lift = max(c.Lift, mark+1)
+	c.Lift = to
 	sent := l.Clock.Now()
 	stored, err := l.lift(ctx, c)
 	switch {
 	case err == nil && c.holds(stored) && c.wrote(stored, sent).Lift == 0:
 		return c.wrote(stored, sent), nil
-	case err != nil && refusedForGood(err):
+	case err != nil && notWritten(err):
 		return had, err
 	case err != nil && !errors.Is(err, ErrConflict):
 		return c, err
@@ -32,9 +43,10 @@ func (l *Lock) Raise(ctx context.Context, c Claim, mark int64) (Claim, error) {
 	return l.repair(ctx, c, conflict("patch", "raising the epoch was overtaken"))
 }
 
-// refusedForGood: the server says that nothing was written.
-func refusedForGood(err error) bool {
-	return errors.Is(err, ErrForbidden) || errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrRejected)
+// notWritten: the server has refused the only copy that was sent.
+func notWritten(err error) bool {
+	_, repeated := errors.AsType[repeatedError](err)
+	return !repeated && (errors.Is(err, ErrForbidden) || errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrRejected))
 }
 
 // Release gives the Lease up. Call it only after the term's work has returned,
@@ -42,21 +54,20 @@ func refusedForGood(err error) bool {
 // nothing unless the record is still this term's: then the error is a
 // [*LostError], and there is nothing to give up. An epoch raised by hand stays.
 //
-// Once a release of the term may have arrived, none is written over any later record:
-// others may have held the Lease since, and an edit may have put this term back.
+// Any refused release may have been preceded by one that arrived: a client sends
+// requests again by itself. So none is written over a later record, unless that is
+// known to have come of the claim's by edits and renewals alone: others may have held
+// the Lease in between, and an edit may have put this term back.
 func (l *Lock) Release(ctx context.Context, c Claim) error {
 	release := func(swap swapper) error {
 		_, err := swap(ctx, c.Record, l.released(c), l.Timing.RequestTimeout())
-		if _, repeated := errors.AsType[repeatedError](err); err != nil && (repeated || errors.Is(err, ErrUnavailable)) {
-			l.loose.Store(&c.Token.Term)
-		}
 		return err
 	}
 	releasable := func(r Record) error {
-		if loose := l.loose.Load(); loose != nil && *loose == c.Token.Term && r.ResourceVersion() != c.Record.ResourceVersion() {
-			return &LostError{Loss: LossTaken, Record: r}
+		if err := c.releasable(r); err != nil || r.ResourceVersion() == c.Record.ResourceVersion() {
+			return err
 		}
-		return c.releasable(r)
+		return l.unbroken(ctx, c, r)
 	}
 	err := l.insist(ctx, &c, releasable, release(l.swap), release)
 	if lost, ok := errors.AsType[*LostError](err); ok && lost.Record.Released() && lost.Record.Term() == c.Token.Term {
@@ -64,3 +75,23 @@ func (l *Lock) Release(ctx context.Context, c Claim) error {
 	}
 	return err
 }
+
+// unbroken returns nil if each record from c's to r was of c's term.
+func (l *Lock) unbroken(ctx context.Context, c Claim, r Record) error {
+	for range mostEdits {
+		before, looked, err := l.before(ctx, r)
+		switch {
+		case err != nil:
+			return err
+		case !looked || c.releasable(before) != nil:
+			return fmt.Errorf("%w: whether others have held the Lease since is not known", ErrLost)
+		case before.ResourceVersion() == c.Record.ResourceVersion():
+			return nil
+		}
+		r = before
+	}
+	return conflict("patch", "the Lease was edited too often since")
+}
+
+// mostEdits bounds how far back unbroken looks, one LIST for each.
+const mostEdits = 32

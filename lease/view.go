@@ -172,8 +172,8 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	// What only a hand can have written is not remembered: it can be taken back.
 	if epoch, err := o.Record.Epoch(); err == nil && epoch > v.epoch && plausible(epoch, next.newest, v.epoch) {
 		next.epoch = epoch
-		if term := o.Record.Term(); term != "" { // without one it was edited
-			next.term = term
+		if next.term = o.Record.Term(); next.term == "" && o.Record.stands(v.Record()) { // it was edited
+			next.term = v.term
 		}
 	}
 	next.seat = v.seat.observe(v, o)

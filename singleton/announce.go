@@ -36,7 +36,10 @@ func announceAbove(ctx context.Context, t *Term) error {
 		case t.config.MaxRaise == 0:
 			return err
 		}
-		if liftErr := t.lift(ctx, mark.Epoch); liftErr != nil {
+		switch liftErr := t.lift(ctx, mark.Epoch); {
+		case errors.Is(liftErr, errRaising): // which announces by itself
+			return liftErr
+		case liftErr != nil:
 			return errors.Join(err, liftErr)
 		}
 	}

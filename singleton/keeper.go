@@ -106,7 +106,7 @@ func (k *keeper) again() {
 	case k.term == nil:
 		k.send(nil, func(ctx context.Context) (lease.Claim, error) { return k.r.lock.Ensure(ctx, from, claim) })
 	case k.term.over.Load(): // there is nothing left to renew
-	case k.lift != 0 && k.term.left() > k.r.config.RenewDeadline/2: // a raise is a renewal too
+	case k.lift != 0 && k.term.left() > max(k.r.config.RenewDeadline/2, 2*k.r.took): // a raise is a renewal too
 	case k.inFlight > 0 && k.r.lock.PatchRefused() != nil: // it would be in the way of the one before
 	default:
 		k.unanswered()
@@ -123,10 +123,12 @@ func (k *keeper) unanswered() {
 	}
 }
 
+var errRaising = errors.New("singleton: another raise is under way")
+
 // ask carries a raise out, unless one is under way.
 func (k *keeper) ask(request raiseRequest) {
 	if k.lift != 0 {
-		request.done <- errors.New("singleton: another raise is under way")
+		request.done <- errRaising
 		return
 	}
 	k.lift = max(k.claim.Lift, request.mark+1)

@@ -139,8 +139,23 @@ func ofWrites() []mutant {
 			why: "a raise whose answer is lost fences its own term",
 		},
 		{
+			name: "two-raises-at-once", file: fileLockEnd, pkg: pkgSingleton, run: "TestTwoRaisesOfATerm",
+			old: "if c.Lift > 0 { //", new: "if c.Lift < 0 { //",
+			why: "a raise that arrives late, after the next one was sent, ends its own term",
+		},
+		{
+			name: "one-of-two-copies-refused", file: fileLockEnd, pkg: pkgSingleton, run: "TestRaiseBesideAForbiddenCopy",
+			old: "return !repeated && (", new: "return (repeated || !repeated) && (",
+			why: "a raise of which one copy is refused, and another arrives, ends its own term",
+		},
+		{
+			name: "raise-under-way-is-a-refusal", file: fileAnnounce, pkg: pkgSingleton, run: "TestRaiseBesideAnAnnouncement",
+			old: "case errors.Is(liftErr, errRaising):", new: "case liftErr == errRaising && t == nil:",
+			why: "an announcement beside a raise ends the term",
+		},
+		{
 			name: "refused-raise-remembered", file: fileLockEnd, pkg: pkgLease, run: "TestRaiseThatIsRefused",
-			old: "case err != nil && refusedForGood(err):", new: "case false:",
+			old: "case err != nil && notWritten(err):", new: "case false:",
 			why: "an epoch that was never written is taken for the term's own when an operator writes it",
 		},
 		{
@@ -155,7 +170,7 @@ func ofWrites() []mutant {
 		},
 		{
 			name: "release-repeated-over-a-put-back", file: fileLockEnd, pkg: pkgSingleton, run: "TestReleaseIsNotRepeatedOverAPutBack",
-			old: "loose != nil && *loose == c.Token.Term &&", new: "loose != nil && *loose == \"\" &&",
+			old: "return l.unbroken(ctx, c, r)", new: "return nil",
 			why: "a release that arrived is written again, over a record that covers another's term",
 		},
 		{

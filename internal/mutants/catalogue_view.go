@@ -60,6 +60,11 @@ func ofView() []mutant {
 			why: "after a restore the release of an epoch's second term frees its first one's Lease",
 		},
 		{
+			name: "term-kept-for-another-holder", file: fileView, pkg: pkgLease, run: "TestWhatAChangeProves",
+			old: "next.term == \"\" && o.Record.stands(v.Record()) {", new: "next.term == \"\" {",
+			why: "the release of one term frees the Lease of another whose annotations were removed",
+		},
+		{
 			name: "lowered-release-not-believed", file: fileChange, pkg: pkgLease, run: "TestWhatAChangeProves",
 			old: "case released && (!lowered || r.Term() == v.term):", new: "case released && !lowered:",
 			why: "an epoch raised by hand and mended costs a lease duration, after the release too",
