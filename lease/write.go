@@ -269,7 +269,7 @@ func (l *Lock) updateSoon(ctx context.Context, next *coordv1.Lease) (Record, err
 
 func (l *Lock) update(ctx context.Context, next *coordv1.Lease, beside time.Duration) (Record, error) {
 	stored, err := ask(ctx, &l.underway, beside, func(ctx context.Context) (*coordv1.Lease, error) {
-		return l.client.Update(ctx, next, metav1.UpdateOptions{})
+		return l.client.Update(ctx, next.DeepCopy(), metav1.UpdateOptions{}) // its encoding writes to it, and another may be sent beside
 	})
 	if err != nil {
 		return Record{}, requestError("update", err)
