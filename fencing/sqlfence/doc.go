@@ -154,18 +154,17 @@
 //	    SELECT 1 in place of the fence                 1.27-1.36      1.15-1.22
 //
 // Many writers wait for the processor rather than for the disk. What is kept of unfenced transactions a
-// second over connections of Connector (BenchmarkThroughput, default settings, lowest and highest
-// median of seven runs, of three for 3 statements; writers and server had two cores that others kept
-// busy too):
+// second over connections of Connector (BenchmarkThroughput, default settings, no triggers, lowest and
+// highest median of three runs; writers and server shared two cores):
 //
 //	writers    1 statement    3 statements
-//	 1         0.94-1.00      0.87-0.97
-//	 8         0.81-1.25      0.83-0.91
-//	32         0.79-0.92      0.77-0.86
+//	 1         0.92-0.97      0.89-0.93
+//	 8         0.88-0.91      0.91-0.94
+//	32         0.90-0.91      0.91-0.94
 //
-// The server's part of that is 54 us of its processor for a transaction, a third of them for
-// telling triggers the token. A fenced transaction takes no transaction id of its own at READ
-// COMMITTED, and leaves no multixact behind.
+// Where the database has triggers of [Guard.Triggers], a fenced transaction costs the server 54 us of
+// its processor; without them the 12 to 17 us for telling them the token are saved. A fenced
+// transaction takes no transaction id of its own at READ COMMITTED, and leaves no multixact behind.
 //
 // # Limits
 //
