@@ -41,6 +41,9 @@ func (r *run) settle(err error, d lease.Decision) error {
 	case denied && request.Verb == "create":
 		r.tell.failed(creating, err)
 		r.retryAt, r.createAt = time.Time{}, time.Now().Add(r.config.RetryPeriod+chance.N(r.ctx, r.config.RetryPeriod))
+		if d.Seat { // which does not wait its turn to create
+			r.retryAt = r.createAt
+		}
 	case refused:
 		return r.refusal(err, d)
 	case errors.Is(err, lease.ErrConflict): // somebody was faster; the watch is about to say who

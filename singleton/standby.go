@@ -70,9 +70,9 @@ func (r *run) next() lease.Decision {
 	}
 	later(now.Add(time.Until(r.retryAt)))
 	switch free := r.view.FreeAt(); {
+	case d.Seat || reads:
 	case d.Action == lease.Create:
 		later(now.Add(time.Until(r.createAt)))
-	case d.Seat || reads:
 	case r.courteous:
 		later(free.Add(courtesy))
 	case !free.After(now):

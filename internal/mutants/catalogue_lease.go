@@ -61,14 +61,14 @@ func ofWrites() []mutant {
 	return []mutant{
 		{
 			name: "update-without-uid", file: fileWrite, pkg: pkgLease, run: "TestRenewalOfADeletedLease",
-			old: "return l.client.Update(ctx, next, ",
-			new: "next := next.DeepCopy()\n\t\tnext.UID = \"\"\n\t\treturn l.client.Update(ctx, next, ",
+			old: "return l.client.Update(ctx, next.DeepCopy(), ",
+			new: "next := next.DeepCopy()\n\t\tnext.UID = \"\"\n\t\treturn l.client.Update(ctx, next.DeepCopy(), ",
 			why: "a renewal of a deleted Lease creates it",
 		},
 		{
 			name: "update-without-version", file: fileWrite, pkg: pkgLease, run: "TestFallbackLosesTheRace",
-			old: "return l.client.Update(ctx, next, ",
-			new: "next := next.DeepCopy()\n\t\tnext.ResourceVersion = \"\"\n\t\treturn l.client.Update(ctx, next, ",
+			old: "return l.client.Update(ctx, next.DeepCopy(), ",
+			new: "next := next.DeepCopy()\n\t\tnext.ResourceVersion = \"\"\n\t\treturn l.client.Update(ctx, next.DeepCopy(), ",
 			why: "no compare-and-swap: the last writer wins",
 		},
 		{

@@ -52,9 +52,8 @@ func ofRefusals() []mutant {
 func ofService() []mutant {
 	return []mutant{
 		{
-			name: "seat-created-without-a-pause", file: fileStandby, pkg: pkgSingleton, run: "TestSeatThatMayNotBeCreated",
-			old: "\tcase d.Action == lease.Create:\n\t\tlater(now.Add(time.Until(r.createAt)))\n\tcase d.Seat || reads:\n",
-			new: "\tcase d.Seat || reads:\n\tcase d.Action == lease.Create:\n\t\tlater(now.Add(time.Until(r.createAt)))\n",
+			name: "seat-created-without-a-pause", file: fileSettle, pkg: pkgSingleton, run: "TestSeatThatMayNotBeCreated",
+			old: "\t\t\tr.retryAt = r.createAt\n", new: "\t\t\tr.retryAt = time.Time{}\n",
 			why: "whose Lease was deleted, and who may not create one, asks without a pause",
 		},
 		{
