@@ -169,7 +169,7 @@ func (l *Lock) Renew(ctx context.Context, c Claim) (Claim, error) {
 // repair writes the whole term again over what the store has, while that still is
 // of the term.
 func (l *Lock) repair(ctx context.Context, c Claim, refused error) (Claim, error) {
-	err := l.insist(ctx, &c, func(r Record) error { return c.Standing(r) }, refused, func(swap swapper) error {
+	err := l.insist(ctx, &c, c.Standing, refused, func(swap swapper) error {
 		sent := l.Clock.Now()
 		stored, err := swap(ctx, c.Record, l.renewed(c), 0)
 		switch {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -55,11 +54,8 @@ func TestSlowAdmission(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(took), func(t *testing.T) {
 			inLab(t, func(l lab) {
-				config := l.RESTConfig("a")
 				server := &admitting{l: l, took: took}
-				config.Wrap(func(next http.RoundTripper) http.RoundTripper { server.next = next; return server })
-				client, err := kubernetes.NewForConfig(config)
-				require.NoError(l, err)
+				client := l.clientThrough("a", func(next http.RoundTripper) http.RoundTripper { server.next = next; return server })
 				log := &lines{}
 				e, err := singleton.New(client, singleton.Config{Name: "invoicer", Namespace: "shop", Identity: "a", Logger: log.logger()})
 				require.NoError(l, err)

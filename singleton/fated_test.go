@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 
-	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -149,17 +148,80 @@ func TestRaiseBesideAnAnnouncement(t *testing.T) {
 		l.run(e, firstTerm(func(_ context.Context, t *singleton.Term) { term = t }))
 		sleep(9500 * time.Millisecond)
 		l.Link("a").Inject(delayed(second, 0, "patch"))
-		require.NoError(l, fence.Advance(context.Background(), fencing.Token{Scope: "shop/invoicer", Epoch: 800, Term: "0123456789abcdef0123456789abcdef"}))
+		require.NoError(l, fence.Advance(context.Background(), above(800)))
 		require.NoError(l, term.Raise(context.Background(), 800))
 		sleep(20 * second)
 		require.True(l, term.Valid())
 	})
 }
 
+// putBackOver has b take the Lease once a's release has arrived unheard, and puts
+// before back over b's term, which is cut off. That no two are on, the world checks.
+type putBackOver struct{ gap, mistyped, anew bool }
+
+func (test putBackOver) play(w *world, before *atomic.Pointer[coordv1.Lease], nobody time.Duration) {
+	a := w.start("a")
+	s := w.observe("s")
+	sleep(5 * second)
+	if test.mistyped {
+		was := w.record().Lease().Annotations[lease.AnnotationEpoch]
+		w.edit(raised)
+		sleep(second / 2)
+		w.edit(func(x *coordv1.Lease) { x.Annotations[lease.AnnotationEpoch] = was })
+	} else {
+		a.Resign()
+	}
+	sleep(second / 2)
+	w.start("b") // which did not see the mistyped epoch
+	if test.gap {
+		w.Link("s").Cut()
+	}
+	for before.Load() == nil {
+		sleep(10 * time.Millisecond)
+	}
+	require.Less(w, w.nobodyFor(second), nobody)
+	require.Equal(w, "b", w.who())
+	w.Link("b").BlackHole()
+	sleep(100 * time.Millisecond)
+	w.putBack(before.Load())
+	sleep(50 * time.Millisecond)
+	if test.gap {
+		w.Link("s").Heal()
+	}
+	s.SetEligible(!test.anew)
+	sleep(3 * second)
+	if test.anew {
+		w.start("n")
+	}
+	sleep(20 * second)
+}
+
+// A release whose answer is lost is repeated, but not over another term's record, which
+// an edit made this one's again. It would prove nothing of who came in between.
+func TestReleaseIsNotRepeatedOverAPutBack(t *testing.T) {
+	for name, test := range map[string]putBackOver{
+		"shown": {}, "across a gap": {gap: true}, "the epoch had been mistyped": {mistyped: true}, "beside a new process": {anew: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before atomic.Pointer[coordv1.Lease]
+			inWorldWith(t, func(w *world) {
+				w.drain = 2 * second
+				w.wraps["a"] = fated(releases, func(n int32) fate {
+					if n > 1 {
+						return fate{}
+					}
+					before.Store(w.Lease("shop", "invoicer"))
+					return fate{after: 15 * second}
+				})
+			}, func(w *world) { test.play(w, &before, second) })
+		})
+	}
+}
+
 // A release that is refused may have arrived by another copy of it: one that was sent
 // beside it, or by the client itself. It is not repeated over what an edit put back.
 func TestRefusedReleaseMayHaveArrived(t *testing.T) {
-	for name, test := range map[string]struct{ gap, anew bool }{"across a gap": {gap: true}, "beside a new process": {anew: true}, "shown": {}} {
+	for name, test := range map[string]putBackOver{"across a gap": {gap: true}, "beside a new process": {anew: true}, "shown": {}} {
 		t.Run(name, func(t *testing.T) {
 			var before atomic.Pointer[coordv1.Lease]
 			inWorldWith(t, func(w *world) {
@@ -174,35 +236,7 @@ func TestRefusedReleaseMayHaveArrived(t *testing.T) {
 					}
 					return fate{}
 				})
-			}, func(w *world) {
-				a := w.start("a")
-				s := w.observe("s")
-				sleep(5 * second)
-				a.Resign()
-				sleep(second / 2)
-				w.start("b")
-				if test.gap {
-					w.Link("s").Cut()
-				}
-				for before.Load() == nil {
-					sleep(10 * time.Millisecond)
-				}
-				require.Less(w, w.nobodyFor(second), second/4)
-				require.Equal(w, "b", w.who())
-				w.Link("b").BlackHole()
-				sleep(100 * time.Millisecond)
-				w.putBack(before.Load())
-				sleep(50 * time.Millisecond)
-				if test.gap {
-					w.Link("s").Heal()
-				}
-				s.SetEligible(!test.anew)
-				sleep(3 * second)
-				if test.anew {
-					w.start("n")
-				}
-				sleep(20 * second) // that no two were on, the world checks
-			})
+			}, func(w *world) { test.play(w, &before, second/4) })
 		})
 	}
 }

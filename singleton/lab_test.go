@@ -3,6 +3,7 @@ package singleton_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
@@ -43,13 +45,31 @@ func newLease() *coordv1.Lease {
 
 // elector makes one that reaches the cluster over the link of that name.
 func (l lab) elector(name string, change ...func(*singleton.Config)) *singleton.Elector {
+	return l.electorOf(l.Client(name), name, change...)
+}
+
+// electorThrough makes one whose requests go through wrap, too.
+func (l lab) electorThrough(name string, wrap func(http.RoundTripper) http.RoundTripper, change ...func(*singleton.Config)) *singleton.Elector {
+	return l.electorOf(l.clientThrough(name, wrap), name, change...)
+}
+
+func (l lab) electorOf(client kubernetes.Interface, name string, change ...func(*singleton.Config)) *singleton.Elector {
 	config := singleton.Config{Name: "invoicer", Namespace: "shop", Identity: name, Logger: quiet().With("me", name)}
 	for _, change := range change {
 		change(&config)
 	}
-	e, err := singleton.New(l.Client(name), config)
+	e, err := singleton.New(client, config)
 	require.NoError(l, err)
 	return e
+}
+
+func (l lab) clientThrough(name string, wrap func(http.RoundTripper) http.RoundTripper) kubernetes.Interface {
+	config := l.RESTConfig(name)
+	config.ContentType, config.AcceptContentTypes = "application/json", "application/json" // to be read and rewritten
+	config.Wrap(wrap)
+	client, err := kubernetes.NewForConfig(config)
+	require.NoError(l, err)
+	return client
 }
 
 // running is a call of Run.

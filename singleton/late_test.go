@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/lease"
@@ -203,10 +202,7 @@ func TestListThatOutlastsARestore(t *testing.T) {
 						x.Spec.HolderIdentity, x.Spec.RenewTime, x.Spec.AcquireTime, x.Spec.LeaseDurationSeconds = &holder, &now, &now, &seconds
 					})
 				}
-				config := l.RESTConfig("a")
-				config.Wrap(func(next http.RoundTripper) http.RoundTripper { return again{next} })
-				client, err := kubernetes.NewForConfig(config)
-				require.NoError(l, err)
+				client := l.clientThrough("a", func(next http.RoundTripper) http.RoundTripper { return again{next} })
 				c := singleton.Config{Name: "invoicer", Namespace: "shop", Identity: "a", Logger: quiet()}
 				if share {
 					c.SharedWatch = singleton.NewSharedWatch(client, "shop", quiet())

@@ -177,16 +177,14 @@ func (r *run) observe(o lease.Observation) {
 	if now.observed && now.holder == holder && before.Record().Exists() == record.Exists() {
 		return
 	}
-	level := slog.LevelInfo
-	if now.found {
-		level = slog.LevelWarn // somebody deleted it
-	}
 	now.holder, now.observed, now.missing = holder, true, !record.Exists()
 	now.found = now.found || record.Exists()
 	r.status.Store(&now)
 	switch {
+	case !record.Exists() && now.found: // somebody deleted it
+		r.log.Warn("the lease does not exist")
 	case !record.Exists():
-		r.log.Log(r.ctx, level, "the lease does not exist")
+		r.log.Info("the lease does not exist")
 	case holder.Identity == "":
 		r.log.Info("nobody holds the lease")
 	default:

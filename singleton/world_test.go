@@ -147,12 +147,7 @@ func (w *world) client(who string) kubernetes.Interface {
 	if wrap == nil {
 		return w.Client(who)
 	}
-	config := w.RESTConfig(who)
-	config.ContentType, config.AcceptContentTypes = "application/json", "application/json" // to be read and rewritten
-	config.Wrap(wrap)
-	client, err := kubernetes.NewForConfig(config)
-	require.NoError(w, err)
-	return client
+	return w.clientThrough(who, wrap)
 }
 
 type roundTrip func(*http.Request) (*http.Response, error)

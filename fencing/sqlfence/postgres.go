@@ -27,9 +27,10 @@ import (
 // postgresLock are the statements for a token. Telling triggers of it is a quarter of what the others
 // cost, so there are those that do not, for databases that have none.
 func (g *Guard) postgresLock(t fencing.Token) *lock {
-	l := g.postgresWays(t, text(t.String()))
+	token := text(t.String())
+	l := g.postgresWays(t, token)
 	l.quiet = g.postgresWays(t, "")
-	l.read, l.held = g.peek(t.Scope)+g.take(t.Scope, text(t.String()))+" FOR SHARE", g.held(t.Scope)
+	l.read, l.held = g.peek(t.Scope)+g.take(t.Scope, token)+" FOR SHARE", g.held(t.Scope)
 	return l
 }
 
@@ -74,9 +75,10 @@ func levelIsPlain(setting string) string {
 	return "current_setting(" + setting + ") IN ('read committed', 'read uncommitted')"
 }
 
-// prepared is a statement that a session keeps. Its name says what it says, and whose token it is for, so that in a session that others
-// use too it cannot be something else, and all of a token are there or none. It returns none of the table's columns: PostgreSQL would refuse to execute what was prepared before the
-// type of one changed.
+// prepared is a statement that a session keeps. Its name says what it says, and whose token it is
+// for, so that in a session that others use too it cannot be something else, and all of a token are
+// there or none. It returns none of the table's columns: PostgreSQL would refuse to execute what was
+// prepared before the type of one changed.
 type prepared struct{ token, types, body string }
 
 func (p prepared) name() string {

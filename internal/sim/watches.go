@@ -26,7 +26,7 @@ type watcher struct {
 	newest int64   // revision delivered
 
 	heard  bool             // the client has the answer that opens it
-	unread []*coordv1.Lease // what was delivered before that
+	unseen []*coordv1.Lease // what was delivered before that
 
 	events chan watch.Event
 	closed bool        // the driver's
@@ -132,7 +132,7 @@ func (w *world) deliver(x *watcher, e watch.Event, revision int64, why Kind) {
 	x.newest = max(x.newest, revision)
 	if l, ok := e.Object.(*coordv1.Lease); ok {
 		w.check.tell(n, "watch "+string(e.Type)+" "+l.ResourceVersion)
-		if x.unread = append(x.unread, l); x.heard {
+		if x.unseen = append(x.unseen, l); x.heard {
 			w.read(x)
 		}
 		e.Object = x.node.inward(l)
@@ -147,10 +147,10 @@ func (w *world) deliver(x *watcher, e watch.Event, revision int64, why Kind) {
 // read takes in that the client sees what was delivered.
 func (w *world) read(x *watcher) {
 	x.heard = true
-	for _, l := range x.unread {
+	for _, l := range x.unseen {
 		w.check.watched(x.node, l)
 	}
-	x.unread = nil
+	x.unseen = nil
 }
 
 // end tells the client an error and ends the watch.
