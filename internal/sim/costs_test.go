@@ -27,7 +27,7 @@ func costs() map[sim.Kind]cost {
 		sim.Restore:      {1.5, gone},
 		sim.Bumped:       {1.5, gone},
 		sim.StaleCache:   {1.5, gone},
-		sim.Reship:       {0.5, gone},
+		sim.Reship:       {1.5, gone},
 		sim.Freeze:       {0.5, "a term is over RenewDeadline after the sending of its last answered renewal, frozen or not; client-go's goes on when it thaws"},
 		sim.DelayRequest: {0.5, sent},
 		sim.DelayAnswer:  {0.5, sent},
