@@ -20,11 +20,11 @@ const duration = 15 * time.Second
 func (b *bed) freeIn(want time.Duration) {
 	b.Helper()
 	v := lease.View{}.Observe(b.list(b.b), duration)
-	require.Equal(b, lease.Prove, lease.Decide(v, b.b.Clock.Now(), true).Action)
+	require.Equal(b, lease.Prove, lease.DecideNow(v, b.b.Clock.Now(), true).Action)
 	b.prove(b.b, &v)
 	require.Equal(b, want, max(0, b.b.Clock.Until(v.FreeAt())))
 	if want == 0 {
-		require.Equal(b, lease.Acquire, lease.Decide(v, b.b.Clock.Now(), true).Action)
+		require.Equal(b, lease.Acquire, lease.DecideNow(v, b.b.Clock.Now(), true).Action)
 	}
 }
 
@@ -186,7 +186,7 @@ func TestReleaseSeenByTheWatchNeedsNoProof(t *testing.T) {
 		for _, o := range *seen {
 			v = v.Observe(o, duration)
 		}
-		require.Equal(b, lease.Acquire, lease.Decide(v, b.a.Clock.Now(), false).Action)
+		require.Equal(b, lease.Acquire, lease.DecideNow(v, b.a.Clock.Now(), false).Action)
 		require.Error(b, stop())
 	})
 }

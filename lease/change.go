@@ -8,7 +8,7 @@ import (
 
 // owe returns what is owed after o, which is a change, and what could prove it
 // paid.
-func (v View) owe(o Observation, leaseDuration time.Duration) (debt, proof) {
+func (v *View) owe(o *Observation, leaseDuration time.Duration) (debt, proof) {
 	r := o.Record
 	wrote := v.believed(r, leaseDuration)
 	next := debt{since: o.At, owed: max(leaseDuration, wrote), written: wrote, hidden: v.debt.hidden, hider: v.debt.hider}
@@ -45,7 +45,7 @@ func (v View) owe(o Observation, leaseDuration time.Duration) (debt, proof) {
 
 // believed is the duration that r asks for, as far as an elector can have written
 // it.
-func (v View) believed(r Record, leaseDuration time.Duration) time.Duration {
+func (v *View) believed(r Record, leaseDuration time.Duration) time.Duration {
 	most := MaxLeaseDuration
 	if v.known && !v.moved(r) { // edited by hand: no elector wrote more than before
 		most = max(leaseDuration, v.debt.written)
@@ -55,7 +55,7 @@ func (v View) believed(r Record, leaseDuration time.Duration) time.Duration {
 
 // moved reports whether r has another time than the last record: edits by hand
 // leave it alone.
-func (v View) moved(r Record) bool { return !r.RenewTime().Equal(v.Record().RenewTime()) }
+func (v *View) moved(r Record) bool { return !r.RenewTime().Equal(v.Record().RenewTime()) }
 
 // change is what an observation says of the claims before it.
 type change int
@@ -68,7 +68,7 @@ const (
 	cleared                 // another elector's, by its release
 )
 
-func (v View) change(o Observation) change {
+func (v *View) change(o *Observation) change {
 	r := o.Record
 	before := v.Record()
 	order, err := resourceversion.CompareResourceVersion(r.ResourceVersion(), v.last.ResourceVersion)

@@ -21,6 +21,11 @@ type Claim struct {
 	Lift int64
 }
 
+// Written is the observation that the acknowledgement of the claim is, taken in at now.
+func (c Claim) Written(now Instant) Observation {
+	return Observation{Record: c.Record, Asked: now, At: now, ResourceVersion: c.Record.ResourceVersion(), Stored: true}
+}
+
 // ValidUntil is Sent + RenewDeadline: nobody else works before then.
 func (c Claim) ValidUntil(t Timing) Instant { return c.Sent.Add(t.RenewDeadline) }
 

@@ -182,7 +182,8 @@ func TestEpochIsAboveWhatARestoreForgot(t *testing.T) {
 		b.c.Restore(backup, true)
 		o, err = b.b.Confirm(b.Context())
 		require.NoError(b, err)
-		claim, err := b.b.Claim(o, lease.EpochInputs{ResourceVersion: lease.View{}.Observe(o, 15*time.Second).Newest()})
+		v := lease.View{}.Observe(o, 15*time.Second)
+		claim, err := b.b.Claim(o, lease.EpochInputs{ResourceVersion: v.Newest()})
 		require.NoError(b, err)
 		require.Greater(b, claim.Token.Epoch, forgotten.Token.Epoch)
 	})
@@ -201,7 +202,7 @@ func TestRestoredReleaseProvesNothing(t *testing.T) {
 		}
 		look()
 		b.prove(b.b, &v)
-		require.Equal(b, lease.Acquire, lease.Decide(v, b.b.Clock.Now(), true).Action)
+		require.Equal(b, lease.Acquire, lease.DecideNow(v, b.b.Clock.Now(), true).Action)
 		backup := b.c.Snapshot()
 		b.c.DeleteLease(ns, name)
 		look()

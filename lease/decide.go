@@ -30,7 +30,7 @@ func (a Action) String() string {
 	return names[a]
 }
 
-// Decision of [Decide].
+// Decision of a [Candidate].
 type Decision struct {
 	Action Action
 	At     Instant // for Wait: when to decide again; zero means when something is observed
@@ -38,18 +38,64 @@ type Decision struct {
 	Why    string  // for logs
 }
 
+// Next says what the candidate does at now. What the protocol allows is put off while this
+// replica is not eligible, stands back, or lets others go first. Looks are not.
+func (c *Candidate) Next(now Instant, eligible bool) Decision {
+	d := c.listen(c.view.decide(now, c.fresh), now)
+	switch at := c.turn(d); {
+	case d.Action == Wait:
+	case !eligible && !d.reads():
+		return Decision{Action: Wait, Why: "not eligible"}
+	case at.After(now):
+		return Decision{Action: Wait, At: at, Why: "standing back"}
+	}
+	return d
+}
+
+// turn is when the candidate may do what was decided.
+func (c *Candidate) turn(d Decision) Instant {
+	at, free := c.tries.retryAt, c.view.FreeAt()
+	switch {
+	case d.reads(), d.Seat:
+		return at
+	case d.Action == Create: // with it the wait begins for everybody: it is no candidacy
+		return later(at, c.tries.createAt)
+	case c.manners.courteous:
+		free = free.Add(courtesy)
+	default:
+		free = free.Add(c.manners.crowd.turn)
+	}
+	return later(later(at, c.leave.holdOff), free)
+}
+
+func (d Decision) reads() bool { return d.Action == Confirm || d.Action == Prove }
+
+// listen has a candidate that waits for a claim to run out look again when it has heard nothing
+// for longer than a live holder is silent: connections die without a word, and a wait counts
+// from what was last seen.
+func (c *Candidate) listen(d Decision, now Instant) Decision {
+	if d.Action != Wait || d.At.IsZero() {
+		return d
+	}
+	switch at := c.view.Last().At.Add(c.manners.silence); {
+	case !at.After(now):
+		return Decision{Action: Confirm, Why: "nothing heard for a while"}
+	case d.At.After(at):
+		d.At = at
+	}
+	return d
+}
+
 // news is how long a release that was seen is acted on without a fresh read: the
 // store may be restored meanwhile, and the version come to mean another record.
 const news = 500 * time.Millisecond
 
-// Decide says what a standby does at now, knowing v. fresh means that v's last
-// observation is a read made for this decision. It does no I/O and reads no
-// clock.
+// decide says what the protocol allows at now. fresh means that the last observation is a read
+// made for this decision.
 //
-// It does not ask whose the claim is. One of this process's own earlier terms is
-// waited out like any other: the identity in a record proves nothing after a
-// restore or an edit.
-func Decide(v View, now Instant, fresh bool) Decision {
+// It does not ask whose the claim is. One of this process's own earlier terms is waited out like
+// any other: the identity in a record proves nothing after a restore or an edit.
+func (v View) decide(now Instant, fresh bool) Decision {
 	r := v.Record()
 	switch {
 	case !v.known:

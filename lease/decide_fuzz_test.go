@@ -52,7 +52,7 @@ func (s *standby) act(t *testing.T) {
 	for fresh, steps := false, 0; ; steps++ {
 		require.Less(t, steps, 8, "it decides for ever")
 		now := Clock{}.Now()
-		switch d := Decide(s.v, now, fresh); d.Action {
+		switch d := s.v.decide(now, fresh); d.Action {
 		case Wait:
 			require.True(t, !s.v.Known() || d.At.After(now), d.Why)
 			return

@@ -176,10 +176,10 @@ func TestWhatAChangeProves(t *testing.T) {
 					}
 					v := shown(View{}, inOneWatch, test.seen...)
 					if !inOneWatch {
-						require.Equal(t, test.action, Decide(v, Clock{}.Now(), true).Action)
+						require.Equal(t, test.action, v.decide(Clock{}.Now(), true).Action)
 					}
 					if test.action == Create { // and waits on what it created
-						require.Equal(t, Create, Decide(v, Clock{}.Now(), false).Action)
+						require.Equal(t, Create, v.decide(Clock{}.Now(), false).Action)
 						n, _ := strconv.Atoi(v.Last().Version())
 						v = shown(v, inOneWatch, vacant(n+1))
 					}
@@ -198,11 +198,11 @@ func waits(t *testing.T, v View, wait time.Duration) {
 	v = v.Proved(v.Record(), Record{}, false)
 	require.Equal(t, wait, v.FreeAt().Sub(now))
 	if wait > 0 {
-		d := Decide(v, now.Add(wait-1), true)
+		d := v.decide(now.Add(wait-1), true)
 		require.Equal(t, Wait, d.Action, d.Why)
 		require.Equal(t, v.FreeAt(), d.At)
 	}
-	require.Equal(t, Acquire, Decide(v, now.Add(wait), true).Action)
+	require.Equal(t, Acquire, v.decide(now.Add(wait), true).Action)
 }
 
 // edited is r after an edit of something that is not ours.
@@ -239,9 +239,9 @@ func TestDecideConfirmsWhatItOnlyHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := Clock{}.Now()
 		decide := func(v View, after time.Duration, fresh bool) Action {
-			return Decide(v, now.Add(after), fresh).Action
+			return v.decide(now.Add(after), fresh).Action
 		}
-		require.Equal(t, Wait, Decide(View{}, now, true).Action, "nothing observed")
+		require.Equal(t, Wait, View{}.decide(now, true).Action, "nothing observed")
 		held := fenced("a_1", termA, "50", "100")
 		for _, r := range []Record{held, vacant(100)} {
 			v := View{}.Observe(look(r, "1000"), L)
@@ -300,6 +300,7 @@ func TestObserveDropsWhatIsOld(t *testing.T) {
 		time.Sleep(time.Second)
 		beside := look(free, "90")
 		beside.Newest = "200"
-		require.Equal(t, "200", v.Observe(beside, L).Newest())
+		v = v.Observe(beside, L)
+		require.Equal(t, "200", v.Newest())
 	})
 }

@@ -1,6 +1,7 @@
 // Package lease is hotseat's protocol on one coordination.k8s.io Lease: an
-// immutable [Record] of it, the arithmetic of its time ([Timing]), the pure
-// decision of a standby ([Decide] on a [View]), and the requests ([Lock]).
+// immutable [Record] of it, the arithmetic of its time ([Timing]), what a process without
+// the Lease knows and does next ([Candidate], with its [View]), what its holder does
+// ([Tenure]), and the requests ([Lock]). All but the last are values without I/O.
 //
 // It has no loop, no callback and no timer; package singleton does. Use that
 // unless you are writing an elector.

@@ -31,9 +31,9 @@ func TestListsOfACacheThatIsAhead(t *testing.T) {
 		}
 		waits(t, v, L-5*time.Second)
 		time.Sleep(L)
-		require.Equal(t, Confirm, Decide(v, Clock{}.Now(), false).Action)
+		require.Equal(t, Confirm, v.decide(Clock{}.Now(), false).Action)
 		v = v.Observe(stored(there), L)
-		require.Equal(t, Acquire, Decide(v, Clock{}.Now(), true).Action)
+		require.Equal(t, Acquire, v.decide(Clock{}.Now(), true).Action)
 		require.Equal(t, "120", v.Newest(), "an epoch is to be above")
 
 		// What else a List shows is news, and so is what a watch does.
@@ -53,7 +53,7 @@ func TestMissingIsSeenAgain(t *testing.T) {
 		time.Sleep(time.Second)
 		v = v.Observe(look(Record{}, "9"), L)
 		require.False(t, v.Record().Exists())
-		require.Equal(t, Create, Decide(v, Clock{}.Now(), true).Action)
+		require.Equal(t, Create, v.decide(Clock{}.Now(), true).Action)
 	})
 }
 
@@ -65,7 +65,7 @@ func TestDoubtEndsByALook(t *testing.T) {
 		time.Sleep(time.Second)
 		v = v.Observe(stored(there), L).Doubt()
 		time.Sleep(time.Second)
-		require.Equal(t, Confirm, Decide(v.Observe(look(cached, "120"), L), Clock{}.Now(), true).Action, "a GET is asked for")
-		require.Equal(t, Wait, Decide(v.Observe(stored(there), L), Clock{}.Now(), true).Action)
+		require.Equal(t, Confirm, v.Observe(look(cached, "120"), L).decide(Clock{}.Now(), true).Action, "a GET is asked for")
+		require.Equal(t, Wait, v.Observe(stored(there), L).decide(Clock{}.Now(), true).Action)
 	})
 }

@@ -64,7 +64,7 @@ func TestVacantWithoutItsMark(t *testing.T) {
 		require.NoError(b, b.c.EditLease(ns, name, func(l *coordv1.Lease) { l.Annotations = nil }))
 		v := lease.View{}.Observe(b.list(b.b), 15*time.Second)
 		require.Equal(b, 15*time.Second, v.FreeAt().Sub(v.Last().At))
-		require.Equal(b, lease.Wait, lease.Decide(v, b.b.Clock.Now(), true).Action, "no proof is asked for")
+		require.Equal(b, lease.Wait, lease.DecideNow(v, b.b.Clock.Now(), true).Action, "no proof is asked for")
 	})
 }
 

@@ -44,10 +44,10 @@ func TestProved(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				v := shown(View{}, false, test.record)
-				wanted := Decide(v, Clock{}.Now(), true).Action
+				wanted := v.decide(Clock{}.Now(), true).Action
 				require.Equal(t, test.record.Released() || test.record.untouched(), wanted == Prove, wanted)
 				v = v.Proved(v.Record(), test.before, test.looked)
-				require.NotEqual(t, Prove, Decide(v, Clock{}.Now(), true).Action, "asked once")
+				require.NotEqual(t, Prove, v.decide(Clock{}.Now(), true).Action, "asked once")
 				require.Equal(t, test.wait, max(0, v.FreeAt().Sub(Clock{}.Now())))
 			})
 		})
@@ -68,7 +68,7 @@ func TestProofComesTooLate(t *testing.T) {
 			require.Equal(t, L, v.FreeAt().Sub(Clock{}.Now()))
 		}
 		labelled := v.Observe(event(edited(free, "102"), "102", "101"), L)
-		require.Equal(t, Prove, Decide(labelled, Clock{}.Now(), true).Action, "it is still to be proven")
+		require.Equal(t, Prove, labelled.decide(Clock{}.Now(), true).Action, "it is still to be proven")
 		waits(t, labelled, L-4*time.Second)
 
 		v = v.Proved(free, was, true)
@@ -113,9 +113,9 @@ func TestReleaseAcrossGaps(t *testing.T) {
 		held, free := fenced("a_1", termA, "50", "100"), fenced("a_1", termA, "50", "101", released)
 		v := shown(View{}, true, held, free)
 		time.Sleep(time.Second)
-		require.Equal(t, Acquire, Decide(v.Observe(look(free, "150"), L), Clock{}.Now(), true).Action, "the same version")
+		require.Equal(t, Acquire, v.Observe(look(free, "150"), L).decide(Clock{}.Now(), true).Action, "the same version")
 		v = v.Observe(look(edited(free, "140"), "150"), L)
-		require.Equal(t, Prove, Decide(v, Clock{}.Now(), true).Action)
+		require.Equal(t, Prove, v.decide(Clock{}.Now(), true).Action)
 		waits(t, v.Proved(v.Record(), free, true), L)
 	})
 }

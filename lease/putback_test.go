@@ -35,9 +35,9 @@ func TestPutBackAcrossAGap(t *testing.T) {
 				}
 				v = shown(v, true, before).Proved(before, Record{}, true)
 				time.Sleep(L + time.Second)
-				require.Equal(t, Acquire, Decide(v, Clock{}.Now(), true).Action, "it would have")
+				require.Equal(t, Acquire, v.decide(Clock{}.Now(), true).Action, "it would have")
 				same := v.Observe(look(before, "105"), L)
-				require.Equal(t, Acquire, Decide(same, Clock{}.Now(), true).Action, "the same version is the same claim, across any gap")
+				require.Equal(t, Acquire, same.decide(Clock{}.Now(), true).Action, "the same version is the same claim, across any gap")
 
 				back := again(before, "120")
 				gap := v.Observe(look(back, "121"), L)
@@ -66,8 +66,8 @@ func TestContiguousEditsAreHarmless(t *testing.T) {
 		}
 		waits(t, v, L-10*time.Second)
 		// An event of another watch, and one that lost its place.
-		require.Equal(t, L, v.Observe(event(edited(v.Record(), "200"), "200", "150"), L).FreeAt().Sub(Clock{}.Now()))
-		require.Equal(t, L, v.Observe(event(edited(v.Record(), "200"), "200", ""), L).FreeAt().Sub(Clock{}.Now()))
+		waits(t, v.Observe(event(edited(v.Record(), "200"), "200", "150"), L), L)
+		waits(t, v.Observe(event(edited(v.Record(), "200"), "200", ""), L), L)
 	})
 }
 

@@ -27,7 +27,7 @@ func (v View) Vacated(until Instant) View {
 }
 
 // observe closes the seat unless o shows that nobody can have started.
-func (s seat) observe(v View, o Observation) seat {
+func (s seat) observe(v *View, o *Observation) seat {
 	r, before := o.Record, v.Record()
 	mine := r.Holder() != "" && (r.Term() == s.term || r.Holder() == s.own)
 	switch {
@@ -41,7 +41,7 @@ func (s seat) observe(v View, o Observation) seat {
 }
 
 // seated reports whether the seat may be taken back at now.
-func (v View) seated(now Instant) bool {
+func (v *View) seated(now Instant) bool {
 	r := v.Record()
 	ours := r.Holder() == v.seat.own && (v.seat.empty || r.Term() != v.seat.term) // put back: its work has returned
 	return v.seat.open && v.seat.until.After(now) && (r.Holder() == "" || ours)

@@ -70,19 +70,19 @@ func TestSeat(t *testing.T) {
 				}
 				now := Clock{}.Now()
 				until := now.Add(8 * time.Second)
-				require.False(t, Decide(v, now, true).Seat, "before its work has returned")
+				require.False(t, v.decide(now, true).Seat, "before its work has returned")
 				out := v.Vacated(until)
-				d := Decide(out, now, false)
+				d := out.decide(now, false)
 				if test.want == Wait {
 					require.False(t, d.Seat, "%v: %s", d.Action, d.Why)
 					require.NotEqual(t, Acquire, d.Action)
 					return
 				}
 				require.Equal(t, Decision{Action: test.want, Seat: true, Why: d.Why}, d)
-				require.True(t, Decide(out, until.Add(-1), false).Seat)
-				require.False(t, Decide(out, until, true).Seat, "its validity is over")
-				require.Equal(t, Confirm, Decide(out.Doubt(), now, true).Action)
-				require.False(t, Decide(v.Seated(termB).Vacated(Instant{}), now, true).Seat)
+				require.True(t, out.decide(until.Add(-1), false).Seat)
+				require.False(t, out.decide(until, true).Seat, "its validity is over")
+				require.Equal(t, Confirm, out.Doubt().decide(now, true).Action)
+				require.False(t, v.Seated(termB).Vacated(Instant{}).decide(now, true).Seat)
 			})
 		})
 	}
@@ -93,15 +93,15 @@ func TestSeatIsOfTheLastTerm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := Clock{}.Now()
 		v := shown(View{}, true, fenced("me", termA, "101", "101"), fenced("me", termA, "101", "102", holder("")))
-		require.False(t, Decide(v.Vacated(now.Add(8*time.Second)), Clock{}.Now(), true).Seat)
+		require.False(t, v.Vacated(now.Add(8*time.Second)).decide(Clock{}.Now(), true).Seat)
 
 		v = shown(View{}, true, fenced("me", termA, "101", "101")).Seated(termA)
 		v = shown(v, true, fenced("me", termA, "101", "102", holder(""))).Vacated(now.Add(8 * time.Second))
-		require.True(t, Decide(v, now, true).Seat)
+		require.True(t, v.decide(now, true).Seat)
 		v = shown(v.Seated(termB), true, fenced("me", termB, "103", "103", renewed(9)))
-		require.False(t, Decide(v, now, true).Seat, "its work has not returned")
+		require.False(t, v.decide(now, true).Seat, "its work has not returned")
 		v = shown(v, true, fenced("me", termB, "103", "104", holder("")))
-		require.False(t, Decide(v, now, true).Seat)
-		require.True(t, Decide(v.Vacated(now.Add(8*time.Second)), now, true).Seat)
+		require.False(t, v.decide(now, true).Seat)
+		require.True(t, v.Vacated(now.Add(8*time.Second)).decide(now, true).Seat)
 	})
 }

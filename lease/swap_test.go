@@ -104,7 +104,7 @@ func TestReleaseAndRaiseOverEdits(t *testing.T) {
 		before := b.stored()
 		require.NoError(b, b.a.Release(b.Context(), claim))
 		v := lease.View{}.Observe(b.list(b.b), 15*time.Second)
-		require.Equal(b, lease.Prove, lease.Decide(v, b.b.Clock.Now(), true).Action)
+		require.Equal(b, lease.Prove, lease.DecideNow(v, b.b.Clock.Now(), true).Action)
 		b.prove(b.b, &v)
 		require.Equal(b, "x", b.stored().Lease().Labels["team"])
 		require.Equal(b, before.Lease().Spec.LeaseTransitions, b.stored().Lease().Spec.LeaseTransitions)

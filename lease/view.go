@@ -92,24 +92,24 @@ type proof struct {
 }
 
 // Known reports whether anything was observed yet.
-func (v View) Known() bool { return v.known }
+func (v *View) Known() bool { return v.known }
 
 // Last is the last observation taken in; zero if there was none.
-func (v View) Last() Observation { return v.last }
+func (v *View) Last() Observation { return v.last }
 
 // Record is the last one observed.
-func (v View) Record() Record { return v.last.Record }
+func (v *View) Record() Record { return v.last.Record }
 
 // Epoch is the highest fencing epoch ever observed.
-func (v View) Epoch() int64 { return v.epoch }
+func (v *View) Epoch() int64 { return v.epoch }
 
 // Newest is the highest version of the store ever observed, which a new epoch is
 // not to lie below.
-func (v View) Newest() string { return v.newest }
+func (v *View) Newest() string { return v.newest }
 
 // FreeAt is when every claim observed so far has run out on this machine's
 // clock. It may be in the past.
-func (v View) FreeAt() Instant { return v.debt.freeAt() }
+func (v *View) FreeAt() Instant { return v.debt.freeAt() }
 
 func later(a, b Instant) Instant {
 	if b.After(a) {
@@ -125,7 +125,7 @@ func (v View) Doubt() View {
 }
 
 // Outdated reports whether o is a List of what a Get has shown to be out of date.
-func (v View) Outdated(o Observation) bool { return v.ghost.is(o) }
+func (v *View) Outdated(o Observation) bool { return v.ghost.is(o) }
 
 // Observe returns the view after o. leaseDuration is our own, used where no
 // holder's is written.
@@ -148,20 +148,26 @@ func (v View) Outdated(o Observation) bool { return v.ghost.is(o) }
 // knew nothing of it. A duration shorter than our own is not believed either: it
 // may be an edit; nor is one longer than any that an elector wrote.
 func (v View) Observe(o Observation, leaseDuration time.Duration) View {
+	next, _ := v.after(&o, leaseDuration)
+	return next
+}
+
+// after is Observe, and reports whether o was taken for news.
+func (v *View) after(o *Observation, leaseDuration time.Duration) (next View, taken bool) {
 	if v.known {
 		order, err := resourceversion.CompareResourceVersion(o.ResourceVersion, v.last.ResourceVersion)
 		switch {
-		case v.Outdated(o):
-			return v
+		case v.Outdated(*o):
+			return *v, false
 		case o.Listed && o.Asked.After(v.last.At): // newer whatever its version: the store may have been restored
 		case err != nil && !o.Listed:
-			return v.Doubt()
+			return v.Doubt(), false
 		case err == nil && (order < 0 || order == 0 && !o.Listed):
-			return v
+			return *v, false
 		}
 	}
-	next := v
-	next.known, next.last, next.doubted = true, o, false
+	next = *v
+	next.known, next.last, next.doubted = true, *o, false
 	switch {
 	case !o.Listed && !o.Stored: // the cache has gone on
 		next.ghost = ghost{}
@@ -179,10 +185,10 @@ func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	next.seat = v.seat.observe(v, o)
 	next.foreign = v.foreigner(o)
 	if v.known && v.follows(o) && o.Record.sameClaim(v.Record()) || v.known && !o.Record.Exists() && !v.Record().Exists() {
-		return next
+		return next, true
 	}
 	next.debt, next.proof = v.owe(o, leaseDuration)
-	return next
+	return next, true
 }
 
 func newest(first string, others ...string) string {
@@ -197,7 +203,7 @@ func newest(first string, others ...string) string {
 // foreigner returns since when the holder that o shows, one without a token, has been
 // there as far as one watch has shown it; the zero Instant for any other. One that was
 // seen to take the Lease when all claims had run out has been there long enough.
-func (v View) foreigner(o Observation) Instant {
+func (v *View) foreigner(o *Observation) Instant {
 	r := o.Record
 	if _, token := r.Token(); token || r.Holder() == "" {
 		return Instant{}
@@ -212,10 +218,10 @@ func (v View) foreigner(o Observation) Instant {
 }
 
 // shows reports whether o came right after the last observation.
-func (v View) shows(o Observation) bool { return o.After != "" && o.After == v.last.Version() }
+func (v *View) shows(o *Observation) bool { return o.After != "" && o.After == v.last.Version() }
 
 // follows reports whether nothing can lie between the last observation and o.
-func (v View) follows(o Observation) bool {
+func (v *View) follows(o *Observation) bool {
 	return v.shows(o) ||
 		o.Record.UID() == v.Record().UID() && o.Version() == v.last.Version()
 }

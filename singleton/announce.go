@@ -131,9 +131,9 @@ func (r *run) keepAnnouncing(t *Term) {
 			case refused(err):
 				t.end(&EndError{Reason: ReasonRefused, Err: err})
 			case err != nil && !failing:
-				r.log.Log(r.ctx, fenceLevel(err), "a fence could not be told of the token again, trying later", "token", t.Token().String(), "error", err)
+				r.config.Logger.Log(r.ctx, fenceLevel(err), "a fence could not be told of the token again, trying later", "token", t.Token().String(), "error", err)
 			case err == nil && failing:
-				r.log.Info("fences were told of the token again", "token", t.Token().String())
+				r.config.Logger.Info("fences were told of the token again", "token", t.Token().String())
 			}
 			failing = err != nil
 		}

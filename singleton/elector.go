@@ -25,10 +25,9 @@ type Elector struct {
 
 	running    atomic.Bool
 	ineligible atomic.Bool
-	resigning  atomic.Bool   // Resign was called while acquiring
-	view       *lease.View   // what the last Run knew, nil before; owned by Run
-	eligible   chan struct{} // buffered; eligibility changed
-	holdUntil  atomic.Pointer[lease.Instant]
+	resigning  atomic.Bool      // Resign was called while acquiring
+	candidate  *lease.Candidate // what the last Run knew, nil before; owned by Run
+	eligible   chan struct{}    // buffered; eligibility changed
 	status     atomic.Pointer[status]
 	fence      atomic.Pointer[FenceError] // the last failure; nil once all were told after it
 }
@@ -55,7 +54,6 @@ func New(client kubernetes.Interface, config Config) (*Elector, error) {
 		}),
 		eligible: make(chan struct{}, 1),
 	}
-	e.holdUntil.Store(&lease.Instant{})
 	e.status.Store(&status{state: StateStopped})
 	return e, nil
 }

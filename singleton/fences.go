@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/retry"
+	"github.com/hotseat-go/hotseat/lease"
 )
 
 // FenceError is an announcement that one of Config.Fences did not take. Err
@@ -112,21 +114,27 @@ func fenceLevel(err error) slog.Level {
 	return slog.LevelWarn
 }
 
+// wiring is what a Run knows of whether its fences are those of this Lease.
+type wiring struct {
+	began    lease.Instant
+	admitted bool           // a term was taken by all
+	unfit    retry.Refusals // they say that they are wired to something else
+}
+
 // miswired returns the error that ends Run if its fences have taken no token
-// from the start, for a lease, because they are wired to something else. Once
+// from the start, for a lease duration, because they are wired to something else. Once
 // they took one, it is their side that changed, and that is waited out.
 func (r *run) miswired(out *outcome) error {
+	w := &r.wiring
 	switch {
 	case out.acquired:
-		r.admitted = true
-	case r.admitted:
+		w.admitted = true
+	case w.admitted:
 	case !unfit(out.err):
-		r.unfit = streak{}
+		w.unfit = retry.Refusals{}
 	default:
-		now := time.Now()
-		r.unfit.hit(now, r.config.LeaseDuration)
-		fromTheStart := r.unfit.first.Sub(r.began) < r.config.LeaseDuration
-		if fromTheStart && now.Sub(r.unfit.first) >= r.config.LeaseDuration {
+		w.unfit, _ = w.unfit.Refused(r.config.clock.Now(), r.config.LeaseDuration)
+		if w.unfit.Never(w.began, r.config.LeaseDuration) {
 			return r.pointless(out.err)
 		}
 	}

@@ -49,7 +49,8 @@ func ExitOnOverrun(*Term) { os.Exit(3) }
 type hookRunner struct {
 	mu      sync.Mutex
 	queue   []queuedHook
-	running bool // a goroutine works the queue off
+	running bool    // a goroutine works the queue off
+	told    *Holder // the one that OnHolder was last told of; the loop's
 
 	bad  chan *PanicError // buffered; a hook panicked
 	done sync.WaitGroup
@@ -117,6 +118,17 @@ func (h *hookRunner) push(q queuedHook) <-chan struct{} {
 		h.done.Go(h.run)
 	}
 	return q.called
+}
+
+// seen tells hook of a holder, unless it was told of that one last.
+func (h *hookRunner) seen(hook func(Holder), holder Holder) {
+	if h.told != nil && *h.told == holder {
+		return
+	}
+	h.told = &holder
+	if hook != nil {
+		h.push(queuedHook{call: func() { hook(holder) }, holder: true})
+	}
 }
 
 // overrun calls f at once, beside the queue.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotseat-go/hotseat/internal/chance"
+	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -102,7 +103,7 @@ func (o *observer) run(ctx context.Context) {
 			o.bad <- err
 			return
 		}
-		if time.Since(began) > retryMost && (err == nil || o.reached) && !errors.Is(err, lease.ErrUnopened) {
+		if time.Since(began) > retry.Most && (err == nil || o.reached) && !errors.Is(err, lease.ErrUnopened) {
 			failures = 0 // it served for a while
 			o.tell.over(watching)
 			o.tell.over(unopened)
@@ -111,7 +112,7 @@ func (o *observer) run(ctx context.Context) {
 		} else {
 			failures++
 		}
-		most := retryMost
+		most := retry.Most
 		if o.reached || errors.Is(err, lease.ErrUnauthorized) { // only the watch fails, and a standby needs it less; or a hand has to mend it
 			most = max(most, o.lock.Timing.RetryPeriod)
 		}
@@ -124,7 +125,7 @@ func (o *observer) run(ctx context.Context) {
 		default:
 			o.tell.failed(listing, err)
 		}
-		pause(ctx, backoff(ctx, failures, most))
+		pause(ctx, retry.Backoff(draw(ctx), failures, most))
 	}
 }
 
@@ -192,18 +193,9 @@ func (o *observer) deliver(ctx context.Context, seen lease.Observation) {
 	}
 }
 
-// Pauses between failed requests: short enough that a replica is back within
-// half a second of the API server, doubled so that a dead one is not hammered.
-const (
-	retryLeast = 25 * time.Millisecond
-	retryMost  = 400 * time.Millisecond
-)
-
-// backoff is the pause after that many failures in a row: doubling from
-// retryLeast, at most most, half of it random.
-func backoff(ctx context.Context, failures int, most time.Duration) time.Duration {
-	d := min(most, retryLeast<<min(failures, 10))
-	return d/2 + chance.N(ctx, d/2)
+// draw makes the random part of pauses.
+func draw(ctx context.Context) chance.Draw {
+	return func(d time.Duration) time.Duration { return chance.N(ctx, d) }
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -15,10 +16,10 @@ func (r *run) release(claim lease.Claim) error {
 	defer cancel()
 	for failures := 1; ; failures++ {
 		err := r.lock.Release(ctx, claim)
-		retry := errors.Is(err, lease.ErrUnavailable) || errors.Is(err, lease.ErrConflict)
-		if !retry || ctx.Err() != nil {
+		again := errors.Is(err, lease.ErrUnavailable) || errors.Is(err, lease.ErrConflict)
+		if !again || ctx.Err() != nil {
 			return err
 		}
-		pause(ctx, backoff(ctx, failures, retryMost))
+		pause(ctx, retry.Backoff(draw(ctx), failures, retry.Most))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotseat-go/hotseat/internal/chance"
+	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -191,7 +192,7 @@ func (p *pace) after(ctx context.Context, took time.Duration, reached bool, err 
 		p.failures = 0
 		return leastRefusal + chance.N(ctx, mostRefusal-leastRefusal)
 	}
-	most := retryMost
+	most := retry.Most
 	if reached || errors.Is(err, lease.ErrUnauthorized) { // only the watch fails, and a standby needs it less
 		p.s.mu.Lock()
 		most = max(most, p.s.period)
@@ -201,7 +202,7 @@ func (p *pace) after(ctx context.Context, took time.Duration, reached bool, err 
 		p.s.mu.Unlock()
 	}
 	switch {
-	case reached && took > retryMost && !errors.Is(err, lease.ErrForbidden) && !errors.Is(err, lease.ErrUnopened):
+	case reached && took > retry.Most && !errors.Is(err, lease.ErrForbidden) && !errors.Is(err, lease.ErrUnopened):
 		p.failures, p.served = 0, true
 		p.tell.over(watchingAll)
 		p.tell.over(unopened)
@@ -219,7 +220,7 @@ func (p *pace) after(ctx context.Context, took time.Duration, reached bool, err 
 	default:
 		p.tell.failed(listingAll, err)
 	}
-	return backoff(ctx, p.failures, most)
+	return retry.Backoff(draw(ctx), p.failures, most)
 }
 
 // forbidden reports whether all Leases may not be listed or watched, and sends

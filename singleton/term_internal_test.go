@@ -43,6 +43,14 @@ func TestValidEndsByItself(t *testing.T) {
 	})
 }
 
+// A term that is known to be over is not valid, whatever its deadline says.
+func TestLostIsNotValid(t *testing.T) {
+	term, _ := testTerm(t)
+	term.lose(&EndError{Reason: ReasonTaken, Holder: "b_1"})
+	require.False(t, term.Valid())
+	require.ErrorIs(t, term.cause(), ErrLost)
+}
+
 func TestValidAllocatesNothing(t *testing.T) {
 	term, _ := testTerm(t)
 	require.Zero(t, testing.AllocsPerRun(100, func() { term.Valid() }))

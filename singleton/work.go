@@ -4,11 +4,6 @@ import (
 	"context"
 )
 
-// worker is the goroutine of one term: announce the token, tell the hook, work.
-type worker struct {
-	done chan outcome // buffered
-}
-
 // outcome of a term's work.
 type outcome struct {
 	acquired bool // OnAcquire was called, or would have been
@@ -30,8 +25,9 @@ func (o *outcome) cause() *EndError {
 	}
 }
 
-func (r *run) startWork(t *Term) *worker {
-	w := &worker{done: make(chan outcome, 1)}
+// startWork has a goroutine announce the token, tell the hook and work. It tells what came of it.
+func (r *run) startWork(t *Term) <-chan outcome {
+	done := make(chan outcome, 1)
 	r.helpers.Go(func() {
 		var out outcome
 		protect(func() error {
@@ -53,10 +49,10 @@ func (r *run) startWork(t *Term) *worker {
 			return r.work(t.ctx, t)
 		}, func(err error) {
 			out.err = err
-			w.done <- out
+			done <- out
 		})
 	})
-	return w
+	return done
 }
 
 // onAcquire calls the hook in its turn; its panic is the term's.

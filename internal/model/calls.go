@@ -6,7 +6,7 @@ package main
 // prolonging is a write that tests the term.
 func (m *model) prolonging(s *state, i int, by call) write {
 	p := &s.proc[i]
-	c, r := p.claim, m.records[p.claim.record]
+	c, r := p.claim, m.record(p.claim.record)
 	w := write{call: by, stage: prolong, sent: s.now}
 	stamp := m.stamp(s, i)
 	if !m.updates {
@@ -23,12 +23,12 @@ func (m *model) prolonging(s *state, i int, by call) write {
 // rewriting is a swap of the whole term over what was read.
 func (m *model) rewriting(s *state, i int, by call, over uint16) write {
 	c, stamp := s.proc[i].claim, m.stamp(s, i)
-	body := m.held(m.records[over], s.self(i), c, stamp)
+	body := m.held(m.record(over), s.self(i), c, stamp)
 	switch by {
 	case take, ensure:
-		body = m.taken(m.records[over], s.self(i), c, stamp)
+		body = m.taken(m.record(over), s.self(i), c, stamp)
 	case release:
-		body = m.released(m.records[over], s.self(i), c, stamp)
+		body = m.released(m.record(over), s.self(i), c, stamp)
 	}
 	return write{call: by, stage: swap, sent: s.now, body: m.recordID(body), over: over}
 }
@@ -95,33 +95,34 @@ func (m *model) begin(s *state, i int, w write) {
 	if m.wrong(patientAcquire) {
 		began = sent
 	}
-	if s.now >= began+m.R && !m.wrong(lateAcquire) {
+	answered := p.claim
+	answered.record, answered.sent = w.record, began
+	if j := m.judge(judgement{claim: p.claim, acquiring: true, answer: answered, now: s.now}); !j.begun && !m.wrong(lateAcquire) {
 		return
 	}
-	p.claim.record, p.claim.sent, p.claim.from = w.record, sent, 0
+	p.claim.record, p.claim.sent = w.record, sent
 	p.phase = term
-	m.see(s, p, w.record)
-	p.view = m.seated(p.view, p.claim.term)
+	p.knows, p.before = m.acquired(p.knows, p.claim, s.now), unknown
+	p.claim.from = 0
 }
 
 // see takes in a record that an acknowledgement carried.
 func (m *model) see(s *state, p *proc, record uint16) {
-	m.observe(s, p, event{record: record, before: unknown, version: m.records[record].version}, false)
+	m.observe(s, p, event{record: record, before: unknown, version: m.record(record).version, stored: true}, false, false)
 }
 
-// extend is an acknowledged renewal: keeper.renewed.
+// extend is an acknowledged renewal.
 func (m *model) extend(s *state, p *proc, w write) {
-	if p.over {
-		if !m.wrong(reviveOver) || s.now >= w.sent+m.R {
-			return
-		}
+	if p.over && m.wrong(reviveOver) && s.now < w.sent+m.R {
 		p.over, p.ctxOver = false, false
 	}
-	p.claim.sent = max(p.claim.sent, m.counts(s, p, w))
-	if m.newer(m.records[w.record].version, m.records[p.claim.record].version) {
-		p.claim.record = w.record
+	answered := p.claim
+	answered.record, answered.sent = w.record, m.counts(s, p, w)
+	j := m.judge(judgement{claim: p.claim, over: p.over, answer: answered, now: s.now})
+	p.claim = j.claim
+	if j.begun {
+		m.see(s, p, w.record)
 	}
-	m.see(s, p, w.record)
 }
 
 // refused goes on after a write that met something else.
@@ -151,7 +152,7 @@ func (m *model) refused(s *state, i int, w write) {
 func (m *model) reread(s *state, i int, w write) {
 	p := &s.proc[i]
 	loss := m.standing(p.claim, w.record)
-	if m.wrong(blindRewrite) && m.records[w.record].exists() {
+	if m.wrong(blindRewrite) && m.record(w.record).exists() {
 		loss = ""
 	}
 	place, free := p.free()
@@ -161,7 +162,9 @@ func (m *model) reread(s *state, i int, w write) {
 	case loss != "" && p.phase == acquiring:
 		m.fail(p)
 	case loss != "" && w.call == renew:
-		m.lose(s, p, loss)
+		met := p.claim
+		met.record = w.record
+		m.lose(s, p, m.judge(judgement{claim: p.claim, over: p.over, answer: met, lost: loss, now: s.now}).lost)
 	case loss != "" || !free:
 	case w.call == release:
 		p.claim.record = w.record

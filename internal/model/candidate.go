@@ -63,14 +63,14 @@ func (m *model) giveUp(s state, i int) {
 
 // fail is an attempt that came to nothing: run.settle.
 func (m *model) fail(p *proc) {
-	p.view = m.doubt(p.view)
+	p.knows = m.failed(p.knows)
 	m.standBy(p)
 }
 
 func (m *model) standBy(q *proc) {
 	q.abandon()
 	*q = proc{
-		incarnation: q.incarnation, newcomer: q.newcomer, behind: q.behind, greedy: q.greedy, view: q.view, before: q.before, relist: q.relist, event: q.event,
+		incarnation: q.incarnation, newcomer: q.newcomer, behind: q.behind, greedy: q.greedy, knows: q.knows, before: q.before, relist: q.relist, event: q.event,
 		writes: q.writes, seat: q.seat, acquires: q.acquires, renewals: q.renewals, creates: q.creates, wrote: q.wrote,
 	}
 }
@@ -90,7 +90,7 @@ func (m *model) standby(s state, i int) {
 		m.emit(t)
 	case lease.Prove:
 		q.phase = reading
-		q.read = read{kind: prove, event: event{present: true, record: m.viewSaw[p.view].record, before: p.before}}
+		q.read = read{kind: prove, event: event{present: true, record: m.known.saw[p.knows].record, before: p.before}}
 		m.say("%s asks what was there before", m.name(&s, i))
 		m.emit(t)
 	case lease.Create:
@@ -108,18 +108,16 @@ func (m *model) standby(s state, i int) {
 	}
 }
 
-// action is what Decide says, unless a wrong rule says something else.
+// action is what the candidate does next, unless a wrong rule says something else.
 func (m *model) action(s *state, p *proc) lease.Action {
-	action := m.decide(p.view, s.now, p.fresh).Action
-	seen := m.seen(p.view)
+	action := m.decide(p.knows, s.now).Action
+	seen := m.seen(p.knows)
 	switch {
 	case action == lease.Create && m.wrong(missingIsFree):
 		return lease.Acquire
 	case action == lease.Create && m.wrong(heldCreate):
-		if instant(s.now).Sub(m.views[p.view].FreeAt()) < 0 {
+		if instant(s.now).Sub(m.who(p.knows).View().FreeAt()) < 0 {
 			return lease.Wait
-		} else if !p.fresh {
-			return lease.Confirm
 		}
 		return lease.Acquire
 	case action == lease.Confirm || !seen.exists() || seen.holder != 0:
@@ -142,10 +140,10 @@ func (m *model) acquire(t state, i int) {
 	}
 	name := m.name(&t, i)
 	q.acquires--
-	q.fresh, q.seat = false, 0
-	from := m.viewSaw[q.view].record
-	c := claim{tok: m.newToken(&t, q.view), from: from}
-	over := m.records[from]
+	q.seat = 0
+	from := m.known.saw[q.knows].record
+	c := claim{tok: m.newToken(&t, q.knows), from: from}
+	over := m.record(from)
 	*w = write{call: take, stage: swap, sent: t.now, over: from}
 	if !over.exists() { // only wrong rules come here
 		over.uid, w.stage = newUID, put
@@ -172,7 +170,7 @@ func (m *model) text(record uint16) string {
 	if !m.telling {
 		return ""
 	}
-	return m.records[record].String()
+	return m.record(record).String()
 }
 
 func (m *model) readText(r read) string {

@@ -108,14 +108,14 @@ func (m *model) start(s *state, q *proc) {
 // finish is run.finish: what is left of a term whose work has returned.
 func (m *model) finish(s *state, i int, valid bool) {
 	q := &s.proc[i]
-	q.abandon() // keeper.stop
+	q.abandon()
 	switch {
 	case valid && s.stopped == 0:
 		q.phase, q.over = releasing, true
 		m.sendRelease(s, i)
 		return
 	case q.vacated:
-		q.view = m.vacated(q.view, q.claim.sent+m.R)
+		q.knows = m.vacated(q.knows, q.claim)
 		if m.wrong(seatAcrossGap) {
 			q.seat = q.claim.sent + m.R
 		}

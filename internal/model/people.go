@@ -5,7 +5,7 @@ func (m *model) people(s state) {
 	if s.stopped != 0 {
 		return
 	}
-	stored := m.records[s.record]
+	stored := m.record(s.record)
 	edit := func(r record, spend func(*budget), what string) {
 		t := s
 		spend(&t.left)
@@ -49,7 +49,7 @@ func (m *model) people(s state) {
 		m.emit(t)
 	}
 	if s.saved != unknown && stored.exists() {
-		back := m.records[s.saved]
+		back := m.record(s.saved)
 		back.uid = stored.uid
 		edit(back, func(b *budget) { b.PutBacks-- }, "puts the file back")
 	}
@@ -59,7 +59,7 @@ func (m *model) people(s state) {
 // it takes it at once, does no work, and releases it.
 func (m *model) stranger(s state) {
 	const itself, took, gave = 17, 254, 255
-	stored := m.records[s.record]
+	stored := m.record(s.record)
 	t := s
 	switch {
 	case stored.untouched() && s.misled && s.left.Strangers > 0:
@@ -104,7 +104,7 @@ func (m *model) disaster(s state) {
 func (m *model) restore(s state) {
 	back := func(t state, how string) {
 		for i := range t.proc {
-			if p := &t.proc[i]; !p.down && m.viewSaw[p.view].record != s.record {
+			if p := &t.proc[i]; !p.down && m.known.saw[p.knows].record != s.record {
 				p.behind = s.now + 1
 			}
 		}

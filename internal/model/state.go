@@ -82,11 +82,10 @@ type proc struct {
 	incarnation          uint8
 	phase                phase
 
-	view   uint32
+	knows  uint32 // see known
 	before uint16 // what was there before the record in view, as the store's history has it
-	fresh  bool
-	relist bool  // its watch broke: it has to list before it is shown changes
-	event  event // on its way
+	relist bool   // its watch broke: it has to list before it is shown changes
+	event  event  // on its way
 	read   read
 
 	claim   claim

@@ -1,10 +1,6 @@
 package main
 
-import (
-	"time"
-
-	"github.com/hotseat-go/hotseat/lease"
-)
+import "github.com/hotseat-go/hotseat/lease"
 
 // tidy forgets what has no effect any more, so that it does not tell states apart.
 func (m *model) tidy(p *proc) {
@@ -23,15 +19,15 @@ func (m *model) tidy(p *proc) {
 	case standby, reading, creating:
 		*p = proc{incarnation: p.incarnation, behind: p.behind, paused: p.paused, through: true, writes: p.writes, wrote: p.wrote}
 	default:
-		p.view, p.before = m.lastOf(p.view), unknown
+		p.knows, p.before = m.lastOf(p.knows), unknown
 	}
 }
 
-// lastOf is a view that knows no more than the last thing the other one saw.
-func (m *model) lastOf(view uint32) uint32 {
-	return m.changeOf(change{kind: 5, view: view}, func(v lease.View) lease.View {
-		o := v.Last()
+// lastOf is a candidate that knows no more than the last thing the other one saw.
+func (m *model) lastOf(knows uint32) uint32 {
+	return m.changeOf(change{kind: 5, knows: knows}, func(c *lease.Candidate) *lease.Candidate {
+		o := c.View().Last()
 		o.Asked, o.At, o.Newest, o.After, o.Listed, o.Stored = instant(0), instant(0), "", "", false, false
-		return lease.View{}.Observe(o, time.Second)
+		return m.known.nobody.Observe(o, instant(0))
 	})
 }

@@ -1,11 +1,5 @@
 package main
 
-import (
-	"strconv"
-
-	"github.com/hotseat-go/hotseat/lease"
-)
-
 // shows returns what p's watch may deliver: what has set out, or the present.
 func (m *model) shows(s *state, p *proc) event {
 	if p.event.present {
@@ -21,7 +15,7 @@ func (m *model) shows(s *state, p *proc) event {
 // present is what p's watch would show of what is stored now: the change, if p was
 // shown what it changed; else the watch has a gap there, and p lists again.
 func (m *model) present(s *state, p *proc) event {
-	last := m.viewSaw[p.view]
+	last := m.known.saw[p.knows]
 	news := last.record != s.record || s.record == 0 && last.version != s.version
 	if s.stopped != 0 || !news && !p.relist {
 		return event{}
@@ -31,7 +25,7 @@ func (m *model) present(s *state, p *proc) event {
 		e.listed = true
 		return e
 	}
-	if r := m.records[s.record]; r.exists() {
+	if r := m.record(s.record); r.exists() {
 		e.version = r.version
 	}
 	e.after = s.after
@@ -45,42 +39,42 @@ func (m *model) deliver(s *state, i int, e event) {
 	if e.listed {
 		p.relist = false
 	}
-	before := p.view
-	m.observe(s, p, e, false)
-	if before != p.view && p.read.kind != 0 {
+	before := p.knows
+	m.observe(s, p, e, false, false)
+	if before != p.knows && p.read.kind != 0 {
 		p.read.overtaken = true
 	}
 	switch p.phase {
 	case acquiring:
-		if r := m.seen(p.view); r.holder != 0 && r.term != p.claim.term && m.newer(r.version, m.records[p.claim.from].version) {
-			m.fail(p) // somebody was faster
+		if m.overtaken(p) {
+			m.fail(p)
 		}
 	case term:
-		if p.over || !m.newer(e.version, m.records[p.claim.record].version) {
+		if p.over {
 			return
 		}
-		if loss := m.standing(p.claim, e.record); loss != "" {
-			m.lose(s, p, loss)
-		} else {
-			p.claim.record = e.record
+		j := m.judge(judgement{claim: p.claim, event: e, now: s.now})
+		if p.claim = j.claim; j.lost != "" {
+			m.lose(s, p, j.lost)
 		}
 	}
 }
 
-func (m *model) newer(a, b uint8) bool {
-	key := [2]uint8{a, b}
-	newer, known := m.versions[key]
+// overtaken: somebody was faster.
+func (m *model) overtaken(p *proc) bool {
+	key := overtaken{p.knows, p.claim}
+	is, known := m.holding.overtaken[key]
 	if !known {
-		newer = lease.Newer(strconv.Itoa(int(a)), strconv.Itoa(int(b)))
-		m.versions[key] = newer
+		is = m.who(p.knows).Overtaken(m.acquiringTenure(p.claim))
+		m.holding.overtaken[key] = is
 	}
-	return newer
+	return is
 }
 
 // ask is a read: a Get with a List beside it, or the List alone that begins a watch.
 func (m *model) ask(s *state, kind readKind) read {
 	e := event{present: true, listed: true, record: s.record, before: s.before, version: s.version}
-	if r := m.records[s.record]; kind == confirm && r.exists() {
+	if r := m.record(s.record); kind == confirm && r.exists() {
 		e.stored, e.version, e.newest = true, r.version, s.version
 	}
 	return read{kind: kind, event: e}
@@ -92,12 +86,11 @@ func (m *model) heard(s *state, p *proc) {
 	p.phase = standby
 	switch r.kind {
 	case first:
-		m.observe(s, p, r.event, false)
+		m.observe(s, p, r.event, false, false)
 	case confirm:
-		taken := m.observe(s, p, r.event, r.overtaken)
-		p.fresh = taken || !r.overtaken
+		m.observe(s, p, r.event, r.overtaken, true)
 	case prove:
-		p.view = m.proved(p.view, r.event.record, r.event.before)
+		p.knows = m.proved(p.knows, r.event.record, r.event.before)
 	}
 	p.read = read{}
 }

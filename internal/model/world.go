@@ -80,7 +80,7 @@ func (m *model) outcome(s *state, landed bool) string {
 // commit is the API server's test and write. late: a writer that a restore left behind
 // may have read before it, and repeat an epoch; so may a write that outlasted it.
 func (m *model) commit(s *state, w write, late bool) bool {
-	b, stored := m.records[w.body], m.records[s.record]
+	b, stored := m.record(w.body), m.record(s.record)
 	if !m.admitted(w, b, stored) {
 		return false
 	}
@@ -115,7 +115,7 @@ func (m *model) commit(s *state, w write, late bool) bool {
 
 // admitted reports whether the tests in a write hold.
 func (m *model) admitted(w write, b, stored record) bool {
-	over := m.records[w.over]
+	over := m.record(w.over)
 	switch {
 	case w.stage == put:
 		return !stored.exists()
@@ -137,7 +137,7 @@ func (m *model) admitted(w write, b, stored record) bool {
 
 // store is a write of the Lease, whoever makes it.
 func (m *model) store(s *state, r record) {
-	was := m.records[s.record]
+	was := m.record(s.record)
 	if !r.saysAs(was) {
 		s.before = s.record
 	}
@@ -184,7 +184,7 @@ func (m *model) tick(s state) {
 	t.now++
 	for i := range t.proc {
 		if t.proc[i].phase != reading { // a proof that takes its time leaves it so
-			t.proc[i].fresh = false
+			t.proc[i].knows = m.waited(t.proc[i].knows)
 		}
 	}
 	m.say("one tick passes")

@@ -4,8 +4,9 @@ package main
 func ofClaims() []mutant {
 	return []mutant{
 		{
-			name: "fenced-not-released", file: fileActive, pkg: pkgSingleton, run: "TestFencedByHand",
-			old: "case valid, k.fenced:", new: "case valid:",
+			name: "fenced-not-released", file: fileHolding, pkg: pkgSingleton, run: "TestFencedByHand",
+			old: "case valid, tenure.Fenced():",
+			new: "case valid:",
 			why: "an epoch raised by hand costs a lease duration of nobody",
 		},
 		{
@@ -19,8 +20,9 @@ func ofClaims() []mutant {
 			why: "a release lowers the epoch that an operator has raised",
 		},
 		{
-			name: "no-rush-on-a-slow-wire", file: filePace, pkg: pkgSingleton, run: "TestSlowWire",
-			old: "return r.took > r.config.RenewDeadline/2", new: "return r.took > r.config.RenewDeadline*2",
+			name: "no-rush-on-a-slow-wire", file: filePulse, pkg: pkgSingleton, run: "TestSlowWire",
+			old: "return t.pulse.took > t.self.Timing.RenewDeadline/2",
+			new: "return t.pulse.took > t.self.Timing.RenewDeadline*2",
 			why: "where a write takes most of RenewDeadline, the next one's answer comes too late",
 		},
 		{
@@ -29,8 +31,9 @@ func ofClaims() []mutant {
 			why: "an edit that shortens the duration and moves renewTime frees the Lease of a holder that is cut off",
 		},
 		{
-			name: "turns-with-the-next", file: filePace, pkg: pkgSingleton, run: "TestSlowAdmissionNarrowly",
-			old: "!k.r.rushes() && age < k.r.config.RetryPeriod/momentShare", new: "!k.r.rushes() && age < 0",
+			name: "turns-with-the-next", file: filePulse, pkg: pkgSingleton, run: "TestSlowAdmissionNarrowly",
+			old: "!t.rushes() && now.Sub(one.sent) < period/momentShare",
+			new: "!t.rushes() && now.Sub(one.sent) < 0",
 			why: "of two renewals sent a moment apart the older one wins, round after round, until the term is over",
 		},
 		{
@@ -183,13 +186,15 @@ func ofSeat() []mutant {
 			why: "each edit costs a lease of nobody at work",
 		},
 		{
-			name: "seat-from-now-on", file: fileActive, pkg: pkgSingleton, run: "TestDeletedLeaseIsNotTakenTooLate",
-			old: "r.view.Vacated(k.claim.ValidUntil(r.config.timing()))", new: "r.view.Vacated(r.config.clock.Now().Add(r.config.LeaseDuration))",
+			name: "seat-from-now-on", file: fileCandidate, pkg: pkgSingleton, run: "TestDeletedLeaseIsNotTakenTooLate",
+			old: "c.view = c.view.Vacated(t.ValidUntil())",
+			new: "c.view = c.view.Vacated(t.ValidUntil().Add(c.self.Timing.LeaseDuration))",
 			why: "the right to the seat outlives the term",
 		},
 		{
-			name: "own-clearing-unnoticed", file: fileActive, pkg: pkgSingleton, run: "TestLeaseClearedAgainAndAgain",
-			old: "case cause.Reason == ReasonDeleted, cause.Reason == ReasonCleared,", new: "case cause.Reason == ReasonDeleted,",
+			name: "own-clearing-unnoticed", file: fileHolding, pkg: pkgSingleton, run: "TestLeaseClearedAgainAndAgain",
+			old: "case cause.Reason == ReasonDeleted, cause.Reason == ReasonCleared,",
+			new: "case cause.Reason == ReasonDeleted,",
 			why: "an edit costs a lease although the holder is at hand",
 		},
 	}

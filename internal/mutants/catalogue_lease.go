@@ -16,13 +16,15 @@ func ofTime() []mutant {
 			why: "a late acquire starts work although its time is over",
 		},
 		{
-			name: "late-acquire-accepted", file: fileAcquire, pkg: pkgSingleton, run: "TestAcquireHeardTooLate",
-			old: "case a.err == nil && r.config.clock.Since(a.claim.Sent) < r.config.RenewDeadline:", new: "case a.err == nil && r.config.RenewDeadline > 0:",
+			name: "late-acquire-accepted", file: fileTenure, pkg: pkgLease, run: "TestAcquireHeardTooLate",
+			old: "case a.Err == nil && now.Sub(a.Claim.Sent) < t.self.Timing.RenewDeadline:",
+			new: "case a.Err == nil && t.self.Timing.RenewDeadline > 0:",
 			why: "an acquire acknowledged after its validity becomes a claim",
 		},
 		{
-			name: "late-acquire-at-the-limit", file: fileAcquire, pkg: pkgSingleton, run: "TestAcquireHeardTooLate",
-			old: "r.config.clock.Since(a.claim.Sent) < r.config.RenewDeadline:", new: "r.config.clock.Since(a.claim.Sent) <= r.config.RenewDeadline:",
+			name: "late-acquire-at-the-limit", file: fileTenure, pkg: pkgLease, run: "TestAcquireHeardTooLate",
+			old: "now.Sub(a.Claim.Sent) < t.self.Timing.RenewDeadline:",
+			new: "now.Sub(a.Claim.Sent) <= t.self.Timing.RenewDeadline:",
 			why: "a term that is valid for no time at all",
 		},
 		{
@@ -104,8 +106,9 @@ func ofWrites() []mutant {
 			why: "the same, while a raise has no answer",
 		},
 		{
-			name: "fence-taken-for-a-raise", file: fileKeeper, pkg: pkgSingleton, run: "TestFenceUnderARaise",
-			old: "(epoch == k.lift ||", new: "(epoch == k.lift || k.lift != 0 ||",
+			name: "fence-taken-for-a-raise", file: fileTenure, pkg: pkgSingleton, run: "TestFenceUnderARaise",
+			old: "(t.raise.id != 0 && epoch == t.raise.to ||",
+			new: "(t.raise.id != 0 ||",
 			why: "the operator's fence is not heeded for as long as raises hang",
 		},
 		{
@@ -124,13 +127,15 @@ func ofWrites() []mutant {
 			why: "a raise that is swallowed costs RenewDeadline",
 		},
 		{
-			name: "raise-in-a-hurry", file: fileKeeper, pkg: pkgSingleton, run: "TestRaiseOnASlowAPIServer",
-			old: "claim, most := k.claim, k.r.config.RenewDeadline\n", new: "claim, most := k.claim, k.r.config.RenewDeadline/2\n",
+			name: "raise-in-a-hurry", file: fileReign, pkg: pkgSingleton, run: "TestRaiseOnASlowAPIServer",
+			old: "g, most := r.reign, r.config.RenewDeadline\n",
+			new: "g, most := r.reign, r.config.RenewDeadline/2\n",
 			why: "no term begins on a slow server where a guard's mark is higher",
 		},
 		{
-			name: "renewal-beside-a-raise-not-counted", file: fileKeeper, pkg: pkgSingleton, run: "TestRaiseOnASlowAPIServer",
-			old: "if !a.claim.Sent.After(k.claim.Sent) {", new: "if true {",
+			name: "renewal-beside-a-raise-not-counted", file: fileTenure, pkg: pkgSingleton, run: "TestRaiseOnASlowAPIServer",
+			old: "if !a.Claim.Sent.After(t.claim.Sent) {",
+			new: "if true {",
 			why: "on a slow server the renewals beside a raise are lost, and with them the term",
 		},
 		{
@@ -159,8 +164,9 @@ func ofWrites() []mutant {
 			why: "an epoch that was never written is taken for the term's own when an operator writes it",
 		},
 		{
-			name: "raise-that-arrived-not-announced", file: fileKeeper, pkg: pkgSingleton, run: "TestRaiseThatArrivedUnheard",
-			old: "arrived := a.raise == nil && k.claim.Token", new: "arrived := a.raise != nil && k.claim.Token",
+			name: "raise-that-arrived-not-announced", file: fileReign, pkg: pkgSingleton, run: "TestRaiseThatArrivedUnheard",
+			old: "arrived := a.raise == nil && g.tenure",
+			new: "arrived := a.raise != nil && g.tenure",
 			why: "guards refuse a token that they have not been told of",
 		},
 		{

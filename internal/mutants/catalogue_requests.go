@@ -82,14 +82,14 @@ func ofTests() []mutant {
 			why: "a release is made over a record that is not there any more",
 		},
 		{
-			name: "over-term-revived", file: fileKeeper, pkg: pkgSingleton, run: "TestLateAnswerRevivesNothing",
-			old: "\t\tif a.err == nil {\n\t\t\tk.claim = k.claim.Acknowledged(a.claim)\n\t\t}\n",
-			new: "\t\tif a.err == nil {\n\t\t\tk.term.over.Store(false)\n\t\t\tk.renewed(a)\n\t\t}\n",
+			name: "over-term-revived", file: fileTenure, pkg: pkgLease, run: "TestLateAnswerRevivesNothing",
+			old: "\t\tif a.Err == nil {\n\t\t\tt.claim = t.claim.Acknowledged(a.Claim)\n\t\t}\n",
+			new: "\t\tif a.Err == nil {\n\t\t\tt.stage = held\n\t\t\treturn t.prolonged(a, now)\n\t\t}\n",
 			why: "a late answer makes a term valid again that was given up",
 		},
 		{
-			name: "version-left-not-named", file: fileKeeper, pkg: pkgSingleton, run: "TestLateAnswerRevivesNothing",
-			old: "\t\tif a.err == nil {\n\t\t\tk.claim = k.claim.Acknowledged(a.claim)\n\t\t}\n",
+			name: "version-left-not-named", file: fileTenure, pkg: pkgLease, run: "TestLateAnswerRevivesNothing",
+			old: "\t\tif a.Err == nil {\n\t\t\tt.claim = t.claim.Acknowledged(a.Claim)\n\t\t}\n",
 			new: "",
 			why: "a release meets the renewal before it",
 		},
@@ -117,13 +117,14 @@ func ofTests() []mutant {
 		},
 		{
 			name: "ghost-believed", file: fileView, pkg: pkgLease, run: "TestListsOfACacheThatIsAhead",
-			old: "case v.Outdated(o):\n",
-			new: "case v.Outdated(o) && !o.Listed:\n",
+			old: "case v.Outdated(*o):\n",
+			new: "case v.Outdated(*o) && !o.Listed:\n",
 			why: "what the store lost, its cache shows for ever: nobody takes over",
 		},
 		{
-			name: "ghost-ends-a-term", file: fileKeeper, pkg: pkgSingleton, run: "TestListThatAGetRefutedEndsNoTerm",
-			old: "if k.r.view.Outdated(o) {", new: "if k.r.view.Outdated(o) && !o.Listed {",
+			name: "ghost-ends-a-term", file: fileLoop, pkg: pkgSingleton, run: "TestListThatAGetRefutedEndsNoTerm",
+			old: "!r.candidate.View().Outdated(o)",
+			new: "(o.Listed || !r.candidate.View().Outdated(o))",
 			why: "the same: whoever takes over stops again",
 		},
 		{
@@ -161,17 +162,20 @@ func ofTests() []mutant {
 		},
 		{
 			name: "acquire-given-up-soon", file: fileAcquire, pkg: pkgSingleton, run: "TestSlowAdmission",
-			old: "giveUp := time.NewTimer(r.config.RenewDeadline + r.config.RetryPeriod)", new: "giveUp := time.NewTimer(r.config.timing().RequestTimeout())",
+			old: "giveUp := clock.Now().Add(r.config.RenewDeadline + r.config.RetryPeriod)",
+			new: "giveUp := clock.Now().Add(r.config.timing().RequestTimeout())",
 			why: "a server that takes 3 s for a write has no active, ever",
 		},
 		{
-			name: "renewals-never-overlap", file: fileKeeper, pkg: pkgSingleton, run: "TestFaultyRequestsShorter",
-			old: "case k.inFlight > 0 && k.r.lock.PatchRefused() != nil:", new: "case k.inFlight > 0:",
+			name: "renewals-never-overlap", file: fileTenure, pkg: pkgSingleton, run: "TestFaultyRequestsShorter",
+			old: "case t.InFlight() > 0 && t.updates:",
+			new: "case t.InFlight() > 0:",
 			why: "one renewal that is swallowed costs the term",
 		},
 		{
-			name: "renewals-in-each-others-way", file: fileKeeper, pkg: pkgSingleton, run: "TestSlowAdmission",
-			old: "if patience := k.patience(); k.term != nil && patience > 0 {", new: "if patience := k.patience(); k.term != nil && patience > k.r.config.RenewDeadline {",
+			name: "renewals-in-each-others-way", file: fileTenure, pkg: pkgSingleton, run: "TestSlowAdmission",
+			old: "t.stage != acquiring && patience > 0 {",
+			new: "t.stage != acquiring && patience > t.self.Timing.RenewDeadline {",
 			why: "renewals are sent beside one that is not late, and begin anew when it is done",
 		},
 		{
@@ -181,8 +185,9 @@ func ofTests() []mutant {
 			why: "an acquire that did not arrive is never sent again",
 		},
 		{
-			name: "incomparable-event-shrugged-off", file: fileKeeper, pkg: pkgSingleton, run: "TestIncomparableEvent",
-			old: "if k.incomparable(o) {", new: "if k.incomparable(o) && o.Listed {",
+			name: "incomparable-event-shrugged-off", file: fileTenure, pkg: pkgLease, run: "TestIncomparableEvent",
+			old: "if o.ResourceVersion != known && !Newer(known, o.ResourceVersion) {",
+			new: "if o.Listed && o.ResourceVersion != known && !Newer(known, o.ResourceVersion) {",
 			why: "work goes on beside what may be a successor",
 		},
 	}

@@ -4,29 +4,32 @@ package main
 func ofRefusals() []mutant {
 	return []mutant{
 		{
-			name: "refusals-hours-apart", file: fileSettle, pkg: pkgSingleton, run: "TestRefusalsHoursApart",
-			old: "if s.first.IsZero() || now.Sub(s.last) > 2*lease {", new: "if s.first.IsZero() {",
+			name: "refusals-hours-apart", file: fileRetry, pkg: pkgSingleton, run: "TestRefusalsHoursApart",
+			old: "if r.first.IsZero() || now.Sub(r.last) > 2*patience {",
+			new: "if r.first.IsZero() {",
 			why: "two single refusals end each standby",
 		},
 		{
-			name: "refusals-with-others-between", file: fileSettle, pkg: pkgSingleton, run: "TestRefusalsWithOtherAnswersBetween",
-			old: "if writes && !refused {\n\t\tr.refused = streak{}\n\t}\n",
+			name: "refusals-with-others-between", file: fileCandidate, pkg: pkgSingleton, run: "TestRefusalsWithOtherAnswersBetween",
+			old: "\tif writes && !refused {\n\t\tc.tries.refused = retry.Refusals{}\n\t}\n",
 			new: "",
 			why: "a refusal that passed counts on",
 		},
 		{
-			name: "refusals-with-failures-between", file: fileAcquire, pkg: pkgSingleton, run: "TestRefusalsWithOtherAnswersBetween",
-			old: "unheard, r.refused = a.err, streak{}", new: "unheard = a.err",
+			name: "refusals-with-failures-between", file: fileCandidate, pkg: pkgSingleton, run: "TestRefusalsWithOtherAnswersBetween",
+			old: "\tc = c.clone()\n\tc.tries.refused = retry.Refusals{}\n",
+			new: "\tc = c.clone()\n",
 			why: "an API server that restarts, and refuses before and after, ends each standby",
 		},
 		{
-			name: "refusals-not-from-the-start", file: fileSettle, pkg: pkgSingleton, run: "TestTransientRefusalsEndNobody",
-			old: "fromTheStart := !r.acquired && r.refused.first.Sub(r.began) < r.config.LeaseDuration", new: "fromTheStart := !r.acquired",
+			name: "refusals-not-from-the-start", file: fileRetry, pkg: pkgSingleton, run: "TestTransientRefusalsEndNobody",
+			old: "!r.first.IsZero() && r.first.Sub(began) < patience && r.last",
+			new: "!r.first.IsZero() && r.last",
 			why: "an API server that restarts ends each standby",
 		},
 		{
 			name: "unfit-with-others-between", file: fileFences, pkg: pkgSingleton, run: "TestUnfitWithOtherAnswersBetween",
-			old: "case !unfit(out.err):\n\t\tr.unfit = streak{}\n",
+			old: "case !unfit(out.err):\n\t\tw.unfit = retry.Refusals{}\n",
 			new: "case !unfit(out.err):\n",
 			why: "a guard that was wired wrongly for a moment ends its replicas",
 		},
@@ -52,28 +55,33 @@ func ofRefusals() []mutant {
 func ofService() []mutant {
 	return []mutant{
 		{
-			name: "seat-created-without-a-pause", file: fileSettle, pkg: pkgSingleton, run: "TestSeatThatMayNotBeCreated",
-			old: "\t\t\tr.retryAt = r.createAt\n", new: "\t\t\tr.retryAt = time.Time{}\n",
+			name: "seat-created-without-a-pause", file: fileCandidate, pkg: pkgSingleton, run: "TestSeatThatMayNotBeCreated",
+			old: "\t\t\tc.tries.retryAt = c.tries.createAt\n",
+			new: "\t\t\tc.tries.retryAt = Instant{}\n",
 			why: "whose Lease was deleted, and who may not create one, asks without a pause",
 		},
 		{
-			name: "reads-end-an-outage-of-writes", file: fileSettle, pkg: pkgSingleton, run: "TestFailingWritesAreToldOnceInAWhile",
-			old: "\t\treturn taking\n", new: "\t\treturn standingBy\n",
+			name: "reads-end-an-outage-of-writes", file: fileStandby, pkg: pkgSingleton, run: "TestFailingWritesAreToldOnceInAWhile",
+			old: "\t\treturn taking\n",
+			new: "\t\treturn standingBy\n",
 			why: "where writes fail and reads work, two lines for each try",
 		},
 		{
-			name: "unanswered-untold", file: fileKeeper, pkg: pkgSingleton, run: "TestUnansweredRenewalsAreTold",
-			old: "\t\tk.unanswered()\n", new: "",
+			name: "unanswered-untold", file: fileTenure, pkg: pkgSingleton, run: "TestUnansweredRenewalsAreTold",
+			old: "\t\t\tstep.Unanswered = silent\n",
+			new: "",
 			why: "a term that nobody answers ends without a word before",
 		},
 		{
-			name: "turn-counted-anew", file: fileStandby, pkg: pkgSingleton, run: "TestLoserAloneStarvesNot",
-			old: "later(free.Add(r.crowd.turn))", new: "later(now.Add(r.crowd.turn))",
+			name: "turn-counted-anew", file: fileDecide, pkg: pkgSingleton, run: "TestLoserAloneStarvesNot",
+			old: "func (c *Candidate) turn(d Decision) Instant {\n",
+			new: "func (c *Candidate) turn(d Decision) Instant {\n\tif c.manners.crowd.turn > 0 && d.Action == Acquire {\n\t\treturn Clock{}.Now().Add(c.manners.crowd.turn)\n\t}\n",
 			why: "who lost a race and is alone now waits for ever",
 		},
 		{
-			name: "create-refused-for-ever", file: fileSettle, pkg: pkgSingleton, run: "TestCreateAllowedLater",
-			old: "time.Now().Add(r.config.RetryPeriod+chance.N(r.ctx, r.config.RetryPeriod))", new: "time.Now().Add(1<<40*r.config.RetryPeriod+chance.N(r.ctx, r.config.RetryPeriod))",
+			name: "create-refused-for-ever", file: fileCandidate, pkg: pkgSingleton, run: "TestCreateAllowedLater",
+			old: "Instant{}, now.Add(timing.RetryPeriod+",
+			new: "Instant{}, now.Add(1<<40*timing.RetryPeriod+",
 			why: "a Role that is mended helps nobody",
 		},
 		{
@@ -82,24 +90,27 @@ func ofService() []mutant {
 			why: "all replicas are ready and none can ever work",
 		},
 		{
-			name: "contested-untold", file: fileSettle, pkg: pkgSingleton, run: "TestContestedLeaseIsTold",
-			old: "r.conflicts > fewConflicts {", new: "r.conflicts > fewConflicts && r.acquired && r.failures < 0 {",
+			name: "contested-untold", file: fileCandidate, pkg: pkgSingleton, run: "TestContestedLeaseIsTold",
+			old: "c.tries.conflicts > fewConflicts {",
+			new: "c.tries.conflicts > fewConflicts && c.tries.failures < 0 {",
 			why: "nobody at work, and not a line of log",
 		},
 		{
-			name: "drain-limit-untold", file: fileActive, pkg: pkgSingleton, run: "TestStuckDrainIsTold",
-			old: "overrun := limit.C\n",
-			new: "overrun := make(<-chan time.Time)\n",
+			name: "drain-limit-untold", file: fileHolding, pkg: pkgSingleton, run: "TestStuckDrainIsTold",
+			old: "overrun := clock.Now().Add(r.config.DrainLimit)\n",
+			new: "overrun := lease.Instant{}\n",
 			why: "work that never returns keeps the Lease and nobody is told",
 		},
 		{
-			name: "resign-lost-while-acquiring", file: fileActive, pkg: pkgSingleton, run: "TestIneligibleAndResigned",
-			old: "if r.resigning.Swap(false) {", new: "if r.resigning.Swap(false) && !t.Valid() {",
+			name: "resign-lost-while-acquiring", file: fileHolding, pkg: pkgSingleton, run: "TestIneligibleAndResigned",
+			old: "if r.resigning.Swap(false) {",
+			new: "if r.resigning.Swap(false) && !t.Valid() {",
 			why: "who asked to resign is told nothing and works on",
 		},
 		{
-			name: "ineligible-while-acquiring", file: fileActive, pkg: pkgSingleton, run: "TestIneligibleAndResigned",
-			old: "if r.ineligible.Load() {", new: "if r.ineligible.Load() && !t.Valid() {",
+			name: "ineligible-while-acquiring", file: fileHolding, pkg: pkgSingleton, run: "TestIneligibleAndResigned",
+			old: "if r.ineligible.Load() {",
+			new: "if r.ineligible.Load() && !t.Valid() {",
 			why: "a replica that may not lead leads",
 		},
 		{
@@ -108,8 +119,9 @@ func ofService() []mutant {
 			why: "a Role that is mended helps nobody",
 		},
 		{
-			name: "fallback-untold", file: fileKeeper, pkg: pkgSingleton, run: "TestFallbackIsToldOnce",
-			old: "if err := r.lock.PatchRefused(); err != nil {", new: "if err := r.lock.PatchRefused(); err != nil && r.acquired && r.failures < 0 {",
+			name: "fallback-untold", file: fileReign, pkg: pkgSingleton, run: "TestFallbackIsToldOnce",
+			old: "if err := r.lock.PatchRefused(); err != nil {",
+			new: "if err := r.lock.PatchRefused(); err != nil && r.reign == nil {",
 			why: "a slow server ends terms and nobody knows why",
 		},
 		{
@@ -126,7 +138,8 @@ func ofService() []mutant {
 		},
 		{
 			name: "newest-not-handed-on", file: fileAcquire, pkg: pkgSingleton, run: "TestEpochIsAboveWhatARestoreForgot",
-			old: "lease.EpochInputs{Remembered: r.view.Epoch(), ResourceVersion: r.view.Newest()}", new: "lease.EpochInputs{Remembered: r.view.Epoch()}",
+			old: "lease.EpochInputs{Remembered: view.Epoch(), ResourceVersion: view.Newest(), Floor: floor}",
+			new: "lease.EpochInputs{Remembered: view.Epoch(), Floor: floor}",
 			why: "after a restore a number is used again",
 		},
 		{

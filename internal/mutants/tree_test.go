@@ -31,9 +31,9 @@ func declared(root string, packages ...string) (tree, error) {
 					continue
 				}
 				if strings.HasSuffix(file, "_test.go") {
-					t.tests[pkg+"."+f.Name.Name] = true
+					t.tests[filepath.Base(pkg)+"."+f.Name.Name] = true
 				} else {
-					t.functions[pkg+"."+receiver(f)+f.Name.Name] = true
+					t.functions[filepath.Base(pkg)+"."+receiver(f)+f.Name.Name] = true
 				}
 			}
 		}

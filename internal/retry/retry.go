@@ -1,0 +1,44 @@
+// Package retry says when something that failed is tried again, and when it is not: pauses
+// that grow, and refusals that were there from the start.
+package retry
+
+import (
+	"time"
+
+	"github.com/hotseat-go/hotseat/internal/chance"
+	"github.com/hotseat-go/hotseat/internal/elapsed"
+)
+
+// Pauses between failed requests. They are short enough that a replica is back within half a
+// second of the API server, and they double so that a dead one is not hammered.
+const (
+	Least = 25 * time.Millisecond
+	Most  = 400 * time.Millisecond
+)
+
+// Backoff is the pause after that many failures in a row: it doubles from Least and is most at
+// most, and half of it is random.
+func Backoff(draw chance.Draw, failures int, most time.Duration) time.Duration {
+	d := min(most, Least<<min(failures, 10))
+	return d/2 + draw(d/2)
+}
+
+// Refusals tells a permission that was never there from one that flickers, as permissions do
+// while API servers restart. The zero value has seen none. An immutable value.
+type Refusals struct{ first, last elapsed.Instant }
+
+// Refused takes a refusal in. They are in a row unless nobody asked for longer than twice
+// patience. began reports that this is the first of a row.
+func (r Refusals) Refused(now elapsed.Instant, patience time.Duration) (next Refusals, began bool) {
+	if r.first.IsZero() || now.Sub(r.last) > 2*patience {
+		r.first, began = now, true
+	}
+	r.last = now
+	return r, began
+}
+
+// Never reports whether refusals have come in a row for patience, and since less than that
+// after began.
+func (r Refusals) Never(began elapsed.Instant, patience time.Duration) bool {
+	return !r.first.IsZero() && r.first.Sub(began) < patience && r.last.Sub(r.first) >= patience
+}

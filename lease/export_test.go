@@ -1,0 +1,4 @@
+package lease
+
+// DecideNow is what the protocol allows one that knows v.
+func DecideNow(v View, now Instant, fresh bool) Decision { return v.decide(now, fresh) }

@@ -1,0 +1,194 @@
+package singleton
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+// term holds the Lease from its acquisition until work has returned and the
+// Lease is released, lost, or left to expire. done says that Run is over.
+func (r *run) term() (done bool, err error) {
+	g := r.reign
+	t := newTerm(context.WithoutCancel(r.ctx), &r.config, g.tenure.Claim())
+	t.announced = r.announced
+	g.term = t
+	dog := guardTerm(t)
+	r.setState(StateActive, t)   // before work, which may resign at once
+	if r.resigning.Swap(false) { // while it was acquired: Resign saw no term
+		t.Resign()
+	}
+	if r.ineligible.Load() {
+		t.Resign()
+	}
+	r.metrics.started(g.tenure.Claim())
+	worked := r.startWork(t)
+	out := r.active(worked)
+	if out == nil {
+		r.setState(StateDraining, t)
+		out = r.draining(worked)
+	}
+	dog.stop()
+	return r.finish(out)
+}
+
+// active keeps the term until its context ends; then it returns nil. If work
+// returned before, it returns the outcome.
+func (r *run) active(worked <-chan outcome) *outcome {
+	g := r.reign
+	hear := hears{
+		answers: g.answers, returned: worked, raises: g.term.raises,
+		cancelled: g.term.ctx.Done(), stopping: r.ctx.Done(), panicked: r.hooks.bad,
+	}
+	for {
+		switch e := r.wait(g.tenure.Due(), hear); e.kind {
+		case cancelled:
+			return nil
+		case returned:
+			return &e.outcome
+		case stopping:
+			hear.stopping = nil
+			g.term.end(&EndError{Reason: ReasonShutdown})
+		case panicked:
+			g.term.end(&EndError{Reason: ReasonPanicked, Err: e.err})
+		default:
+			r.keep(e)
+		}
+	}
+}
+
+// draining waits for work to return. It keeps renewing while the term is ours:
+// the Lease must not be free before work has stopped.
+func (r *run) draining(worked <-chan outcome) *outcome {
+	g, clock := r.reign, r.config.clock
+	overrun := clock.Now().Add(r.config.DrainLimit)
+	hear := hears{answers: g.answers, returned: worked, raises: g.term.raises, lost: g.term.lost}
+	for {
+		switch e := r.wait(sooner(g.tenure.Due(), overrun), hear); e.kind {
+		case returned:
+			return &e.outcome
+		case lost:
+			hear.lost, hear.answers = nil, nil
+			g.tenure = g.tenure.End()
+			g.cancel()
+			overrun = sooner(g.tenure.ValidUntil(), clock.Now()).Add(r.config.timing().StopBudget())
+		case due:
+			if !overrun.IsZero() && !overrun.After(clock.Now()) {
+				overrun = lease.Instant{}
+				r.overran(g.term)
+				continue
+			}
+			r.keep(e)
+		default:
+			r.keep(e)
+		}
+	}
+}
+
+// keep does what a term needs to stay ours, while its work runs and while it drains.
+func (r *run) keep(e event) {
+	switch e.kind {
+	case due:
+		r.perform(r.reign.next(r.config.clock.Now(), r.updating()))
+	case answered:
+		r.hear(e.answer)
+	case raising:
+		r.raise(e.raise)
+	}
+}
+
+func (r *run) overran(t *Term) {
+	now := *r.status.Load()
+	if now.overrun { // it was told
+		return
+	}
+	now.overrun = true
+	r.status.Store(&now)
+	r.metrics.overran()
+	if t.Valid() {
+		r.config.Logger.Error("work has not returned within Config.DrainLimit: the lease is kept for it, and no other replica can start",
+			"token", t.Token().String(), "drain_limit", r.config.DrainLimit, "cause", t.cause())
+	} else {
+		r.config.Logger.Error("work has not returned within its stop budget: another replica may start beside it",
+			"token", t.Token().String(), "stop_budget", r.config.timing().StopBudget(), "cause", t.cause())
+	}
+	if hook := r.config.Hooks.OnOverrun; hook != nil {
+		r.hooks.overrun(func() { hook(t) })
+	}
+}
+
+// finish gives up what is left of a term whose work has returned.
+func (r *run) finish(out *outcome) (done bool, err error) {
+	g := r.reign
+	t := g.term
+	switch {
+	case t.ctx.Err() != nil:
+	case !t.Valid() && !isPanic(out.err): // work looked before the watchdog did
+		t.end(t.expired(*t.until.Load()))
+	default:
+		t.end(out.cause())
+	}
+	cause := t.cause()
+	valid := t.Valid()
+	t.finish() // from here on nothing may be written in its name
+	g.tenure = g.tenure.End()
+	r.hearOut(valid)
+	r.metrics.ended(cause.Reason)
+	r.logEnd(t, cause, out.err)
+	if out.acquired && r.config.Hooks.OnLose != nil {
+		r.hooks.push(queuedHook{call: func() { r.config.Hooks.OnLose(t, cause) }})
+	}
+	r.leave(valid, cause)
+	switch {
+	case isPanic(out.err):
+		return true, out.err
+	case cause.Reason == ReasonPanicked: // a hook
+		return true, cause.Err
+	case cause.Reason == ReasonReturned:
+		return true, out.err
+	}
+	err = r.miswired(out)
+	return err != nil, err
+}
+
+// leave gives the Lease up, or the seat on it back, and says who is to go first.
+func (r *run) leave(valid bool, cause *EndError) {
+	tenure := r.reign.tenure
+	r.reign = nil
+	r.candidate = r.candidate.Left(tenure)
+	switch {
+	case valid, tenure.Fenced():
+		if err := r.release(tenure.Claim()); err != nil {
+			r.config.Logger.Warn("the release of the lease is not confirmed: if it did not arrive, the lease will expire", "error", err)
+		}
+	case cause.Reason == ReasonDeleted, cause.Reason == ReasonCleared,
+		cause.Reason == ReasonTaken && cause.Holder == r.config.Identity: // an earlier term of ours, put back
+		r.candidate = r.candidate.Vacated(tenure)
+	}
+	switch {
+	case cause.Reason == ReasonFenced: // somebody wants this replica out
+		r.candidate = r.candidate.Courteous()
+	case !cause.lost() && cause.Reason != ReasonShutdown:
+		r.candidate = r.candidate.HoldOff(r.config.clock.Now().Add(r.config.HoldOff))
+	}
+}
+
+// logEnd says why a term is over, and what work returned if nobody else will be
+// told.
+func (r *run) logEnd(t *Term, cause *EndError, workErr error) {
+	level := slog.LevelWarn
+	switch cause.Reason {
+	case ReasonResigned, ReasonShutdown, ReasonReturned:
+		level = slog.LevelInfo
+	case ReasonRefused:
+		level = fenceLevel(cause)
+	}
+	args := []any{"token", t.Token().String(), "cause", cause.Error()}
+	if workErr != nil && !errors.Is(workErr, context.Canceled) && cause.Reason != ReasonRefused && cause.Reason != ReasonUnavailable {
+		level = slog.LevelWarn
+		args = append(args, "work_error", workErr)
+	}
+	r.config.Logger.Log(r.ctx, level, "term over", args...)
+}

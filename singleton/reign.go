@@ -1,0 +1,202 @@
+package singleton
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+// reign is a term that is acquired or held, with its requests. The loop owns it; each request
+// runs on a goroutine of its own that answers to the loop.
+type reign struct {
+	tenure  *lease.Tenure
+	term    *Term           // nil until the acquire is acknowledged
+	ctx     context.Context // of requests; ends with the reign
+	cancel  context.CancelFunc
+	answers chan *answer
+	ends    map[int]context.CancelFunc // of the requests that were not answered
+}
+
+type answer struct {
+	lease.Answer
+	raise *raiseRequest // it was one
+}
+
+func newReign(ctx context.Context, tenure *lease.Tenure) *reign {
+	g := &reign{tenure: tenure, answers: make(chan *answer), ends: map[int]context.CancelFunc{}}
+	g.ctx, g.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	return g
+}
+
+// next is for what is due.
+func (g *reign) next(now lease.Instant, updating bool) (step lease.Step) {
+	g.tenure, step = g.tenure.Updating(updating).Next(now)
+	return step
+}
+
+func (g *reign) observe(o lease.Observation, now lease.Instant, updating bool) (step lease.Step) {
+	g.tenure, step = g.tenure.Updating(updating).Observe(o, now)
+	return step
+}
+
+func (g *reign) answered(a *answer, now lease.Instant) (step lease.Step) {
+	delete(g.ends, a.ID)
+	g.tenure, step = g.tenure.Answered(a.Answer, now)
+	return step
+}
+
+// perform does what the tenure wants done.
+func (r *run) perform(s lease.Step) {
+	g := r.reign
+	for _, id := range s.End {
+		g.ends[id]()
+	}
+	switch {
+	case s.Lost != nil:
+		if s.Failed != nil {
+			r.metrics.renewalFailed("lost")
+		}
+		g.term.lose(lossOf(s.Lost))
+	case s.Failed != nil:
+		r.metrics.renewalFailed(failureOf(s.Failed))
+		r.tell.failed(renewing, s.Failed, "valid_for", g.term.left())
+	case s.Unanswered > 0: // renewals that nobody answers fail when the term is over: it is told while there is time
+		r.metrics.renewalFailed(failureOf(lease.ErrUnavailable))
+		r.tell.failed(renewing, fmt.Errorf("%w: no answer for %v", lease.ErrUnavailable, s.Unanswered.Round(1e6)), "valid_for", g.term.left())
+	}
+	claim, from := g.tenure.Claim(), g.tenure.From()
+	switch s.Send {
+	case lease.WriteTake:
+		r.send(s.ID, nil, func(ctx context.Context) (lease.Claim, error) { return r.lock.Take(ctx, from, claim) })
+	case lease.WriteAgain:
+		r.send(s.ID, nil, func(ctx context.Context) (lease.Claim, error) { return r.lock.Ensure(ctx, from, claim) })
+	case lease.WriteRenew:
+		r.send(s.ID, nil, func(ctx context.Context) (lease.Claim, error) { return r.lock.Renew(ctx, claim) })
+	}
+	if s.Announce {
+		g.term.reconnect()
+	}
+	if s.Rewatch {
+		r.observer.renew()
+	}
+}
+
+// send has a goroutine make a request and answer to the loop. Its request ends in time whatever
+// the client does (lease.Lock), and it does not outlive the reign.
+func (r *run) send(id int, raise *raiseRequest, request func(context.Context) (lease.Claim, error)) {
+	g, sent := r.reign, r.config.clock.Now()
+	ctx, cancel := context.WithCancel(g.ctx)
+	g.ends[id] = cancel
+	r.helpers.Go(func() {
+		defer cancel()
+		a := &answer{Answer: lease.Answer{ID: id}, raise: raise}
+		a.Claim, a.Err = request(ctx)
+		a.Took = r.config.clock.Since(sent)
+		select {
+		case g.answers <- a:
+		case <-g.ctx.Done():
+			if raise != nil {
+				raise.done <- ErrOver
+			}
+		}
+	})
+}
+
+// hear takes in the answer to a write of the term.
+func (r *run) hear(a *answer) {
+	g := r.reign
+	step := g.answered(a, r.config.clock.Now())
+	r.perform(step)
+	if step.Prolonged {
+		r.prolonged(a)
+	}
+	if a.raise != nil { // once the term shows the new token
+		if lost, ok := errors.AsType[*lease.LostError](a.Err); ok {
+			a.Err = fmt.Errorf("%w: %w", ErrOver, lost)
+		}
+		a.raise.done <- a.Err
+	}
+}
+
+// prolonged takes in that a write of the term was acknowledged.
+func (r *run) prolonged(a *answer) {
+	g := r.reign
+	r.tell.over(renewing)
+	arrived := a.raise == nil && g.tenure.Claim().Token != g.term.Token() // a raise that nobody has heard of
+	g.term.extend(g.tenure.Claim())
+	if arrived {
+		g.term.reconnect()
+	}
+	r.metrics.renewed(a.Took)
+	r.tellFallback()
+	r.know(a.Claim.Written(r.config.clock.Now()))
+}
+
+var errRaising = errors.New("singleton: another raise is under way")
+
+// raise carries a raise out, unless one is under way.
+func (r *run) raise(request raiseRequest) {
+	g, most := r.reign, r.config.RenewDeadline
+	claim := g.tenure.Claim()
+	if r.updating() { // then renewals wait for it
+		most /= 2
+	}
+	next, id, ok := g.tenure.Raise(request.mark, r.config.clock.Now())
+	if !ok {
+		request.done <- errRaising
+		return
+	}
+	g.tenure = next
+	r.send(id, &request, func(ctx context.Context) (lease.Claim, error) {
+		ctx, cancel := context.WithTimeout(ctx, most)
+		defer cancel()
+		defer context.AfterFunc(request.ctx, cancel)()
+		return r.lock.Raise(ctx, claim, request.mark)
+	})
+}
+
+// hearOut ends the requests in flight. Where the Lease is to be released it first waits for them
+// for a while: a release has to name the version that they leave.
+func (r *run) hearOut(release bool) {
+	g := r.reign
+	defer g.cancel()
+	if !release {
+		return
+	}
+	until := sooner(g.tenure.ValidUntil(), r.config.clock.Now().Add(r.config.timing().RequestTimeout()))
+	for g.tenure.InFlight() > 0 {
+		switch e := r.wait(until, hears{answers: g.answers}); e.kind {
+		case answered:
+			r.hear(e.answer)
+		case due:
+			return
+		}
+	}
+}
+
+// updating reports whether the verb patch is refused, so that the Lease is updated instead.
+func (r *run) updating() bool { return r.lock.PatchRefused() != nil }
+
+// tellFallback says once that the verb patch is refused, and what that costs.
+func (r *run) tellFallback() {
+	if err := r.lock.PatchRefused(); err != nil {
+		r.tell.once(patching, err)
+	}
+}
+
+func failureOf(err error) string {
+	for _, kind := range []struct {
+		err  error
+		name string
+	}{
+		{lease.ErrConflict, "conflict"}, {lease.ErrForbidden, "forbidden"}, {lease.ErrUnauthorized, "unauthorized"},
+		{lease.ErrRejected, "rejected"}, {lease.ErrUnavailable, "unavailable"},
+	} {
+		if errors.Is(err, kind.err) {
+			return kind.name
+		}
+	}
+	return "other"
+}

@@ -1,0 +1,51 @@
+package singleton
+
+import (
+	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+// seen tells what the candidate knows now, and did not before.
+func (r *run) seen(before *lease.View) {
+	record := r.candidate.View().Record()
+	if record.Exists() {
+		r.tell.over(creating)
+	}
+	if record.Holder() != "" && record.Holder() != r.config.Identity { // that is who was faster
+		r.tell.over(contesting)
+	}
+	holder := Holder{Identity: record.Holder(), Self: record.Holder() == r.config.Identity}
+	holder.Token, _ = record.Token()
+	now := *r.status.Load()
+	if now.observed && now.holder == holder && before.Record().Exists() == record.Exists() {
+		return
+	}
+	now.holder, now.observed, now.missing = holder, true, !record.Exists()
+	now.found = now.found || record.Exists()
+	r.status.Store(&now)
+	log := r.config.Logger
+	switch {
+	case !record.Exists() && now.found: // somebody deleted it
+		log.Warn("the lease does not exist")
+	case !record.Exists():
+		log.Info("the lease does not exist")
+	case holder.Identity == "":
+		log.Info("nobody holds the lease")
+	default:
+		log.Info("holder seen", "holder", holder.Identity, "epoch", holder.Token.Epoch)
+	}
+	r.hooks.seen(r.config.Hooks.OnHolder, holder)
+}
+
+// setState publishes a state and its term.
+func (r *run) setState(s State, t *Term) {
+	now := *r.status.Load()
+	if now.state == s && now.term == t {
+		return
+	}
+	now.state, now.term, now.since, now.overrun = s, t, time.Now(), false
+	now.observed = now.observed && s != StateStopped
+	now.found = now.found && s != StateStopped
+	r.status.Store(&now)
+}
