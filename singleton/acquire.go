@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hotseat-go/hotseat/internal/outage"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -85,8 +86,8 @@ func (r *run) acquired(d lease.Decision) {
 	claim, before := r.reign.tenure.Claim(), r.candidate.View()
 	r.candidate = r.candidate.Acquired(r.reign.tenure, r.config.clock.Now())
 	r.seen(before)
-	for _, topic := range []topic{standingBy, taking, contesting, numbering} {
-		r.tell.over(topic)
+	for _, topic := range []outage.Topic{outage.StandingBy, outage.Taking, outage.Contesting, outage.Numbering} {
+		r.tell.Over(topic)
 	}
 	r.tellFallback()
 	r.config.Logger.Info("acquired", "why", d.Why, "token", claim.Token.String(), "source", claim.Source)

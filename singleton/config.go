@@ -159,7 +159,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	switch shared := c.SharedWatch; {
 	case shared == nil:
-	case shared.client == nil:
+	case shared.shared == nil:
 		refuse("SharedWatch", shared.namespace, "must be made by NewSharedWatch, with a client")
 	case shared.namespace != c.Namespace:
 		refuse("SharedWatch", shared.namespace, fmt.Sprintf("must be of the Lease's namespace %q", c.Namespace))

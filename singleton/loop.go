@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/hotseat-go/hotseat/internal/chance"
+	"github.com/hotseat-go/hotseat/internal/lookout"
+	"github.com/hotseat-go/hotseat/internal/outage"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -21,27 +23,24 @@ type run struct {
 	ctx  context.Context
 	work Work
 
-	observer  *observer
+	source    *lookout.Source
 	hooks     *hookRunner
-	helpers   sync.WaitGroup // observer, warm-up, work and requests
+	helpers   sync.WaitGroup // watch, warm-up, work and requests
 	candidate *lease.Candidate
 	reign     *reign // nil: there is no term, and none is acquired
 	wiring    wiring
-	tell      teller
+	tell      outage.Teller
 }
 
 func newRun(ctx context.Context, e *Elector, work Work) *run {
 	e.lock.Wall = chance.Wall(ctx)
-	self := &lease.Self{
-		Identity: e.config.Identity, Timing: e.config.timing(),
-		Draw: func(d time.Duration) time.Duration { return chance.N(ctx, d) },
-	}
+	self := &lease.Self{Identity: e.config.Identity, Timing: e.config.timing(), Draw: chance.Of(ctx)}
 	now := e.config.clock.Now()
 	r := &run{
 		Elector: e, ctx: ctx, work: work,
-		observer: newObserver(e), hooks: newHooks(),
+		source: lookout.New(e.lock, e.config.SharedWatch.share(), e.config.Logger), hooks: newHooks(),
 		candidate: lease.NewCandidate(self, e.candidate, now), wiring: wiring{began: now},
-		tell: teller{log: e.config.Logger},
+		tell: outage.Teller{Log: e.config.Logger},
 	}
 	e.candidate = nil
 	return r
@@ -69,7 +68,7 @@ func (r *run) run() error {
 
 func (r *run) loop() error {
 	ctx, stop := context.WithCancel(r.ctx)
-	defer r.observer.start(ctx, &r.helpers)()
+	defer r.source.Start(ctx, &r.helpers)()
 	defer r.helpers.Wait()
 	defer stop()
 
@@ -103,7 +102,7 @@ func (r *run) warm() error {
 	})
 	var bad error
 	for {
-		switch e := r.wait(lease.Instant{}, hears{ended: warmed, hopeless: r.observer.bad, panicked: r.hooks.bad}); e.kind {
+		switch e := r.wait(lease.Instant{}, hears{ended: warmed, hopeless: r.source.Hopeless(), panicked: r.hooks.bad}); e.kind {
 		case ended:
 			err := e.err
 			if r.ctx.Err() != nil && !isPanic(err) {
@@ -172,11 +171,8 @@ func (r *run) wait(at lease.Instant, h hears) event {
 		timer = t.C
 	}
 	select {
-	case seen := <-r.observer.seen:
-		r.observe(seen)
-		return event{kind: observed}
-	case <-r.observer.news:
-		r.observeShared()
+	case <-r.source.News():
+		r.look()
 		return event{kind: observed}
 	case <-timer:
 		return event{kind: due}
@@ -213,26 +209,19 @@ func (r *run) during(f func(context.Context)) {
 	})
 	for r.wait(lease.Instant{}, hears{ended: done}).kind != ended {
 	}
-	r.catchUp()
+	r.look()
 }
 
-// catchUp takes in what the watch has shown by now.
-func (r *run) catchUp() {
-	for {
-		select {
-		case o := <-r.observer.seen:
-			r.observe(o)
-		case <-r.observer.news:
-			r.observeShared()
-		default:
-			return
-		}
+// pause takes in what is seen of the Lease for a while, or until ctx ends.
+func (r *run) pause(ctx context.Context, d time.Duration) {
+	until := r.config.clock.Now().Add(d)
+	for r.wait(until, hears{stopping: ctx.Done()}).kind == observed {
 	}
 }
 
-// observeShared takes in what a shared watch saw.
-func (r *run) observeShared() {
-	for _, seen := range r.observer.take() {
+// look takes in what the watch has shown by now.
+func (r *run) look() {
+	for _, seen := range r.source.Take() {
 		r.observe(seen)
 	}
 }

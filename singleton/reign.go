@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hotseat-go/hotseat/internal/outage"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -61,10 +62,10 @@ func (r *run) perform(s lease.Step) {
 		g.term.lose(lossOf(s.Lost))
 	case s.Failed != nil:
 		r.metrics.renewalFailed(failureOf(s.Failed))
-		r.tell.failed(renewing, s.Failed, "valid_for", g.term.left())
+		r.tell.Failed(outage.Renewing, s.Failed, "valid_for", g.term.left())
 	case s.Unanswered > 0: // renewals that nobody answers fail when the term is over: it is told while there is time
 		r.metrics.renewalFailed(failureOf(lease.ErrUnavailable))
-		r.tell.failed(renewing, fmt.Errorf("%w: no answer for %v", lease.ErrUnavailable, s.Unanswered.Round(1e6)), "valid_for", g.term.left())
+		r.tell.Failed(outage.Renewing, fmt.Errorf("%w: no answer for %v", lease.ErrUnavailable, s.Unanswered.Round(1e6)), "valid_for", g.term.left())
 	}
 	claim, from := g.tenure.Claim(), g.tenure.From()
 	switch s.Send {
@@ -79,7 +80,7 @@ func (r *run) perform(s lease.Step) {
 		g.term.reconnect()
 	}
 	if s.Rewatch {
-		r.observer.renew()
+		r.source.Renew()
 	}
 }
 
@@ -123,7 +124,7 @@ func (r *run) hear(a *answer) {
 // prolonged takes in that a write of the term was acknowledged.
 func (r *run) prolonged(a *answer) {
 	g := r.reign
-	r.tell.over(renewing)
+	r.tell.Over(outage.Renewing)
 	arrived := a.raise == nil && g.tenure.Claim().Token != g.term.Token() // a raise that nobody has heard of
 	g.term.extend(g.tenure.Claim())
 	if arrived {
@@ -182,7 +183,7 @@ func (r *run) updating() bool { return r.lock.PatchRefused() != nil }
 // tellFallback says once that the verb patch is refused, and what that costs.
 func (r *run) tellFallback() {
 	if err := r.lock.PatchRefused(); err != nil {
-		r.tell.once(patching, err)
+		r.tell.Once(outage.Patching, err)
 	}
 }
 

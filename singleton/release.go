@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/hotseat-go/hotseat/internal/chance"
 	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/lease"
 )
@@ -20,6 +21,6 @@ func (r *run) release(claim lease.Claim) error {
 		if !again || ctx.Err() != nil {
 			return err
 		}
-		pause(ctx, retry.Backoff(draw(ctx), failures, retry.Most))
+		r.pause(ctx, retry.Backoff(chance.Of(ctx), failures, retry.Most))
 	}
 }

@@ -3,6 +3,7 @@ package singleton
 import (
 	"time"
 
+	"github.com/hotseat-go/hotseat/internal/outage"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -10,10 +11,10 @@ import (
 func (r *run) seen(before *lease.View) {
 	record := r.candidate.View().Record()
 	if record.Exists() {
-		r.tell.over(creating)
+		r.tell.Over(outage.Creating)
 	}
 	if record.Holder() != "" && record.Holder() != r.config.Identity { // that is who was faster
-		r.tell.over(contesting)
+		r.tell.Over(outage.Contesting)
 	}
 	holder := Holder{Identity: record.Holder(), Self: record.Holder() == r.config.Identity}
 	holder.Token, _ = record.Token()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/hotseat-go/hotseat/internal/outage"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -39,7 +40,7 @@ func (r *run) standby() (acquired bool, err error) {
 // await returns when there may be something new to decide.
 func (r *run) await(at lease.Instant) error {
 	e := r.wait(at, hears{
-		stopping: r.ctx.Done(), hopeless: r.observer.bad, panicked: r.hooks.bad, eligible: r.eligible,
+		stopping: r.ctx.Done(), hopeless: r.source.Hopeless(), panicked: r.hooks.bad, eligible: r.eligible,
 	})
 	switch e.kind {
 	case hopeless:
@@ -64,7 +65,7 @@ func (r *run) confirm() (err error) {
 	r.candidate = next
 	r.seen(before)
 	if missed {
-		r.observer.renew()
+		r.source.Renew()
 	}
 	return nil
 }
@@ -112,20 +113,20 @@ func (r *run) settle(err error, d lease.Decision) error {
 	switch verdict {
 	case lease.Faster:
 	case lease.Contested:
-		r.tell.failed(contesting, err)
+		r.tell.Failed(outage.Contesting, err)
 	case lease.Unheard:
-		r.tell.failed(taking, err)
+		r.tell.Failed(outage.Taking, err)
 	case lease.Exhausted:
-		r.tell.failed(numbering, err)
+		r.tell.Failed(outage.Numbering, err)
 	case lease.Denied:
-		r.tell.failed(creating, err)
+		r.tell.Failed(outage.Creating, err)
 	case lease.Hopeless:
 		return r.pointless(err)
 	case lease.Refusal:
 		r.config.Logger.Error("cannot acquire the lease", "error", err)
-		r.tell.failed(failing(d), err)
+		r.tell.Failed(failing(d), err)
 	default:
-		r.tell.failed(failing(d), err)
+		r.tell.Failed(failing(d), err)
 	}
 	return nil
 }
@@ -135,19 +136,19 @@ func (r *run) settled(d lease.Decision) {
 	view := r.candidate.View()
 	switch {
 	case d.Action == lease.Create:
-		r.tell.over(taking)
+		r.tell.Over(outage.Taking)
 	case view.Record().Holder() != "" && view.FreeAt().After(r.config.clock.Now()): // somebody is there
-		r.tell.moot(taking)
+		r.tell.Moot(outage.Taking)
 	}
-	r.tell.over(standingBy)
+	r.tell.Over(outage.StandingBy)
 }
 
 // failing is what an attempt that failed shows to be out of order.
-func failing(d lease.Decision) topic {
+func failing(d lease.Decision) outage.Topic {
 	if d.Action == lease.Acquire || d.Action == lease.Create {
-		return taking
+		return outage.Taking
 	}
-	return standingBy
+	return outage.StandingBy
 }
 
 // floor asks Config.Floor, and does not wait for it beyond its time.

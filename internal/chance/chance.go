@@ -25,6 +25,16 @@ func N(ctx context.Context, d time.Duration) time.Duration {
 	return rand.N(d)
 }
 
+// Of returns the [Draw] of [N] in that context; it returns zero where d is not positive.
+func Of(ctx context.Context) Draw {
+	return func(d time.Duration) time.Duration {
+		if d <= 0 {
+			return 0
+		}
+		return N(ctx, d)
+	}
+}
+
 type wallKey struct{}
 
 // WithWall returns a context in which [Wall] is read: what the machine's clock shows,

@@ -49,8 +49,8 @@ func ofOthers() []mutant {
 			why: "a restored Lease that names us says nothing about who works",
 		},
 		{
-			name: "watched-once", file: fileObserver, pkg: pkgSingleton, run: "TestWatchesEnding", seeds: 40,
-			old: "if o.pointless(err) {", new: "if err == nil {\n\t\t\t<-ctx.Done()\n\t\t}\n\t\tif o.pointless(err) {",
+			name: "watched-once", file: fileSource, pkg: pkgSingleton, run: "TestWatchesEnding", seeds: 40,
+			old: "if s.hopeless(err) {", new: "if err == nil {\n\t\t\t<-ctx.Done()\n\t\t}\n\t\tif s.hopeless(err) {",
 			why: "a standby goes deaf when the server ends its watch, as servers do",
 		},
 		{

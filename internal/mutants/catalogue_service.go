@@ -23,8 +23,8 @@ func ofRefusals() []mutant {
 		},
 		{
 			name: "refusals-not-from-the-start", file: fileRetry, pkg: pkgSingleton, run: "TestTransientRefusalsEndNobody",
-			old: "!r.first.IsZero() && r.first.Sub(began) < patience && r.last",
-			new: "!r.first.IsZero() && r.last",
+			old: "return r.Last(patience) && r.first.Sub(began) < patience",
+			new: "return r.Last(patience)",
 			why: "an API server that restarts ends each standby",
 		},
 		{
@@ -62,8 +62,8 @@ func ofService() []mutant {
 		},
 		{
 			name: "reads-end-an-outage-of-writes", file: fileStandby, pkg: pkgSingleton, run: "TestFailingWritesAreToldOnceInAWhile",
-			old: "\t\treturn taking\n",
-			new: "\t\treturn standingBy\n",
+			old: "\t\treturn outage.Taking\n",
+			new: "\t\treturn outage.StandingBy\n",
 			why: "where writes fail and reads work, two lines for each try",
 		},
 		{
@@ -131,7 +131,7 @@ func ofService() []mutant {
 			why: "each fence costs its time",
 		},
 		{
-			name: "shared-release-dropped", file: fileSharedWatch, pkg: pkgSingleton, run: "TestWhatASlowSubscriberKeeps",
+			name: "shared-release-dropped", file: fileQueue, pkg: pkgLookout, run: "TestWhatASlowSubscriberKeeps",
 			old: "return b.Record.Holder() != \"\" && a.Record.Holder() == b.Record.Holder() && a.Record.Term() == b.Record.Term() &&\n\t\ta",
 			new: "return a",
 			why: "a slow subscriber is not shown what was released: a handover takes a lease",

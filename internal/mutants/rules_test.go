@@ -21,7 +21,7 @@ func TestRules(t *testing.T) {
 	require.NoError(t, err)
 	table, err := os.ReadFile(filepath.Join(root, "internal/docs/rules.md"))
 	require.NoError(t, err)
-	tree, err := declared(root, "lease", "singleton", "internal/retry")
+	tree, err := declared(root, "lease", "singleton", "internal/retry", "internal/lookout", "internal/outage")
 	require.NoError(t, err)
 	rules := rulesOf(string(doc))
 	require.GreaterOrEqual(t, len(rules), 60)

@@ -37,8 +37,12 @@ func (r Refusals) Refused(now elapsed.Instant, patience time.Duration) (next Ref
 	return r, began
 }
 
-// Never reports whether refusals have come in a row for patience, and since less than that
-// after began.
+// Last reports whether refusals have come in a row for patience.
+func (r Refusals) Last(patience time.Duration) bool {
+	return !r.first.IsZero() && r.last.Sub(r.first) >= patience
+}
+
+// Never reports whether they last, and began less than patience after began.
 func (r Refusals) Never(began elapsed.Instant, patience time.Duration) bool {
-	return !r.first.IsZero() && r.first.Sub(began) < patience && r.last.Sub(r.first) >= patience
+	return r.Last(patience) && r.first.Sub(began) < patience
 }

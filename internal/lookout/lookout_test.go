@@ -1,4 +1,4 @@
-package singleton
+package lookout
 
 import (
 	"context"
@@ -12,36 +12,18 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
-	"k8s.io/client-go/rest"
 
 	"github.com/hotseat-go/hotseat/lease"
 )
 
 // asked is a client that takes down how long the first List may take.
-type (
-	asked struct {
-		kubernetes.Interface
-		first chan time.Duration
-	}
-	askedGroup struct {
-		coordclient.CoordinationV1Interface
-		*asked
-	}
-	askedLeases struct {
-		coordclient.LeaseInterface
-		*asked
-	}
-)
+type asked struct {
+	coordclient.LeaseInterface
+	first chan time.Duration
+}
 
-func (a *asked) CoordinationV1() coordclient.CoordinationV1Interface { return askedGroup{asked: a} }
-
-func (a askedGroup) Leases(string) coordclient.LeaseInterface { return askedLeases{asked: a.asked} }
-
-func (a askedGroup) RESTClient() rest.Interface { return nil }
-
-func (a askedLeases) List(ctx context.Context, _ metav1.ListOptions) (*coordv1.LeaseList, error) {
+func (a *asked) List(ctx context.Context, _ metav1.ListOptions) (*coordv1.LeaseList, error) {
 	deadline, _ := ctx.Deadline()
 	select {
 	case a.first <- time.Until(deadline):
@@ -56,10 +38,11 @@ func TestFirstLookOfASharedWatchHasTime(t *testing.T) {
 	timing := lease.Timing{LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second}
 	for range 5000 {
 		client := &asked{first: make(chan time.Duration, 1)}
-		w := NewSharedWatch(client, "shop", slog.New(slog.DiscardHandler))
-		s := w.subscribe(t.Context(), &lease.Lock{Options: lease.Options{Name: "invoicer", Timing: timing}})
+		log := slog.New(slog.DiscardHandler)
+		w := NewShared(client, log)
+		finish := w.subscribe(t.Context(), New(&lease.Lock{Options: lease.Options{Name: "invoicer", Timing: timing}}, w, log))
 		first := <-client.first
-		w.unsubscribe(s)
+		finish()
 		require.Greater(t, first, timing.RequestTimeout()/2)
 	}
 }
@@ -88,7 +71,7 @@ func TestWhatASlowSubscriberKeeps(t *testing.T) {
 		"a list that shows what the event told": {"3 L3", "3 L3"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &subscription{stream: &stream{}, wake: make(chan struct{}, 1)}
+			s := newQueue()
 			for p := range strings.FieldsSeq(test.put) {
 				version, listed := strings.CutPrefix(p, "L")
 				s.put(look(version, listed))

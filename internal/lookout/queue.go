@@ -1,0 +1,67 @@
+package lookout
+
+import (
+	"sync"
+
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+// queue keeps what was seen until the elector takes it.
+type queue struct {
+	wake    chan struct{} // has one element when there may be something waiting
+	mu      sync.Mutex
+	waiting []lease.Observation
+}
+
+func newQueue() queue { return queue{wake: make(chan struct{}, 1)} }
+
+// News has something when there may be something to take.
+func (q *queue) News() <-chan struct{} { return q.wake }
+
+// put keeps an observation until it is taken, in place of the one before where that adds nothing:
+// an elector that is slow holds up nobody, and keeps few records.
+//
+// A renewal makes the one right before it obsolete. A List that shows what the one before did is
+// as good as both. Nothing else is dropped: a release proves something only to who was shown what
+// it released, and across a List the store may have gone back in time, so that what was seen
+// before is all that tells of the claims it forgot.
+func (q *queue) put(o lease.Observation) {
+	q.mu.Lock()
+	if last := len(q.waiting) - 1; last >= 0 && obsolete(q.waiting[last], o) {
+		q.waiting[last] = o
+	} else {
+		q.waiting = append(q.waiting, o)
+	}
+	q.mu.Unlock()
+	q.poke()
+}
+
+// obsolete reports whether nothing is lost with a if b came after it.
+func obsolete(a, b lease.Observation) bool {
+	if a.Listed || b.Listed {
+		return a.Listed && b.Listed && sameVersion(a, b)
+	}
+	return b.Record.Holder() != "" && a.Record.Holder() == b.Record.Holder() && a.Record.Term() == b.Record.Term() &&
+		a.Record.UID() == b.Record.UID() && !a.Record.RenewTime().Equal(b.Record.RenewTime())
+}
+
+func sameVersion(a, b lease.Observation) bool {
+	return a.Record.UID() == b.Record.UID() && a.Record.ResourceVersion() == b.Record.ResourceVersion()
+}
+
+// poke has the elector look.
+func (q *queue) poke() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what is waiting, in order.
+func (q *queue) take() []lease.Observation {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	waiting := q.waiting
+	q.waiting = nil
+	return waiting
+}

@@ -1,0 +1,218 @@
+package lookout
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hotseat-go/hotseat/internal/chance"
+	"github.com/hotseat-go/hotseat/internal/outage"
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+// stream is a Shared at work: it lists and watches, again when the watch ends, and hands what it
+// sees to its subscribers.
+type stream struct {
+	leases lease.Namespace
+	log    *slog.Logger
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+
+	mu          sync.Mutex
+	subscribers map[string][]*Source // by Lease
+	timeout     time.Duration        // of a request: the shortest that a subscriber would give it
+	period      time.Duration        // the shortest RetryPeriod of one
+	end         context.CancelFunc   // of the current watch, nil before the first
+	heard       time.Time            // when the watch last said anything, or began
+	suspicion   *time.Timer          // a doubt is being looked into
+	refused     bool                 // all Leases may not be watched
+}
+
+func newStream(leases lease.Namespace, log *slog.Logger) *stream {
+	return &stream{leases: leases, log: log, subscribers: map[string][]*Source{}}
+}
+
+// start is called once, with a subscriber there.
+func (s *stream) start(ctx context.Context) {
+	ctx, s.cancel = context.WithCancel(ctx)
+	s.done.Go(func() { s.run(ctx) })
+}
+
+// stop ends the stream and waits for it.
+func (s *stream) stop() {
+	s.cancel()
+	s.done.Wait()
+}
+
+func (s *stream) add(one *Source) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if timing := one.lock.Timing; s.timeout == 0 {
+		s.timeout, s.period = timing.RequestTimeout(), timing.RetryPeriod
+	} else {
+		s.timeout, s.period = min(s.timeout, timing.RequestTimeout()), min(s.period, timing.RetryPeriod)
+	}
+	s.subscribers[one.lock.Name] = append(s.subscribers[one.lock.Name], one)
+}
+
+// remove reports whether nobody is left.
+func (s *stream) remove(one *Source) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := one.lock.Name
+	left := slices.DeleteFunc(s.subscribers[name], func(x *Source) bool { return x == one })
+	if s.subscribers[name] = left; len(left) == 0 {
+		delete(s.subscribers, name)
+	}
+	return len(s.subscribers) == 0
+}
+
+func (s *stream) run(ctx context.Context) {
+	p := pacer{list: outage.ListingAll, watch: outage.WatchingAll, tell: outage.Teller{Log: s.log}}
+	var forbidden forbiddance
+	for ctx.Err() == nil {
+		began := time.Now()
+		reached, err := s.look(ctx, &p)
+		if forbidden.lasts(err, p.served) {
+			p.failures, p.reached = 0, reached
+			s.refuse()
+			forbidden.tell(s.log, err)
+			pause(ctx, leastRefusal+chance.N(ctx, mostRefusal-leastRefusal))
+			continue
+		}
+		_, period := s.timing()
+		pause(ctx, p.looked(ctx, look{
+			took: time.Since(began), reached: reached, err: err, period: period, denied: 4 * period, // each of its electors asks too
+		}))
+	}
+}
+
+// look lists, then watches until the watch ends. reached says that the list was
+// answered.
+func (s *stream) look(ctx context.Context, p *pacer) (reached bool, err error) {
+	timeout, _ := s.timing()
+	timeout <<= min(p.failures, 2) // all Leases of a namespace may take longer than one
+	all, err := s.leases.List(ctx, timeout)
+	if err != nil {
+		return false, err
+	}
+	p.tell.Over(outage.ListingAll)
+	s.deliverAll(all)
+	watchCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.begin(cancel)
+	err = s.leases.Watch(watchCtx, all, timeout, s.deliver)
+	if watchCtx.Err() != nil && !errors.Is(err, lease.ErrUnopened) {
+		err = nil
+	}
+	return true, err
+}
+
+// timing is how long a request may take, and the shortest RetryPeriod.
+func (s *stream) timing() (timeout, period time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.timeout, s.period
+}
+
+// deliverAll tells every subscriber of its Lease, or that there is none,
+// changed or not: that it was looked at is news too.
+func (s *stream) deliverAll(all lease.Listing) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, subscribers := range s.subscribers {
+		for _, one := range subscribers {
+			one.put(all.Of(name))
+		}
+	}
+}
+
+func (s *stream) deliver(name string, o lease.Observation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heard = time.Now()
+	s.refused = false
+	for _, one := range s.subscribers[name] {
+		one.put(o)
+	}
+}
+
+func (s *stream) begin(end context.CancelFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end, s.heard = end, time.Now()
+}
+
+// doubt looks into a subscriber's doubt, which may only have been faster than
+// the event: the watch is ended if it is still silent, on every Lease, a quarter
+// of a RetryPeriod later. Others' doubts meanwhile are answered by the same look,
+// so that a dead watch is replaced once, and not by each subscriber.
+func (s *stream) doubt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.suspicion == nil && s.end != nil {
+		since := time.Now()
+		s.suspicion = time.AfterFunc(s.period/4, func() { s.judge(since) })
+	}
+}
+
+func (s *stream) judge(since time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.suspicion = nil
+	if !s.heard.After(since) {
+		s.end()
+	}
+}
+
+// refuse sends the subscribers away, each to a watch of its own. They come back
+// when that ends, if by then this one sees something.
+func (s *stream) refuse() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused = true
+	for _, subscribers := range s.subscribers {
+		for _, one := range subscribers {
+			one.poke()
+		}
+	}
+}
+
+// isRefused reports whether the stream is not allowed to see anything.
+func (s *stream) isRefused() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refused
+}
+
+// Refusals are tried again as seldom as a watch is renewed.
+const leastRefusal, mostRefusal = 5 * time.Minute, 10 * time.Minute
+
+// forbiddance is that all Leases may not be listed or watched.
+type forbiddance struct {
+	since time.Time // zero: they may
+	told  bool
+}
+
+// lasts reports whether err says so for good. Permissions flicker while API servers restart: what
+// was allowed before has to be refused for a while.
+func (f *forbiddance) lasts(err error, served bool) bool {
+	if !errors.Is(err, lease.ErrForbidden) {
+		f.since = time.Time{}
+		return false
+	}
+	if f.since.IsZero() {
+		f.since = time.Now()
+	}
+	return !served || time.Since(f.since) >= outage.Least
+}
+
+func (f *forbiddance) tell(log *slog.Logger, err error) {
+	if !f.told {
+		f.told = true
+		log.Warn("not allowed to list and watch all leases of the namespace: each elector watches its own instead", "error", err)
+	}
+}
