@@ -199,5 +199,12 @@ func TestBeforeOfAServerThatAnswersWithThePresent(t *testing.T) {
 		_, looked, err := l.Before(b.Context(), b.stored())
 		require.NoError(b, err)
 		require.False(b, looked)
+
+		// Nor is what has become of the Lease since.
+		gone := b.stored()
+		require.True(b, b.c.DeleteLease("shop", "invoicer"))
+		_, looked, err = l.Before(b.Context(), gone)
+		require.NoError(b, err)
+		require.False(b, looked)
 	})
 }

@@ -226,12 +226,10 @@ func (r *run) look() {
 	}
 }
 
-// observe takes in what was seen of the Lease. A term of ours judges it too, unless it comes
-// from a cache that is ahead of its store.
+// observe takes in what was seen of the Lease. A term of ours judges it too.
 func (r *run) observe(o lease.Observation) {
-	judged := r.reign != nil && r.reign.term != nil && !r.candidate.View().Outdated(o)
 	r.know(o)
-	if judged {
+	if r.reign != nil && r.reign.term != nil {
 		r.perform(r.reign.observe(o, r.config.clock.Now(), r.updating()))
 	}
 }

@@ -167,7 +167,7 @@ func ofSeat() []mutant {
 		},
 		{
 			name: "seat-on-another-uid", file: fileSeat, pkg: pkgLease, run: "TestSeat",
-			old: "case mine && r.UID() == before.UID():", new: "case mine:",
+			old: "case mine && r.UID() == before.UID():", new: "case mine && before.UID() != \"none\":",
 			why: "a copy of our record was taken over by nobody knows whom",
 		},
 		{

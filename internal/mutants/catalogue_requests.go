@@ -122,9 +122,8 @@ func ofTests() []mutant {
 			why: "what the store lost, its cache shows for ever: nobody takes over",
 		},
 		{
-			name: "ghost-ends-a-term", file: fileLoop, pkg: pkgSingleton, run: "TestListThatAGetRefutedEndsNoTerm",
-			old: "!r.candidate.View().Outdated(o)",
-			new: "(o.Listed || !r.candidate.View().Outdated(o))",
+			name: "list-ends-a-term", file: fileTenure, pkg: pkgLease, run: "TestLossThatAListShows",
+			old: "case o.Listed && !o.Stored:", new: "case o.Listed && o.Stored:",
 			why: "the same: whoever takes over stops again",
 		},
 		{

@@ -85,13 +85,13 @@ func ofView() []mutant {
 			why: "a term that came and was cleared while the watch was down may be at work",
 		},
 		{
-			name: "client-go-cleared-hidden", file: fileChange, pkg: pkgLease, run: "TestWhatAChangeProves",
+			name: "client-go-cleared-hidden", file: fileChange, pkg: pkgLease, run: "TestWhatWasCoveredUp",
 			old: "\t\tnext.owed, next.written = r.Duration(), 0\n",
 			new: "\t\tnext.owed, next.written, next.hidden = r.Duration(), 0, Instant{}\n",
 			why: "client-go's release frees also the claim that it had covered up",
 		},
 		{
-			name: "takeover-ends-hidden", file: fileChange, pkg: pkgLease, run: "TestWhatAChangeProves",
+			name: "takeover-ends-hidden", file: fileChange, pkg: pkgLease, run: "TestWhatWasCoveredUp",
 			old: "\tcase explained: // by one who may not have seen what we saw covered up\n",
 			new: "\tcase explained:\n\t\tnext.hidden = Instant{}\n",
 			why: "one that knew nothing took over; its release frees what we had seen covered up",

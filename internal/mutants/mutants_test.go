@@ -19,7 +19,7 @@ func TestEveryMutantApplies(t *testing.T) {
 			names[m.name] = true
 			require.NotEmpty(t, m.why)
 			require.NotEmpty(t, m.run)
-			require.Contains(t, append(guardPackages(), pkgLease, pkgSingleton), m.pkg)
+			require.Contains(t, append(guardPackages(), pkgLease, pkgSingleton, pkgLookout), m.pkg)
 			text, err := m.apply("../..")
 			require.NoError(t, err)
 			require.NotEqual(t, m.old, m.new)
