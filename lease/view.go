@@ -56,10 +56,9 @@ type View struct {
 	proof   proof
 	seat    seat
 	foreign Instant // since when the holder has been seen, one without a token, in one watch
-	newest  string  // the highest version of the store that was ever seen
-	ghost   ghost
-	epoch   int64
-	term    string // that epoch was seen with first
+	store
+	epoch int64
+	term  string // that epoch was seen with first
 }
 
 // debt is until when holders may be at work that were seen, or that something
@@ -73,6 +72,12 @@ type debt struct {
 }
 
 func (d debt) freeAt() Instant { return later(d.since.Add(d.owed), d.hidden) }
+
+// store is what is known of it beside the Lease.
+type store struct {
+	newest string // the highest version that was ever seen
+	ghost  ghost
+}
 
 // ghost is what a List showed before a Get showed something else. A List that shows
 // it again comes from a cache that is ahead of its store, or behind.

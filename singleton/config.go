@@ -140,12 +140,28 @@ func (c Config) withDefaults() (Config, error) {
 		refuse("AnnouncePeriod", c.AnnouncePeriod, "must not be negative")
 	}
 	c.AnnouncePeriod = cmp.Or(c.AnnouncePeriod, c.LeaseDuration)
+	c = c.named(refuse)
 	for i, fence := range c.Fences {
 		if isNil(fence) {
 			refuse(fmt.Sprintf("Fences[%d]", i), nil, mustNotBeNil(fence))
 		}
 	}
+	switch shared := c.SharedWatch; {
+	case shared == nil:
+	case shared.shared == nil:
+		refuse("SharedWatch", shared.namespace, "must be made by NewSharedWatch, with a client")
+	case shared.namespace != c.Namespace:
+		refuse("SharedWatch", shared.namespace, fmt.Sprintf("must be of the Lease's namespace %q", c.Namespace))
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	c.Logger = c.Logger.With("namespace", c.Namespace, "lease", c.Name)
+	return c, errors.Join(errs...)
+}
 
+// named fills in what names the Lease and this process.
+func (c Config) named(refuse func(field string, value any, rule string)) Config {
 	if c.Name == "" {
 		refuse("Name", c.Name, "must not be empty: it names the Lease all replicas share")
 	} else if problems := validation.IsDNS1123Subdomain(c.Name); len(problems) > 0 {
@@ -157,24 +173,13 @@ func (c Config) withDefaults() (Config, error) {
 	} else if problems := validation.IsDNS1123Label(c.Namespace); len(problems) > 0 {
 		refuse("Namespace", c.Namespace, "must name a namespace: "+strings.Join(problems, "; "))
 	}
-	switch shared := c.SharedWatch; {
-	case shared == nil:
-	case shared.shared == nil:
-		refuse("SharedWatch", shared.namespace, "must be made by NewSharedWatch, with a client")
-	case shared.namespace != c.Namespace:
-		refuse("SharedWatch", shared.namespace, fmt.Sprintf("must be of the Lease's namespace %q", c.Namespace))
-	}
 	host, err := os.Hostname()
 	c.Identity = cmp.Or(c.Identity, os.Getenv(envPodName), host)
 	if c.Identity == "" {
 		refuse("Identity", "", fmt.Sprintf("must be set here or in $%s (downward API: fieldPath metadata.name): the host has no name: %v", envPodName, err))
 	}
 	c.Identity += "_" + incarnation()
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	c.Logger = c.Logger.With("namespace", c.Namespace, "lease", c.Name)
-	return c, errors.Join(errs...)
+	return c
 }
 
 // isNil reports whether there is nothing behind an interface, also if what is not

@@ -100,9 +100,14 @@ func (m *metrics) histogram() map[float64]uint64 {
 
 // descs are the names an elector's metrics have.
 type descs struct {
-	active, state, validity, epoch, overrun, missing     *prometheus.Desc
-	terms, renewals, failures, overruns, sources, fences *prometheus.Desc
+	gauges
+	counters
 }
+
+type (
+	gauges   struct{ active, state, validity, epoch, overrun, missing *prometheus.Desc }
+	counters struct{ terms, renewals, failures, overruns, sources, fences *prometheus.Desc }
+)
 
 func (e *Elector) descs() descs {
 	labels := prometheus.Labels{"namespace": e.config.Namespace, "lease": e.config.Name}
@@ -110,18 +115,21 @@ func (e *Elector) descs() descs {
 		return prometheus.NewDesc("hotseat_"+name, help, variable, labels)
 	}
 	return descs{
-		active:   desc("active", "1 while this replica's term is valid, else 0."),
-		state:    desc("state", "1 for the state the elector is in, 0 for the others.", "state"),
-		validity: desc("validity_remaining_seconds", "How long the term stays valid unless renewed; 0 without one."),
-		epoch:    desc("epoch", "Fencing epoch of this replica's current term; 0 without one."),
-		overrun:  desc("overrun", "1 while work has outstayed its stop budget or drain limit, else 0."),
-		missing:  desc("lease_missing", "1 while there is no Lease, so that nobody can be active, else 0."),
-		terms:    desc("terms_total", "Terms of this replica that ended, by reason.", "reason"),
-		renewals: desc("renew_duration_seconds", "Time from sending a renewal to its acknowledgement, retries on conflicts included."),
-		failures: desc("renew_failures_total", "Renewals that failed, by reason.", "reason"),
-		overruns: desc("overruns_total", "Terms whose work outstayed its stop budget or drain limit."),
-		sources:  desc("terms_started_total", "Terms of this replica that began, by what their epoch was derived from.", "source"),
-		fences:   desc("fence_failures_total", "Announcements to the fences that failed, by reason.", "reason"),
+		gauges{
+			active:   desc("active", "1 while this replica's term is valid, else 0."),
+			state:    desc("state", "1 for the state the elector is in, 0 for the others.", "state"),
+			validity: desc("validity_remaining_seconds", "How long the term stays valid unless renewed; 0 without one."),
+			epoch:    desc("epoch", "Fencing epoch of this replica's current term; 0 without one."),
+			overrun:  desc("overrun", "1 while work has outstayed its stop budget or drain limit, else 0."),
+			missing:  desc("lease_missing", "1 while there is no Lease, so that nobody can be active, else 0."),
+		}, counters{
+			terms:    desc("terms_total", "Terms of this replica that ended, by reason.", "reason"),
+			renewals: desc("renew_duration_seconds", "Time from sending a renewal to its acknowledgement, retries on conflicts included."),
+			failures: desc("renew_failures_total", "Renewals that failed, by reason.", "reason"),
+			overruns: desc("overruns_total", "Terms whose work outstayed its stop budget or drain limit."),
+			sources:  desc("terms_started_total", "Terms of this replica that began, by what their epoch was derived from.", "source"),
+			fences:   desc("fence_failures_total", "Announcements to the fences that failed, by reason.", "reason"),
+		},
 	}
 }
 

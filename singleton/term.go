@@ -17,18 +17,23 @@ import (
 type Term struct {
 	config *Config
 	token  atomic.Pointer[fencing.Token]
-	until  atomic.Pointer[lease.Instant] // validity ends then
-	over   atomic.Bool                   // validity has ended, whatever until says
-	began  time.Time
+	validity
+	began time.Time
 
 	ctx    context.Context // the work's
 	cancel context.CancelCauseFunc
-	lost   chan struct{} // closed when over is set
-	once   sync.Once     // closes lost
 
 	announced   func(ctx context.Context, err error) // how an announcement went
 	raises      chan raiseRequest
 	reconnected chan struct{} // buffered; a renewal was acknowledged after one was not
+}
+
+// validity of a term.
+type validity struct {
+	until atomic.Pointer[lease.Instant] // it ends then
+	over  atomic.Bool                   // it has ended, whatever until says
+	lost  chan struct{}                 // closed when over is set
+	once  sync.Once                     // closes lost
 }
 
 type raiseRequest struct {
@@ -39,7 +44,7 @@ type raiseRequest struct {
 
 func newTerm(ctx context.Context, config *Config, claim lease.Claim) *Term {
 	t := &Term{
-		config: config, began: time.Now(), lost: make(chan struct{}), announced: func(context.Context, error) {},
+		config: config, began: time.Now(), validity: validity{lost: make(chan struct{})}, announced: func(context.Context, error) {},
 		raises: make(chan raiseRequest), reconnected: make(chan struct{}, 1),
 	}
 	t.extend(claim)

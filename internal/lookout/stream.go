@@ -25,10 +25,15 @@ type stream struct {
 	subscribers map[string][]*Source // by Lease
 	timeout     time.Duration        // of a request: the shortest that a subscriber would give it
 	period      time.Duration        // the shortest RetryPeriod of one
-	end         context.CancelFunc   // of the current watch, nil before the first
-	heard       time.Time            // when the watch last said anything, or began
-	suspicion   *time.Timer          // a doubt is being looked into
 	refused     bool                 // all Leases may not be watched
+	current     current
+}
+
+// current watch of a stream.
+type current struct {
+	end       context.CancelFunc // nil before the first
+	heard     time.Time          // when it last said anything, or began
+	suspicion *time.Timer        // a doubt is being looked into
 }
 
 func newStream(leases lease.Namespace, log *slog.Logger) *stream {
@@ -133,7 +138,7 @@ func (s *stream) deliverAll(all lease.Listing) {
 func (s *stream) deliver(name string, o lease.Observation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.heard = time.Now()
+	s.current.heard = time.Now()
 	s.refused = false
 	for _, one := range s.subscribers[name] {
 		one.put(o)
@@ -143,7 +148,7 @@ func (s *stream) deliver(name string, o lease.Observation) {
 func (s *stream) begin(end context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.end, s.heard = end, time.Now()
+	s.current.end, s.current.heard = end, time.Now()
 }
 
 // doubt looks into a subscriber's doubt, which may only have been faster than
@@ -153,18 +158,18 @@ func (s *stream) begin(end context.CancelFunc) {
 func (s *stream) doubt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.suspicion == nil && s.end != nil {
+	if s.current.suspicion == nil && s.current.end != nil {
 		since := time.Now()
-		s.suspicion = time.AfterFunc(s.period/4, func() { s.judge(since) })
+		s.current.suspicion = time.AfterFunc(s.period/4, func() { s.judge(since) })
 	}
 }
 
 func (s *stream) judge(since time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.suspicion = nil
-	if !s.heard.After(since) {
-		s.end()
+	s.current.suspicion = nil
+	if !s.current.heard.After(since) {
+		s.current.end()
 	}
 }
 
