@@ -25,15 +25,15 @@ func ofOthers() []mutant {
 			why: "a wall clock an hour ahead takes every Lease",
 		},
 		{
-			name: "failed-renewal-extends", file: fileReign, pkg: pkgSingleton, run: "TestPermissionsTakenAway", seeds: 40,
-			old: "\tcase s.Failed != nil:\n",
-			new: "\tcase s.Failed != nil:\n\t\tlater := g.tenure.Claim()\n\t\tlater.Sent = r.config.clock.Now()\n\t\tg.term.extend(later)\n",
+			name: "failed-renewal-extends", file: fileTenure, pkg: pkgSingleton, run: "TestPermissionsTakenAway", seeds: 40,
+			old: "\t\treturn t, Step{Failed: a.Err}\n\t}\n\treturn t.prolonged(a, now)\n",
+			new: "\t\tt.claim.Sent = now\n\t\treturn t, Step{Failed: a.Err, Prolonged: true}\n\t}\n\treturn t.prolonged(a, now)\n",
 			why: "cut off, work never ends",
 		},
 		{
-			name: "event-extends", file: fileTenure, pkg: pkgSingleton, run: "TestEventsExtendNothing", seeds: 40,
-			old: "\t\tt.claim = t.claim.Rebase(o.Record)\n",
-			new: "\t\tt.claim = t.claim.Rebase(o.Record)\n\t\tt.claim.Sent = o.At\n",
+			name: "event-extends", file: fileLoop, pkg: pkgSingleton, run: "TestEventsExtendNothing", seeds: 40,
+			old: "\tif r.reign != nil && r.reign.term != nil {\n",
+			new: "\tif r.reign != nil && r.reign.term != nil {\n\t\tlater := r.reign.tenure.Claim()\n\t\tlater.Sent = o.At\n\t\tr.reign.term.extend(later)\n",
 			why: "a slow event keeps work alive beside its successor",
 		},
 		{
@@ -44,8 +44,8 @@ func ofOthers() []mutant {
 		},
 		{
 			name: "own-name-is-free", file: fileDecide, pkg: pkgSingleton, run: "TestOwnIdentityIsWaitedOut",
-			old: "d := c.listen(c.view.decide(now, c.fresh), now)\n",
-			new: "d := c.listen(c.view.decide(now, c.fresh), now)\n\tif c.view.Record().Holder() == c.self.Identity {\n\t\td.Action = Acquire\n\t}\n",
+			old: "\td := c.listen(c.view.decide(now, c.fresh), now)\n",
+			new: "\td := c.listen(c.view.decide(now, c.fresh), now)\n\tif c.view.Record().Holder() == c.self.Identity {\n\t\td.Action, d.Seat = Acquire, true\n\t}\n",
 			why: "a restored Lease that names us says nothing about who works",
 		},
 		{
