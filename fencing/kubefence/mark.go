@@ -9,12 +9,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/hotseat-go/hotseat/fencing"
-	"github.com/hotseat-go/hotseat/lease"
 )
 
 // Annotation is where an object keeps the token of its latest fenced write, its mark, in the text form of [fencing.Token].
 // One annotation and not three: nobody can read or merge half a token.
-const Annotation = lease.Domain + "fencing-token"
+const Annotation = "hotseat-go.github.io/fencing-token"
 
 // MarkOf returns the token an object is stamped with, the zero Token if it has none. An annotation that is no token is
 // [fencing.ErrUnavailable]: nothing is admitted until somebody repaired it.
