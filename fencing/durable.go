@@ -73,7 +73,7 @@ func (d *Durable) Advance(ctx context.Context, t Token) error {
 
 // Check is Advance: both admit exactly the mark and what is newer. An effect that follows it is not followed: prefer Enter.
 func (d *Durable) Check(ctx context.Context, t Token) error {
-	if unfenced(ctx, t) {
+	if Unfenced(ctx, t) {
 		return nil
 	}
 	return d.Advance(ctx, t)
@@ -81,7 +81,7 @@ func (d *Durable) Check(ctx context.Context, t Token) error {
 
 // Enter is Check for an effect that takes time: see [Memory.Enter].
 func (d *Durable) Enter(ctx context.Context, t Token) (_ context.Context, leave func(), _ error) {
-	if !unfenced(ctx, t) {
+	if !Unfenced(ctx, t) {
 		if err := d.persist(ctx, t); err != nil {
 			return nil, nil, Report(ctx, err)
 		}
@@ -113,7 +113,7 @@ func (d *Durable) persist(ctx context.Context, t Token) error {
 		if err != nil {
 			return err
 		}
-		if err := refusal(t, mark); err != nil {
+		if _, err := Judge(t, mark); err != nil {
 			return err
 		}
 		if t == mark && d.has(t) {
@@ -132,14 +132,6 @@ func (d *Durable) persist(ctx context.Context, t Token) error {
 		}
 		last = &version
 	}
-}
-
-// undecided makes an error of the store one of the guard.
-func undecided(err error) error {
-	if errors.Is(err, ErrWiring) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
 // has reports whether this process has stored t: only then is it known to be durable.

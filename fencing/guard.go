@@ -7,16 +7,16 @@ import "context"
 //
 // Whoever implements one, over whatever store, does the following for each token presented to Advance or Check:
 //
-//  1. Validate it: [ErrMissing] for the zero Token, [ErrMalformed] or [ErrScope] for one it cannot judge. Check admits the
-//     zero Token, and does no more, if [UnfencedReason] says so.
-//  2. In one atomic step against the store, [Compare] it with the mark of its scope. Older: a [*StaleError]. Same epoch,
+//  1. Validate it, by [OwnToken]: [ErrMissing] for the zero Token, [ErrMalformed] or [ErrScope] for one it cannot judge. Check
+//     admits the zero Token, and does no more, if [Unfenced] says so.
+//  2. In one atomic step against the store, [Judge] it by the mark of its scope. Older: a [*StaleError]. Same epoch,
 //     other term: a [*ConflictError]. Newer, or first: it becomes the mark. The same: nothing changes.
 //  3. After raising the mark and before returning nil, make sure that no effect admitted under an older token can still
 //     land: end such work and wait for it, or make check and effect one transaction that the new mark excludes. When
 //     that cannot be done in bounded time: [ErrUnavailable]. The mark stays raised, and a retry does this step again.
 //
-// A guard fails closed: whatever it cannot read, parse or reach is [ErrUnavailable], never admission; what will not be there
-// before somebody changes the wiring is [ErrWiring]. It never lowers or resets a mark, also not when the stored one is damaged.
+// A guard fails closed ([FailClosed], [ParseMark]): whatever it cannot read, parse or reach is [ErrUnavailable], never admission;
+// what will not be there before somebody changes the wiring is [ErrWiring]. It never lowers or resets a mark, also not when the stored one is damaged.
 type Guard interface {
 	// Advance announces a token before the work of its term starts: from the moment the mark is raised every older
 	// token is refused. It is idempotent. The elector calls it at the start of each term; after [ErrUnavailable] it gives that

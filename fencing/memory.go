@@ -68,7 +68,7 @@ func (m *Memory) Advance(ctx context.Context, t Token) error { return m.admit(ct
 // Check is [Memory.Advance]: both admit exactly the mark and what is newer. With the current token and no older work in
 // flight it neither blocks nor allocates, nor does it look at ctx. An effect that follows Check is not followed: prefer Enter.
 func (m *Memory) Check(ctx context.Context, t Token) error {
-	if unfenced(ctx, t) {
+	if Unfenced(ctx, t) {
 		return nil
 	}
 	return m.admit(ctx, t, nil)
@@ -98,7 +98,7 @@ func (m *Memory) HighWater(_ context.Context, scope string) (Token, error) {
 // it locks out every later term. Work in flight must not present a newer token itself: that would wait for itself.
 // On error the other results are nil; errors are those of Check. What [AllowUnfenced] lets in is not followed.
 func (m *Memory) Enter(ctx context.Context, t Token) (_ context.Context, leave func(), _ error) {
-	if unfenced(ctx, t) {
+	if Unfenced(ctx, t) {
 		ctx, cancel := context.WithCancel(ctx)
 		return ctx, cancel, nil
 	}
@@ -148,10 +148,11 @@ func (m *Memory) decide(t Token, w *work) (ended map[*work]struct{}, changed <-c
 		f = &fence{mark: t, current: make(map[*work]struct{}), older: make(map[*work]struct{})}
 		m.fences[t.Scope] = f
 	}
-	if err := refusal(t, f.mark); err != nil {
+	raises, err := Judge(t, f.mark)
+	if err != nil {
 		return nil, nil, err
 	}
-	if t != f.mark {
+	if raises {
 		ended = f.current
 		f.mark, f.current = t, make(map[*work]struct{})
 		maps.Copy(f.older, ended)
@@ -174,7 +175,8 @@ func (m *Memory) refusal(t Token) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if f := m.fences[t.Scope]; f != nil {
-		return refusal(t, f.mark)
+		_, err := Judge(t, f.mark)
+		return err
 	}
 	return nil
 }

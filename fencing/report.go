@@ -1,9 +1,6 @@
 package fencing
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 type reporterKey struct{}
 
@@ -22,7 +19,7 @@ func WithReporter(ctx context.Context, refused func(error)) context.Context {
 // Only [ErrStale] and [ErrConflict] are refusals; with any other error, nil too, or without a reporter in ctx, it does nothing.
 // Wrap the *[StaleError] or *[ConflictError]: the elector looks there which token was refused, and by which mark.
 func Report(ctx context.Context, err error) error {
-	if errors.Is(err, ErrStale) || errors.Is(err, ErrConflict) {
+	if KindOf(err).Refused() {
 		if refused, _ := ctx.Value(reporterKey{}).(func(error)); refused != nil {
 			refused(err)
 		}

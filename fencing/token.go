@@ -127,15 +127,3 @@ func Compare(a, b Token) (int, error) {
 	}
 	return order, nil
 }
-
-// refusal is why a valid token is not admitted by a mark of its scope, which may be the zero Token.
-func refusal(t, mark Token) error {
-	if mark.IsZero() {
-		return nil
-	}
-	order, err := Compare(t, mark)
-	if order < 0 {
-		return &StaleError{Presented: t, HighWater: mark}
-	}
-	return err
-}

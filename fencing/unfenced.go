@@ -15,17 +15,9 @@ func AllowUnfenced(ctx context.Context, reason string) context.Context {
 	return context.WithValue(ctx, unfencedKey{}, reason)
 }
 
-// UnfencedReason returns the reason given to [AllowUnfenced], and whether ctx allows a write without a token. Guards ask
-// it, in Check and wherever else they admit effects but never in Advance, when the token is the zero Token.
+// UnfencedReason returns the reason given to [AllowUnfenced], and whether ctx allows a write without a token.
+// Guards ask [Unfenced].
 func UnfencedReason(ctx context.Context) (reason string, allowed bool) {
 	reason, _ = ctx.Value(unfencedKey{}).(string)
 	return reason, reason != ""
-}
-
-func unfenced(ctx context.Context, t Token) bool {
-	if !t.IsZero() {
-		return false
-	}
-	_, allowed := UnfencedReason(ctx)
-	return allowed
 }

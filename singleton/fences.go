@@ -2,7 +2,6 @@ package singleton
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -57,40 +56,23 @@ func (e *Elector) announced(ctx context.Context, err error) {
 	for _, failure := range fenceErrors(err) {
 		if ctx.Err() == nil {
 			e.fence.Store(failure)
-			e.metrics.fenceFailed(fenceFailure(failure))
+			e.metrics.fenceFailed(fencing.KindOf(failure).Label())
 		}
 	}
-}
-
-// fenceFailures are the values of the label of hotseat_fence_failures_total, as
-// package fencingprom has them for a guard.
-func fenceFailures() []string {
-	return []string{"stale", "conflict", "missing", "malformed", "scope", "unavailable", "other"}
-}
-
-func fenceFailure(err error) string {
-	for i, is := range []error{
-		fencing.ErrStale, fencing.ErrConflict, fencing.ErrMissing, fencing.ErrMalformed, fencing.ErrScope, fencing.ErrUnavailable,
-	} {
-		if errors.Is(err, is) {
-			return fenceFailures()[i]
-		}
-	}
-	return "other"
 }
 
 // refused reports whether a fence refused the token for another term's.
 func refused(err error) bool {
 	return slices.ContainsFunc(fenceErrors(err), func(e *FenceError) bool {
-		return errors.Is(e, fencing.ErrStale) || errors.Is(e, fencing.ErrConflict)
+		return fencing.KindOf(e).Refused()
 	})
 }
 
 // undecided reports whether err, of an announcement, is no refusal of any fence.
 func undecided(err error) bool {
 	return !slices.ContainsFunc(fenceErrors(err), func(e *FenceError) bool {
-		failure := fenceFailure(e)
-		return failure != "unavailable" && failure != "other"
+		kind := fencing.KindOf(e)
+		return kind != fencing.KindUnavailable && kind != fencing.KindOther
 	})
 }
 
@@ -98,11 +80,12 @@ func undecided(err error) bool {
 // please it: only another wiring does.
 func unfit(err error) bool {
 	return slices.ContainsFunc(fenceErrors(err), func(e *FenceError) bool {
-		switch fenceFailure(e) {
-		case "missing", "malformed", "scope":
+		switch fencing.KindOf(e) {
+		case fencing.KindMissing, fencing.KindMalformed, fencing.KindScope, fencing.KindWiring:
 			return true
+		default:
+			return false
 		}
-		return false
 	})
 }
 

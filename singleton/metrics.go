@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -175,7 +176,7 @@ func (e *Elector) collect() (all []prometheus.Metric) {
 	for _, reason := range failureReasons() {
 		add(d.failures, prometheus.CounterValue, float64(m.failures[reason]), reason)
 	}
-	for _, reason := range fenceFailures() {
+	for _, reason := range fencing.Labels() {
 		add(d.fences, prometheus.CounterValue, float64(m.fences[reason]), reason)
 	}
 	add(d.overruns, prometheus.CounterValue, float64(m.overruns))

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hotseat-go/hotseat/fencing"
 )
 
 // FuzzParseMark: what is taken as a mark is a valid token of the scope, in its one text form.
@@ -22,7 +24,7 @@ func FuzzParseMark(f *testing.F) {
 			require.Zero(t, mark)
 			return
 		}
-		require.NoError(t, w.valid(mark))
+		require.NoError(t, fencing.OwnToken(mark, "shop/invoicer"))
 		require.Equal(t, string(text), mark.String())
 	})
 }

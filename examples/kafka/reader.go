@@ -51,7 +51,7 @@ func (o *Order) Check(r *kgo.Record) error {
 		return err
 	}
 	p := partition{r.Topic, r.Partition, t.Scope}
-	if err := refuse(t, o.marks[p]); err != nil {
+	if _, err := fencing.Judge(t, o.marks[p]); err != nil {
 		return err
 	}
 	if o.marks == nil {

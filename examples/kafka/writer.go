@@ -56,7 +56,7 @@ func New(cfg Config) (*Writer, error) {
 	case cfg.Timeout < time.Second:
 		return nil, fmt.Errorf("kafka: Config.Timeout is %v, must be at least 1s", cfg.Timeout)
 	}
-	if err := validScope(cfg.Scope); err != nil {
+	if err := fencing.ValidateScope(cfg.Scope); err != nil {
 		return nil, err
 	}
 	w := &Writer{cfg: cfg, turn: make(chan struct{}, 1)}
@@ -79,11 +79,8 @@ func (w *Writer) Check(ctx context.Context, t fencing.Token) error { return w.Tr
 
 // HighWater returns the mark. It waits for transactions on the fence topic that are being decided.
 func (w *Writer) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
-	if err := validScope(scope); err != nil {
+	if err := fencing.OwnScope(scope, w.cfg.Scope); err != nil {
 		return fencing.Token{}, err
-	}
-	if scope != w.cfg.Scope {
-		return fencing.Token{}, fmt.Errorf("%w: %q, this writer is of %q", fencing.ErrScope, scope, w.cfg.Scope)
 	}
 	mark, err := w.readMark(ctx, toEnd)
 	if err != nil {
@@ -100,7 +97,7 @@ const attempts = 8
 // when another producer came in between; its error aborts the transaction. Unless the result is nil or [ErrUnknown]
 // nothing was committed; errors are work's, or those of a [fencing.Guard].
 func (w *Writer) Transact(ctx context.Context, t fencing.Token, work func(ctx context.Context, tx *Tx) error) error {
-	if err := w.valid(t); err != nil {
+	if err := fencing.OwnToken(t, w.cfg.Scope); err != nil {
 		return err
 	}
 	select {
@@ -129,7 +126,7 @@ func (w *Writer) Transact(ctx context.Context, t fencing.Token, work func(ctx co
 		switch {
 		case aborted:
 			return errors.Unwrap(err)
-		case errors.Is(err, fencing.ErrStale), errors.Is(err, fencing.ErrConflict):
+		case fencing.KindOf(err).Refused():
 			return err
 		case inWork && work != nil && errors.Is(err, errUnsettled):
 			return fmt.Errorf("%w: %w", ErrUnknown, err)
@@ -144,7 +141,7 @@ func (w *Writer) Transact(ctx context.Context, t fencing.Token, work func(ctx co
 // claim makes sure of a session for t: of the producer that is Kafka's current one and has read the mark since it
 // became that. It reports whether it had to make one.
 func (w *Writer) claim(ctx context.Context, t fencing.Token) (claimed bool, err error) {
-	if err := refuse(t, w.seen); errors.Is(err, fencing.ErrStale) { // a conflict may have become that since
+	if _, err := fencing.Judge(t, w.seen); errors.Is(err, fencing.ErrStale) { // a conflict may have become that since
 		return false, err
 	}
 	if w.session != nil && w.session.token == t {
@@ -154,7 +151,7 @@ func (w *Writer) claim(ctx context.Context, t fencing.Token) (claimed bool, err 
 	// Being polite: a stale one that can know that it is stale does not fence its successor. It proves nothing, and is not
 	// waited for.
 	if mark, err := w.glance(ctx); err == nil {
-		if err := refuse(t, mark); errors.Is(err, fencing.ErrStale) {
+		if _, err := fencing.Judge(t, mark); errors.Is(err, fencing.ErrStale) {
 			return false, err
 		}
 	}
@@ -175,10 +172,11 @@ func (w *Writer) claim(ctx context.Context, t fencing.Token) (claimed bool, err 
 		return false, fmt.Errorf("the mark fell from %v to %v", w.seen, mark)
 	}
 	w.seen = mark
-	if err := refuse(t, mark); err != nil {
+	raises, err := fencing.Judge(t, mark)
+	if err != nil {
 		return false, err
 	}
-	if mark != t {
+	if raises {
 		// Nobody raised the mark since it was read: whoever does has claimed, and then this commit fails.
 		if _, err := w.session.put(ctx, w.cfg.Timeout, markKey); err != nil {
 			return false, err
@@ -194,32 +192,6 @@ func (w *Writer) drop() {
 		w.session.client.Close()
 		w.session = nil
 	}
-}
-
-func (w *Writer) valid(t fencing.Token) error {
-	if err := t.Validate(); err != nil {
-		return err
-	}
-	if t.Scope != w.cfg.Scope {
-		return fmt.Errorf("%w: %q, this writer is of %q", fencing.ErrScope, t.Scope, w.cfg.Scope)
-	}
-	return nil
-}
-
-// refuse says why t is not admitted when the mark is mark, or nil.
-func refuse(t, mark fencing.Token) error {
-	if mark.IsZero() {
-		return nil
-	}
-	order, err := fencing.Compare(t, mark)
-	if err == nil && order < 0 {
-		err = &fencing.StaleError{Presented: t, HighWater: mark}
-	}
-	return err
-}
-
-func validScope(scope string) error {
-	return fencing.Token{Scope: scope, Epoch: 1, Term: "00000000000000000000000000000000"}.Validate()
 }
 
 // pause waits before attempt n: not at all for the first, and then up to a second: two that claim at once fence

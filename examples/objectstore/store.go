@@ -48,11 +48,8 @@ func (s *Store) Check(ctx context.Context, t fencing.Token) error { return s.swa
 
 // HighWater returns the mark. See [fencing.Guard].
 func (s *Store) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
-	if err := fencing.ValidateScope(scope); err != nil {
+	if err := fencing.OwnScope(scope, s.scope); err != nil {
 		return fencing.Token{}, err
-	}
-	if scope != s.scope {
-		return fencing.Token{}, fmt.Errorf("%w: %q, this store is of %q", fencing.ErrScope, scope, s.scope)
 	}
 	m, _, err := s.read(ctx)
 	return m.Token, err
@@ -61,7 +58,7 @@ func (s *Store) HighWater(ctx context.Context, scope string) (fencing.Token, err
 // Upload writes body under a new key of t's term, where nothing finds it before [Store.Update] names it. It does not look at
 // the mark: what a stale term uploads is never named. Every error means that there is nothing to name.
 func (s *Store) Upload(ctx context.Context, t fencing.Token, body []byte) (key string, err error) {
-	if err := s.valid(t); err != nil {
+	if err := fencing.OwnToken(t, s.scope); err != nil {
 		return "", err
 	}
 	// The random part makes the key this call's own, so a repeated or late request only writes the same once more.
@@ -104,14 +101,4 @@ func (s *Store) Get(ctx context.Context, name string) ([]byte, error) {
 	}
 	data, _, err := s.fetch(ctx, key)
 	return data, err
-}
-
-func (s *Store) valid(t fencing.Token) error {
-	if err := t.Validate(); err != nil {
-		return err
-	}
-	if t.Scope != s.scope {
-		return fmt.Errorf("%w: %q, this store is of %q", fencing.ErrScope, t.Scope, s.scope)
-	}
-	return nil
 }

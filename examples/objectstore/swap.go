@@ -26,7 +26,7 @@ const attempts = 16
 
 // swap replaces the manifest by one with mark t, altered by change. Without a change it only sees to it that t is the mark.
 func (s *Store) swap(ctx context.Context, t fencing.Token, change func(map[string]string) error) error {
-	if err := s.valid(t); err != nil {
+	if err := fencing.OwnToken(t, s.scope); err != nil {
 		return err
 	}
 	id := rand.Text()
@@ -52,14 +52,11 @@ func (s *Store) swap(ctx context.Context, t fencing.Token, change func(map[strin
 		case pending != nil && etag != awaited && change != nil:
 			return undecided(nil) // it happened and was replaced, or it never will: the manifest does not tell
 		}
-		order, err := fencing.Compare(t, now.Token)
+		raises, err := fencing.Judge(t, now.Token)
 		switch {
-		case now.Token.IsZero(): // nothing announced yet
 		case err != nil:
 			return err
-		case order < 0:
-			return &fencing.StaleError{Presented: t, HighWater: now.Token}
-		case order == 0 && change == nil:
+		case !raises && change == nil:
 			return nil
 		}
 		next := manifest{Token: t, Write: id, Objects: map[string]string{}}

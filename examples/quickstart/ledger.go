@@ -124,8 +124,8 @@ func (l *ledger) token(r *http.Request) (fencing.Token, error) {
 		return fencing.Token{}, nil
 	}
 	token, err := fencing.ParseToken(text)
-	if err == nil && token.Scope != l.scope {
-		err = fmt.Errorf("%w: %q, this ledger's is %q", fencing.ErrScope, token.Scope, l.scope)
+	if err == nil {
+		err = fencing.OwnToken(token, l.scope)
 	}
 	return token, err
 }

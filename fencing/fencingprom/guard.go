@@ -79,7 +79,7 @@ func New(guard fencing.Guard, cfg Config) (*Guard, error) {
 		epoch: prometheus.NewDesc("hotseat_guard_high_water_epoch", "Highest epoch this process saw the guard hold.", []string{"scope"}, labels),
 	}
 	for _, counters := range []*prometheus.CounterVec{g.checks, g.advances} {
-		for _, result := range results() { // there from the start: a rate needs a zero
+		for _, result := range append(fencing.Labels(), admitted, unfenced) { // there from the start: a rate needs a zero
 			counters.WithLabelValues(result)
 		}
 	}
@@ -156,30 +156,20 @@ func (g *Guard) saw(mark fencing.Token) {
 	}
 }
 
-func results() []string {
-	return []string{"ok", "stale", "conflict", "missing", "malformed", "scope", "unavailable", "unfenced", "other"}
-}
+// Results that are no errors.
+const (
+	admitted = "ok"
+	unfenced = "unfenced"
+)
 
 func resultOf(t fencing.Token, err error) string {
 	switch {
 	case err == nil && t.IsZero():
-		return "unfenced"
+		return unfenced
 	case err == nil:
-		return "ok"
-	case errors.Is(err, fencing.ErrStale):
-		return "stale"
-	case errors.Is(err, fencing.ErrConflict):
-		return "conflict"
-	case errors.Is(err, fencing.ErrMissing):
-		return "missing"
-	case errors.Is(err, fencing.ErrMalformed):
-		return "malformed"
-	case errors.Is(err, fencing.ErrScope):
-		return "scope"
-	case errors.Is(err, fencing.ErrUnavailable):
-		return "unavailable"
+		return admitted
 	}
-	return "other"
+	return fencing.KindOf(err).Label()
 }
 
 // Describe implements prometheus.Collector.

@@ -47,8 +47,8 @@ func outgoing(ctx context.Context, method string) (context.Context, fencing.Toke
 	if strings.HasPrefix(method, servicePath) {
 		return ctx, fencing.Token{}, nil // Remote's own
 	}
-	token, ok := fencing.FromContext(ctx)
-	if _, allowed := fencing.UnfencedReason(ctx); allowed && !ok {
+	token, _ := fencing.FromContext(ctx)
+	if fencing.Unfenced(ctx, token) {
 		return ctx, token, nil
 	}
 	ctx, err := stamp(ctx, token)

@@ -77,11 +77,8 @@ func (f *Fence) announce(ctx context.Context) (fencing.Token, error) {
 }
 
 func (f *Fence) highWater(ctx context.Context, scope string) (fencing.Token, error) {
-	if err := fencing.ValidateScope(scope); err != nil {
+	if err := fencing.OwnScope(scope, f.config.Scope); err != nil {
 		return fencing.Token{}, err
-	}
-	if scope != f.config.Scope {
-		return fencing.Token{}, fmt.Errorf("%w: asked for the mark of %q, the fence is for %q", fencing.ErrScope, scope, f.config.Scope)
 	}
 	return f.config.Guard.HighWater(ctx, scope)
 }
@@ -116,7 +113,7 @@ func (r *Remote) Advance(ctx context.Context, t fencing.Token) error {
 // Check is [Remote.Advance]: both admit exactly the mark and what is newer. An effect that follows is not bound to it;
 // make that a call under the token.
 func (r *Remote) Check(ctx context.Context, t fencing.Token) error {
-	if _, allowed := fencing.UnfencedReason(ctx); allowed && t.IsZero() {
+	if fencing.Unfenced(ctx, t) {
 		return nil
 	}
 	return r.Advance(ctx, t)

@@ -147,8 +147,8 @@ func (f *Fence) enter(ctx context.Context, method string) (entry, error) {
 // token of a call; its scope is the Fence's.
 func (f *Fence) token(ctx context.Context) (fencing.Token, error) {
 	t, err := FromIncoming(ctx)
-	if err == nil && t.Scope != f.config.Scope {
-		err = fmt.Errorf("%w: the token is of %q, the fence is for %q", fencing.ErrScope, t.Scope, f.config.Scope)
+	if err == nil {
+		err = fencing.OwnToken(t, f.config.Scope)
 	}
 	return t, err
 }
@@ -168,10 +168,8 @@ func (e *entry) outcome(err error) error {
 	if err == nil || errors.As(err, new(*fenced)) {
 		return err
 	}
-	for _, a := range answers() {
-		if errors.Is(err, a.err) {
-			return Refuse(err)
-		}
+	if fencing.KindOf(err) != fencing.KindOther {
+		return Refuse(err)
 	}
 	if ended := e.superseded(); ended != nil && (errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled) {
 		return ended

@@ -1,7 +1,6 @@
 package grpcfence
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -14,27 +13,36 @@ import (
 
 const (
 	domain       = "hotseat-go.github.io" // of every ErrorInfo
+	reasons      = "FENCING_"             // the kind, in upper case
 	keyHighWater = "highWater"
 )
 
-// answer is how the server says no, and err what it is to the client.
-type answer struct {
-	code   codes.Code
-	reason string
-	err    error
+// codeOf is how the server says no.
+func codeOf(kind fencing.Kind) codes.Code {
+	switch kind {
+	case fencing.KindStale:
+		return codes.FailedPrecondition
+	case fencing.KindConflict:
+		return codes.Aborted
+	case fencing.KindMissing, fencing.KindMalformed, fencing.KindScope:
+		return codes.InvalidArgument
+	case fencing.KindWiring:
+		return codes.Internal
+	default:
+		return codes.Unavailable
+	}
 }
 
-// answers has ErrWiring before ErrScope, which it is too, and ErrUnavailable last: it stands for every other error.
-func answers() [7]answer {
-	return [...]answer{
-		{codes.FailedPrecondition, "FENCING_STALE", fencing.ErrStale},
-		{codes.Aborted, "FENCING_CONFLICT", fencing.ErrConflict},
-		{codes.InvalidArgument, "FENCING_MISSING", fencing.ErrMissing},
-		{codes.InvalidArgument, "FENCING_MALFORMED", fencing.ErrMalformed},
-		{codes.Internal, "FENCING_WIRING", fencing.ErrWiring},
-		{codes.InvalidArgument, "FENCING_SCOPE", fencing.ErrScope},
-		{codes.Unavailable, "FENCING_UNAVAILABLE", fencing.ErrUnavailable},
+// reasonOf is the same in the status's ErrorInfo.
+func reasonOf(kind fencing.Kind) string { return reasons + strings.ToUpper(string(kind)) }
+
+// kindOf is what a status with that reason says; the zero Kind if it is none of a Fence's.
+func kindOf(code codes.Code, reason string) fencing.Kind {
+	kind := fencing.Kind(strings.ToLower(strings.TrimPrefix(reason, reasons)))
+	if kind.Err() == nil || reasonOf(kind) != reason || codeOf(kind) != code {
+		return ""
 	}
+	return kind
 }
 
 // fenced is an error of package fencing that is a gRPC status too.
@@ -53,30 +61,21 @@ func Refuse(err error) error {
 	if err == nil {
 		return nil
 	}
-	as := answers()[6]
-	for _, a := range answers() {
-		if errors.Is(err, a.err) {
-			as = a
-			break
-		}
+	if fencing.KindOf(err) == fencing.KindOther {
+		err = fencing.FailClosed(err)
 	}
-	text := err.Error()
-	switch as.code {
-	case codes.Internal:
-		text = fencing.ErrWiring.Error() // what failed behind the guard is nobody's business
-	case codes.Unavailable:
-		text = fencing.ErrUnavailable.Error()
-		if !errors.Is(err, fencing.ErrUnavailable) {
-			err = fmt.Errorf("%w: %w", fencing.ErrUnavailable, err)
-		}
+	kind, text := fencing.KindOf(err), err.Error()
+	code := codeOf(kind)
+	if code == codes.Internal || code == codes.Unavailable {
+		text = kind.Err().Error() // what failed behind the guard is nobody's business
 	}
-	info := &errdetails.ErrorInfo{Reason: as.reason, Domain: domain}
+	info := &errdetails.ErrorInfo{Reason: reasonOf(kind), Domain: domain}
 	if _, mark := fencing.Refusal(err); !mark.IsZero() {
 		info.Metadata = map[string]string{keyHighWater: mark.String()}
 	}
-	st, invalid := status.New(as.code, text).WithDetails(info)
+	st, invalid := status.New(code, text).WithDetails(info)
 	if invalid != nil {
-		st = status.New(as.code, text)
+		st = status.New(code, text)
 	}
 	return &fenced{err, st}
 }
@@ -92,14 +91,11 @@ func refusal(err error, presented fencing.Token) error {
 		if !ok || info.GetDomain() != domain {
 			continue
 		}
-		for _, a := range answers() {
-			if a.code != st.Code() || a.reason != info.GetReason() {
-				continue
-			}
-			if a.code == codes.FailedPrecondition || a.code == codes.Aborted {
-				return &fenced{lost(a.code, presented, info.GetMetadata()[keyHighWater]), st}
-			}
-			return &fenced{named(a.err, st.Message()), st}
+		switch kind := kindOf(st.Code(), info.GetReason()); {
+		case kind.Refused():
+			return &fenced{lost(st.Code(), presented, info.GetMetadata()[keyHighWater]), st}
+		case kind != "":
+			return &fenced{named(kind.Err(), st.Message()), st}
 		}
 	}
 	return err
@@ -119,14 +115,9 @@ func lost(code codes.Code, presented fencing.Token, text string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %v with %s: %v", fencing.ErrUnavailable, code, keyHighWater, err) //nolint:errorlint // the mark is malformed, not the token
 	}
-	order, err := fencing.Compare(presented, mark)
-	var conflict *fencing.ConflictError
-	switch {
-	case code == codes.Aborted && errors.As(err, &conflict):
-		return conflict
-	case code == codes.FailedPrecondition && err == nil && order < 0:
-		return &fencing.StaleError{Presented: presented, HighWater: mark}
-	default:
-		return fmt.Errorf("%w: %v to %v with the mark %v", fencing.ErrUnavailable, code, presented, mark)
+	_, err = fencing.Judge(presented, mark)
+	if kind := fencing.KindOf(err); kind.Refused() && codeOf(kind) == code {
+		return err
 	}
+	return fmt.Errorf("%w: %v to %v with the mark %v", fencing.ErrUnavailable, code, presented, mark)
 }

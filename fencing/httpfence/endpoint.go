@@ -61,11 +61,8 @@ func (f *Fence) mark(r *http.Request) (fencing.Token, error) {
 		return fencing.Token{}, fmt.Errorf("%w: query is %.400q, must be scope=SCOPE", fencing.ErrMalformed, r.URL.RawQuery)
 	}
 	scope := query.Get("scope")
-	if err := fencing.ValidateScope(scope); err != nil {
+	if err := fencing.OwnScope(scope, f.config.Scope); err != nil {
 		return fencing.Token{}, err
-	}
-	if scope != f.config.Scope {
-		return fencing.Token{}, fmt.Errorf("%w: asked for the mark of %q, the fence is for %q", fencing.ErrScope, scope, f.config.Scope)
 	}
 	return f.config.Guard.HighWater(r.Context(), scope)
 }

@@ -43,8 +43,8 @@ func New(cfg Config) (*Fence, error) {
 // token of a request; its scope is the Fence's.
 func (f *Fence) token(r *http.Request) (fencing.Token, error) {
 	t, err := FromHeader(r.Header)
-	if err == nil && t.Scope != f.config.Scope {
-		err = fmt.Errorf("%w: the token is of %q, the fence is for %q", fencing.ErrScope, t.Scope, f.config.Scope)
+	if err == nil {
+		err = fencing.OwnToken(t, f.config.Scope)
 	}
 	return t, err
 }

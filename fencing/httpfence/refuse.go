@@ -1,7 +1,7 @@
 package httpfence
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,23 +17,23 @@ const retryAfter = "1"
 // maxSaid is more than Refuse writes of two scopes.
 const maxSaid = 1 << 10
 
-// answer is how the server says no, and err what it is to the client.
-type answer struct {
-	status int
-	reason string // value of Fencing-Refused
-	err    error
-}
-
-// answers has ErrWiring before ErrScope, which it is too, and ErrUnavailable last: it stands for every other error.
-func answers() [7]answer {
-	return [...]answer{
-		{http.StatusPreconditionFailed, "stale", fencing.ErrStale},
-		{http.StatusConflict, "conflict", fencing.ErrConflict},
-		{http.StatusPreconditionRequired, "missing", fencing.ErrMissing},
-		{http.StatusBadRequest, "malformed", fencing.ErrMalformed},
-		{http.StatusInternalServerError, "wiring", fencing.ErrWiring},
-		{http.StatusForbidden, "scope", fencing.ErrScope},
-		{http.StatusServiceUnavailable, "unavailable", fencing.ErrUnavailable},
+// statusOf is how the server says no. The value of Fencing-Refused is the kind itself.
+func statusOf(kind fencing.Kind) int {
+	switch kind {
+	case fencing.KindStale:
+		return http.StatusPreconditionFailed
+	case fencing.KindConflict:
+		return http.StatusConflict
+	case fencing.KindMissing:
+		return http.StatusPreconditionRequired
+	case fencing.KindMalformed:
+		return http.StatusBadRequest
+	case fencing.KindWiring:
+		return http.StatusInternalServerError
+	case fencing.KindScope:
+		return http.StatusForbidden
+	default:
+		return http.StatusServiceUnavailable
 	}
 }
 
@@ -41,40 +41,32 @@ func answers() [7]answer {
 // token to a guard themselves. Any error but those of package fencing is answered as unavailable, and those that are
 // without their text; the others with it, which is how a client learns both scopes. Nothing may have been written to w.
 func Refuse(w http.ResponseWriter, err error) {
-	as := answers()[6]
-	for _, a := range answers() {
-		if errors.Is(err, a.err) {
-			as = a
-			break
-		}
+	kind := fencing.KindOf(fencing.FailClosed(cmp.Or(err, fencing.ErrUnavailable)))
+	status := statusOf(kind)
+	if status >= http.StatusInternalServerError {
+		err = kind.Err() // what failed behind the guard is nobody's business
 	}
-	if as.status >= http.StatusInternalServerError {
-		err = as.err // what failed behind the guard is nobody's business
-	}
-	if as.status == http.StatusServiceUnavailable {
+	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", retryAfter)
 	}
 	_, mark := fencing.Refusal(err)
 	if value, invalid := Format(mark); invalid == nil {
 		w.Header().Set(HeaderHighWater, value)
 	}
-	w.Header().Set(HeaderRefused, as.reason)
+	w.Header().Set(HeaderRefused, string(kind))
 	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, err.Error(), as.status)
+	http.Error(w, err.Error(), status)
 }
 
 // refusal returns the error that an answer stands for, nil if it is not the fence's.
 func refusal(r *http.Response, presented fencing.Token) error {
-	for _, a := range answers() {
-		switch {
-		case r.StatusCode != a.status:
-		case a.status == http.StatusPreconditionFailed || a.status == http.StatusConflict:
-			if len(r.Header.Values(HeaderHighWater)) > 0 {
-				return lost(r, presented)
-			}
-		case r.Header.Get(HeaderRefused) == a.reason:
-			return fmt.Errorf("%w: %s%s", a.err, r.Status, said(r.Body, a.err))
+	switch kind := fencing.Kind(r.Header.Get(HeaderRefused)); {
+	case r.StatusCode == http.StatusPreconditionFailed, r.StatusCode == http.StatusConflict:
+		if len(r.Header.Values(HeaderHighWater)) > 0 {
+			return lost(r, presented)
 		}
+	case kind.Err() != nil && statusOf(kind) == r.StatusCode:
+		return fmt.Errorf("%w: %s%s", kind.Err(), r.Status, said(r.Body, kind.Err()))
 	}
 	return nil
 }
@@ -97,14 +89,9 @@ func lost(r *http.Response, presented fencing.Token) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s with %s: %v", fencing.ErrUnavailable, r.Status, HeaderHighWater, err) //nolint:errorlint // the mark is malformed, not the token
 	}
-	order, err := fencing.Compare(presented, mark)
-	var conflict *fencing.ConflictError
-	switch {
-	case r.StatusCode == http.StatusConflict && errors.As(err, &conflict):
-		return conflict
-	case r.StatusCode == http.StatusPreconditionFailed && err == nil && order < 0:
-		return &fencing.StaleError{Presented: presented, HighWater: mark}
-	default:
-		return fmt.Errorf("%w: %s to %v with the mark %v", fencing.ErrUnavailable, r.Status, presented, mark)
+	_, err = fencing.Judge(presented, mark)
+	if kind := fencing.KindOf(err); kind.Refused() && statusOf(kind) == r.StatusCode {
+		return err
 	}
+	return fmt.Errorf("%w: %s to %v with the mark %v", fencing.ErrUnavailable, r.Status, presented, mark)
 }

@@ -59,7 +59,7 @@ func (r *Remote) Advance(ctx context.Context, t fencing.Token) error {
 // Check is [Remote.Advance]: both admit exactly the mark and what is newer. An effect that follows is not bound to it;
 // send that through [Transport] to [Fence.Middleware].
 func (r *Remote) Check(ctx context.Context, t fencing.Token) error {
-	if _, allowed := fencing.UnfencedReason(ctx); allowed && t.IsZero() {
+	if fencing.Unfenced(ctx, t) {
 		return nil
 	}
 	return r.Advance(ctx, t)

@@ -97,7 +97,7 @@ func (t *Transport) tokenFor(r *http.Request) (fencing.Token, error) {
 		return fencing.Token{}, fmt.Errorf("%w: the request has a %s already", fencing.ErrMalformed, HeaderToken)
 	}
 	token, ok := fencing.FromContext(r.Context())
-	if _, allowed := fencing.UnfencedReason(r.Context()); allowed && !ok {
+	if fencing.Unfenced(r.Context(), token) {
 		return fencing.Token{}, nil
 	}
 	if !ok {

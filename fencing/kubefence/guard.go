@@ -46,10 +46,7 @@ func (o object[T]) raise(ctx context.Context, t fencing.Token) error {
 // mark returns the object's mark, proven by a write that changes nothing, which the API server compares and does not store.
 func (o object[T]) mark(ctx context.Context) (mark fencing.Token, _ error) {
 	err := o.settle(ctx, func(current T) (err error) {
-		mark, err = MarkOf(current)
-		if err == nil && !mark.IsZero() && mark.Scope != o.Scope {
-			err = fmt.Errorf("%w: %w: %q is fenced by %s, not by %s", fencing.ErrUnavailable, fencing.ErrScope, o.name, mark.Scope, o.Scope)
-		}
+		mark, err = markOf(current, o.Scope)
 		return err
 	})
 	if err != nil {
@@ -120,7 +117,7 @@ func NewGuard(mark Object, others ...Object) (*Guard, error) {
 // Advance raises the mark, then stamps the other objects, one after the other. When it returns nil no write of an older term
 // to any of them can land any more. On an error some may be stamped; a retry goes on.
 func (g *Guard) Advance(ctx context.Context, t fencing.Token) error {
-	if err := own(fencing.AllowUnfenced(ctx, ""), g.scope, t); err != nil {
+	if err := fencing.OwnToken(t, g.scope); err != nil {
 		return err
 	}
 	for _, o := range g.objects {
@@ -139,7 +136,10 @@ func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
 }
 
 func (g *Guard) check(ctx context.Context, t fencing.Token) error {
-	if err := own(ctx, g.scope, t); err != nil || t.IsZero() {
+	if fencing.Unfenced(ctx, t) {
+		return nil
+	}
+	if err := fencing.OwnToken(t, g.scope); err != nil {
 		return err
 	}
 	mark, err := g.objects[0].mark(ctx)
@@ -154,11 +154,8 @@ func (g *Guard) check(ctx context.Context, t fencing.Token) error {
 
 // HighWater reads the mark, and proves it by a write that changes nothing: it needs the rights of Advance.
 func (g *Guard) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
-	if err := fencing.ValidateScope(scope); err != nil {
+	if err := fencing.OwnScope(scope, g.scope); err != nil {
 		return fencing.Token{}, err
-	}
-	if scope != g.scope {
-		return fencing.Token{}, fmt.Errorf("%w: asked for %s, the guard is of %s", fencing.ErrScope, scope, g.scope)
 	}
 	mark, err := g.objects[0].mark(ctx)
 	if err != nil {
@@ -167,7 +164,7 @@ func (g *Guard) HighWater(ctx context.Context, scope string) (fencing.Token, err
 	return mark, nil
 }
 
-// failClosed makes everything that is no verdict on the token ErrWiring, if no waiting mends it, or ErrUnavailable.
+// failClosed is [fencing.FailClosed], and says which of the API server's answers no waiting mends.
 func failClosed(o Object, err error) error {
 	status, answered := errors.AsType[*apierrors.StatusError](err)
 	none, misses := errors.AsType[notSetError](err)
@@ -176,10 +173,8 @@ func failClosed(o Object, err error) error {
 		return fmt.Errorf("%w: the mark on %q of %s: %w", fencing.ErrWiring, o, o.scope(), status)
 	case misses:
 		return fmt.Errorf("%w: the mark on %q of %s: %w", fencing.ErrWiring, o, o.scope(), none)
-	case errors.Is(err, fencing.ErrStale), errors.Is(err, fencing.ErrConflict), errors.Is(err, fencing.ErrUnavailable):
-		return err
 	}
-	return fmt.Errorf("%w: the mark on %q could not be kept: %w", fencing.ErrUnavailable, o, err)
+	return fencing.FailClosed(err)
 }
 
 // unauthorized reports whether the caller has not the right, by the words of the API server's authorization. Admission refuses by the

@@ -3,30 +3,36 @@ package kubefence
 import (
 	"fmt"
 	"maps"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/hotseat-go/hotseat/fencing"
-	"github.com/hotseat-go/hotseat/lease"
 )
 
 // Annotation is where an object keeps the token of its latest fenced write, its mark, in the text form of [fencing.Token].
 // One annotation and not three: nobody can read or merge half a token.
-const Annotation = lease.Domain + "fencing-token"
+const Annotation = "hotseat-go.github.io/fencing-token"
 
 // MarkOf returns the token an object is stamped with, the zero Token if it has none. An annotation that is no token is
 // [fencing.ErrUnavailable]: nothing is admitted until somebody repaired it.
 func MarkOf(object metav1.Object) (fencing.Token, error) {
+	scope, _, _ := strings.Cut(object.GetAnnotations()[Annotation], "@") // whatever it is
+	return markOf(object, scope)
+}
+
+// markOf is MarkOf an object that is fenced by scope; the mark of another one is [fencing.ErrScope], too.
+func markOf(object metav1.Object, scope string) (fencing.Token, error) {
 	text, stamped := object.GetAnnotations()[Annotation]
 	if !stamped {
 		return fencing.Token{}, nil
 	}
-	t, err := fencing.ParseToken(text)
+	mark, err := fencing.ParseMark(text, scope)
 	if err != nil {
-		return fencing.Token{}, fmt.Errorf("%w: the mark of %q cannot be read: %v", fencing.ErrUnavailable, object.GetName(), err) //nolint:errorlint // it is the mark that is malformed, not the caller's token
+		return fencing.Token{}, fmt.Errorf("kubefence: the mark of %q cannot be read: %w", object.GetName(), err)
 	}
-	return t, nil
+	return mark, nil
 }
 
 // admit compares t with the object's mark. raises: t is newer, or the first. The zero Token is one that was allowed to pass.
@@ -34,21 +40,15 @@ func admit(t fencing.Token, object metav1.Object) (raises bool, err error) {
 	if t.IsZero() {
 		return false, nil
 	}
-	mark, err := MarkOf(object)
-	if err != nil || mark.IsZero() {
-		return true, err
+	mark, err := markOf(object, t.Scope)
+	if err != nil {
+		return false, err
 	}
-	if mark.Scope != t.Scope {
-		return false, fmt.Errorf("%w: %w: %q is fenced by %s, not by %s", fencing.ErrUnavailable, fencing.ErrScope, object.GetName(), mark.Scope, t.Scope)
-	}
-	order, err := fencing.Compare(t, mark)
-	if err == nil && order < 0 {
-		err = &fencing.StaleError{Presented: t, HighWater: mark}
-	}
+	raises, err = fencing.Judge(t, mark)
 	if err != nil {
 		return false, fmt.Errorf("kubefence: %q: %w", object.GetName(), err)
 	}
-	return order > 0, nil
+	return raises, nil
 }
 
 func stamp(object metav1.Object, t fencing.Token) {

@@ -116,7 +116,7 @@ func (o *Objects[T]) Create(ctx context.Context, t fencing.Token, object T) (T, 
 }
 
 func (o *Objects[T]) tryCreate(ctx context.Context, t fencing.Token, object T) (none T, _ error) {
-	if err := own(ctx, o.Scope, t); err != nil {
+	if err := o.own(ctx, t); err != nil {
 		return none, err
 	}
 	name := object.GetName()
@@ -155,17 +155,11 @@ func (o *Objects[T]) tryCreate(ctx context.Context, t fencing.Token, object T) (
 }
 
 // own refuses tokens that no mark has to be asked for. It lets the zero Token pass where ctx allows that.
-func own(ctx context.Context, scope string, t fencing.Token) error {
-	if _, allowed := fencing.UnfencedReason(ctx); allowed && t.IsZero() {
+func (o *Objects[T]) own(ctx context.Context, t fencing.Token) error {
+	if fencing.Unfenced(ctx, t) {
 		return nil
 	}
-	if err := t.Validate(); err != nil {
-		return err
-	}
-	if t.Scope != scope {
-		return fmt.Errorf("%w: the token is of %s, the objects are fenced by %s", fencing.ErrScope, t.Scope, scope)
-	}
-	return nil
+	return fencing.OwnToken(t, o.Scope)
 }
 
 // get reads the object. NotFound is returned as such; whatever else goes wrong, nothing can be admitted.

@@ -15,6 +15,7 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/fencing/kubefence"
 	"github.com/hotseat-go/hotseat/internal/guardtest"
+	"github.com/hotseat-go/hotseat/lease"
 )
 
 func TestNewRefuses(t *testing.T) {
@@ -204,6 +205,12 @@ func TestApplyRefusesWhatItCannotMean(t *testing.T) {
 		}
 		c.holds("", fencing.Token{})
 	})
+}
+
+// The annotation stands beside the elector's own on a Lease, though a guard knows nothing of those.
+func TestAnnotationIsOfTheElectorsDomain(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, lease.Domain+"fencing-token", kubefence.Annotation)
 }
 
 // A mark is one token's text or it is nothing.

@@ -28,7 +28,7 @@ func (o *Objects[T]) write(ctx context.Context, t fencing.Token, name string, st
 }
 
 func (o *Objects[T]) try(ctx context.Context, t fencing.Token, name string, stampFirst bool, send func(context.Context, T) error) error {
-	if err := own(ctx, o.Scope, t); err != nil {
+	if err := o.own(ctx, t); err != nil {
 		return err
 	}
 	var doubt, last error

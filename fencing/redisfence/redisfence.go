@@ -74,7 +74,7 @@ func hashTag(key string) (string, bool) {
 // It is [fencing.ErrWiring] where the user lacks a right or the client is for another kind of server, and the first time also where
 // the server would evict the mark: see the package's documentation.
 func (f *Fence) Advance(ctx context.Context, t fencing.Token) error {
-	if err := own(fencing.AllowUnfenced(ctx, ""), f.Scope, t); err != nil {
+	if err := fencing.OwnToken(t, f.Scope); err != nil {
 		return err
 	}
 	script := announce
@@ -92,7 +92,10 @@ func (f *Fence) Advance(ctx context.Context, t fencing.Token) error {
 // Check is Advance for a caller who writes. Its result holds for the instant of the call: write through the fence's own methods, which
 // check in the same script.
 func (f *Fence) Check(ctx context.Context, t fencing.Token) error {
-	if err := own(ctx, f.Scope, t); err != nil || t.IsZero() {
+	if fencing.Unfenced(ctx, t) {
+		return nil
+	}
+	if err := fencing.OwnToken(t, f.Scope); err != nil {
 		return err
 	}
 	_, err := f.run(ctx, advance, t, nil, nil)
@@ -101,11 +104,8 @@ func (f *Fence) Check(ctx context.Context, t fencing.Token) error {
 
 // HighWater reads the mark.
 func (f *Fence) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
-	if err := fencing.ValidateScope(scope); err != nil {
+	if err := fencing.OwnScope(scope, f.Scope); err != nil {
 		return fencing.Token{}, err
-	}
-	if scope != f.Scope {
-		return fencing.Token{}, fmt.Errorf("%w: asked for %s, the fence is of %s", fencing.ErrScope, scope, f.Scope)
 	}
 	answer, err := f.eval.Eval(ctx, highWater, []string{f.Key}, nil)
 	if err != nil {
@@ -145,8 +145,10 @@ func (f *Fence) Del(ctx context.Context, t fencing.Token, keys ...string) (int64
 // error here, and the mark stays. The body should be constant text, since the server keeps each one it has
 // seen; what varies goes into args. Keys must have the hash tag of the mark, or they could be on another server.
 func (f *Fence) Do(ctx context.Context, t fencing.Token, body string, keys, args []string) (any, error) {
-	if err := own(ctx, f.Scope, t); err != nil {
-		return nil, err
+	if !fencing.Unfenced(ctx, t) {
+		if err := fencing.OwnToken(t, f.Scope); err != nil {
+			return nil, err
+		}
 	}
 	for _, key := range keys {
 		if tag, _ := hashTag(key); tag != f.tag || key == f.Key {
@@ -223,13 +225,10 @@ func decode(answer any) (result any, err error) {
 
 // parse reads a mark. What is none is ErrUnavailable: nothing is admitted until somebody repaired it.
 func (f *Fence) parse(mark any) (fencing.Token, error) {
-	s, ok := text(mark)
-	t, err := fencing.ParseToken(s)
-	switch {
-	case !ok || err != nil:
-		return fencing.Token{}, fmt.Errorf("%w: the mark %q cannot be read: %v", fencing.ErrUnavailable, f.Key, err) //nolint:errorlint // it is the mark that is malformed, not the caller's token
-	case t.Scope != f.Scope:
-		return fencing.Token{}, fmt.Errorf("%w: %w: the mark %q is of %s, not of %s", fencing.ErrUnavailable, fencing.ErrScope, f.Key, t.Scope, f.Scope)
+	s, _ := text(mark) // "" if it is none, which is no mark
+	t, err := fencing.ParseMark(s, f.Scope)
+	if err != nil {
+		return fencing.Token{}, fmt.Errorf("redisfence: the mark %q cannot be read: %w", f.Key, err)
 	}
 	return t, nil
 }
@@ -244,31 +243,12 @@ func text(v any) (string, bool) {
 	return "", false
 }
 
-// own refuses tokens that the mark has not to be asked for. It lets the zero Token pass where ctx allows that.
-func own(ctx context.Context, scope string, t fencing.Token) error {
-	if _, allowed := fencing.UnfencedReason(ctx); allowed && t.IsZero() {
-		return nil
-	}
-	if err := t.Validate(); err != nil {
-		return err
-	}
-	if t.Scope != scope {
-		return fmt.Errorf("%w: the token is of %s, the fence is of %s", fencing.ErrScope, t.Scope, scope)
-	}
-	return nil
-}
-
-// failClosed makes everything that is no verdict on the token ErrWiring, if no waiting mends it, or ErrUnavailable.
+// failClosed is [fencing.FailClosed], and says which of the server's answers no waiting mends.
 func (f *Fence) failClosed(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, fencing.ErrStale), errors.Is(err, fencing.ErrConflict), errors.Is(err, fencing.ErrUnavailable), errors.Is(err, fencing.ErrWiring):
-		return err
-	case miswired(err):
+	if fencing.KindOf(err) == fencing.KindOther && miswired(err) {
 		return fmt.Errorf("%w: redisfence: %q: %w", fencing.ErrWiring, f.Key, err)
 	}
-	return fmt.Errorf("%w: %w", fencing.ErrUnavailable, err)
+	return fencing.FailClosed(err)
 }
 
 // unsent reports whether err says that nothing was sent.

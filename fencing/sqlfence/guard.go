@@ -1,6 +1,7 @@
 package sqlfence
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -22,7 +23,7 @@ func (g *Guard) Advance(ctx context.Context, t fencing.Token) error {
 // Check is [Guard.Advance], but for a zero token in a context of [fencing.AllowUnfenced]. Nothing binds what follows to it: use
 // [Guard.InTx], or [Guard.Verify] in a transaction of your own.
 func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
-	if unfenced(ctx, t) {
+	if fencing.Unfenced(ctx, t) {
 		return nil
 	}
 	return fencing.Report(ctx, g.advance(ctx, t))
@@ -30,33 +31,15 @@ func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
 
 // HighWater returns the mark of a scope. See [fencing.Guard].
 func (g *Guard) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
-	if err := fencing.ValidateScope(scope); err != nil {
-		return fencing.Token{}, err
-	}
-	if err := g.in(scope); err != nil {
+	if err := fencing.OwnScope(scope, cmp.Or(g.scope, scope)); err != nil {
 		return fencing.Token{}, err
 	}
 	return g.read(ctx, g.db, g.peek(scope), scope)
 }
 
-func unfenced(ctx context.Context, t fencing.Token) bool {
-	_, allowed := fencing.UnfencedReason(ctx)
-	return allowed && t.IsZero()
-}
-
-// valid refuses what this guard cannot judge.
+// valid refuses what this guard cannot judge. Without a scope of its own it takes any.
 func (g *Guard) valid(t fencing.Token) error {
-	if err := t.Validate(); err != nil {
-		return err
-	}
-	return g.in(t.Scope)
-}
-
-func (g *Guard) in(scope string) error {
-	if g.scope != "" && scope != g.scope {
-		return fmt.Errorf("%w: %q, the guard is for %q", fencing.ErrScope, scope, g.scope)
-	}
-	return nil
+	return fencing.OwnToken(t, cmp.Or(g.scope, t.Scope))
 }
 
 // advance reads first: a mark is only raised when the transactions of older terms have ended, so one that equals t
@@ -69,7 +52,7 @@ func (g *Guard) advance(ctx context.Context, t fencing.Token) error {
 	if err != nil {
 		return err
 	}
-	newer, err := judge(t, mark)
+	newer, err := fencing.Judge(t, mark)
 	switch {
 	case err != nil:
 		return err
@@ -78,18 +61,6 @@ func (g *Guard) advance(ctx context.Context, t fencing.Token) error {
 	default:
 		return g.prove(ctx, t)
 	}
-}
-
-// judge returns whether t is newer than the mark; an error if it is refused.
-func judge(t, mark fencing.Token) (newer bool, err error) {
-	if mark.IsZero() {
-		return true, nil
-	}
-	order, err := fencing.Compare(t, mark)
-	if order < 0 {
-		return false, &fencing.StaleError{Presented: t, HighWater: mark}
-	}
-	return order > 0, err
 }
 
 // raise takes the exclusive lock, compares with what the mark is by then, and raises it.
@@ -132,7 +103,7 @@ func (g *Guard) lockAndRaise(ctx context.Context, t fencing.Token) (wrote bool, 
 	if err != nil {
 		return false, err
 	}
-	newer, err := judge(t, mark)
+	newer, err := fencing.Judge(t, mark)
 	if err != nil {
 		return false, err
 	}
@@ -193,12 +164,9 @@ func decode(scope string, epoch any, term string) (fencing.Token, error) {
 	default:
 		return fencing.Token{}, fmt.Errorf("%w: the epoch stored for %s is %T, must be a whole number", fencing.ErrUnavailable, scope, epoch)
 	}
-	mark, err := fencing.ParseToken(scope + "@" + digits + "." + term)
+	mark, err := fencing.ParseMark(scope+"@"+digits+"."+term, scope)
 	if err != nil {
-		return fencing.Token{}, fmt.Errorf("%w: the mark stored for %s is damaged: %w", fencing.ErrUnavailable, scope, hide(err))
+		return fencing.Token{}, fmt.Errorf("sqlfence: the mark stored for %s is damaged: %w", scope, err)
 	}
 	return mark, nil
 }
-
-// hide keeps err's text only: a stored token that is malformed is not the caller's mistake.
-func hide(err error) error { return errors.New(err.Error()) }

@@ -79,7 +79,7 @@ func (g *Guard) lineage(scope string) lineage {
 
 // begin returns a transaction that holds t's lock.
 func (g *Guard) begin(ctx context.Context, t fencing.Token, opts *sql.TxOptions) (*transaction, error) {
-	if unfenced(ctx, t) {
+	if fencing.Unfenced(ctx, t) {
 		return g.beginUnfenced(ctx, opts)
 	}
 	if err := g.valid(t); err != nil {
@@ -163,7 +163,7 @@ func (g *Guard) enter(ctx context.Context, tx *sql.Tx, l *lock, strict bool) (ne
 	if err != nil {
 		return false, err
 	}
-	return judge(l.token, mark)
+	return fencing.Judge(l.token, mark)
 }
 
 // enterPlainly is for READ COMMITTED: plain tells whether that is what it is, if it did not enter.
@@ -188,7 +188,7 @@ func (g *Guard) sayWhy(ctx context.Context, t fencing.Token, err error) error {
 		return err
 	}
 	if mark, unread := g.read(ctx, g.db, g.peek(t.Scope), t.Scope); unread == nil {
-		if _, refused := judge(t, mark); refused != nil {
+		if _, refused := fencing.Judge(t, mark); refused != nil {
 			return refused
 		}
 	}
@@ -202,7 +202,7 @@ func (g *Guard) sayWhy(ctx context.Context, t fencing.Token, err error) error {
 // On any error the caller must roll back. A token newer than the mark is [fencing.ErrUnavailable]: announce it first, with [Guard.Advance].
 // An error of the commit is the caller's to judge: it does not say that nothing was written.
 func (g *Guard) Verify(ctx context.Context, tx *sql.Tx, t fencing.Token) error {
-	if unfenced(ctx, t) {
+	if fencing.Unfenced(ctx, t) {
 		return g.declareUnfenced(ctx, tx)
 	}
 	return fencing.Report(ctx, g.verify(ctx, tx, t))

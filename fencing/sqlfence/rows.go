@@ -99,7 +99,7 @@ func (g *Guard) rowChanged(ctx context.Context, tx *sql.Tx, t fencing.Token, res
 		if err != nil {
 			return err
 		}
-		if _, err := judge(t, mark); err != nil {
+		if _, err := fencing.Judge(t, mark); err != nil {
 			return err
 		}
 	}

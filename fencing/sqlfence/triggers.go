@@ -1,6 +1,7 @@
 package sqlfence
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -38,10 +39,7 @@ func (g *Guard) Triggers(table, scope string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlfence: table: %w", err)
 	}
-	if err := fencing.ValidateScope(scope); err != nil {
-		return nil, err
-	}
-	if err := g.in(scope); err != nil {
+	if err := fencing.OwnScope(scope, cmp.Or(g.scope, scope)); err != nil {
 		return nil, err
 	}
 	switch g.speak {

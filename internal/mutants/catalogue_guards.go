@@ -9,14 +9,40 @@ const (
 	pkgRedisfence = "./fencing/redisfence"
 )
 
+// What all guards judge by.
+const (
+	fileJudge  = "fencing/judge.go"
+	judgeStale = "\tif order < 0 {\n\t\treturn false, &StaleError{Presented: t, HighWater: mark}\n\t}\n"
+)
+
 // ofGuards are bugs of the guards, one in each at least that its hammer, or what parks a write in it, must see. The simulator has no
 // resource behind a guard.
 func ofGuards() []mutant {
 	return []mutant{
 		{
 			name: "memory-admits-older", file: "fencing/memory.go", pkg: pkgFencing, run: "TestGuardsOfThisPackage/Memory/Hammer",
-			old: "if err := refusal(t, f.mark); err != nil {\n\t\treturn nil, nil, err\n\t}\n", new: "",
+			old: "raises, err := Judge(t, f.mark)\n\tif err != nil {\n\t\treturn nil, nil, err\n\t}\n", new: "raises := t != f.mark\n",
 			why: "two actives write in turns",
+		},
+		{
+			name: "judged-as-newer", file: fileJudge, pkg: pkgFencing, run: "^TestJudge$|TestGuardsOfThisPackage/.*/Hammer",
+			old: judgeStale, new: "",
+			why: "the same in every guard",
+		},
+		{
+			name: "own-scope-not-asked", file: fileJudge, pkg: pkgFencing, run: "^TestOwn$",
+			old: "if t.Scope != own {", new: "if false {",
+			why: "a token of another Lease raises the mark",
+		},
+		{
+			name: "damaged-mark-blamed-on-the-token", file: fileJudge, pkg: pkgFencing, run: "^TestParseMark$",
+			old: `fmt.Errorf("%w: %v", ErrUnavailable, err)`, new: `fmt.Errorf("%w: %w", ErrUnavailable, err)`,
+			why: "electors end for good at a mark that somebody could mend",
+		},
+		{
+			name: "fails-open", file: fileJudge, pkg: pkgFencing, run: "^TestFailClosed$",
+			old: "return fmt.Errorf(\"%w: %w\", ErrUnavailable, err)\n", new: "return nil\n",
+			why: "what a guard could not decide is admitted",
 		},
 		{
 			name: "durable-follows-nobody", file: "fencing/durable.go", pkg: pkgFencing, run: "TestGuardsOfThisPackage/Durable/(Hammer|Parked)",
@@ -87,7 +113,7 @@ func ofGuards() []mutant {
 		},
 		{
 			name: "object-admits-older", file: "fencing/kubefence/mark.go", pkg: pkgKubefence, run: "^TestGuard$/.*/Hammer",
-			old: "if err == nil && order < 0 {", new: "if false {",
+			old: "raises, err = fencing.Judge(t, mark)\n\tif err != nil {", new: "raises, err = fencing.Judge(t, mark)\n\tif false {",
 			why: "two actives write an object in turns",
 		},
 		{

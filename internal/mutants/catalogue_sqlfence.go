@@ -3,7 +3,6 @@ package main
 const (
 	pkgGuards = "./internal/guards"
 
-	fileSQLGuard    = "fencing/sqlfence/guard.go"
 	fileSQLPostgres = "fencing/sqlfence/postgres.go"
 	fileSQLLocks    = "fencing/sqlfence/statements.go"
 	fileSQLConn     = "fencing/sqlfence/conn.go"
@@ -15,8 +14,8 @@ const (
 func ofSQLFence() []mutant {
 	return []mutant{
 		{
-			name: "database-admits-older", file: fileSQLGuard, pkg: pkgGuards, run: "TestHammer/SQLite",
-			old: "\tif order < 0 {\n", new: "\tif false {\n",
+			name: "database-admits-older", file: fileJudge, pkg: pkgGuards, run: "TestHammer/SQLite",
+			old: judgeStale, new: "",
 			why: "two actives write to a database in turns",
 		},
 		{

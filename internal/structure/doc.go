@@ -1,0 +1,2 @@
+// Package structure tests what the packages of all modules must not reach: see rules.
+package structure

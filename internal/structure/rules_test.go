@@ -1,0 +1,100 @@
+package structure
+
+// rule says that no package of from reaches one of never, by whatever path. Where it is direct, it
+// is about imports of from's own only. Both are patterns: see matches.
+type rule struct {
+	from, never string
+	direct      bool
+	why         string
+}
+
+// library is what a service links into its production binary.
+const library = "./fencing/... ./lease ./singleton/..."
+
+func rules() []rule {
+	return []rule{
+		// Guards.
+		{
+			from: "./fencing/...", never: "./lease ./singleton/...",
+			why: "a guard stands before a resource, whoever elects the one that writes",
+		},
+		{
+			from: "./fencing ./fencing/filestore ./fencing/httpfence ./fencing/sqlfence", never: "... !std !./fencing",
+			why: "a resource's server links these for nothing more than the standard library",
+		},
+		{
+			from: "./fencing/... !./fencing/kubefence", never: "k8s.io/... sigs.k8s.io/...",
+			why: "a resource need not be in Kubernetes",
+		},
+		{
+			from: "./fencing/... !./fencing/fencingprom ./lease", never: "github.com/prometheus/...",
+			why: "metrics are for who wants them: fencingprom and singleton have them",
+		},
+		{
+			from: "./fencing/... !./fencing/redisfence/goredis", never: "./fencing/... !./fencing",
+			why: "what guards share is in package fencing, where everybody who writes one finds it",
+		},
+		{
+			from: "./fencing/redisfence/goredis", never: "./fencing/... !./fencing !./fencing/redisfence",
+			why: "an adapter knows the one guard that it is for",
+		},
+		{
+			from: "./fencing/redisfence", never: "github.com/redis/...",
+			why: "it runs over any client, and goredis is the adapter for that one",
+		},
+		{
+			from: "./fencing/...", never: "./internal/...",
+			why: "a guard in a module of its own may be built with a later root, whose internal packages are others",
+		},
+
+		// Layers.
+		{
+			from: "./lease", never: "./singleton/...",
+			why: "the protocol on one Lease knows nothing of who drives it",
+		},
+		{
+			from: "test:./lease", never: "./singleton",
+			why: "its tests must fail where lease is at fault",
+		},
+		{
+			from: "./lease ./singleton", never: "./singleton/singletontest ./internal/... !./internal/chance !./internal/elapsed",
+			why: "services do not link what is for tests",
+		},
+		{
+			from: library, never: "testing testing/... github.com/stretchr/...",
+			why: "services do not link what is for tests, nor get its flags",
+		},
+		{
+			from: library, never: "k8s.io/client-go/tools/leaderelection/...",
+			why: "the elector is our own: internal/docs/adr/0003-our-own-elector.md",
+		},
+
+		// What judges the others.
+		{
+			from: "./singleton/singletontest", never: "./fencing/... ./lease ./singleton ./internal/...",
+			why: "a test's API server shares no mistake with what is tested on it",
+		},
+		{
+			from: "./internal/leasetest", never: "./fencing/... ./lease ./singleton/...",
+			why: "the contract is that of a server, whoever asks it",
+		},
+		{
+			from: "./internal/guardtest", never: "./lease ./singleton/... ./fencing/... !./fencing",
+			why: "the suite is for guards of any kind, behind any elector",
+		},
+		{
+			from: "./internal/model", never: "./singleton/...",
+			why: "the model is of the rules, without the loop around them",
+		},
+
+		// Examples.
+		{
+			from: "./examples/... !./examples/postgres", never: "./internal/...", direct: true,
+			why: "an example is what others can write, too",
+		},
+		{
+			from: "./examples/postgres", never: "./internal/... !./internal/services", direct: true,
+			why: "the same, but that it starts its database",
+		},
+	}
+}
