@@ -108,7 +108,7 @@ func ofWrites() []mutant {
 		{
 			name: "fence-taken-for-a-raise", file: fileTenure, pkg: pkgSingleton, run: "TestFenceUnderARaise",
 			old: "(t.raise.id != 0 && epoch == t.raise.to ||",
-			new: "(t.raise.id != 0 ||",
+			new: "(t.raise.id != 0 && epoch > 0 ||",
 			why: "the operator's fence is not heeded for as long as raises hang",
 		},
 		{

@@ -53,11 +53,15 @@ func rules() []rule {
 			why: "the protocol on one Lease knows nothing of who drives it",
 		},
 		{
+			from: "./lease", never: "./internal/lookout ./internal/outage",
+			why: "the protocol neither watches by itself nor logs",
+		},
+		{
 			from: "test:./lease", never: "./singleton",
 			why: "its tests must fail where lease is at fault",
 		},
 		{
-			from: "./lease ./singleton", never: "./singleton/singletontest ./internal/... !./internal/chance !./internal/elapsed",
+			from: "./lease ./singleton", never: "./singleton/singletontest ./internal/... !./internal/chance !./internal/elapsed !./internal/retry !./internal/lookout !./internal/outage",
 			why: "services do not link what is for tests",
 		},
 		{
