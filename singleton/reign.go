@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hotseat-go/hotseat/internal/outage"
 	"github.com/hotseat-go/hotseat/lease"
@@ -65,7 +66,7 @@ func (r *run) perform(s lease.Step) {
 		r.tell.Failed(outage.Renewing, s.Failed, "valid_for", g.term.left())
 	case s.Unanswered > 0: // renewals that nobody answers fail when the term is over: it is told while there is time
 		r.metrics.renewalFailed(failureOf(lease.ErrUnavailable))
-		r.tell.Failed(outage.Renewing, fmt.Errorf("%w: no answer for %v", lease.ErrUnavailable, s.Unanswered.Round(1e6)), "valid_for", g.term.left())
+		r.tell.Failed(outage.Renewing, fmt.Errorf("%w: no answer for %v", lease.ErrUnavailable, s.Unanswered.Round(time.Millisecond)), "valid_for", g.term.left())
 	}
 	claim, from := g.tenure.Claim(), g.tenure.From()
 	switch s.Send {
