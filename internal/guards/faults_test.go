@@ -127,6 +127,9 @@ func TestFrozenLeader(t *testing.T) {
 func TestSettingsEndWithTheTransaction(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		d := b.database(t)
+		statements, err := d.client(t, d.admin).Triggers(d.register(), guardtest.Scope)
+		require.NoError(t, err)
+		d.do(t, statements...) // which are told of the token
 		db := d.single(t)
 		g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence(), IdleLimit: time.Hour})
 		require.NoError(t, err)
