@@ -8,9 +8,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -20,6 +18,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/hotseat-go/hotseat/internal/proc"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -38,15 +37,10 @@ func main() {
 
 // runReplica is the whole life of a replica process.
 func runReplica(ctx context.Context) error {
-	in := json.NewDecoder(os.Stdin)
 	var config replicaConfig
-	if err := in.Decode(&config); err != nil {
-		return fmt.Errorf("replica: this is started by the story: %w", err)
+	if err := proc.Told(&config); err != nil {
+		return err
 	}
-	go func() { // the story holds the other end
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(1)
-	}()
 	client, err := kubernetes.NewForConfig(&rest.Config{Host: config.API, BearerToken: config.Name, QPS: -1})
 	if err != nil {
 		return err

@@ -11,13 +11,13 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/proc"
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
@@ -33,12 +33,12 @@ type story struct {
 	cluster  *singletontest.Cluster
 	api, url string
 	store    *store
-	replicas map[string]*process
+	replicas map[string]*proc.Process
 }
 
 // tell plays the story and returns what the audit found wrong. It leaves nothing running.
 func tell(ctx context.Context, out io.Writer) error {
-	s := &story{out: out, cluster: singletontest.New(singletontest.Options{Namespaces: []string{namespace}}), replicas: map[string]*process{}}
+	s := &story{out: out, cluster: singletontest.New(singletontest.Options{Namespaces: []string{namespace}}), replicas: map[string]*proc.Process{}}
 	defer s.cluster.Close()
 	_, err := s.cluster.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: leaseName}})
 	if err != nil {
@@ -61,7 +61,7 @@ func tell(ctx context.Context, out io.Writer) error {
 	err = s.acts(ctx)
 	var stopping sync.WaitGroup
 	for _, p := range s.replicas {
-		stopping.Go(p.stop)
+		stopping.Go(func() { p.Stop(5 * time.Second) })
 	}
 	stopping.Wait()
 	return errors.Join(err, s.verdict())
@@ -79,7 +79,7 @@ func (s *story) acts(ctx context.Context) error {
 		return err
 	}
 	s.say("Act 2: kill -9 to %s. Another one counts on once the lease has run out.", active)
-	s.replicas[active].kill()
+	s.replicas[active].Kill()
 	if err := s.start(active); err != nil {
 		return err
 	}
@@ -96,11 +96,11 @@ func (s *story) freeze(ctx context.Context, active string) error {
 		s.say("Act 3: SIGSTOP to %s, until another one counts; then SIGCONT. Its late write must be REFUSED.", active)
 		_, before := s.store.state()
 		frozen := s.replicas[active]
-		if err := frozen.signal(syscall.SIGSTOP); err != nil {
+		if err := frozen.Freeze(); err != nil {
 			return err
 		}
 		next, err := s.successor(ctx, active)
-		if err := errors.Join(err, frozen.signal(syscall.SIGCONT)); err != nil {
+		if err := errors.Join(err, frozen.Thaw()); err != nil {
 			return err
 		}
 		if s.await(ctx, 3*time.Second, func() bool { _, refused := s.store.state(); return refused > before }) == nil {

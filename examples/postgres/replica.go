@@ -7,8 +7,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -22,6 +20,7 @@ import (
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/fencing/sqlfence"
+	"github.com/hotseat-go/hotseat/internal/proc"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -59,17 +58,12 @@ func openDB(dsn string) (*sql.DB, error) {
 // runReplica is the whole life of a replica process, until SIGTERM or the end of
 // its standard input.
 func runReplica() error {
-	in := json.NewDecoder(os.Stdin)
 	var config replicaConfig
-	if err := in.Decode(&config); err != nil {
-		return fmt.Errorf("this is started by the story: %w", err)
+	if err := proc.Told(&config); err != nil {
+		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	go func() { // the story holds the other end
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(1)
-	}()
 
 	db, err := openDB(config.DSN)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"database/sql"
 	"fmt"
 	"sync"
-	"syscall"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -134,7 +133,7 @@ func (s *story) rendering(ctx context.Context, but *process) (*process, error) {
 		select {
 		case r := <-s.reports:
 			s.heard(r)
-			if p := s.replicas[r.Replica]; r.Kind == reportRendering && p.pid() == r.PID && p != but {
+			if p := s.replicas[r.Replica]; r.Kind == reportRendering && p.PID() == r.PID && p != but {
 				return p, nil
 			}
 		case <-limit:
@@ -162,7 +161,7 @@ func (s *story) crash(ctx context.Context) error {
 		return err
 	}
 	s.say("crash: kill -9 to " + p.config.Name)
-	p.kill()
+	p.Kill()
 	if err := s.start(p.config.Name); err != nil {
 		return err
 	}
@@ -178,21 +177,21 @@ func (s *story) freeze(ctx context.Context) error {
 		return err
 	}
 	s.say("freeze: SIGSTOP to " + p.config.Name)
-	if err := p.signal(syscall.SIGSTOP); err != nil {
+	if err := p.Freeze(); err != nil {
 		return err
 	}
 	if _, err := s.rendering(ctx, p); err != nil {
 		return err
 	}
 	s.say("thaw: SIGCONT to " + p.config.Name)
-	if err := p.signal(syscall.SIGCONT); err != nil {
+	if err := p.Thaw(); err != nil {
 		return err
 	}
 	for limit := time.After(patience); ; { // whatever it was at, it fails now
 		select {
 		case r := <-s.reports:
 			s.heard(r)
-			if r.PID == p.pid() && r.Kind != reportRendering {
+			if r.PID == p.PID() && r.Kind != reportRendering {
 				return nil
 			}
 		case <-limit:
@@ -248,7 +247,7 @@ func (s *story) stop() {
 		defer close(stopped)
 		var all sync.WaitGroup
 		for _, p := range s.replicas {
-			all.Go(p.stop)
+			all.Go(func() { p.Stop(stopGrace) })
 		}
 		all.Wait()
 	}()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -43,8 +44,8 @@ func (s *story) handOver(ctx context.Context) error {
 		return err
 	}
 	s.announce("Act 2/5, handover: SIGTERM to %s, the active. Look: the next one at once.", active.name)
-	from := s.strike(event{Fault: faultHandover, Replica: active.name, PID: active.pid})
-	if err := active.signal(signalTerminate); err != nil {
+	from := s.strike(event{Fault: faultHandover, Replica: active.name, PID: active.PID()})
+	if err := active.Terminate(); err != nil {
 		return err
 	}
 	return s.replace(ctx, active, from)
@@ -56,8 +57,8 @@ func (s *story) crash(ctx context.Context) error {
 		return err
 	}
 	s.announce("Act 3/5, crash: kill -9 to %s. Look: nobody until its lease has run out.", active.name)
-	from := s.strike(event{Fault: faultCrash, Replica: active.name, PID: active.pid})
-	if err := active.cmd.Process.Kill(); err != nil {
+	from := s.strike(event{Fault: faultCrash, Replica: active.name, PID: active.PID()})
+	if err := active.Signal(os.Kill); err != nil {
 		return err
 	}
 	return s.replace(ctx, active, from)
@@ -70,7 +71,7 @@ func (s *story) replace(ctx context.Context, gone *process, from int) error {
 		return err
 	}
 	select {
-	case <-gone.exited:
+	case <-gone.Exited():
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -98,18 +99,18 @@ func (s *story) freeze(ctx context.Context) error {
 	}
 	s.announce("Act 4/5, thaw: SIGCONT to %s. Look: its old write comes out, REFUSED.", active.name)
 	from = s.journal.next()
-	s.journal.add(event{Kind: kindThaw, Replica: active.name, PID: active.pid})
-	if err := active.signal(signalContinue); err != nil {
+	s.journal.add(event{Kind: kindThaw, Replica: active.name, PID: active.PID()})
+	if err := active.Thaw(); err != nil {
 		return err
 	}
 	// Whether the write was refused is for the audit to judge.
 	if _, err := s.await(ctx, from, "the old write of "+active.name, func(e event) bool {
-		return e.PID == active.pid && (e.Kind == kindRefused || e.Kind == kindWritten || e.Kind == kindUnanswered)
+		return e.PID == active.PID() && (e.Kind == kindRefused || e.Kind == kindWritten || e.Kind == kindUnanswered)
 	}); err != nil {
 		return err
 	}
 	_, err = s.await(ctx, from, "the end of the work of "+active.name, func(e event) bool {
-		return e.PID == active.pid && e.Kind == kindEnded
+		return e.PID == active.PID() && e.Kind == kindEnded
 	})
 	return err
 }
@@ -121,28 +122,28 @@ func (s *story) freezeMidWrite(ctx context.Context, p *process) (from int, err e
 	for range 20 {
 		from = s.journal.next()
 		decided, err := s.await(ctx, from, "the next record of "+p.name, func(e event) bool {
-			return e.Kind == kindDecided && e.PID == p.pid
+			return e.Kind == kindDecided && e.PID == p.PID()
 		})
 		if err != nil {
 			return 0, err
 		}
 		at := now()
-		if err := p.signal(signalFreeze); err != nil {
+		if err := p.Freeze(); err != nil {
 			return 0, err
 		}
 		// What it sent before it froze has arrived after this.
 		if err := pause(ctx, 100*time.Millisecond); err != nil {
 			return 0, err
 		}
-		sent, err := s.recorded(record{Replica: p.name, PID: p.pid, N: decided.N})
+		sent, err := s.recorded(record{Replica: p.name, PID: p.PID(), N: decided.N})
 		if err != nil {
 			return 0, err
 		}
 		if !sent {
-			s.strike(event{At: at, Fault: faultFreeze, Replica: p.name, PID: p.pid})
+			s.strike(event{At: at, Fault: faultFreeze, Replica: p.name, PID: p.PID()})
 			return from, nil
 		}
-		if err := p.signal(signalContinue); err != nil {
+		if err := p.Thaw(); err != nil {
 			return 0, err
 		}
 	}
@@ -165,7 +166,7 @@ func (s *story) deleteLease(ctx context.Context) error {
 		return err
 	}
 	s.announce("Act 5/5, deletion: the Lease is deleted. Look: new term, greater token.")
-	from := s.strike(event{Fault: faultDeletion, Replica: active.name, PID: active.pid})
+	from := s.strike(event{Fault: faultDeletion, Replica: active.name, PID: active.PID()})
 	ctx, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	if err := s.leases.Delete(ctx, s.template.Lease, metav1.DeleteOptions{}); err != nil {

@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hotseat-go/hotseat/internal/proc"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -63,7 +64,7 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == replicaArg {
 		os.Exit(status(runReplica()))
 	}
-	if !haveSignals {
+	if !proc.CanFreeze {
 		os.Exit(status(errors.New("the story stops and freezes processes with Unix signals, which this system lacks: run it on Linux, macOS or WSL")))
 	}
 	var o options

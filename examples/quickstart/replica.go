@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/proc"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -44,15 +44,10 @@ type replica struct {
 // runReplica is the whole life of a replica process. SIGTERM stops it
 // gracefully; the end of standard input, at once.
 func runReplica() error {
-	in := json.NewDecoder(os.Stdin)
 	var config replicaConfig
-	if err := in.Decode(&config); err != nil {
-		return fmt.Errorf("replica: this is started by the story: config: %w", err)
+	if err := proc.Told(&config); err != nil {
+		return err
 	}
-	go func() { // the story holds the other end: without it nobody would stop us
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(exitFailed)
-	}()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 

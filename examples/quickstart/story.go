@@ -202,7 +202,7 @@ func (s *story) stopReplicas() {
 	s.journal.add(event{Kind: kindStop})
 	var stopping sync.WaitGroup
 	for _, p := range s.replicas {
-		stopping.Go(p.stop)
+		stopping.Go(func() { p.Stop(stopGrace) })
 	}
 	stopping.Wait()
 }

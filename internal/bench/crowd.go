@@ -1,10 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,10 +19,10 @@ import (
 )
 
 // A crowd is a process that is a candidate for many Leases, with one client. The
-// program, or the test binary, executes itself with envCrowd set. It reads
-// commands from stdin, until its end: "use" to report what it uses, or a Lease's
-// name to have its replica of that one stop, release it, and stand again.
-const envCrowd = "HOTSEAT_BENCH_CROWD" // a crowdSpec in JSON
+// program, or the test binary, executes itself with envCrowd set. On stdin it is
+// told its crowdSpec and then words, until its end: "use" to report what it uses, or
+// a Lease's name to have its replica of that one stop, release it, and stand again.
+const envCrowd = "HOTSEAT_BENCH_CROWD"
 
 type crowdSpec struct {
 	Elector, Name string
@@ -56,9 +56,10 @@ type crowd struct {
 	stops sync.Map // of a Lease's name: its replica's context.CancelFunc
 }
 
-func runCrowd(text string) error {
+func runCrowd() error {
 	c := &crowd{link: newLink(), out: json.NewEncoder(os.Stdout)}
-	if err := json.Unmarshal([]byte(text), &c.spec); err != nil {
+	in := json.NewDecoder(os.Stdin)
+	if err := in.Decode(&c.spec); err != nil {
 		return err
 	}
 	var err error
@@ -78,24 +79,28 @@ func runCrowd(text string) error {
 	for i := range c.spec.Leases {
 		go c.stand(crowdLease(c.spec.Elector, i)) // until the process ends
 	}
-	return c.obey(os.Stdin)
+	return c.obey(in)
 }
 
-func (c *crowd) obey(in io.Reader) error {
-	lines := bufio.NewScanner(in)
-	for lines.Scan() {
-		if lines.Text() == "use" {
+func (c *crowd) obey(in *json.Decoder) error {
+	for {
+		var word string
+		if err := in.Decode(&word); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if word == "use" {
 			c.tell(event{Kind: "used", Use: c.use()})
 			continue
 		}
-		stop, ok := c.stops.Load(lines.Text())
+		stop, ok := c.stops.Load(word)
 		if !ok {
-			return fmt.Errorf("%s is not a candidate for %q", c.spec.Name, lines.Text())
+			return fmt.Errorf("%s is not a candidate for %q", c.spec.Name, word)
 		}
-		c.tell(event{Kind: "stopping", Lease: lines.Text(), At: time.Now()})
+		c.tell(event{Kind: "stopping", Lease: word, At: time.Now()})
 		stop.(context.CancelFunc)()
 	}
-	return lines.Err()
 }
 
 func (c *crowd) tell(e event) {

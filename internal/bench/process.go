@@ -4,20 +4,21 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"syscall"
 	"testing"
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/hotseat-go/hotseat/internal/proc"
 )
 
 // A replica can be a process of its own, since only those can be frozen: the
-// program, or the test binary, executes itself with envReplica set.
-const envReplica = "HOTSEAT_BENCH_REPLICA" // a replicaSpec in JSON
+// program, or the test binary, executes itself with envReplica set. It is told
+// its replicaSpec.
+const envReplica = "HOTSEAT_BENCH_REPLICA"
 
 type replicaSpec struct {
 	Elector, Name, URL, Lease string
@@ -38,12 +39,11 @@ type event struct {
 
 // isReplica runs the replica, or the crowd of them, if this process is to be one.
 func isReplica() bool {
-	for env, run := range map[string]func(string) error{envReplica: runReplica, envCrowd: runCrowd} {
-		text, ok := os.LookupEnv(env)
-		if !ok {
+	for env, run := range map[string]func() error{envReplica: runReplica, envCrowd: runCrowd} {
+		if os.Getenv(env) == "" {
 			continue
 		}
-		if err := run(text); err != nil {
+		if err := run(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -53,9 +53,9 @@ func isReplica() bool {
 }
 
 // runReplica stands until SIGTERM, or until whoever started it is gone.
-func runReplica(text string) error {
+func runReplica() error {
 	var spec replicaSpec
-	if err := json.Unmarshal([]byte(text), &spec); err != nil {
+	if err := proc.Told(&spec); err != nil {
 		return err
 	}
 	e, err := electorNamed(spec.Elector)
@@ -64,10 +64,6 @@ func runReplica(text string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(1)
-	}()
 	return e.stand(ctx, replica{
 		config: &rest.Config{Host: spec.URL, BearerToken: spec.Name, QPS: -1},
 		lease:  spec.Lease, identity: spec.Name, timing: spec.Timing,
@@ -106,10 +102,8 @@ func reportWork(out *json.Encoder) work {
 type process struct {
 	t      *testing.T
 	name   string
-	cmd    *exec.Cmd
-	in     io.WriteCloser
-	events chan event    // closed when it ended
-	read   chan struct{} // closed when there is no more of them
+	child  *proc.Process
+	events chan event // closed when it ended
 }
 
 // startProcess starts a replica that ends with the test at the latest.
@@ -126,44 +120,24 @@ func startCrowd(t *testing.T, spec crowdSpec) *process {
 
 func startSelf(t *testing.T, name, env string, spec any) *process {
 	t.Helper()
-	text, err := json.Marshal(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{
-		t: t, name: name, cmd: exec.CommandContext(t.Context(), self),
-		events: make(chan event, 4096), read: make(chan struct{}),
-	}
-	p.cmd.Env = append(os.Environ(), env+"="+string(text))
-	p.cmd.Stderr = os.Stderr
-	// It reads to the end of stdin, which comes when we are gone. If it is frozen
-	// then, being a group of its own has the kernel wake it with SIGHUP.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if p.in, err = p.cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := p.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		defer close(p.read)
-		defer close(p.events)
-		for lines := json.NewDecoder(stdout); ; {
+	p := &process{t: t, name: name, events: make(chan event, 4096)}
+	cmd := proc.Self()
+	cmd.Env = append(os.Environ(), env+"=1")
+	cmd.Stderr = os.Stderr
+	var err error
+	p.child, err = proc.Start(cmd, proc.Options{
+		Tell: spec,
+		Out: func(line []byte) {
 			var e event
-			if lines.Decode(&e) != nil {
-				return
+			if json.Unmarshal(line, &e) == nil {
+				p.events <- e
 			}
-			p.events <- e
-		}
-	}()
+		},
+		Ended: func(error) { close(p.events) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(p.kill)
 	return p
 }
@@ -171,18 +145,16 @@ func startSelf(t *testing.T, name, env string, spec any) *process {
 // kill ends it, frozen or not, and waits until it is gone. It may be called
 // twice. Events that nobody takes are lost.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill()
-	for range p.events { // none may hold up the reader
+	_ = p.child.Signal(os.Kill)
+	for range p.events { // none may hold up its end
 	}
-	<-p.read
-	_ = p.cmd.Wait()
-	_ = p.in.Close()
+	<-p.child.Exited()
 }
 
-// say writes a line to its stdin.
-func (p *process) say(line string) {
+// say tells it a word.
+func (p *process) say(word string) {
 	p.t.Helper()
-	if _, err := fmt.Fprintln(p.in, line); err != nil {
+	if err := p.child.Say(word); err != nil {
 		p.t.Fatalf("%s: %v", p.name, err)
 	}
 }
@@ -216,7 +188,7 @@ func (p *process) must(kind string) event {
 
 func (p *process) signal(s syscall.Signal) {
 	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
-		p.t.Fatalf("%s: %v: %v", p.name, s, err)
+	if err := p.child.Signal(s); err != nil {
+		p.t.Fatalf("%s: %v", p.name, err)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/hotseat-go/hotseat/internal/proc"
 )
 
 // The parts' flags. What is not set is as it ships.
@@ -84,7 +86,7 @@ func (c *Cluster) Logs() string {
 			continue
 		}
 		if _, err := os.Stat(p.log); err == nil {
-			fmt.Fprintf(&b, "--- %s\n%s\n", p.name, p.tail())
+			fmt.Fprintf(&b, "--- %s\n%s\n", p.name, proc.Tail(p.log))
 		}
 	}
 	return b.String()

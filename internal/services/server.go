@@ -9,13 +9,15 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hotseat-go/hotseat/internal/proc"
 )
 
 // patience bounds how long a server takes to begin: far above what any needs,
@@ -30,7 +32,7 @@ type Server struct {
 	addr string
 	args []string
 	as   *syscall.Credential
-	run  *process
+	run  *proc.Process
 }
 
 // kind is a kind of server.
@@ -78,12 +80,12 @@ func start(ctx context.Context, k kind, args []string) (_ *Server, err error) {
 			return nil, err
 		}
 	}
-	port, err := freePort()
+	ports, err := proc.FreePorts(1)
 	if err != nil {
 		return nil, err
 	}
-	s.addr = net.JoinHostPort("127.0.0.1", port)
-	s.args = append(k.command(bin, dir, port), args...)
+	s.addr = net.JoinHostPort("127.0.0.1", ports[0])
+	s.args = append(k.command(bin, dir, ports[0]), args...)
 	return s, s.start(ctx)
 }
 
@@ -108,41 +110,47 @@ func (s *Server) own() error {
 	return os.Chown(s.dir, int(uid), int(gid))
 }
 
+// launch starts a command in the folder, as whom the server runs as.
+func (s *Server) launch(args []string) (*proc.Process, error) {
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), "HOME="+s.dir, "TMPDIR="+s.dir, "LC_ALL=C")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as}
+	p, err := proc.Start(cmd, proc.Options{Log: s.log()})
+	if err != nil {
+		return nil, fmt.Errorf("services: %s: %w", s.kind.name, err)
+	}
+	return p, nil
+}
+
 // do runs a command to its end.
 func (s *Server) do(ctx context.Context, args []string) error {
-	p, err := launch(s.kind.name, s.log(), s.dir, s.as, args)
+	p, err := s.launch(args)
 	if err != nil {
 		return err
 	}
 	select {
-	case <-p.done:
+	case <-p.Exited():
+		err = p.Wait()
 	case <-ctx.Done():
-		p.kill()
-		return fmt.Errorf("services: %s: %w:\n%s", args[0], context.Cause(ctx), s.Log())
+		p.Kill()
+		err = context.Cause(ctx)
 	}
-	if p.err != nil {
-		return fmt.Errorf("services: %s: %w:\n%s", args[0], p.err, s.Log())
+	if err != nil {
+		return fmt.Errorf("services: %s: %w:\n%s", args[0], err, s.Log())
 	}
 	return nil
 }
 
 func (s *Server) start(ctx context.Context) (err error) {
-	if s.run, err = launch(s.kind.name, s.log(), s.dir, s.as, s.args); err != nil {
+	if s.run, err = s.launch(s.args); err != nil {
 		return err
 	}
-	for {
-		err := s.kind.ready(ctx, s)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-s.run.done:
-			return fmt.Errorf("services: %s ended: %w:\n%s", s.kind.name, errors.Join(s.run.err, err), s.Log())
-		case <-ctx.Done():
-			return fmt.Errorf("services: %s is not ready: %w:\n%s", s.kind.name, errors.Join(context.Cause(ctx), err), s.Log())
-		case <-time.After(50 * time.Millisecond):
-		}
+	err = s.run.Await(ctx, func(ctx context.Context) error { return s.kind.ready(ctx, s) })
+	if err != nil {
+		return fmt.Errorf("services: %s: %w", s.kind.name, err)
 	}
+	return nil
 }
 
 // Addr is where it listens: host:port.
@@ -156,17 +164,17 @@ func (s *Server) DSNVia(addr string) string { return s.kind.dsn(addr) }
 
 // PID is the server's process id; 0 when it does not run.
 func (s *Server) PID() int {
-	if s.run == nil || s.run.gone() {
+	if s.run == nil || s.run.Gone() {
 		return 0
 	}
-	return s.run.cmd.Process.Pid
+	return s.run.PID()
 }
 
 // Kill ends the server and the processes it started at once (SIGKILL), and
 // returns when they are gone. What it had not written is lost, as in a crash.
 func (s *Server) Kill() {
 	if s.run != nil {
-		s.run.kill()
+		s.run.Kill()
 	}
 }
 
@@ -181,10 +189,10 @@ func (s *Server) Restart(ctx context.Context) error {
 
 // Freeze stops the server and its processes (SIGSTOP) until [Server.Thaw]:
 // connections stay, and nobody answers.
-func (s *Server) Freeze() error { return s.run.signal(syscall.SIGSTOP) }
+func (s *Server) Freeze() error { return s.run.Freeze() }
 
 // Thaw lets it go on.
-func (s *Server) Thaw() error { return s.run.signal(syscall.SIGCONT) }
+func (s *Server) Thaw() error { return s.run.Thaw() }
 
 // Close kills the server and removes its data.
 func (s *Server) Close() {
@@ -195,14 +203,7 @@ func (s *Server) Close() {
 func (s *Server) log() string { return filepath.Join(s.dir, "server.log") }
 
 // Log is the end of what the server wrote.
-func (s *Server) Log() string {
-	const most = 4 << 10
-	text, err := os.ReadFile(s.log())
-	if err != nil {
-		return err.Error()
-	}
-	return strings.TrimSpace(string(text[max(0, len(text)-most):]))
-}
+func (s *Server) Log() string { return proc.Tail(s.log()) }
 
 // forTest is start for a test, which it skips where the server is missing and
 // may not be installed.
@@ -229,16 +230,6 @@ func Need(tb testing.TB, err error) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-}
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = l.Close() }()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
 }
 
 // greet connects, says something and looks at the answer.

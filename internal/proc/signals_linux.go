@@ -1,4 +1,4 @@
-package services
+package proc
 
 import (
 	"bytes"
@@ -8,7 +8,9 @@ import (
 	"time"
 )
 
-func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
+// dieWithParent has the kernel kill the child when the thread that starts it ends, also a frozen one in a
+// session whose orphans nobody wakes.
+func dieWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }
 
 // descendants are the processes that pid started, and those that they started.
 func descendants(pid int) []int {
