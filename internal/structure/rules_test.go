@@ -93,11 +93,11 @@ func rules() []rule {
 
 		// Examples.
 		{
-			from: "./examples/... !./examples/postgres", never: "./internal/...", direct: true,
-			why: "an example is what others can write, too",
+			from: "./examples/... !./examples/postgres", never: "./internal/... !./internal/proc", direct: true,
+			why: "an example is what others can write, too; that it starts its replicas as processes is no part of it",
 		},
 		{
-			from: "./examples/postgres", never: "./internal/... !./internal/services", direct: true,
+			from: "./examples/postgres", never: "./internal/... !./internal/proc !./internal/services", direct: true,
 			why: "the same, but that it starts its database",
 		},
 	}
