@@ -133,8 +133,9 @@ func (t *Tenure) Next(now Instant) (*Tenure, Step) {
 	case t.raise.id != 0 && left > max(t.self.Timing.RenewDeadline/2, 2*t.pulse.took): // a raise is a renewal too
 	case t.InFlight() > 0 && t.updates: // it would be in the way of the one before
 	default:
+		waiting := t.InFlight() > 0
 		next, step := t.send(WriteRenew, now)
-		if silent := now.Sub(t.pulse.heard); t.InFlight() > 0 && silent > t.self.Timing.RenewDeadline/2 {
+		if silent := now.Sub(t.pulse.heard); waiting && silent > t.self.Timing.RenewDeadline/2 {
 			step.Unanswered = silent
 		}
 		return next, step

@@ -234,6 +234,30 @@ func TestLossThatAListShowsIsLookedInto(t *testing.T) {
 	s.due(WriteRenew, 3)
 }
 
+// Rule F6: what nobody answers is told while there is time; what was refused was answered.
+func TestUnansweredRenewals(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer func(s *script, id int)
+		want   time.Duration
+	}{
+		"unanswered": {func(*script, int) {}, 7 * time.Second},
+		"refused": {func(s *script, id int) {
+			s.failed(id, &RequestError{Verb: "patch", Kind: ErrForbidden, Err: errHand})
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := holding(t)
+			test.answer(s, s.due(WriteRenew, 2))
+			test.answer(s, s.due(WriteRenew, 4.5))
+			s.at(7)
+			next, step := s.t.Next(s.now)
+			require.Equal(t, WriteRenew, step.Send)
+			require.Equal(t, test.want, step.Unanswered)
+			require.Positive(t, next.InFlight())
+		})
+	}
+}
+
 // Rule H3: guards are told again when a renewal goes through after an outage.
 func TestTenureAnnouncesAfterAnOutage(t *testing.T) {
 	s := holding(t)

@@ -8,14 +8,26 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
+// errNotNow: while something was asked for the acquire, the Lease has changed.
+var errNotNow = errors.New("the lease is not to be taken any more")
+
 // acquire takes the Lease over as it was last seen, and returns once a write of the new term is
 // acknowledged.
 func (r *run) acquire(d lease.Decision) error {
 	r.resigning.Store(false)
 	r.setState(StateAcquiring, nil)
-	floor, err := r.floor()
-	if err != nil {
-		return err
+	var floor int64
+	var err error
+	if r.config.Floor != nil { // which takes its time: then it is decided anew
+		if floor, err = r.floor(); err != nil {
+			return err
+		}
+		if err := r.confirm(); err != nil {
+			return err
+		}
+		if d = r.next(); d.Action != lease.Acquire {
+			return errNotNow
+		}
 	}
 	view := r.candidate.View()
 	from := view.Last() // what is seen from here on shows in the write's answer

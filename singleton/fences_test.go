@@ -15,6 +15,7 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
+	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 func memory(t require.TestingT) *fencing.Memory {
@@ -345,6 +346,23 @@ func TestFloorBoundsTheEpoch(t *testing.T) {
 		failing.Store(false)
 		sleep(3 * second) // failed attempts are up to RetryPeriod apart
 		require.EqualValues(l, 123_457, a.Status().Token.Epoch)
+	})
+}
+
+// Config.Floor takes its time. Who takes the Lease meanwhile keeps it.
+func TestFloorThatIsSlowerThanAnother(t *testing.T) {
+	inWorldWith(t, func(w *world) { w.drain = 4 * second }, func(w *world) {
+		_, c := w.replica("c", true)
+		sleep(20 * second)
+		w.start("a", func(c *singleton.Config) {
+			c.Floor = func(context.Context) (int64, error) { time.Sleep(1500 * time.Millisecond); return 0, nil }
+		})
+		w.start("b")
+		w.Link("b").Inject(singletontest.Fault{Verbs: []string{"patch"}, DelayBefore: 5 * time.Millisecond}) // as networks do
+		sleep(5 * second)
+		c.stop()
+		sleep(20 * second)
+		require.Equal(w, "b", w.who())
 	})
 }
 

@@ -73,7 +73,7 @@ func (r *run) draining(worked <-chan outcome) *outcome {
 			hear.lost, hear.answers = nil, nil
 			g.tenure = g.tenure.End()
 			g.cancel()
-			overrun = sooner(g.tenure.ValidUntil(), clock.Now()).Add(r.config.timing().StopBudget())
+			overrun = sooner(*g.term.until.Load(), clock.Now()).Add(r.config.timing().StopBudget())
 		case due:
 			if !overrun.IsZero() && !overrun.After(clock.Now()) {
 				overrun = lease.Instant{}

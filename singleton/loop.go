@@ -228,8 +228,9 @@ func (r *run) look() {
 
 // observe takes in what was seen of the Lease. A term of ours judges it too.
 func (r *run) observe(o lease.Observation) {
+	outdated := r.candidate.View().Outdated(o) // from a cache that is ahead of its store
 	r.know(o)
-	if r.reign != nil && r.reign.term != nil {
+	if !outdated && r.reign != nil && r.reign.term != nil {
 		r.perform(r.reign.observe(o, r.config.clock.Now(), r.updating()))
 	}
 }

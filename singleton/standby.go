@@ -2,6 +2,7 @@ package singleton
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/hotseat-go/hotseat/internal/outage"
@@ -13,7 +14,7 @@ func (r *run) standby() (acquired bool, err error) {
 	r.candidate = r.candidate.Standby()
 	for r.ctx.Err() == nil {
 		r.setState(StateStandby, nil)
-		d := r.candidate.Next(r.config.clock.Now(), !r.ineligible.Load())
+		d := r.next()
 		switch d.Action {
 		case lease.Wait:
 			err = r.await(d.At)
@@ -35,6 +36,11 @@ func (r *run) standby() (acquired bool, err error) {
 		}
 	}
 	return false, nil
+}
+
+// next is what is to be done now.
+func (r *run) next() lease.Decision {
+	return r.candidate.Next(r.config.clock.Now(), !r.ineligible.Load())
 }
 
 // await returns when there may be something new to decide.
@@ -105,7 +111,7 @@ func (r *run) settle(err error, d lease.Decision) error {
 	if isPanic(err) {
 		return err
 	}
-	if r.ctx.Err() != nil {
+	if r.ctx.Err() != nil || errors.Is(err, errNotNow) {
 		return nil
 	}
 	var verdict lease.Verdict
@@ -153,9 +159,6 @@ func failing(d lease.Decision) outage.Topic {
 
 // floor asks Config.Floor, and does not wait for it beyond its time.
 func (r *run) floor() (floor int64, err error) {
-	if r.config.Floor == nil {
-		return 0, nil
-	}
 	ctx, cancel := context.WithTimeout(r.ctx, r.config.timing().RequestTimeout())
 	defer cancel()
 	var answer int64

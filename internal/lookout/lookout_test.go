@@ -52,16 +52,23 @@ func TestFirstLookOfASharedWatchHasTime(t *testing.T) {
 func TestWhatASlowSubscriberKeeps(t *testing.T) {
 	look := func(version string, listed bool) lease.Observation {
 		version, free := strings.CutSuffix(version, "f")
-		l := &coordv1.Lease{ObjectMeta: metav1.ObjectMeta{UID: "u", ResourceVersion: version}}
+		version, foreign := strings.CutSuffix(version, "x")
+		l := &coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "invoicer", UID: "u", ResourceVersion: version}}
 		if n, _ := strconv.Atoi(version); !free {
 			holder, renewed := "a", metav1.NewMicroTime(time.Unix(int64(n), 0))
 			l.Spec.HolderIdentity, l.Spec.RenewTime = &holder, &renewed
+			if !foreign {
+				l.Annotations = map[string]string{
+					lease.AnnotationEpoch: "7", lease.AnnotationTerm: strings.Repeat("a", 32), lease.AnnotationHolder: holder,
+				}
+			}
 		}
 		return lease.Observation{Listed: listed, Record: lease.NewRecord(l)}
 	}
 	for name, test := range map[string]struct{ put, kept string }{
 		"a renewal after renewals":              {"1 2 3", "3"},
 		"a release":                             {"1 2 3f", "2 3"},
+		"another elector's renewals":            {"1x 2x 3x", "1 2 3"},
 		"a takeover":                            {"1f 2 3", "1 3"},
 		"a list that shows the same":            {"L3 L3", "L3"},
 		"a restore to before the last event":    {"2 3 L1", "3 L1"},

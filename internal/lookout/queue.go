@@ -41,7 +41,8 @@ func obsolete(a, b lease.Observation) bool {
 	if a.Listed || b.Listed {
 		return a.Listed && b.Listed && sameVersion(a, b)
 	}
-	return b.Record.Holder() != "" && a.Record.Holder() == b.Record.Holder() && a.Record.Term() == b.Record.Term() &&
+	_, ours := b.Record.Token() // of another elector's term it counts for how long it was seen
+	return ours && a.Record.Holder() == b.Record.Holder() && a.Record.Term() == b.Record.Term() &&
 		a.Record.UID() == b.Record.UID() && !a.Record.RenewTime().Equal(b.Record.RenewTime())
 }
 

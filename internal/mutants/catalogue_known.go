@@ -32,8 +32,8 @@ func ofOthers() []mutant {
 		},
 		{
 			name: "event-extends", file: fileLoop, pkg: pkgSingleton, run: "TestEventsExtendNothing", seeds: 40,
-			old: "\tif r.reign != nil && r.reign.term != nil {\n",
-			new: "\tif r.reign != nil && r.reign.term != nil {\n\t\tlater := r.reign.tenure.Claim()\n\t\tlater.Sent = o.At\n\t\tr.reign.term.extend(later)\n",
+			old: "\tif !outdated && r.reign != nil && r.reign.term != nil {\n",
+			new: "\tif !outdated && r.reign != nil && r.reign.term != nil {\n\t\tlater := r.reign.tenure.Claim()\n\t\tlater.Sent = o.At\n\t\tr.reign.term.extend(later)\n",
 			why: "a slow event keeps work alive beside its successor",
 		},
 		{

@@ -132,9 +132,24 @@ func ofService() []mutant {
 		},
 		{
 			name: "shared-release-dropped", file: fileQueue, pkg: pkgLookout, run: "TestWhatASlowSubscriberKeeps",
-			old: "return b.Record.Holder() != \"\" && a.Record.Holder() == b.Record.Holder() && a.Record.Term() == b.Record.Term() &&\n\t\ta",
-			new: "return a",
+			old: "return ours && a.Record.Holder() == b.Record.Holder() && a.Record.Term() == b.Record.Term() &&\n\t\ta",
+			new: "return (ours || b.Record.Exists()) && a",
 			why: "a slow subscriber is not shown what was released: a handover takes a lease",
+		},
+		{
+			name: "foreign-renewals-merged", file: fileQueue, pkg: pkgLookout, run: "TestWhatASlowSubscriberKeeps",
+			old: "return ours && a", new: "return (ours || b.Record.Holder() != \"\") && a",
+			why: "client-go's release is waited out, since its term was not seen to last",
+		},
+		{
+			name: "decided-before-the-floor", file: fileAcquire, pkg: pkgSingleton, run: "TestFloorThatIsSlower",
+			old: "if d = r.next(); d.Action != lease.Acquire {", new: "if d = r.next(); d.Action == lease.Wait && d.At.IsZero() {",
+			why: "who takes the Lease while another one asks its floor loses it again: two at work",
+		},
+		{
+			name: "answered-taken-for-unanswered", file: fileTenure, pkg: pkgLease, run: "TestUnansweredRenewals",
+			old: "waiting := t.InFlight() > 0", new: "waiting := t.InFlight() >= 0",
+			why: "a refusal is told and counted as silence",
 		},
 		{
 			name: "newest-not-handed-on", file: fileAcquire, pkg: pkgSingleton, run: "TestEpochIsAboveWhatARestoreForgot",

@@ -222,8 +222,8 @@ func ofStandby() []mutant {
 		},
 		{
 			name: "floor-failure-ignored", file: fileAcquire, pkg: pkgSingleton, run: "TestFloorBounds",
-			old: "floor, err := r.floor()\n\tif err != nil {\n\t\treturn err\n\t}\n",
-			new: "floor, err := r.floor()\n\tif err != nil {\n\t\tfloor = 0\n\t}\n",
+			old: "if floor, err = r.floor(); err != nil {\n\t\t\treturn err\n",
+			new: "if floor, err = r.floor(); err != nil {\n\t\t\tfloor = 0\n",
 			why: "it acquires below the floor it was told to ask for",
 		},
 		{
