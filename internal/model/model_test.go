@@ -50,6 +50,7 @@ func TestWrongRulesAreFound(t *testing.T) {
 		"by the version only": {versionOnly, func(b *bounds) { b.lazy, b.renewals, b.acquires, b.faults.Unbumped = true, 0, 2, 1 }, overlap},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			b := small(name, test.change)
 			b.rules = test.rules
 			r := explore(b)
@@ -75,6 +76,7 @@ func TestStatedHole(t *testing.T) {
 		"read before a restore, an epoch twice":  {behind, func(b *bounds) { b.late, b.faults.Bumped = true, 1 }, epochOrder},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := explore(small(name, func(b *bounds) {
 				b.renewals, b.horizon, b.holes = 0, 2, test.holes
 				test.change(b)

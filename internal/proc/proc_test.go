@@ -125,7 +125,8 @@ func TestHooks(t *testing.T) {
 	require.Equal(t, p.PID(), pid)
 	require.Equal(t, []string{"started", "exit status 3"}, order)
 	require.Equal(t, []string{"a line", strings.Repeat("x", 1<<20), "the last"}, out)
-	require.Equal(t, []string{"a complaint"}, errs)
+	require.NotEmpty(t, errs)
+	require.Equal(t, "a complaint", errs[0], "a program built for coverage complains of more")
 	require.ErrorIs(t, p.Signal(syscall.SIGCONT), os.ErrProcessDone)
 	p.Kill() // may be called again, as may Stop
 	p.Stop(0)
