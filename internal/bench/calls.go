@@ -28,7 +28,7 @@ func calls(ctx context.Context, term *singleton.Term) []call {
 }
 
 // whileActive calls f in the work of a live elector, which goes on renewing.
-func whileActive(t testing.TB, f func(calls []call)) {
+func whileActive(t *testing.T, f func(calls []call)) {
 	t.Helper()
 	c := singletontest.New(singletontest.Options{})
 	defer c.Close()

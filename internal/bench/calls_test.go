@@ -14,11 +14,3 @@ func TestCallsDoNotAllocate(t *testing.T) {
 		}
 	})
 }
-
-func BenchmarkCalls(b *testing.B) {
-	whileActive(b, func(calls []call) {
-		for _, c := range calls {
-			b.Run(c.name, c.loop)
-		}
-	})
-}

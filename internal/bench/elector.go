@@ -20,10 +20,8 @@ type elector struct {
 	stand func(ctx context.Context, r replica) error
 }
 
-func electors() []elector { return []elector{peer(), ours()} }
-
 func electorNamed(name string) (elector, error) {
-	for _, e := range append(electors(), oursSharing()) {
+	for _, e := range []elector{peer(), ours(), oursSharing()} {
 		if e.name == name {
 			return e, nil
 		}

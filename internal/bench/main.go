@@ -1,7 +1,7 @@
 // Command bench puts hotseat beside client-go's elector and prints what both
 // do as Markdown tables. See README.md.
 //
-//	go run . [-server double|real] [section ...]
+//	go run . [section ...]
 package main
 
 import (
@@ -32,22 +32,15 @@ func sections() []section {
 	}
 }
 
-// The servers that -server chooses from: the in-process one and Kubernetes' own.
-const (
-	onDouble = "double"
-	onReal   = "real"
-)
-
 func main() {
 	if isReplica() {
 		return
 	}
 	klog.SetLogger(klog.Logger{}) // the stage of a fault is not the place for its log
 	testing.Init()
-	server := flag.String("server", "", "only sections on this `server`: "+onDouble+" or "+onReal)
 	flag.Usage = usage
 	flag.Parse()
-	chosen, err := choose(*server, flag.Args())
+	chosen, err := choose(flag.Args())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		usage()
@@ -73,18 +66,11 @@ func usage() {
 	for _, s := range sections() {
 		names = append(names, s.name)
 	}
-	fmt.Fprintf(os.Stderr, "usage: bench [-server double|real] [section ...]\nsections: %s; all if none is named\n", strings.Join(names, ", "))
+	fmt.Fprintf(os.Stderr, "usage: bench [section ...]\nsections: %s; all if none is named\n", strings.Join(names, ", "))
 }
 
-func choose(server string, names []string) ([]section, error) {
+func choose(names []string) ([]section, error) {
 	all := sections()
-	switch server {
-	case "":
-	case onDouble, onReal:
-		all = slices.DeleteFunc(all, func(s section) bool { return s.real != (server == onReal) })
-	default:
-		return nil, fmt.Errorf("bench: -server %s: must be %s or %s", server, onDouble, onReal)
-	}
 	for _, name := range names {
 		if !slices.ContainsFunc(all, func(s section) bool { return s.name == name }) {
 			return nil, fmt.Errorf("bench: no section %q", name)
