@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Plants each deliberate bug of internal/mutants and demands that it is caught: by the packages' own tests and, where a
+# Plants each deliberate bug of internal/mutants/planted and demands that it is caught: by the packages' own tests and, where a
 # number of seeds is stated, by the simulator within that many (MUTANTS_BY=suite|sim|both, default both). MUTANTS= narrows
 # them by name. Prints the table.
 set -euo pipefail

@@ -98,6 +98,8 @@ func (h hunter) judge(ctx context.Context, m mutant) (v verdict) {
 	return v
 }
 
+const pkgGuards = "./internal/guards"
+
 // simTimeout is long: only a mutant that never ends is to meet it.
 const simTimeout = 8 * time.Minute
 

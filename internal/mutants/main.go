@@ -1,13 +1,13 @@
 // Command mutants proves that the tests can see: it plants deliberate bugs in
-// packages lease and singleton, one at a time, and demands that each is caught,
-// by the packages' own tests and, where a bound is stated, by the simulator
-// within that many seeds.
+// packages lease and singleton and in the guards, one at a time, and demands
+// that each is caught, by the packages' own tests and, where a bound is stated,
+// by the simulator within that many seeds.
 //
 //	go run ./internal/mutants [-detector suite|sim|both] [-only regexp] [-list]
 //
-// The tree is not touched: each bug is an exact replacement in one file, laid
-// over it by go test -overlay. A mutant that survives, does not compile, or
-// whose text is not in the file any more, fails the command.
+// Each bug is a patch of one file, in folder planted. The tree is not touched:
+// the patched file is laid over it by go test -overlay. A mutant that survives,
+// does not compile, or whose patch does not fit any more, fails the command.
 package main
 
 import (
@@ -47,8 +47,16 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	root, err := filepath.Abs(".")
+	if err != nil {
+		return err
+	}
+	all, err := catalogue(root)
+	if err != nil {
+		return err
+	}
 	var chosen []mutant
-	for _, m := range catalogue() {
+	for _, m := range all {
 		if pattern.MatchString(m.name) {
 			chosen = append(chosen, m)
 		}
@@ -64,10 +72,6 @@ func run(ctx context.Context) error {
 	}
 	if *which != "suite" && *which != "sim" && *which != "both" {
 		return fmt.Errorf("-detector %q must be suite, sim or both", *which)
-	}
-	root, err := filepath.Abs(".")
-	if err != nil {
-		return err
 	}
 	return hunt(ctx, hunter{
 		goTool: *goTool, root: root, suite: *which != "sim", sim: *which != "suite",

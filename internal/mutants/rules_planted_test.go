@@ -60,7 +60,7 @@ func TestRowsOfRules(t *testing.T) {
 		"| T1 | lease.ask | singleton.TestSeat | seat-across-a-gap |\n":          "no test in it finds seat-across-a-gap",
 	} {
 		rows, _ := rowsOf(table)
-		got := wrongRows([]string{"T1"}, rows, known)
+		got := wrongRows([]string{"T1"}, rows, known, mutants(t))
 		if wrong == "" {
 			require.Empty(t, got)
 		} else {
@@ -69,7 +69,7 @@ func TestRowsOfRules(t *testing.T) {
 		}
 	}
 	rows, others := rowsOf(good + "* drift-ignored, on-lose-twice, on-lose-thrice\n")
-	missing := unmapped(rows, others)
+	missing := unmapped(rows, others, mutants(t))
 	require.NotContains(t, missing, "seat-across-a-gap")
 	require.NotContains(t, missing, "on-lose-twice")
 	require.Contains(t, missing, "on-lose-thrice")
