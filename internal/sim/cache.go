@@ -2,11 +2,11 @@ package sim
 
 import (
 	"slices"
-	"strconv"
 
 	coordv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/hotseat-go/hotseat/internal/apistore"
 )
 
 // cached is an API server: a store, and the cache that LISTs and WATCHes are
@@ -102,11 +102,7 @@ func (c *cached) list() (*coordv1.LeaseList, error) {
 	if !c.stale() {
 		return c.server.list()
 	}
-	out := &coordv1.LeaseList{ListMeta: metav1.ListMeta{ResourceVersion: strconv.FormatInt(c.head(), 10)}}
-	if l := c.ahead.lease; l != nil {
-		out.Items = []coordv1.Lease{*l.DeepCopy()}
-	}
-	return out, nil
+	return listOf(c.ahead.lease, c.head()), nil
 }
 
 // since is what a watch of the cache is told.
@@ -137,20 +133,21 @@ func (c *cached) stale() bool {
 // update is a PUT.
 func (c *cached) update(l *coordv1.Lease) (*coordv1.Lease, error) {
 	compare := func(cur *coordv1.Lease) (*coordv1.Lease, error) {
-		if err := inNamespace(l, namespace); err != nil {
+		next := l.DeepCopy()
+		if err := apistore.InNamespace(next, namespace); err != nil {
 			return nil, err
 		}
-		if l.UID != "" && l.UID != cur.UID {
-			return nil, conflict(leaseName, "another UID")
+		if err := apistore.SameUID(leaseResource(), next, cur); err != nil {
+			return nil, err
 		}
-		return l, sameVersion(cur, l)
+		return next, sameVersion(next, cur)
 	}
 	return c.guess(compare, func() (*coordv1.Lease, error) { return c.server.update(l) })
 }
 
 // patch is a PATCH.
 func (c *cached) patch(data []byte) (*coordv1.Lease, error) {
-	apply := func(cur *coordv1.Lease) (*coordv1.Lease, error) { return changed(cur, data, namespace) }
+	apply := func(cur *coordv1.Lease) (*coordv1.Lease, error) { return changed(cur, data) }
 	return c.guess(apply, func() (*coordv1.Lease, error) { return c.server.patch(data) })
 }
 

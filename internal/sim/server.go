@@ -1,9 +1,10 @@
 package sim
 
 import (
-	"slices"
+	"strconv"
 
 	coordv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/watch"
 )
 
 // server is an API server with the one Lease of a run.
@@ -27,14 +28,28 @@ type server interface {
 	close()
 }
 
-// memory is the server of most runs; committed is told of every change.
-type memory struct {
-	*store
-	committed func(change)
+// change is one commit; old is nil for a create, new for a delete.
+type change struct {
+	revision int64
+	old, new *coordv1.Lease
+	blind    bool // the server took the old one for another
+}
+
+// event is what a watch is told of the change.
+func (c change) event() watch.Event {
+	switch {
+	case c.new == nil:
+		gone := c.old.DeepCopy()
+		gone.ResourceVersion = strconv.FormatInt(c.revision, 10)
+		return watch.Event{Type: watch.Deleted, Object: gone}
+	case c.old == nil:
+		return watch.Event{Type: watch.Added, Object: c.new.DeepCopy()}
+	}
+	return watch.Event{Type: watch.Modified, Object: c.new.DeepCopy()}
 }
 
 func newServer(p Plan, committed func(change)) (*cached, error) {
-	var s server = memory{newStore(namespace), committed}
+	var s server = newMemory(committed)
 	if p.REST {
 		s = newCluster(committed)
 	}
@@ -44,57 +59,4 @@ func newServer(p Plan, committed func(change)) (*cached, error) {
 		}
 	}
 	return &cached{server: s}, nil
-}
-
-func (m memory) get() (*coordv1.Lease, error)            { return m.store.get(leaseName) }
-func (m memory) list() (*coordv1.LeaseList, error)       { return m.store.list(leaseName), nil }
-func (m memory) close()                                  {}
-func (m memory) at(v string) (*coordv1.LeaseList, error) { return m.store.at(leaseName, v) }
-func (m memory) revision() int64                         { return m.store.revision }
-func (m memory) backup() any                             { return m.store.backup() }
-func (m memory) restore(b any, bump bool)                { m.store.restore(b.(backup), bump) }
-
-func (m memory) history() ([]change, int64) { return slices.Clone(m.log), m.compacted }
-
-func (m memory) since(revision int64) ([]change, error) { return m.store.since(leaseName, revision) }
-
-func (m memory) create(l *coordv1.Lease) (*coordv1.Lease, error) {
-	return m.told(func() (*coordv1.Lease, error) { return m.store.create(l) })
-}
-
-func (m memory) update(l *coordv1.Lease) (*coordv1.Lease, error) {
-	return m.told(func() (*coordv1.Lease, error) { return m.store.update(l) })
-}
-
-func (m memory) patch(data []byte) (*coordv1.Lease, error) {
-	return m.told(func() (*coordv1.Lease, error) { return m.store.patch(leaseName, data) })
-}
-
-func (m memory) edit(change func(*coordv1.Lease)) error {
-	_, err := m.told(func() (*coordv1.Lease, error) { return nil, m.store.edit(leaseName, change) })
-	return err
-}
-
-func (m memory) overwrite(l *coordv1.Lease) (*coordv1.Lease, error) {
-	return m.told(func() (*coordv1.Lease, error) {
-		next := normal(l)
-		if err := validate(next); err != nil {
-			return nil, err
-		}
-		return m.store.commit(leaseName, next), nil
-	})
-}
-
-func (m memory) remove() {
-	_, _ = m.told(func() (*coordv1.Lease, error) { m.store.remove(leaseName); return nil, nil })
-}
-
-// told tells of the change that f made, if it made one.
-func (m memory) told(f func() (*coordv1.Lease, error)) (*coordv1.Lease, error) {
-	before := m.store.revision
-	out, err := f()
-	if m.store.revision != before {
-		m.committed(m.log[len(m.log)-1])
-	}
-	return out, err
 }

@@ -1,9 +1,9 @@
 package sim
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -14,146 +14,162 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/hotseat-go/hotseat/internal/apistore"
 )
 
-// revisionBump is what etcd's documentation advises for --bump-revision.
-const revisionBump = 1_000_000_000
+// history is what a memory server stores, and how it came to be so.
+type history = apistore.History[string, *coordv1.Lease]
 
-// store is the API server's state on the Leases of one namespace, with the
-// answers of kube-apiserver and without its HTTP. TestStoreAnswersLikeTheServer
-// holds it against singletontest. One goroutine uses it; what it stores is never
-// changed in place.
-type store struct {
-	namespace string
-	revision  int64
-	compacted int64 // watches start at this revision or later
+func changeOf(c apistore.Change[string, *coordv1.Lease]) change {
+	return change{revision: c.Revision, old: c.Old, new: c.New}
+}
+
+// memory is the server of most runs: a store with the answers of kube-apiserver and
+// without its HTTP. TestStoreAnswersLikeTheServer holds it against singletontest. One
+// goroutine uses it; what it stores is never changed in place.
+type memory struct {
+	stored    *history
 	uids      int
-	leases    map[string]*coordv1.Lease
-	log       []change
-	// A restore without a bump brings the backup's own history back. Lists of the past
-	// are answered from it, watches are not.
-	before    []change
-	forgotten int64 // lists of the past are answered from this revision on
+	committed func(change) // told of every change
 }
 
-// change is one commit; old is nil for a create, new for a delete.
-type change struct {
-	revision int64
-	old, new *coordv1.Lease
-	blind    bool // the server took the old one for another
-}
-
-func (c change) name() string {
-	if c.new != nil {
-		return c.new.Name
-	}
-	return c.old.Name
-}
-
-// event is what a watch is told of the change.
-func (c change) event() watch.Event {
-	switch {
-	case c.new == nil:
-		gone := c.old.DeepCopy()
-		gone.ResourceVersion = strconv.FormatInt(c.revision, 10)
-		return watch.Event{Type: watch.Deleted, Object: gone}
-	case c.old == nil:
-		return watch.Event{Type: watch.Added, Object: c.new.DeepCopy()}
-	}
-	return watch.Event{Type: watch.Modified, Object: c.new.DeepCopy()}
-}
-
-func newStore(namespace string) *store {
-	return &store{namespace: namespace, revision: 1, compacted: 1, forgotten: 1, leases: map[string]*coordv1.Lease{}}
+func newMemory(committed func(change)) *memory {
+	return &memory{stored: apistore.New[string, *coordv1.Lease](), committed: committed}
 }
 
 func leaseResource() schema.GroupResource { return coordv1.Resource("leases") }
 
-func (s *store) get(name string) (*coordv1.Lease, error) {
-	if l := s.leases[name]; l != nil {
+func (m *memory) close()          {}
+func (m *memory) revision() int64 { return m.stored.Head() }
+func (m *memory) compact()        { m.stored.Compact() }
+func (m *memory) backup() any     { return m.stored.Clone() }
+
+func (m *memory) restore(backup any, bump bool) { m.stored = backup.(*history).Restored(bump) }
+
+func (m *memory) get() (*coordv1.Lease, error) {
+	if l := m.stored.Get(leaseName); l != nil {
 		return l.DeepCopy(), nil
 	}
-	return nil, apierrors.NewNotFound(leaseResource(), name)
+	return nil, missing()
 }
 
 // list is the LIST by metadata.name.
-func (s *store) list(name string) *coordv1.LeaseList {
-	out := &coordv1.LeaseList{ListMeta: metav1.ListMeta{ResourceVersion: strconv.FormatInt(s.revision, 10)}}
-	if l := s.leases[name]; l != nil {
+func (m *memory) list() (*coordv1.LeaseList, error) {
+	return listOf(m.stored.Get(leaseName), m.stored.Head()), nil
+}
+
+// at is the LIST by metadata.name of the past: the state at exactly a revision.
+func (m *memory) at(version string) (*coordv1.LeaseList, error) {
+	revision, err := apistore.ParseVersion(version)
+	switch {
+	case err != nil:
+		return nil, apierrors.NewBadRequest(err.Error())
+	case revision == 0:
+		return nil, apierrors.NewInvalid(schema.GroupKind{Group: metav1.GroupName, Kind: "ListOptions"}, "", field.ErrorList{
+			field.Forbidden(field.NewPath("resourceVersionMatch"), "Exact is forbidden for resourceVersion 0"),
+		})
+	case revision > m.stored.Head():
+		return nil, apistore.TooLarge(revision, m.stored.Head(), 1)
+	}
+	then, err := m.stored.At(revision)
+	if err != nil {
+		return nil, err
+	}
+	return listOf(then[leaseName], revision), nil
+}
+
+func listOf(l *coordv1.Lease, revision int64) *coordv1.LeaseList {
+	out := &coordv1.LeaseList{ListMeta: metav1.ListMeta{ResourceVersion: strconv.FormatInt(revision, 10)}}
+	if l != nil {
 		out.Items = []coordv1.Lease{*l.DeepCopy()}
 	}
 	return out
 }
 
-func (s *store) create(l *coordv1.Lease) (*coordv1.Lease, error) {
-	if err := s.inNamespace(l); err != nil {
+// since returns the changes after a revision; 410 when they are gone.
+func (m *memory) since(revision int64) ([]change, error) {
+	if err := m.stored.Startable(revision); err != nil {
 		return nil, err
 	}
-	revision, err := parseRevision(l.ResourceVersion)
+	kept, err := m.stored.Since(revision)
 	if err != nil {
 		return nil, err
 	}
-	next := s.fresh(l)
-	switch err := validate(next); {
-	case err != nil:
-		return nil, err
-	case revision != 0:
-		return nil, apierrors.NewInternalError(errors.New("resourceVersion should not be set on objects to be created"))
-	case s.leases[l.Name] != nil:
-		return nil, apierrors.NewAlreadyExists(leaseResource(), l.Name)
+	var out []change
+	for _, c := range kept {
+		out = append(out, changeOf(c))
 	}
-	return s.commit(l.Name, next), nil
+	return out, nil
+}
+
+func (m *memory) history() (log []change, compacted int64) {
+	log, _ = m.since(m.stored.Compacted()) // always there
+	return log, m.stored.Compacted()
+}
+
+func (m *memory) create(l *coordv1.Lease) (*coordv1.Lease, error) {
+	l = normal(l)
+	if err := apistore.InNamespace(l, namespace); err != nil {
+		return nil, err
+	}
+	next, err := m.fresh(l)
+	if err != nil {
+		return nil, err
+	}
+	if err := apistore.Creatable(leaseResource(), l, m.stored.Get(l.Name)); err != nil {
+		return nil, err
+	}
+	return m.commit(next), nil
 }
 
 // update is a PUT: compare-and-swap on the resource version, and on the UID if
 // it carries one. Without a UID, a missing Lease is created.
-func (s *store) update(l *coordv1.Lease) (*coordv1.Lease, error) {
-	if err := s.inNamespace(l); err != nil {
+func (m *memory) update(l *coordv1.Lease) (*coordv1.Lease, error) {
+	l = normal(l)
+	if err := apistore.InNamespace(l, namespace); err != nil {
 		return nil, err
 	}
-	cur := s.leases[l.Name]
-	var uid types.UID
-	if cur != nil {
-		uid = cur.UID
-	}
-	if l.UID != "" && l.UID != uid {
-		return nil, conflict(l.Name, fmt.Sprintf("Precondition failed: UID in precondition: %s, UID in object meta: %s", l.UID, uid))
+	cur := m.stored.Get(l.Name)
+	if err := apistore.SameUID(leaseResource(), l, cur); err != nil {
+		return nil, err
 	}
 	if cur == nil {
-		if _, err := parseRevision(l.ResourceVersion); err != nil {
+		next, err := m.fresh(l)
+		if err != nil {
 			return nil, err
 		}
-		next := s.fresh(l)
-		if err := validate(next); err != nil {
-			return nil, err
-		}
-		return s.commit(l.Name, next), nil
+		return m.commit(next), nil
 	}
-	if err := sameVersion(cur, l); err != nil {
+	if err := sameVersion(l, cur); err != nil {
 		return nil, err
 	}
-	return s.replace(cur, l)
+	return m.replace(cur, l)
 }
 
 // sameVersion is the precondition that the version in a body makes.
-func sameVersion(cur, next *coordv1.Lease) error {
-	revision, err := parseRevision(next.ResourceVersion)
-	switch {
-	case err != nil:
-		return err
-	case revision == 0:
-		return apierrors.NewInvalid(coordv1.SchemeGroupVersion.WithKind("leases").GroupKind(), cur.Name, field.ErrorList{
-			field.Invalid(field.NewPath("metadata", "resourceVersion"), uint64(0), "must be specified for an update"),
-		})
-	case next.ResourceVersion != cur.ResourceVersion:
-		return conflict(cur.Name, "the object has been modified; please apply your changes to the latest version and try again")
+func sameVersion(body, cur *coordv1.Lease) error {
+	return apistore.SameVersion(leaseResource(), body, cur, false)
+}
+
+// patch is a PATCH by RFC 6902.
+func (m *memory) patch(data []byte) (*coordv1.Lease, error) {
+	if !json.Valid(data) {
+		return nil, apierrors.NewBadRequest("invalid JSON patch")
 	}
-	return nil
+	cur := m.stored.Get(leaseName)
+	if cur == nil {
+		return nil, missing()
+	}
+	next, err := changed(cur, data)
+	if err != nil {
+		return nil, err
+	}
+	return m.replace(cur, next)
 }
 
 // replace stores next over cur. What changes nothing gets no new version.
-func (s *store) replace(cur, next *coordv1.Lease) (*coordv1.Lease, error) {
+func (m *memory) replace(cur, next *coordv1.Lease) (*coordv1.Lease, error) {
 	next = normal(next)
 	next.UID, next.CreationTimestamp, next.ResourceVersion = cur.UID, cur.CreationTimestamp, cur.ResourceVersion
 	if err := validate(next); err != nil {
@@ -163,79 +179,56 @@ func (s *store) replace(cur, next *coordv1.Lease) (*coordv1.Lease, error) {
 	if cur.Spec.RenewTime.Equal(next.Spec.RenewTime) && equality.Semantic.DeepEqual(cur, next) {
 		return cur.DeepCopy(), nil
 	}
-	return s.commit(cur.Name, next), nil
+	return m.commit(next), nil
 }
 
-// edit changes a Lease as an operator does, whoever else writes it.
-func (s *store) edit(name string, change func(*coordv1.Lease)) error {
-	cur := s.leases[name]
+// edit changes the Lease as an operator does, whoever else writes it.
+func (m *memory) edit(change func(*coordv1.Lease)) error {
+	cur := m.stored.Get(leaseName)
 	if cur == nil {
-		return apierrors.NewNotFound(leaseResource(), name)
+		return missing()
 	}
 	next := cur.DeepCopy()
 	change(next)
-	_, err := s.replace(cur, next)
+	_, err := m.replace(cur, next)
 	return err
 }
 
-func (s *store) remove(name string) bool {
-	if s.leases[name] == nil {
-		return false
+// overwrite stores a Lease, whatever is there.
+func (m *memory) overwrite(l *coordv1.Lease) (*coordv1.Lease, error) {
+	next := normal(l)
+	if err := validate(next); err != nil {
+		return nil, err
 	}
-	s.commit(name, nil)
-	return true
+	return m.commit(next), nil
 }
 
-func (s *store) commit(name string, next *coordv1.Lease) *coordv1.Lease {
-	old := s.leases[name]
-	s.revision++
-	if next == nil {
-		delete(s.leases, name)
-	} else {
-		next.ResourceVersion = strconv.FormatInt(s.revision, 10)
-		s.leases[name] = next
+func (m *memory) remove() {
+	if m.stored.Get(leaseName) != nil {
+		m.committed(changeOf(m.stored.Commit(leaseName, nil)))
 	}
-	s.log = append(s.log, change{revision: s.revision, old: old, new: next})
+}
+
+func (m *memory) commit(next *coordv1.Lease) *coordv1.Lease {
+	c := m.stored.Commit(next.Name, next)
+	m.committed(changeOf(c))
 	return next.DeepCopy()
 }
 
-// since returns the changes of a Lease after a revision; 410 when they are gone.
-func (s *store) since(name string, revision int64) ([]change, error) {
-	if revision < s.compacted {
-		return nil, apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %d (%d)", revision, s.compacted))
-	}
-	var out []change
-	for _, c := range slices.Backward(s.log) {
-		if c.revision <= revision {
-			break
-		}
-		if c.name() == name {
-			out = append(out, c)
-		}
-	}
-	slices.Reverse(out)
-	return out, nil
-}
-
-func (s *store) inNamespace(l *coordv1.Lease) error { return inNamespace(l, s.namespace) }
-
-func inNamespace(l *coordv1.Lease, namespace string) error {
-	if l.Namespace != "" && l.Namespace != namespace {
-		return apierrors.NewBadRequest("the namespace of the provided object does not match the namespace sent on the request")
-	}
-	return nil
-}
-
 // fresh is l with what the server decides on a create.
-func (s *store) fresh(l *coordv1.Lease) *coordv1.Lease {
-	next := normal(l)
-	s.uids++
-	next.Namespace = s.namespace
-	next.UID = types.UID(fmt.Sprintf("00000000-0000-4000-8000-%012d", s.uids))
+func (m *memory) fresh(l *coordv1.Lease) (*coordv1.Lease, error) {
+	if _, err := apistore.ParseVersion(l.ResourceVersion); err != nil {
+		return nil, err
+	}
+	next := l.DeepCopy()
+	m.uids++
+	next.UID = types.UID(fmt.Sprintf("00000000-0000-4000-8000-%012d", m.uids))
 	next.CreationTimestamp = metav1.NewTime(time.Now().Truncate(time.Second))
 	next.ResourceVersion = ""
-	return next
+	return next, validate(next)
 }
+
+func missing() error { return apierrors.NewNotFound(leaseResource(), leaseName) }
 
 // normal is a copy as its stored encoding keeps it: times are exact to the
 // microsecond.
@@ -250,26 +243,12 @@ func normal(l *coordv1.Lease) *coordv1.Lease {
 }
 
 func validate(l *coordv1.Lease) error {
-	var errs field.ErrorList
-	if d := l.Spec.LeaseDurationSeconds; d != nil && *d <= 0 {
-		errs = append(errs, field.Invalid(field.NewPath("spec", "leaseDurationSeconds"), *d, "must be greater than 0"))
+	if errs := apistore.ValidateSpec(&l.Spec, field.NewPath("spec")); len(errs) > 0 {
+		return apierrors.NewInvalid(coordv1.SchemeGroupVersion.WithKind("Lease").GroupKind(), l.Name, errs)
 	}
-	if n := l.Spec.LeaseTransitions; n != nil && *n < 0 {
-		errs = append(errs, field.Invalid(field.NewPath("spec", "leaseTransitions"), *n, "must be greater than or equal to 0"))
-	}
-	if len(errs) == 0 {
-		return nil
-	}
-	return apierrors.NewInvalid(coordv1.SchemeGroupVersion.WithKind("Lease").GroupKind(), l.Name, errs)
+	return nil
 }
 
 func conflict(name, why string) error {
 	return apierrors.NewConflict(leaseResource(), name, errors.New(why))
-}
-
-func parseRevision(s string) (int64, error) {
-	if s == "" {
-		return 0, nil
-	}
-	return strconv.ParseInt(s, 10, 64)
 }

@@ -10,6 +10,8 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/hotseat-go/hotseat/internal/apistore"
 )
 
 // unread is how many events a client may leave unread: then its connection is
@@ -41,7 +43,7 @@ func (x *watcher) ResultChan() <-chan watch.Event { return x.events }
 func (x *watcher) Stop() { x.once.Do(func() { x.stop.Store(true) }) }
 
 func (w *world) openWatch(m *message) answer {
-	from, err := parseRevision(m.version)
+	from, err := apistore.ParseVersion(m.version)
 	if err != nil {
 		return answer{err: apierrors.NewBadRequest(err.Error())}
 	}

@@ -14,7 +14,7 @@ func (c *Cluster) leaseKey(namespace, name string) key {
 
 // Lease returns a copy of the stored Lease, nil if there is none.
 func (c *Cluster) Lease(namespace, name string) *coordv1.Lease {
-	obj := c.store.get(c.leaseKey(namespace, name), true).obj
+	obj := c.store.get(c.leaseKey(namespace, name), true)
 	if obj == nil {
 		return nil
 	}
@@ -71,9 +71,9 @@ func (c *Cluster) Revision() string { return strconv.FormatInt(c.store.revision(
 func (c *Cluster) Compact() {
 	c.store.mu.Lock()
 	defer c.store.mu.Unlock()
-	c.store.forget()
+	c.store.history.Compact()
 	if c.store.cache != nil {
-		c.store.cache.forget()
+		c.store.cache.Compact()
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/hotseat-go/hotseat/internal/apistore"
 )
 
 func (c *Cluster) patch(r *request) (answer, error) {
@@ -60,13 +62,7 @@ func applied(r *request, apply func(doc []byte) ([]byte, error), cur object) (ob
 	if err != nil {
 		return nil, apierrors.NewInvalid(schema.GroupKind{}, "", field.ErrorList{field.Invalid(field.NewPath("patch"), string(doc), err.Error())})
 	}
-	if err := matchNamespace(r, into); err != nil {
-		return nil, err
-	}
-	if into.GetName() != r.name {
-		return nil, apierrors.NewBadRequest("the name of the object (" + into.GetName() + ") does not match the name on the URL (" + r.name + ")")
-	}
-	return into, nil
+	return into, ofRequest(r, into)
 }
 
 // patcher returns what the patch in the body does to a JSON document.
@@ -77,17 +73,7 @@ func patcher(r *request) (func(doc []byte) ([]byte, error), error) {
 	}
 	switch types.PatchType(mediaType) {
 	case types.JSONPatchType:
-		return func(doc []byte) ([]byte, error) {
-			patch, err := jsonpatch.DecodePatch(r.body)
-			if err != nil {
-				return nil, apierrors.NewBadRequest(err.Error())
-			}
-			out, err := patch.Apply(doc)
-			if err != nil {
-				return nil, apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", err.Error(), 0, false)
-			}
-			return out, nil
-		}, nil
+		return func(doc []byte) ([]byte, error) { return apistore.JSONPatch(doc, r.body) }, nil
 	case types.MergePatchType:
 		return func(doc []byte) ([]byte, error) {
 			out, err := jsonpatch.MergePatch(doc, r.body)

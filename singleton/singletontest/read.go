@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/hotseat-go/hotseat/internal/apistore"
 )
 
 func (c *Cluster) read(r *request) (answer, error) {
@@ -22,7 +24,7 @@ func (c *Cluster) read(r *request) (answer, error) {
 	if err := c.notFuture(version, false); err != nil {
 		return answer{}, err
 	}
-	obj := c.store.get(r.key(), version == "").obj
+	obj := c.store.get(r.key(), version == "")
 	if obj == nil {
 		return answer{}, apierrors.NewNotFound(r.res.GroupResource(), r.name)
 	}
@@ -71,7 +73,7 @@ func (c *Cluster) listed(r *request, opts internalversion.ListOptions) (at int64
 	stored = exact && r.name != ""
 	err = c.notFuture(opts.ResourceVersion, stored)
 	if err == nil && exact {
-		at, err = parseVersion(opts.ResourceVersion)
+		at, err = apistore.ParseVersion(opts.ResourceVersion)
 	}
 	return at, stored, err
 }
@@ -109,19 +111,11 @@ func listOptions(r *request) (opts internalversion.ListOptions, match func(objec
 	}, nil
 }
 
-// parseVersion reads a resourceVersion; empty is 0.
-func parseVersion(s string) (int64, error) {
-	if s == "" {
-		return 0, nil
-	}
-	return strconv.ParseInt(s, 10, 64)
-}
-
 // notFuture refuses to read at a version that does not exist yet. (kube-apiserver
 // waits 3 s for its cache to get there first, and has clients come back. The store
 // itself says no at once, and for good.)
 func (c *Cluster) notFuture(version string, stored bool) error {
-	want, err := parseVersion(version)
+	want, err := apistore.ParseVersion(version)
 	if err != nil {
 		return apierrors.NewBadRequest(fmt.Sprintf("invalid resource version: %v", err))
 	}
@@ -132,9 +126,5 @@ func (c *Cluster) notFuture(version string, stored bool) error {
 	if want <= head {
 		return nil
 	}
-	tooLarge := apierrors.NewTimeoutError(fmt.Sprintf("Too large resource version: %d, current: %d", want, head), retryAfter)
-	tooLarge.ErrStatus.Details.Causes = []metav1.StatusCause{{
-		Type: metav1.CauseTypeResourceVersionTooLarge, Message: "Too large resource version",
-	}}
-	return tooLarge
+	return apistore.TooLarge(want, head, retryAfter)
 }

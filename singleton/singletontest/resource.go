@@ -1,17 +1,15 @@
 package singletontest
 
 import (
-	"slices"
-	"strings"
-
 	coordv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/hotseat-go/hotseat/internal/apistore"
 )
 
 // object is what the store keeps: any type of k8s.io/api.
@@ -91,38 +89,5 @@ func validateLease(obj, old object) field.ErrorList {
 	} else {
 		errs = validation.ValidateObjectMetaUpdate(&lease.ObjectMeta, &old.(*coordv1.Lease).ObjectMeta, meta)
 	}
-	return append(errs, validateLeaseSpec(&lease.Spec, field.NewPath("spec"))...)
-}
-
-func validateLeaseSpec(spec *coordv1.LeaseSpec, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	if d := spec.LeaseDurationSeconds; d != nil && *d <= 0 {
-		errs = append(errs, field.Invalid(path.Child("leaseDurationSeconds"), d, "must be greater than 0"))
-	}
-	if n := spec.LeaseTransitions; n != nil && *n < 0 {
-		errs = append(errs, field.Invalid(path.Child("leaseTransitions"), n, "must be greater than or equal to 0"))
-	}
-	if spec.Strategy != nil {
-		errs = append(errs, validateStrategy(*spec.Strategy, path.Child("strategy"))...)
-	}
-	if p := spec.PreferredHolder; p != nil && *p != "" && (spec.Strategy == nil || *spec.Strategy == "") {
-		errs = append(errs, field.Forbidden(path.Child("preferredHolder"), "may only be specified if `strategy` is defined"))
-	}
-	return errs
-}
-
-func validateStrategy(s coordv1.CoordinatedLeaseStrategy, path *field.Path) field.ErrorList {
-	// kube-apiserver names the field twice, so this does too.
-	path = path.Child("strategy")
-	if !strings.Contains(string(s), "/") {
-		if known := []coordv1.CoordinatedLeaseStrategy{coordv1.OldestEmulationVersion}; !slices.Contains(known, s) {
-			return field.ErrorList{field.NotSupported(path, s, known)}
-		}
-		return nil
-	}
-	var errs field.ErrorList
-	for _, msg := range utilvalidation.IsQualifiedName(string(s)) {
-		errs = append(errs, field.Invalid(path, s, msg))
-	}
-	return errs
+	return append(errs, apistore.ValidateSpec(&lease.Spec, field.NewPath("spec"))...)
 }

@@ -1,22 +1,13 @@
 package singletontest
 
-import (
-	"maps"
-	"slices"
-)
-
-// revisionBump is how far Restore with bump puts the revision ahead, as in
-// etcd's own advice for --bump-revision.
-const revisionBump = 1_000_000_000
-
 // Snapshot is a backup of the store.
-type Snapshot struct{ history }
+type Snapshot struct{ history *history }
 
 // Snapshot takes a backup.
 func (c *Cluster) Snapshot() *Snapshot {
 	c.store.mu.Lock()
 	defer c.store.mu.Unlock()
-	return &Snapshot{c.store.clone()}
+	return &Snapshot{c.store.history.Clone()}
 }
 
 // Restore puts a backup of this cluster back, as restoring etcd does: what was
@@ -43,12 +34,7 @@ func (c *Cluster) Restore(s *Snapshot, bump bool) {
 func (s *store) restore(from *Snapshot, bump bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.history, s.cache = from.restored(), nil
-	if bump {
-		s.rev += revisionBump
-		s.log, s.trimmed = nil, s.rev
-		s.forget()
-	}
+	s.history, s.cache = from.history.Restored(bump), nil
 	s.wake()
 }
 
@@ -72,24 +58,10 @@ func (c *Cluster) RestoreUnderCache(s *Snapshot) { c.store.restoreUnderCache(s) 
 func (s *store) restoreUnderCache(from *Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	shown := *s.view(false)
-	s.history, s.cache = from.restored(), &shown
-	if shown.rev < from.rev {
+	shown := s.view(false)
+	s.history, s.cache = from.history.Restored(false), shown
+	if shown.Head() < s.history.Head() {
 		s.cache = nil // a backup of before another restore: the store is ahead
 	}
 	s.wake()
-}
-
-// restored is the history that begins with the backup: watches start there, and
-// exact lists reach back as far as they did.
-func (s *Snapshot) restored() history {
-	h := s.clone()
-	h.compacted, h.trimmed = h.rev, h.rev
-	return h
-}
-
-func (h *history) clone() history {
-	c := *h
-	c.objects, c.log = maps.Clone(h.objects), slices.Clone(h.log)
-	return c
 }

@@ -1,12 +1,13 @@
 package singletontest
 
 import (
-	"bytes"
-	"fmt"
+	"cmp"
+	"maps"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
+
+	"github.com/hotseat-go/hotseat/internal/apistore"
 )
 
 // key names one stored object.
@@ -15,18 +16,18 @@ type key struct {
 	namespace, name string
 }
 
-// entry is one stored object; it is never changed in place.
-type entry struct {
-	obj  object
-	data []byte // encoded, without resourceVersion: two equal ones are no change
-}
+// history is what is stored, and how it came to be so; change is one step of it.
+type (
+	history = apistore.History[key, object]
+	change  = apistore.Change[key, object]
+)
 
-// version is the object's resourceVersion, empty if there is none.
-func (e entry) version() string {
-	if e.obj == nil {
+// versionOf is the object's resourceVersion, empty if there is none.
+func versionOf(o object) string {
+	if o == nil {
 		return ""
 	}
-	return e.obj.GetResourceVersion()
+	return o.GetResourceVersion()
 }
 
 // writer says who writes, for observers, and whether it is only a dry run.
@@ -39,7 +40,7 @@ type writer struct {
 // changes that watches read. Objects handed out are shared: copy before editing.
 type store struct {
 	mu      sync.Mutex
-	history               // what is stored
+	history *history      // what is stored
 	cache   *history      // what lists and watches show instead, after [Cluster.RestoreUnderCache]
 	changed chan struct{} // closed and replaced at every change
 
@@ -54,57 +55,71 @@ type report struct {
 }
 
 func newStore() *store {
-	return &store{
-		history: history{rev: 1, compacted: 1, forgotten: 1, trimmed: 1, objects: map[key]entry{}},
-		changed: make(chan struct{}),
-	}
+	return &store{history: apistore.New[key, object](), changed: make(chan struct{})}
 }
 
 // get returns what is at k in the store itself if stored, else in what is shown.
-func (s *store) get(k key, stored bool) entry {
+func (s *store) get(k key, stored bool) object {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.view(stored).objects[k]
+	return s.view(stored).Get(k)
 }
 
 // view is the store itself if stored, else what is shown. The caller holds s.mu.
 func (s *store) view(stored bool) *history {
 	if stored || s.cache == nil {
-		return &s.history
+		return s.history
 	}
 	return s.cache
 }
 
-// cached returns what is at k in the cache, if there is one and it has something.
-func (s *store) cached(k key) (entry, bool) {
+// cached returns what is at k in the cache, nil if there is no cache or nothing in it.
+func (s *store) cached(k key) object {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cache == nil {
-		return entry{}, false
+		return nil
 	}
-	e, ok := s.cache.objects[k]
-	return e, ok
+	return s.cache.Get(k)
 }
 
-// list is [history.list] of the store itself if stored, else of what is shown.
+// list returns the objects of a resource in a namespace (all if empty), ordered by namespace and name,
+// as of revision at (0 is now), and that revision: of the store itself if stored, else of what is shown.
 func (s *store) list(res *resource, namespace string, at int64, stored bool) ([]object, int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.view(stored).list(res, namespace, at)
+	h := s.view(stored)
+	if at == 0 {
+		at = h.Head()
+	}
+	objects, err := h.At(at)
+	if err != nil {
+		return nil, 0, err
+	}
+	keys := slices.SortedFunc(maps.Keys(objects), func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
+	})
+	var out []object
+	for _, k := range keys {
+		if k.res == res && (namespace == "" || k.namespace == namespace) {
+			out = append(out, objects[k])
+		}
+	}
+	return out, at, nil
 }
 
 // revision is that of the store itself if stored, else of what is shown.
 func (s *store) revision(stored bool) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.view(stored).rev
+	return s.view(stored).Head()
 }
 
 // startable tells whether a watch may start after revision rev.
 func (s *store) startable(rev int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.view(false).startable(rev)
+	return s.view(false).Startable(rev)
 }
 
 // since returns the changes after rev, the revision up to which they reach, and
@@ -112,8 +127,9 @@ func (s *store) startable(rev int64) error {
 func (s *store) since(rev int64) (changes []change, head int64, changed <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	changes, head, err = s.view(false).since(rev)
-	return changes, head, s.changed, err
+	h := s.view(false)
+	changes, err = h.Since(rev)
+	return changes, max(rev, h.Head()), s.changed, err
 }
 
 // update replaces the object at k by what edit makes of it: nil deletes it, an
@@ -125,15 +141,15 @@ func (s *store) since(rev int64) (changes []change, head int64, changed <-chan s
 // As kube-apiserver does, a request's write is first tried on what the cache
 // shows, and all that the store itself then compares is the version.
 func (s *store) update(k key, w writer, edit func(cur object) (object, error)) (object, error) {
-	cur, guess := s.cached(k)
-	guess = guess && w.verb != ""
+	cur := s.cached(k)
+	guess := cur != nil && w.verb != ""
 	for {
 		stored := s.get(k, true)
 		if !guess {
 			cur = stored
 		}
-		next, err := edit(cur.obj)
-		if err != nil && guess && cur.version() != stored.version() {
+		next, err := edit(cur)
+		if err != nil && guess && versionOf(cur) != versionOf(stored) {
 			guess = false
 			continue
 		}
@@ -141,13 +157,12 @@ func (s *store) update(k key, w writer, edit func(cur object) (object, error)) (
 		if err != nil {
 			return nil, err
 		}
-		var data []byte
 		if next != nil {
-			if next, data, err = normalize(k.res, next); err != nil {
+			if next, err = normalize(k.res, next); err != nil {
 				return nil, err
 			}
 		}
-		out, done, ok := s.commit(k, w, cur, entry{obj: next, data: data})
+		out, done, ok := s.commit(k, w, cur, next)
 		if !ok {
 			continue
 		}
@@ -166,45 +181,48 @@ func (s *store) update(k key, w writer, edit func(cur object) (object, error)) (
 
 // commit stores next at k if what is there has the version of cur, of which next
 // was made. done is nil when nothing changed.
-func (s *store) commit(k key, w writer, cur, next entry) (out object, done chan struct{}, ok bool) {
+func (s *store) commit(k key, w writer, cur, next object) (out object, done chan struct{}, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stored := s.objects[k]
-	if stored.version() != cur.version() {
+	stored := s.history.Get(k)
+	switch {
+	case versionOf(stored) != versionOf(cur):
 		return nil, nil, false
-	}
-	if stored.obj == nil && next.obj == nil {
+	case stored == nil && next == nil:
 		return nil, nil, true
+	case same(cur, next):
+		return stored, nil, same(stored, next)
+	case w.dryRun:
+		return tried(stored, next), nil, true
 	}
-	if cur.obj != nil && next.obj != nil && bytes.Equal(cur.data, next.data) {
-		return stored.obj, nil, bytes.Equal(stored.data, next.data)
+	c := s.history.Commit(k, next)
+	if s.cache != nil && c.Revision > s.cache.Head() {
+		s.cache.Follow(c)
 	}
-	rev := s.rev + 1
-	if out = next.obj; out == nil {
-		out = stored.obj.DeepCopyObject().(object)
+	write := Write{Time: time.Now(), User: w.user, Verb: w.verb, Resource: k.res.Resource, Revision: c.Revision}
+	if c.Old != nil {
+		write.Old = c.Old
 	}
-	if w.dryRun {
-		if stored.obj != nil {
-			out.SetResourceVersion(stored.version())
-		}
-		return out, nil, true
-	}
-	out.SetResourceVersion(strconv.FormatInt(rev, 10))
-	s.apply(rev, k, next)
-	if s.cache != nil && rev > s.cache.rev {
-		s.cache.apply(rev, k, next)
-	}
-	write := Write{Time: time.Now(), User: w.user, Verb: w.verb, Resource: k.res.Resource, Revision: rev}
-	if stored.obj != nil {
-		write.Old = stored.obj
-	}
-	if next.obj != nil {
-		write.New = next.obj
+	if out = c.New; out != nil {
+		write.New = out
+	} else {
+		out = c.Gone()
 	}
 	done = make(chan struct{})
 	s.unreported = append(s.unreported, report{write, done})
 	s.wake()
 	return out, done, true
+}
+
+// tried is the answer to a dry run.
+func tried(stored, next object) object {
+	if next == nil {
+		return stored.DeepCopyObject().(object)
+	}
+	if stored != nil {
+		next.SetResourceVersion(versionOf(stored))
+	}
+	return next
 }
 
 // wake lets those go on who wait for a change. The caller holds s.mu.
@@ -234,20 +252,4 @@ func (s *store) report() {
 		s.mu.Unlock()
 		close(next.done)
 	}
-}
-
-// normalize passes an object through its stored encoding, as etcd does: times
-// lose what is finer than the format, TypeMeta and empty maps go.
-func normalize(res *resource, o object) (object, []byte, error) {
-	c := o.DeepCopyObject().(object)
-	c.SetResourceVersion("")
-	data, err := c.Marshal()
-	if err != nil {
-		return nil, nil, fmt.Errorf("encode %s: %w", res.kind, err)
-	}
-	out := res.newItem()
-	if err := out.Unmarshal(data); err != nil {
-		return nil, nil, fmt.Errorf("decode %s: %w", res.kind, err)
-	}
-	return out, data, nil
 }

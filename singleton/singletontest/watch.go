@@ -9,6 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
+
+	"github.com/hotseat-go/hotseat/internal/apistore"
 )
 
 const (
@@ -41,7 +43,7 @@ func (c *Cluster) startWatch(r *request) (answer, error) {
 	if s := opts.TimeoutSeconds; s != nil && *s > 0 {
 		w.timeout = time.Duration(*s) * time.Second
 	}
-	if w.cursor, err = parseVersion(opts.ResourceVersion); err != nil {
+	if w.cursor, err = apistore.ParseVersion(opts.ResourceVersion); err != nil {
 		return answer{}, apierrors.NewBadRequest(err.Error())
 	}
 	initial := opts.SendInitialEvents != nil && *opts.SendInitialEvents
@@ -145,20 +147,18 @@ func untilBookmark(deadline time.Time) time.Duration {
 // being selected is deleted for it, one that starts is added. It returns nil if
 // the watch does not select the object.
 func (w *watch) event(ch change) (apiwatch.EventType, object) {
-	if ch.key.res != w.req.res || (w.req.namespace != "" && ch.key.namespace != w.req.namespace) {
+	if ch.Key.res != w.req.res || (w.req.namespace != "" && ch.Key.namespace != w.req.namespace) {
 		return "", nil
 	}
-	before := ch.old != nil && w.match(ch.old)
-	after := ch.new != nil && w.match(ch.new)
+	before := ch.Old != nil && w.match(ch.Old)
+	after := ch.New != nil && w.match(ch.New)
 	switch {
 	case after && before:
-		return apiwatch.Modified, ch.new
+		return apiwatch.Modified, ch.New
 	case after:
-		return apiwatch.Added, ch.new
+		return apiwatch.Added, ch.New
 	case before:
-		gone := ch.old.DeepCopyObject().(object)
-		gone.SetResourceVersion(strconv.FormatInt(ch.rev, 10))
-		return apiwatch.Deleted, gone
+		return apiwatch.Deleted, ch.Gone()
 	}
 	return "", nil
 }

@@ -1,28 +1,22 @@
 package singletontest
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/apimachinery/pkg/util/uuid"
-	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/hotseat-go/hotseat/internal/apistore"
 )
-
-const lockError = "the object has been modified; please apply your changes to the latest version and try again"
-
-var errResourceVersionOnCreate = errors.New("resourceVersion should not be set on objects to be created")
 
 func (c *Cluster) create(r *request) (answer, error) {
 	obj, err := decodeObject(r)
 	if err != nil {
 		return answer{}, err
 	}
-	if err := matchNamespace(r, obj); err != nil {
+	if err := apistore.InNamespace(obj, r.namespace); err != nil {
 		return answer{}, err
 	}
 	if obj.GetName() == "" && obj.GetGenerateName() != "" {
@@ -42,22 +36,17 @@ func (c *Cluster) create(r *request) (answer, error) {
 	return answer{code: http.StatusCreated, obj: withKind(out, r.res.gvk())}, nil
 }
 
-// prepareCreate checks a POST and fills in what the server decides.
+// prepareCreate checks a POST and fills in what the server decides. A version that is none is refused
+// before all else, one that should not be there after the rules of the resource.
 func prepareCreate(res *resource, obj, cur object) (object, error) {
-	rev, err := parseVersion(obj.GetResourceVersion())
+	if _, err := apistore.ParseVersion(obj.GetResourceVersion()); err != nil {
+		return nil, err
+	}
+	next, err := beforeCreate(res, obj)
 	if err != nil {
 		return nil, err
 	}
-	if obj, err = beforeCreate(res, obj); err != nil {
-		return nil, err
-	}
-	if rev != 0 {
-		return nil, errResourceVersionOnCreate
-	}
-	if cur != nil {
-		return nil, apierrors.NewAlreadyExists(res.GroupResource(), obj.GetName())
-	}
-	return obj, nil
+	return next, apistore.Creatable(res.GroupResource(), obj, cur)
 }
 
 func beforeCreate(res *resource, obj object) (object, error) {
@@ -79,16 +68,13 @@ func (c *Cluster) replace(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := matchNamespace(r, obj); err != nil {
+	if err := ofRequest(r, obj); err != nil {
 		return answer{}, err
-	}
-	if obj.GetName() != r.name {
-		return answer{}, apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", obj.GetName(), r.name))
 	}
 	created := false
 	out, err := c.store.update(r.key(), r.writer(), func(cur object) (object, error) {
 		created = cur == nil
-		if err := checkUID(r, obj, cur); err != nil {
+		if err := apistore.SameUID(r.res.GroupResource(), obj, cur); err != nil {
 			return nil, err
 		}
 		if cur == nil {
@@ -106,22 +92,6 @@ func (c *Cluster) replace(r *request) (answer, error) {
 	return answer{code: code, obj: withKind(out, r.res.gvk())}, nil
 }
 
-// checkUID is the precondition that a UID in the body of a PUT makes. The words
-// are those of the server's storage layer.
-func checkUID(r *request, obj, cur object) error {
-	var stored string
-	if cur != nil {
-		stored = string(cur.GetUID())
-	}
-	if obj.GetUID() == "" || string(obj.GetUID()) == stored {
-		return nil
-	}
-	return apierrors.NewConflict(r.res.GroupResource(), r.name, fmt.Errorf(
-		"StorageError: invalid object, Code: 4, Key: /registry/%s/%s/%s, ResourceVersion: 0, AdditionalErrorMsg: "+
-			"Precondition failed: UID in precondition: %s, UID in object meta: %s",
-		r.res.Resource, r.namespace, r.name, obj.GetUID(), stored))
-}
-
 func (c *Cluster) createOnUpdate(r *request, obj object) (object, error) {
 	if !r.res.createOnUpdate {
 		return nil, apierrors.NewNotFound(r.res.GroupResource(), r.name)
@@ -129,7 +99,7 @@ func (c *Cluster) createOnUpdate(r *request, obj object) (object, error) {
 	if err := c.needNamespace(r.namespace); err != nil {
 		return nil, err
 	}
-	if _, err := parseVersion(obj.GetResourceVersion()); err != nil {
+	if _, err := apistore.ParseVersion(obj.GetResourceVersion()); err != nil {
 		return nil, err
 	}
 	obj, err := beforeCreate(r.res, obj)
@@ -141,19 +111,8 @@ func (c *Cluster) createOnUpdate(r *request, obj object) (object, error) {
 
 // prepareUpdate checks that obj may replace cur and keeps what clients cannot change.
 func prepareUpdate(res *resource, obj, cur object) (object, error) {
-	rev, err := parseVersion(obj.GetResourceVersion())
-	if err != nil {
+	if err := apistore.SameVersion(res.GroupResource(), obj, cur, res.unconditionalUpdate); err != nil {
 		return nil, err
-	}
-	switch {
-	case rev == 0 && res.unconditionalUpdate:
-	case rev == 0:
-		// kube-apiserver puts the resource where the kind belongs.
-		return nil, apierrors.NewInvalid(schema.GroupKind{Group: res.Group, Kind: res.Resource}, cur.GetName(), field.ErrorList{
-			field.Invalid(field.NewPath("metadata", "resourceVersion"), uint64(0), "must be specified for an update"),
-		})
-	case obj.GetResourceVersion() != cur.GetResourceVersion():
-		return nil, apierrors.NewConflict(res.GroupResource(), cur.GetName(), errors.New(lockError))
 	}
 	obj = obj.DeepCopyObject().(object)
 	obj.SetGeneration(cur.GetGeneration())
@@ -178,12 +137,10 @@ func prepareUpdate(res *resource, obj, cur object) (object, error) {
 	return obj, nil
 }
 
-func matchNamespace(r *request, obj object) error {
-	if obj.GetNamespace() == "" {
-		obj.SetNamespace(r.namespace)
+// ofRequest refuses a body of another object than the request's.
+func ofRequest(r *request, obj object) error {
+	if err := apistore.InNamespace(obj, r.namespace); err != nil {
+		return err
 	}
-	if obj.GetNamespace() != r.namespace {
-		return apierrors.NewBadRequest("the namespace of the provided object does not match the namespace sent on the request")
-	}
-	return nil
+	return apistore.Named(obj, r.name)
 }
