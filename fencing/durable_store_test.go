@@ -14,9 +14,9 @@ import (
 // admitted by before something was stored behind it.
 func TestDurableDoesNotAdmitByWhatIsOnlyVisible(t *testing.T) {
 	hangs := errors.New("the standby does not answer")
-	for who, retry := range map[string]func(store *shelf, tried *fencing.Durable) *fencing.Durable{
-		"this process":    func(_ *shelf, tried *fencing.Durable) *fencing.Durable { return tried },
-		"another process": func(store *shelf, _ *fencing.Durable) *fencing.Durable { return newDurable(t, store) },
+	for who, retry := range map[string]func(t *testing.T, store *shelf, tried *fencing.Durable) *fencing.Durable{
+		"this process":    func(_ *testing.T, _ *shelf, tried *fencing.Durable) *fencing.Durable { return tried },
+		"another process": func(t *testing.T, store *shelf, _ *fencing.Durable) *fencing.Durable { return newDurable(t, store) },
 	} {
 		for door, present := range trackerDoors {
 			t.Run(who+"/"+door, func(t *testing.T) {
@@ -27,7 +27,7 @@ func TestDurableDoesNotAdmitByWhatIsOnlyVisible(t *testing.T) {
 				require.ErrorIs(t, present(t.Context(), g, token(42)), fencing.ErrUnavailable)
 				require.Equal(t, token(42), store.marks["shop/invoicer"], "visible")
 
-				next := retry(store, g)
+				next := retry(t, store, g)
 				for range 2 {
 					err := present(t.Context(), next, token(42))
 					require.ErrorIs(t, err, fencing.ErrUnavailable)

@@ -224,9 +224,14 @@ func TestConfirmAsksAgain(t *testing.T) {
 			inBed(t, singletontest.Options{}, func(b *bed) {
 				b.ship()
 				b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"list"}, Count: 1, HangAnswer: true})
-				time.AfterFunc(time.Second, func() { test.meanwhile(b) })
-				o, err := b.a.Confirm(b.Context())
-				require.NoError(b, err)
+				var o lease.Observation
+				confirmed := b.beside(func(ctx context.Context) (_ lease.Claim, err error) {
+					o, err = b.a.Confirm(ctx)
+					return lease.Claim{}, err
+				})
+				time.Sleep(time.Second)
+				test.meanwhile(b)
+				require.NoError(b, (<-confirmed).err)
 				require.Equal(b, test.held, o.Record.Exists())
 				require.Equal(b, b.stored().Holder(), o.Record.Holder())
 			})

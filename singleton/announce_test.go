@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -291,10 +292,10 @@ func TestResignOnStale(t *testing.T) {
 						child, cancel := context.WithTimeout(ctx, time.Hour)
 						defer cancel()
 						want = c.refused(term.Token())
-						require.Equal(l, want, fencing.Report(child, want))
+						assert.Equal(l, want, fencing.Report(child, want))
 						cause = context.Cause(ctx)
 						sleep(5 * second)
-						require.True(l, term.Valid(), "the Lease is kept until work returns")
+						assert.True(l, term.Valid(), "the Lease is kept until work returns")
 						<-ctx.Done()
 						return nil
 					})
@@ -337,11 +338,15 @@ func TestResignOnStaleOfMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(l lab) {
 				a := l.elector("a", fenced(func(c *singleton.Config) { c.ResignOnStale = true }))
+				guard := memory(l)
+				var refused, cause error
 				l.run(a, func(ctx context.Context, _ *singleton.Term) error {
-					require.ErrorIs(l, write(ctx, memory(l)), fencing.ErrStale)
-					require.ErrorIs(l, context.Cause(ctx), fencing.ErrStale)
+					refused = write(ctx, guard)
+					cause = context.Cause(ctx)
 					return nil
 				})
+				require.ErrorIs(l, refused, fencing.ErrStale)
+				require.ErrorIs(l, cause, fencing.ErrStale)
 				require.EqualValues(l, 1, metric(l, a, "hotseat_terms_total", "reason", "refused"))
 			})
 		})

@@ -69,15 +69,15 @@ func (l lab) crowded(n, rounds int) (lost []int, took []time.Duration) {
 func TestACrowdLearnsToTakeTurns(t *testing.T) {
 	inLab(t, func(l lab) {
 		lost, took := l.crowded(30, 12)
-		t.Log(lost, took)
-		require.Equal(t, 28, lost[0], "all try, the one that was stopped apart")
+		l.Log(lost, took)
+		require.Equal(l, 28, lost[0], "all try, the one that was stopped apart")
 		later := 0
 		for _, n := range lost[6:] {
 			later += n
 		}
-		require.Less(t, later, lost[0], "six handovers together")
+		require.Less(l, later, lost[0], "six handovers together")
 		for _, d := range took {
-			require.Less(t, d, second/4)
+			require.Less(l, d, second/4)
 		}
 	})
 }
@@ -86,7 +86,7 @@ func TestFewReplicasWaitForNothing(t *testing.T) {
 	inLab(t, func(l lab) {
 		_, took := l.crowded(2, 6)
 		for _, d := range took {
-			require.Equal(t, 6*time.Millisecond, d, "a release and an acquire")
+			require.Equal(l, 6*time.Millisecond, d, "a release and an acquire")
 		}
 	})
 }

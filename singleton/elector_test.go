@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 
@@ -32,7 +33,7 @@ func TestRunWorksUntilItsContextEnds(t *testing.T) {
 			fromContext, _ = fencing.FromContext(ctx)
 			<-ctx.Done()
 			cause = context.Cause(ctx)
-			require.True(l, term.Valid(), "while work drains the Lease is kept")
+			assert.True(l, term.Valid(), "while work drains the Lease is kept")
 			return errors.New("could not say goodbye")
 		})
 		s := e.Status()
@@ -315,7 +316,7 @@ func TestLostWhileDraining(t *testing.T) {
 		r := l.run(e, func(ctx context.Context, term *singleton.Term) error {
 			<-ctx.Done()
 			time.Sleep(6 * second)
-			require.False(l, term.Valid())
+			assert.False(l, term.Valid())
 			return nil
 		})
 		r.stop()

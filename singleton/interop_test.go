@@ -48,7 +48,10 @@ func mixed(t *testing.T) scenario.StartFunc {
 				OnNewLeader:      func(id string) { started.CompareAndSwap(false, id == c.Identity) },
 			},
 		})
-		require.NoError(t, err)
+		if err != nil {
+			t.Error(err)
+			return
+		}
 		elector.Run(ctx)
 		if started.Load() {
 			<-done

@@ -94,6 +94,25 @@ func (l lab) run(e *singleton.Elector, work singleton.Work) *running {
 	return r
 }
 
+// work runs e, and returns the context and the term that its work is given first: what work
+// does, the test can then do on its own goroutine, where it may require.
+func (l lab) work(e *singleton.Elector) (context.Context, *singleton.Term) {
+	l.Helper()
+	type given struct {
+		ctx  context.Context
+		term *singleton.Term
+	}
+	works := make(chan given, 1)
+	l.run(e, firstTerm(func(ctx context.Context, t *singleton.Term) { works <- given{ctx, t} }))
+	select {
+	case g := <-works:
+		return g.ctx, g.term
+	case <-time.After(time.Minute):
+		require.FailNow(l, "no work begins")
+		return nil, nil
+	}
+}
+
 // wait for Run to return, without a panic.
 func (r *running) wait(t require.TestingT) error {
 	<-r.done

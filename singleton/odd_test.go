@@ -214,7 +214,7 @@ func TestStopBudgetOfNothing(t *testing.T) {
 				Name: "invoicer", Namespace: "shop", LeaseDuration: c.timing.LeaseDuration, RenewDeadline: c.timing.RenewDeadline,
 				RetryPeriod: c.timing.RetryPeriod, MaxClockDrift: c.timing.MaxClockDrift,
 			})
-			require.ErrorContains(t, err, c.rule)
+			require.ErrorContains(l, err, c.rule)
 		})
 	}
 }

@@ -75,12 +75,13 @@ func TestRaisedEpochIsShownOnceItIsOnTheLease(t *testing.T) {
 			l.Link("a").Inject(delayed(second, second, "patch"))
 			a := l.electorThrough("a", swallowRaises(9, "801"), more)
 			var term atomic.Pointer[singleton.Term]
+			raised := make(chan error, 1)
 			l.run(a, firstTerm(func(ctx context.Context, t *singleton.Term) {
 				term.Store(t)
 				time.Sleep(7500 * time.Millisecond)
 				short, cancel := context.WithTimeout(ctx, patience)
 				defer cancel()
-				require.Error(l, t.Raise(short, 800))
+				raised <- t.Raise(short, 800)
 			}))
 			sleep(5 * second)
 			b := l.elector("b", more)
@@ -95,6 +96,7 @@ func TestRaisedEpochIsShownOnceItIsOnTheLease(t *testing.T) {
 			shown(8*second + patience)
 			l.Link("a").BlackHole()
 			shown(40 * second)
+			require.Error(l, <-raised)
 			require.Equal(l, singleton.StateActive, b.Status().State)
 			require.Greater(l, b.Status().Token.Epoch, term.Load().Token().Epoch)
 			require.ErrorIs(l, fence.Check(context.Background(), term.Load().Token()), fencing.ErrStale)
@@ -107,11 +109,10 @@ func TestRaiseThatArrivedUnheardIsAnnounced(t *testing.T) {
 	inLab(t, func(l lab) {
 		fence := memory(l)
 		unheard := fated(raises, func(int32) fate { return fate{after: 5 * second} })
-		l.run(l.electorThrough("a", unheard, fenced(mayRaise, fence)), firstTerm(func(ctx context.Context, t *singleton.Term) {
-			short, cancel := context.WithTimeout(ctx, second)
-			defer cancel()
-			require.Error(l, t.Raise(short, 800))
-		}))
+		ctx, term := l.work(l.electorThrough("a", unheard, fenced(mayRaise, fence)))
+		short, cancel := context.WithTimeout(ctx, second)
+		defer cancel()
+		require.Error(l, term.Raise(short, 800))
 		sleep(8 * second)
 		mark, err := fence.HighWater(l.Context(), "shop/invoicer")
 		require.NoError(l, err)
@@ -189,11 +190,10 @@ func TestRaiseUnderSlowAdmission(t *testing.T) {
 				e := l.electorThrough("a", func(next http.RoundTripper) http.RoundTripper {
 					return &admitting{l: l, took: took, next: next}
 				}, mayRaise)
-				l.run(e, firstTerm(func(ctx context.Context, t *singleton.Term) {
-					time.Sleep(40*second + at)
-					require.NoError(l, t.Raise(ctx, 800))
-				}))
-				sleep(3 * time.Minute)
+				ctx, term := l.work(e)
+				sleep(40*second + at)
+				require.NoError(l, term.Raise(ctx, 800))
+				sleep(2 * time.Minute)
 				require.EqualValues(l, 801, e.Status().Token.Epoch, "%v at %v", took, at)
 			})
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/kubernetes"
 
@@ -29,10 +30,14 @@ func hotseat(t *testing.T) scenario.StartFunc { return candidate(t, false) }
 // sharing plays it as one of a process whose electors share a watch.
 func sharing(t *testing.T) scenario.StartFunc { return candidate(t, true) }
 
+// candidate asserts: a stage runs its candidates on goroutines of their own.
 func candidate(t *testing.T, share bool) scenario.StartFunc {
 	return func(ctx context.Context, s *scenario.Stage, c *scenario.Candidate) {
 		client, err := kubernetes.NewForConfig(s.Config(c))
-		require.NoError(t, err)
+		if err != nil {
+			t.Error(err)
+			return
+		}
 		config := singleton.Config{
 			Name: scenario.Lease, Namespace: scenario.Namespace, Identity: c.Identity, Logger: quiet().With("me", c.Name),
 		}
@@ -40,14 +45,17 @@ func candidate(t *testing.T, share bool) scenario.StartFunc {
 			config.SharedWatch = singleton.NewSharedWatch(client, scenario.Namespace, config.Logger)
 		}
 		elector, err := singleton.New(client, config)
-		require.NoError(t, err)
+		if err != nil {
+			t.Error(err)
+			return
+		}
 		err = elector.Run(ctx, func(ctx context.Context, term *singleton.Term) error {
 			return c.Work(ctx, term.Token().Epoch)
 		})
 		if c.Err != nil {
-			require.ErrorIs(t, err, c.Err)
+			assert.ErrorIs(t, err, c.Err)
 		} else {
-			require.NoError(t, err)
+			assert.NoError(t, err)
 		}
 	}
 }

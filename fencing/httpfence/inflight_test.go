@@ -273,8 +273,11 @@ func TestConnectionIsUsable(t *testing.T) {
 	s.Start()
 	t.Cleanup(s.Close)
 	c := client(t)
-	post := func(tok fencing.Token, path string) (string, error) {
-		answer, err := c.Do(request(under(t, tok), t, http.MethodPost, s.URL+path, "hello"))
+	ask := func(tok fencing.Token, path string) *http.Request {
+		return request(under(t, tok), t, http.MethodPost, s.URL+path, "hello")
+	}
+	post := func(r *http.Request) (string, error) {
+		answer, err := c.Do(r)
 		if err != nil {
 			return "", err
 		}
@@ -283,19 +286,19 @@ func TestConnectionIsUsable(t *testing.T) {
 		return string(text), err
 	}
 	for range 3 {
-		text, err := post(token(42), "/")
+		text, err := post(ask(token(42), "/"))
 		require.NoError(t, err)
 		require.Equal(t, "hello", text)
 		<-inside
 	}
 	require.Len(t, conns, 1)
-	ended := make(chan error, 1)
-	go func() { _, err := post(token(42), "/wait"); ended <- err }()
+	held, ended := ask(token(42), "/wait"), make(chan error, 1)
+	go func() { _, err := post(held); ended <- err }()
 	<-inside
 	require.NoError(t, guard.Advance(t.Context(), token(43)))
 	require.ErrorIs(t, <-ended, fencing.ErrStale)
 	for range 3 {
-		text, err := post(token(43), "/")
+		text, err := post(ask(token(43), "/"))
 		require.NoError(t, err)
 		require.Equal(t, "hello", text)
 	}

@@ -262,9 +262,12 @@ func TestNextRequestOnTheConnectionIsAlive(t *testing.T) {
 					})).ServeHTTP)
 					base := &http.Transport{MaxConnsPerHost: 1}
 					t.Cleanup(base.CloseIdleConnections)
-					post := func(path string, tok fencing.Token) {
+					ask := func(path string, tok fencing.Token) *http.Request {
 						r := request(t.Context(), t, http.MethodPost, s.URL+path, body)
 						r.Header.Set(httpfence.HeaderToken, wire(strconv.FormatInt(tok.Epoch, 10)))
+						return r
+					}
+					post := func(r *http.Request) {
 						answer, err := base.RoundTrip(r)
 						if err != nil {
 							t.Error(err)
@@ -273,12 +276,12 @@ func TestNextRequestOnTheConnectionIsAlive(t *testing.T) {
 						_, _ = io.Copy(io.Discard, answer.Body)
 						_ = answer.Body.Close()
 					}
-					done := make(chan struct{})
-					go func() { post("/", token(42)); close(done) }()
+					first, done := ask("/", token(42)), make(chan struct{})
+					go func() { post(first); close(done) }()
 					<-inside
 					require.NoError(t, guard.Advance(t.Context(), token(43)))
 					<-done
-					post("/next", token(43))
+					post(ask("/next", token(43)))
 				})
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -68,10 +69,10 @@ func (c counter) holds(count string, mark fencing.Token) {
 	require.Equal(c.t, mark, got)
 }
 
-// mark is what a later term does.
+// mark is what a later term does. It asserts, because faults and timers call it.
 func (c counter) mark(t fencing.Token) func() {
 	return func() {
-		require.NoError(c.t, c.cluster.EditLease(namespace, "counter", func(l *coordv1.Lease) {
+		assert.NoError(c.t, c.cluster.EditLease(namespace, "counter", func(l *coordv1.Lease) {
 			if l.Annotations == nil {
 				l.Annotations = map[string]string{}
 			}

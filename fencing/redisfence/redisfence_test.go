@@ -43,9 +43,13 @@ func (k keys) redis(t testing.TB) *redis.Client {
 }
 
 func (k keys) fence(t testing.TB, client goredis.Client, gate func()) *redisfence.Fence {
-	f, err := redisfence.New(gated{goredis.Eval(client), gate}, redisfence.Config{Scope: guardtest.Scope, Key: k.mark()})
+	f, err := k.parked(client, gate)
 	require.NoError(t, err)
 	return f
+}
+
+func (k keys) parked(client goredis.Client, gate func()) (*redisfence.Fence, error) {
+	return redisfence.New(gated{goredis.Eval(client), gate}, redisfence.Config{Scope: guardtest.Scope, Key: k.mark()})
 }
 
 // gated parks scripts before they are sent: check and effect are one step to the
@@ -64,18 +68,21 @@ func open() {}
 
 func (k keys) Client(t testing.TB) guardtest.Client {
 	client := k.redis(t)
-	return &register{k.fence(t, client, open), t, k, client}
+	return &register{k.fence(t, client, open), k, client}
 }
 
 type register struct {
 	*redisfence.Fence
-	t      testing.TB
 	keys   keys
 	client *redis.Client
 }
 
 func (r *register) Write(ctx context.Context, t fencing.Token, value string, between func()) error {
-	return r.keys.fence(r.t, r.client, between).Set(ctx, t, r.keys.value(), value)
+	f, err := r.keys.parked(r.client, between)
+	if err != nil {
+		return err
+	}
+	return f.Set(ctx, t, r.keys.value(), value)
 }
 
 func (r *register) Read(ctx context.Context) (string, error) {

@@ -14,6 +14,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	coordv1 "k8s.io/api/coordination/v1"
@@ -111,14 +112,14 @@ func (s shop) silentWebhook() {
 		_ = listener.Close()
 		silence.Wait()
 	})
-	require.Eventually(s.t, func() bool { // it is configured from a cache
+	require.EventuallyWithT(s.t, func(try *assert.CollectT) { // it is configured from a cache
 		began := time.Now()
 		l, err := s.leases().Get(s.t.Context(), probeName, metav1.GetOptions{})
-		require.NoError(s.t, err)
+		require.NoError(try, err)
 		l.Labels = map[string]string{"at": fmt.Sprint(began.UnixNano())}
 		_, err = s.leases().Update(s.t.Context(), l, metav1.UpdateOptions{})
-		require.NoError(s.t, err)
-		return time.Since(began) > 2900*time.Millisecond
+		require.NoError(try, err)
+		require.Greater(try, time.Since(began), 2900*time.Millisecond)
 	}, endurance, 100*time.Millisecond)
 }
 

@@ -109,8 +109,8 @@ func (s Suite) hammer(t testing.TB, d time.Duration) (hammered, error) {
 			}
 		})
 	}
+	r := recorder{Client: subject.Client(t), id: len(tokens), history: h}
 	all.Go(func() {
-		r := recorder{Client: subject.Client(t), id: len(tokens), history: h}
 		for epoch := int64(3); ctx.Err() == nil; epoch++ {
 			time.Sleep(termLength)
 			if err := settle(t.Context(), func(ctx context.Context) error { return r.advance(ctx, Token(epoch, 0)) }); err != nil {

@@ -20,7 +20,9 @@ type op struct {
 func (s *suite) ops(name string, ops ...op) (*coordv1.Lease, error) {
 	s.Helper()
 	patch, err := json.Marshal(ops)
-	require.NoError(s, err)
+	if err != nil {
+		return nil, err
+	}
 	return s.patch(name, types.JSONPatchType, string(patch))
 }
 

@@ -48,7 +48,7 @@ func TestAnswersThatLie(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := singletontest.New(singletontest.Options{})
 				defer c.Close()
-				w := (&world{T: t, Cluster: c, config: c.RESTConfig}).prepared()
+				w := (&world{T: t, Cluster: c, config: inMemory(c)}).prepared()
 				config := c.RESTConfig("a")
 				config.Wrap(func(rt http.RoundTripper) http.RoundTripper { return liar{rt, body, passOn} })
 				client, err := kubernetes.NewForConfig(config)

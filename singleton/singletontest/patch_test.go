@@ -20,7 +20,11 @@ import (
 
 // renew patches the duration if nobody holds the Lease but its first holder.
 func (w *world) renew(ctx context.Context, user string, seconds int32) error {
-	_, err := w.leases(user).Patch(ctx, "seat", types.JSONPatchType, fmt.Appendf(nil,
+	leases, err := w.reach(user)
+	if err != nil {
+		return err
+	}
+	_, err = leases.Patch(ctx, "seat", types.JSONPatchType, fmt.Appendf(nil,
 		`[{"op":"test","path":"/spec/holderIdentity","value":"nobody"},{"op":"add","path":"/spec/leaseDurationSeconds","value":%d}]`, seconds,
 	), metav1.PatchOptions{})
 	return err

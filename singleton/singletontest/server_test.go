@@ -122,7 +122,9 @@ func TestCoordinatedLeaderElectionGate(t *testing.T) {
 
 func TestDiscovery(t *testing.T) {
 	both(t, func(w *world) {
-		client, err := kubernetes.NewForConfig(w.config("a"))
+		config, err := w.config("a")
+		require.NoError(w, err)
+		client, err := kubernetes.NewForConfig(config)
 		require.NoError(w, err)
 		version, err := client.Discovery().ServerVersion()
 		require.NoError(w, err)

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,7 +24,7 @@ const ns = "prod"
 type world struct {
 	*testing.T
 	*singletontest.Cluster
-	config   func(user string) *rest.Config
+	config   func(user string) (*rest.Config, error)
 	loopback bool
 	// unit is the time scale: long for the machine, short for the test.
 	unit time.Duration
@@ -35,20 +36,19 @@ func both(t *testing.T, script func(w *world)) {
 		synctest.Test(t, func(t *testing.T) {
 			c := singletontest.New(singletontest.Options{})
 			defer c.Close()
-			script((&world{T: t, Cluster: c, config: c.RESTConfig, unit: time.Minute}).prepared())
+			script((&world{T: t, Cluster: c, config: inMemory(c), unit: time.Minute}).prepared())
 		})
 	})
 	t.Run("loopback", func(t *testing.T) {
 		t.Parallel()
 		c := singletontest.New(singletontest.Options{})
 		defer c.Close()
-		config := func(user string) *rest.Config {
-			cfg, err := c.LoopbackConfig(user)
-			require.NoError(t, err)
-			return cfg
-		}
-		script((&world{T: t, Cluster: c, config: config, loopback: true, unit: 300 * time.Millisecond}).prepared())
+		script((&world{T: t, Cluster: c, config: c.LoopbackConfig, loopback: true, unit: 300 * time.Millisecond}).prepared())
 	})
+}
+
+func inMemory(c *singletontest.Cluster) func(user string) (*rest.Config, error) {
+	return func(user string) (*rest.Config, error) { return c.RESTConfig(user), nil }
 }
 
 // bubble runs a script in memory, in virtual time.
@@ -56,7 +56,7 @@ func bubble(t *testing.T, o singletontest.Options, script func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		c := singletontest.New(o)
 		defer c.Close()
-		script((&world{T: t, Cluster: c, config: c.RESTConfig, unit: time.Minute}).prepared())
+		script((&world{T: t, Cluster: c, config: inMemory(c), unit: time.Minute}).prepared())
 	})
 }
 
@@ -70,9 +70,22 @@ func (w *world) prepared() *world {
 }
 
 func (w *world) leases(user string) coordclient.LeaseInterface {
-	client, err := kubernetes.NewForConfig(w.config(user))
+	leases, err := w.reach(user)
 	require.NoError(w, err)
-	return client.CoordinationV1().Leases(ns)
+	return leases
+}
+
+// reach is leases for other goroutines than the test's.
+func (w *world) reach(user string) (coordclient.LeaseInterface, error) {
+	config, err := w.config(user)
+	if err != nil {
+		return nil, err
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	return client.CoordinationV1().Leases(ns), nil
 }
 
 // patient returns a context that outlives every fault of a script.
@@ -93,15 +106,19 @@ func (w *world) within(d time.Duration) context.Context {
 func (w *world) take(ctx context.Context, user string) error {
 	lease := w.Lease(ns, "seat")
 	lease.Spec.HolderIdentity = &user
-	_, err := w.leases(user).Update(ctx, lease, metav1.UpdateOptions{})
+	leases, err := w.reach(user)
+	if err != nil {
+		return err
+	}
+	_, err = leases.Update(ctx, lease, metav1.UpdateOptions{})
 	return err
 }
 
 func (w *world) holder() string { return *w.Lease(ns, "seat").Spec.HolderIdentity }
 
-// edit changes the holder behind everybody's back.
+// edit changes the holder behind everybody's back. It asserts, because faults and timers call it.
 func (w *world) edit(holder string) {
-	require.NoError(w, w.EditLease(ns, "seat", func(l *coordv1.Lease) { l.Spec.HolderIdentity = &holder }))
+	assert.NoError(w, w.EditLease(ns, "seat", func(l *coordv1.Lease) { l.Spec.HolderIdentity = &holder }))
 }
 
 // watch opens a watch from now on.
