@@ -29,10 +29,10 @@ func TestCacheAheadOfABackupFromBeforeTheTerm(t *testing.T) {
 			return w.Snapshot()
 		},
 	} {
-		for _, each := range []time.Duration{0, 1700 * time.Millisecond, 300 * time.Millisecond} {
-			for _, cut := range []bool{false, true} {
+		for i, each := range []time.Duration{0, 1700 * time.Millisecond, 300 * time.Millisecond} {
+			for j, cut := range []bool{false, true} {
 				t.Run(fmt.Sprint(name, " others each ", each, " cut ", cut), func(t *testing.T) {
-					someWay(t, func(w *world) {
+					someWay(t, 2*i+j, func(w *world) {
 						if each > 0 {
 							w.others(each)
 						}

@@ -39,10 +39,10 @@ func (w *world) others(each time.Duration) {
 // A connected holder keeps the Lease, at whatever version its renewals come to lie.
 func TestCacheAheadOfItsStore(t *testing.T) {
 	t.Parallel()
-	for _, age := range []time.Duration{2 * second, 5 * second, 10 * second, 21 * second, 45 * second} {
-		for _, each := range []time.Duration{0, 7 * second, 1700 * time.Millisecond, 300 * time.Millisecond} {
+	for i, age := range []time.Duration{2 * second, 5 * second, 10 * second, 21 * second, 45 * second} {
+		for j, each := range []time.Duration{0, 7 * second, 1700 * time.Millisecond, 300 * time.Millisecond} {
 			t.Run(fmt.Sprint(age, " lost, others each ", each), func(t *testing.T) {
-				someWay(t, func(w *world) {
+				someWay(t, i+j, func(w *world) {
 					w.start("a")
 					w.start("b")
 					if each > 0 {
@@ -67,11 +67,11 @@ func TestCacheAheadOfItsStore(t *testing.T) {
 // The holder is lost with the writes, before them or after.
 func TestCacheAheadAndTheHolderLost(t *testing.T) {
 	t.Parallel()
-	for _, lost := range []time.Duration{-3 * second, 0, second, 8 * second, 14 * second, 20 * second} {
-		for _, each := range []time.Duration{0, 1700 * time.Millisecond, 300 * time.Millisecond} {
+	for i, lost := range []time.Duration{-3 * second, 0, second, 8 * second, 14 * second, 20 * second} {
+		for j, each := range []time.Duration{0, 1700 * time.Millisecond, 300 * time.Millisecond} {
 			t.Run(fmt.Sprint(lost, " others each ", each), func(t *testing.T) {
-				for _, standbys := range []string{"b", "bc"} {
-					someWay(t, func(w *world) {
+				for k, standbys := range []string{"b", "bc"} {
+					someWay(t, i+j+2*k, func(w *world) {
 						w.start("a")
 						for _, who := range standbys {
 							w.start(string(who))

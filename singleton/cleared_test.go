@@ -123,7 +123,7 @@ func TestClearedAtLongRoundTrips(t *testing.T) {
 
 // A holder named by hand is meant: the seat is not taken back from it.
 func TestSeatIsNotTakenBackFromAHolder(t *testing.T) {
-	someWay(t, func(w *world) {
+	someWay(t, own, func(w *world) {
 		w.start("a")
 		w.start("b")
 		sleep(5 * second)

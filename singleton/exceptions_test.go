@@ -95,7 +95,7 @@ func TestExceptionClientGoTakesADeletedLease(t *testing.T) {
 // shortens nothing.
 func TestShortenedUnderATermThatWasShown(t *testing.T) {
 	for _, more := range []func(*coordv1.Lease){func(*coordv1.Lease) {}, raised} {
-		someWay(t, func(w *world) {
+		someWay(t, shared, func(w *world) {
 			w.start("a", func(c *singleton.Config) { c.LeaseDuration, c.RenewDeadline = 60*second, 45*second })
 			w.start("b")
 			sleep(10 * second)

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -137,9 +139,10 @@ func lying(body func(stored *coordv1.Lease) string, w *world) func(http.RoundTri
 // A middlebox, a cache or a webhook answers a write with 200, and stores nothing.
 // Nobody works on the strength of that.
 func TestAcquireAnsweredWithAnotherRecord(t *testing.T) {
-	for name, answer := range lies() {
+	for i, name := range slices.Sorted(maps.Keys(lies())) {
+		answer := lies()[name]
 		t.Run(name, func(t *testing.T) {
-			someWay(t, func(w *world) {
+			someWay(t, i, func(w *world) {
 				w.wraps["a"] = lying(func(*coordv1.Lease) string { return answer }, w)
 				w.start("b") // holds it
 				sleep(second)
@@ -151,7 +154,7 @@ func TestAcquireAnsweredWithAnotherRecord(t *testing.T) {
 					require.False(w, w.on("a"), "nothing of a's is on the Lease")
 				}
 			})
-			someWay(t, func(w *world) { // a Lease that is free
+			someWay(t, i+1, func(w *world) { // a Lease that is free
 				w.wraps["a"] = lying(func(*coordv1.Lease) string { return answer }, w)
 				w.start("a")
 				sleep(20 * second)
@@ -183,9 +186,10 @@ func TestAcquireAnsweredWithAnotherRecord(t *testing.T) {
 
 // The same of renewals: they prolong nothing.
 func TestRenewalAnsweredWithAnotherRecord(t *testing.T) {
-	for name, answer := range lies() {
+	for i, name := range slices.Sorted(maps.Keys(lies())) {
+		answer := lies()[name]
 		t.Run(name, func(t *testing.T) {
-			someWay(t, func(w *world) {
+			someWay(t, i, func(w *world) {
 				var on atomic.Bool
 				w.wraps["a"] = func(next http.RoundTripper) http.RoundTripper {
 					lie := lying(func(*coordv1.Lease) string { return answer }, w)(next)
@@ -225,10 +229,10 @@ func TestAcquireRewrittenOnTheWay(t *testing.T) {
 // A 503 with Retry-After that comes after the commit: client-go sends the write
 // again by itself, and gets a conflict with its own.
 func TestAcquireThatConflictsWithItself(t *testing.T) {
-	for _, code := range []int{503, 429, 500} {
-		for _, times := range []int{1, 2} {
+	for i, code := range []int{503, 429, 500} {
+		for j, times := range []int{1, 2} {
 			t.Run(fmt.Sprint(code, " ", times), func(t *testing.T) {
-				someWay(t, func(w *world) {
+				someWay(t, 2*i+j, func(w *world) {
 					var left atomic.Int64
 					left.Store(int64(times))
 					w.wraps["a"] = func(next http.RoundTripper) http.RoundTripper {

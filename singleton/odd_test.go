@@ -2,7 +2,9 @@ package singleton_test
 
 import (
 	"context"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,7 +25,7 @@ func TestLengthenedWhileNobodyRenews(t *testing.T) {
 	for _, seconds := range []int32{math.MaxInt32, 1 << 30, 86400, 3600, 60} {
 		for _, d := range gaps()[:4] {
 			for _, when := range []string{"after", "before", "long after"} {
-				someWay(t, func(w *world) {
+				someWay(t, own, func(w *world) {
 					w.start("a")
 					w.start("b")
 					sleep(5 * second)
@@ -96,7 +98,7 @@ func TestOneEditBricksNoGuard(t *testing.T) {
 // poison writes an epoch by hand, and lowers it a minute later.
 func poison(t *testing.T, n int64) {
 	for _, connected := range []bool{true, false} {
-		someWay(t, func(w *world) {
+		someWay(t, sharedDrains, func(w *world) {
 			guard := memory(w)
 			with := func(c *singleton.Config) {
 				c.Fences = []fencing.Guard{guard}
@@ -175,9 +177,10 @@ func TestOddRecords(t *testing.T) {
 		"a strategy unasked":  func(x *coordv1.Lease) { s := coordv1.OldestEmulationVersion; x.Spec.Strategy = &s },
 		"annotations removed": func(x *coordv1.Lease) { x.Annotations = nil },
 	}
-	for name, edit := range odd {
+	for i, name := range slices.Sorted(maps.Keys(odd)) {
+		edit := odd[name]
 		t.Run(name, func(t *testing.T) {
-			someWay(t, func(w *world) {
+			someWay(t, i, func(w *world) {
 				log := &lines{}
 				w.start("a", logTo(log))
 				w.start("b", logTo(log))

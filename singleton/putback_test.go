@@ -1,6 +1,8 @@
 package singleton_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,12 +128,13 @@ func TestClientGosReleasePutBack(t *testing.T) { putBackEach(t, backups()[4]) }
 
 func putBackEach(t *testing.T, of backup) {
 	puts := map[string]func(*world, *coordv1.Lease){"replace": (*world).putBack, "delete and create": func(w *world, body *coordv1.Lease) { w.shipAnew(body) }}
-	for _, g := range gaps() {
-		for name, put := range puts {
+	for i, g := range gaps() {
+		for j, name := range slices.Sorted(maps.Keys(puts)) {
+			put := puts[name]
 			for _, standbys := range [][]string{{"d"}, {"d", "e"}} {
 				way := everyWay
 				if len(standbys) > 1 {
-					way = someWay
+					way = func(t *testing.T, f func(w *world)) { someWay(t, i+2*j, f) }
 				}
 				t.Run(name+"/"+g.name+"/"+standbys[len(standbys)-1], func(t *testing.T) {
 					way(t, func(w *world) {
@@ -146,12 +149,13 @@ func putBackEach(t *testing.T, of backup) {
 				})
 			}
 		}
-		for name, put := range puts {
+		for j, name := range slices.Sorted(maps.Keys(puts)) {
+			put := puts[name]
 			if of.name == "as shipped" && name != "replace" {
 				continue // README's exception; see TestShippedAnewBesideANewProcess
 			}
 			t.Run("new process/"+name+"/"+g.name, func(t *testing.T) {
-				someWay(t, func(w *world) {
+				someWay(t, i+2*j+1, func(w *world) {
 					putBackUnder(w, of, g, put, "d")
 					w.start("n")
 					sleep(35 * second)

@@ -29,7 +29,7 @@ func TestTwoRefusalsHoursApart(t *testing.T) {
 			if later > time.Hour && status != 403 {
 				continue
 			}
-			someWay(t, func(w *world) {
+			someWay(t, ownDrains, func(w *world) {
 				refuse := func(who string) {
 					w.Link(who).Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 2, Status: status})
 				}
@@ -107,7 +107,7 @@ func TestRoleOfClientGosElector(t *testing.T) {
 
 func TestRoleShrinksUnderTheActive(t *testing.T) {
 	for _, verbs := range [][]string{{"update", "patch"}, {"list", "watch"}, {"get"}, {"patch"}, {"list", "watch", "get", "update", "create", "patch"}} {
-		someWay(t, func(w *world) {
+		someWay(t, ownDrains, func(w *world) {
 			w.start("a")
 			w.start("b")
 			sleep(5 * second)
@@ -192,7 +192,7 @@ func unauthorized(t *testing.T, shared bool) {
 
 // A token that is revoked while active is like an outage.
 func TestUnauthorizedLater(t *testing.T) {
-	someWay(t, func(w *world) {
+	someWay(t, sharedDrains, func(w *world) {
 		w.start("a")
 		w.start("b")
 		sleep(5 * second)

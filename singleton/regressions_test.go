@@ -282,7 +282,7 @@ func TestLastingFailuresAreNotHammered(t *testing.T) {
 
 // Rule F1: a holder whose Lease is deleted, and that may not create one, asks now and then.
 func TestSeatThatMayNotBeCreatedIsNotHammered(t *testing.T) {
-	someWay(t, func(w *world) {
+	someWay(t, sharedDrains, func(w *world) {
 		w.Forbid("a", "create")
 		w.start("a")
 		sleep(5 * second)

@@ -9,7 +9,7 @@ import (
 // Something that labels the Lease right after its release costs a standby that polls
 // no more than its poll: the label changes nothing about who is at work.
 func TestReleaseLabelledBesideOneThatPolls(t *testing.T) {
-	someWay(t, func(w *world) {
+	someWay(t, sharedDrains, func(w *world) {
 		w.Forbid("b", "watch")
 		_, a := w.replica("a", true)
 		w.start("b")

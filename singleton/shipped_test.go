@@ -2,6 +2,8 @@ package singleton_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,7 +24,8 @@ func TestReplacedWithTheManifestBesideANewProcess(t *testing.T) {
 		"after a second":  func(*world) { sleep(second) },
 		"labelled, twice": func(w *world) { w.label("1"); w.label("2") },
 	}
-	for name, later := range later {
+	for i, name := range slices.Sorted(maps.Keys(later)) {
+		later := later[name]
 		t.Run(name, func(t *testing.T) {
 			everyWay(t, func(w *world) {
 				w.start("a")
@@ -35,7 +38,7 @@ func TestReplacedWithTheManifestBesideANewProcess(t *testing.T) {
 			})
 		})
 		t.Run(name+", cut off", func(t *testing.T) {
-			someWay(t, func(w *world) {
+			someWay(t, i, func(w *world) {
 				w.start("a")
 				sleep(5 * second)
 				w.Link("a").BlackHole()
@@ -47,7 +50,7 @@ func TestReplacedWithTheManifestBesideANewProcess(t *testing.T) {
 			})
 		})
 		t.Run(name+", with a standby", func(t *testing.T) {
-			someWay(t, func(w *world) {
+			someWay(t, i+1, func(w *world) {
 				w.start("a")
 				w.start("b")
 				sleep(5 * second)
@@ -67,7 +70,7 @@ func (w *world) label(value string) {
 
 // A history that the server has compacted away proves nothing.
 func TestReplacedWithTheManifestAndCompacted(t *testing.T) {
-	someWay(t, func(w *world) {
+	someWay(t, sharedDrains, func(w *world) {
 		w.start("a")
 		sleep(5 * second)
 		w.putBack(newLease())
@@ -80,7 +83,7 @@ func TestReplacedWithTheManifestAndCompacted(t *testing.T) {
 
 // What costs nothing must stay so: a Lease just shipped, and a handover.
 func TestShippedLeaseIsTakenAtOnce(t *testing.T) {
-	someWay(t, func(w *world) {
+	someWay(t, shared, func(w *world) {
 		w.label("by-hand")
 		w.start("a")
 		require.True(w, w.on("a"))

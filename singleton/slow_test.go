@@ -142,7 +142,7 @@ func TestUnevenlySlowAPIServer(t *testing.T) {
 func TestTakeoverOnASlowServer(t *testing.T) {
 	for _, takes := range []time.Duration{3 * second, 6 * second} {
 		for _, verbs := range [][]string{{"update", "patch"}, {"get", "list", "update", "patch"}} {
-			someWay(t, func(w *world) {
+			someWay(t, own, func(w *world) {
 				for _, who := range []string{"a", "b", "c"} {
 					w.Link(who).Inject(delayed(takes, 0, verbs...))
 					w.start(who)

@@ -3,7 +3,6 @@ package singleton_test
 import (
 	"context"
 	"fmt"
-	"hash/crc32"
 	"net/http"
 	"os"
 	"sync"
@@ -63,29 +62,42 @@ func inWorldWith(t *testing.T, set func(w *world), f func(w *world)) {
 	})
 }
 
-// everyWay plays f with own and with shared watches, with work that returns at once
-// and at the end of its stop budget, which is 4.2 s.
+// The ways to play a world: with a watch of each replica's own or a shared one; with work that
+// returns at once or drains, to the end of its stop budget, which is 4.2 s.
+const (
+	own = iota
+	sharedDrains
+	shared
+	ownDrains
+	ways
+)
+
+func inWay(t *testing.T, way int, f func(w *world)) {
+	t.Helper()
+	inWorldWith(t, func(w *world) {
+		w.shared = way == shared || way == sharedDrains
+		if way == ownDrains || way == sharedDrains {
+			w.drain = 4 * second
+		}
+	}, f)
+}
+
 func everyWay(t *testing.T, f func(w *world)) {
 	t.Helper()
-	for _, shared := range []bool{false, true} {
-		for _, drain := range []time.Duration{0, 4 * second} {
-			t.Run(fmt.Sprintf("shared=%v/drain=%v", shared, drain), func(t *testing.T) {
-				inWorldWith(t, func(w *world) { w.shared, w.drain = shared, drain }, f)
-			})
-		}
+	for way, name := range []string{own: "own", sharedDrains: "shared, drains", shared: "shared", ownDrains: "own, drains"} {
+		t.Run(name, func(t *testing.T) { inWay(t, way, f) })
 	}
 }
 
-// someWay plays f in one of those ways, told by the test's name, or in all of them
-// with HOTSEAT_SHARED=all.
-func someWay(t *testing.T, f func(w *world)) {
+// someWay plays f in one of those ways, or in all of them with HOTSEAT_SHARED=all. The cases of a
+// table take turns: the nth one's way is n.
+func someWay(t *testing.T, n int, f func(w *world)) {
 	t.Helper()
 	if os.Getenv("HOTSEAT_SHARED") == "all" {
 		everyWay(t, f)
 		return
 	}
-	n := crc32.ChecksumIEEE([]byte(t.Name()))
-	inWorldWith(t, func(w *world) { w.shared, w.drain = n%2 == 0, time.Duration(n/2%2*4)*second }, f)
+	inWay(t, n%ways, f)
 }
 
 // start runs a replica until the test ends; its name is its link's.
