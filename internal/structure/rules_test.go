@@ -75,8 +75,12 @@ func rules() []rule {
 
 		// What judges the others.
 		{
-			from: "./singleton/singletontest", never: "./fencing/... ./lease ./singleton ./internal/...",
+			from: "./singleton/singletontest", never: "./fencing/... ./lease ./singleton ./internal/... !./internal/apistore",
 			why: "a test's API server shares no mistake with what is tested on it",
+		},
+		{
+			from: "./internal/apistore", never: "./fencing/... ./lease ./singleton/... ./internal/...",
+			why: "nor does the store below it and the simulator",
 		},
 		{
 			from: "./internal/leasetest", never: "./fencing/... ./lease ./singleton/...",
