@@ -2,14 +2,8 @@ package singleton_test
 
 import (
 	"context"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -94,64 +88,6 @@ func play(t *testing.T, o scenario.Options, script func(t *testing.T, s *scenari
 	if playsShared(t) {
 		t.Run("shared watch", func(t *testing.T) { playWith(t, o, sharing, script) })
 	}
-}
-
-// sharedToo are the tests whose scripts are also played with shared watches: each kind of fault
-// of links, requests, watches and records once, and each way a term ends.
-var sharedToo = []string{
-	"TestAcquireAnsweredLate",
-	"TestAnnotationsRemovedAreWrittenAgain",
-	"TestAnotherHolderSeenInTheRecord",
-	"TestCrashFailoverWithinALease",
-	"TestFaultyRequestsShorterThanTheDeadlineDisturbNothing",
-	"TestHandEditsWhileTheActiveIsCutOff",
-	"TestHealingPartitionNeverClearsTheSuccessor",
-	"TestLastRenewalAnsweredLateThenAPILost",
-	"TestLateCreateStartsNoTerm",
-	"TestLeaseClearedAgainAndAgain",
-	"TestLeaseDeletedUnderLiveLeader",
-	"TestLengthenedDurationDoesNotStick",
-	"TestLostAnswersOfAcquire",
-	"TestOwnIdentityIsWaitedOutLikeAnyOther",
-	"TestPartitionOfEverybody",
-	"TestPartitionOfTheActive",
-	"TestPartitionRightAfterPromptRenewal",
-	"TestReleasedAfterTheWorkReturned",
-	"TestShortenedDurationIsNotBelievedOnFirstSight",
-	"TestSilentWatchIsNoticedBeforeTheLeaseRunsOut",
-	"TestWatchesEnding",
-}
-
-// playsShared reports whether t's script is played with shared watches too; with
-// HOTSEAT_SHARED=all each is.
-func playsShared(t *testing.T) bool {
-	name, _, _ := strings.Cut(t.Name(), "/")
-	return slices.Contains(sharedToo, name) || os.Getenv("HOTSEAT_SHARED") == "all"
-}
-
-// A test that was renamed would leave the list without a word.
-func TestSharedTooNamesTests(t *testing.T) {
-	files, err := filepath.Glob("*_test.go")
-	require.NoError(t, err)
-	onStages := map[string]bool{}
-	for _, file := range files {
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
-		require.NoError(t, err)
-		for _, decl := range parsed.Decls {
-			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil {
-				ast.Inspect(f, func(n ast.Node) bool {
-					if name, ok := n.(*ast.Ident); ok && (name.Name == "onStage" || name.Name == "onRestoredStage") {
-						onStages[f.Name.Name] = true
-					}
-					return true
-				})
-			}
-		}
-	}
-	for _, name := range sharedToo {
-		require.True(t, onStages[name], "%s plays no script", name)
-	}
-	require.True(t, slices.IsSorted(sharedToo))
 }
 
 func playWith(t *testing.T, o scenario.Options, fleet func(*testing.T) scenario.StartFunc, script func(t *testing.T, s *scenario.Stage)) {

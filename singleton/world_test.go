@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -60,44 +59,6 @@ func inWorldWith(t *testing.T, set func(w *world), f func(w *world)) {
 		require.Empty(l, w.overlaps, "two at work")
 		require.Empty(l, w.returned, "Run returned")
 	})
-}
-
-// The ways to play a world: with a watch of each replica's own or a shared one; with work that
-// returns at once or drains, to the end of its stop budget, which is 4.2 s.
-const (
-	own = iota
-	sharedDrains
-	shared
-	ownDrains
-	ways
-)
-
-func inWay(t *testing.T, way int, f func(w *world)) {
-	t.Helper()
-	inWorldWith(t, func(w *world) {
-		w.shared = way == shared || way == sharedDrains
-		if way == ownDrains || way == sharedDrains {
-			w.drain = 4 * second
-		}
-	}, f)
-}
-
-func everyWay(t *testing.T, f func(w *world)) {
-	t.Helper()
-	for way, name := range []string{own: "own", sharedDrains: "shared, drains", shared: "shared", ownDrains: "own, drains"} {
-		t.Run(name, func(t *testing.T) { inWay(t, way, f) })
-	}
-}
-
-// someWay plays f in one of those ways, or in all of them with HOTSEAT_SHARED=all. The cases of a
-// table take turns: the nth one's way is n.
-func someWay(t *testing.T, n int, f func(w *world)) {
-	t.Helper()
-	if os.Getenv("HOTSEAT_SHARED") == "all" {
-		everyWay(t, f)
-		return
-	}
-	inWay(t, n%ways, f)
 }
 
 // start runs a replica until the test ends; its name is its link's.
