@@ -41,8 +41,9 @@ func behindPgBouncer(t *testing.T, b backend) {
 	require.NoError(t, write(one, old, "in flight", func() {
 		go func() { announced <- direct.Advance(t.Context(), now) }()
 		select {
-		case <-announced:
-			t.Error("announced beside a write of the term before")
+		case err := <-announced:
+			announced <- err
+			t.Errorf("announced beside a write of the term before: %v", err)
 		case <-time.After(300 * time.Millisecond):
 		}
 	}))
