@@ -151,8 +151,8 @@
 //   - H4. A definite loss ends the term at once, whether an event or an answer shows it.
 //   - H5. The Lease is released only after work has returned, and renewed until then unless the term
 //     was lost.
-//   - H6. Validity ends before the release is sent. The release waits for renewals in flight, since
-//     it has to name the version that they leave.
+//   - H6. Validity ends before the release is sent. The release waits for renewals in flight, for
+//     RenewDeadline/4 at most, since it has to name the version that they leave.
 //   - H7. A release writes over no other term. Since one may have arrived unheard, it is written over
 //     a later record only if that is known to have come of the claim's by edits and renewals.
 //   - H8. Work that outstays its stop budget, or DrainLimit, is reported.
@@ -161,8 +161,8 @@
 //
 //   - F1. A failed attempt is repeated after a random pause that grows to RetryPeriod at most.
 //   - F2. A refusal that only a hand can mend ends Run if it came from the start on for a lease
-//     duration, and no write was answered otherwise in between. A server without versions ends it
-//     at once.
+//     duration, and no write was answered otherwise in between. So does a List that was never
+//     allowed, for a lease duration. A server without versions ends it after three Lists.
 //   - F3. Nothing else ends Run but work, warm-up, a panic or its context: no loss, no lost race,
 //     no outage.
 //   - F4. A watch that is silent for two to three RetryPeriods, or for three renewals of our own,

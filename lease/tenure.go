@@ -39,7 +39,7 @@ const (
 type flight struct {
 	id     int
 	sent   Instant
-	doomed bool // another one was acknowledged since
+	doomed bool // its answer is not waited for: another one was acknowledged since, or seen to be needed
 	ended  bool // by us
 }
 

@@ -16,6 +16,7 @@ import (
 //
 //	warm -> standby -> acquiring -> active -> draining -> standby
 //
+// Acquiring is a part of standby, and active and draining are parts of term.
 // What they decide is said by two values, [lease.Candidate] and [lease.Tenure]; they all wait by
 // the one function wait.
 type run struct {
@@ -161,8 +162,9 @@ type hears struct {
 	eligible  <-chan struct{}
 }
 
-// wait returns the next event; that is due at the latest, unless at is zero. What is seen of the
-// Lease is taken in here, whatever the state. The loop waits for nothing anywhere else.
+// wait returns the next event, or the event due once it is at; a zero at is never. Whatever the
+// state, it first hands on what was seen of the Lease, which may have a renewal sent. The loop
+// waits here only, but for the request of a release and, at its end, for helpers and hooks.
 func (r *run) wait(at lease.Instant, h hears) event {
 	var timer <-chan time.Time
 	if !at.IsZero() {
@@ -199,8 +201,8 @@ func (r *run) wait(at lease.Instant, h hears) event {
 	}
 }
 
-// during takes in what is seen of the Lease while f makes a request, which ends in time and soon
-// after ctx does, and what was seen by then.
+// during runs f, which makes a request that ends in time, and observes the Lease until f has
+// returned.
 func (r *run) during(f func(context.Context)) {
 	done := make(chan error)
 	r.helpers.Go(func() {
