@@ -162,7 +162,8 @@
 //   - F1. A failed attempt is repeated after a random pause that grows to RetryPeriod at most.
 //   - F2. A refusal that only a hand can mend ends Run if it came from the start on for a lease
 //     duration, and no write was answered otherwise in between. So does a List that was never
-//     allowed, for a lease duration. A server without versions ends it after three Lists.
+//     allowed, for a lease duration. A server without versions ends it: at once where a write shows
+//     it, or after three Lists.
 //   - F3. Nothing else ends Run but work, warm-up, a panic or its context: no loss, no lost race,
 //     no outage.
 //   - F4. A watch that is silent for two to three RetryPeriods, or for three renewals of our own,
