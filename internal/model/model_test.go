@@ -73,7 +73,10 @@ func TestStatedHole(t *testing.T) {
 		}, overlap},
 		"restored before a new process":          {newcomers, func(b *bounds) { b.late, b.faults.Bumped = true, 1 }, overlap},
 		"restored before one that was not shown": {behind, func(b *bounds) { b.faults.Bumped = 1 }, overlap},
-		"read before a restore, an epoch twice":  {behind, func(b *bounds) { b.late, b.faults.Bumped = true, 1 }, epochOrder},
+		"an acquire on its way through a restore": {onTheirWay, func(b *bounds) {
+			b.L, b.R, b.horizon, b.lazy, b.faults.PutBacks, b.faults.Unbumped = 3, 2, 4, true, 1, 1
+		}, overlap},
+		"read before a restore, an epoch twice": {behind, func(b *bounds) { b.late, b.faults.Bumped = true, 1 }, epochOrder},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

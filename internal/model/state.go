@@ -79,6 +79,7 @@ type proc struct {
 	through              bool  // it will take the Lease no more
 	newcomer             bool  // it started after somebody said that nobody is at work
 	behind               uint8 // tick + 1 of a restore that wiped out what it was not shown
+	outlasted            uint8 // tick + 1 of a restore that its acquire was on its way through
 	incarnation          uint8
 	phase                phase
 
@@ -141,6 +142,9 @@ type write struct {
 	over   uint16 // of a swap: what has to be stored
 	record uint16 // the answer's
 }
+
+// acquires reports whether w is to begin a term.
+func (w write) acquires() bool { return w.call == take || w.call == ensure }
 
 // call is the function of lease.Lock that makes the request.
 type call uint8

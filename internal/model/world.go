@@ -37,7 +37,11 @@ func (m *model) server(s state, i int) {
 			continue
 		}
 		t := s
-		landed := m.commit(&t, w, p.behind != 0 && !m.shown(behind) || w.sent+1 < s.restored && !m.shown(onTheirWay))
+		outlasted := w.sent+1 < s.restored && !m.shown(onTheirWay)
+		landed := m.commit(&t, w, p.behind != 0 && !m.shown(behind) || outlasted)
+		if landed && outlasted && w.acquires() {
+			t.proc[i].outlasted = s.restored
+		}
 		answered := &t.proc[i].writes[k]
 		*answered = write{}
 		switch {
@@ -98,12 +102,11 @@ func (m *model) commit(s *state, w write, late bool) bool {
 			b.released = stored.version
 		}
 	}
-	acquires := w.call == take || w.call == ensure
 	switch {
 	case b.term == 0: // an unheld Lease
-	case acquires && stored.term != b.term && b.epoch <= s.highest.epoch && b.term != s.highest.term && !s.wentBack && !late:
+	case w.acquires() && stored.term != b.term && b.epoch <= s.highest.epoch && b.term != s.highest.term && !s.wentBack && !late:
 		s.bad = epochOrder
-	case !acquires && stored.term != b.term && !s.wentBack: // versions repeat then
+	case !w.acquires() && stored.term != b.term && !s.wentBack: // versions repeat then
 		s.bad = overwrote
 	}
 	if b.epoch > s.highest.epoch {
@@ -200,9 +203,14 @@ func (m *model) overdue(s *state, p *proc) bool {
 
 // excused reports whether the later term is that of a process which could
 // not know of the other: it never saw the Lease before it was shipped anew or
-// restored, or a restore has just wiped out what it had not been shown yet. The README
-// says so.
+// restored, or a restore has just wiped out what it had not been shown yet; or the acquire of
+// either was on its way while the store was restored. The README says so.
 func (m *model) excused(s *state) bool {
+	for i := range s.proc {
+		if p := &s.proc[i]; p.outlasted != 0 && s.now < p.outlasted-1+m.L {
+			return true
+		}
+	}
 	later := &s.proc[0]
 	if s.proc[1].claim.term > later.claim.term {
 		later = &s.proc[1]
