@@ -351,7 +351,13 @@ func TestFloorThatIsSlowerThanAnother(t *testing.T) {
 		_, c := w.replica("c", true)
 		sleep(20 * second)
 		w.start("a", func(c *singleton.Config) {
-			c.Floor = func(context.Context) (int64, error) { time.Sleep(1500 * time.Millisecond); return 0, nil }
+			c.Floor = func(ctx context.Context) (int64, error) {
+				select {
+				case <-time.After(1500 * time.Millisecond):
+				case <-ctx.Done():
+				}
+				return 0, ctx.Err()
+			}
 		})
 		w.start("b")
 		w.Link("b").Inject(singletontest.Fault{Verbs: []string{"patch"}, DelayBefore: 5 * time.Millisecond}) // as networks do
