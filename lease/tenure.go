@@ -87,6 +87,9 @@ func (t *Tenure) ValidUntil() Instant { return t.claim.ValidUntil(t.self.Timing)
 // Updating returns the tenure of which a write waits for the one before where the verb patch is
 // refused.
 func (t *Tenure) Updating(updating bool) *Tenure {
+	if t.updates == updating {
+		return t
+	}
 	t = t.clone()
 	t.updates = updating
 	return t

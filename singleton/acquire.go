@@ -95,9 +95,8 @@ func (r *run) unheard(err error) error {
 
 // acquired takes in that a term has begun.
 func (r *run) acquired(d lease.Decision) {
-	claim, before := r.reign.tenure.Claim(), r.candidate.View()
-	r.candidate = r.candidate.Acquired(r.reign.tenure, r.config.clock.Now())
-	r.seen(before)
+	claim := r.reign.tenure.Claim()
+	r.become(r.candidate.Acquired(r.reign.tenure, r.config.clock.Now()))
 	for _, topic := range []outage.Topic{outage.StandingBy, outage.Taking, outage.Contesting, outage.Numbering} {
 		r.tell.Over(topic)
 	}

@@ -63,15 +63,17 @@ func (e *Elector) announced(ctx context.Context, err error) {
 
 // refused reports whether a fence refused the token for another term's.
 func refused(err error) bool {
-	return slices.ContainsFunc(fenceErrors(err), func(e *FenceError) bool {
-		return fencing.KindOf(e).Refused()
-	})
+	return anyFence(err, fencing.Kind.Refused)
+}
+
+// anyFence reports whether the error of one of the fences in err is of such a kind.
+func anyFence(err error, such func(fencing.Kind) bool) bool {
+	return slices.ContainsFunc(fenceErrors(err), func(e *FenceError) bool { return such(fencing.KindOf(e)) })
 }
 
 // undecided reports whether err, of an announcement, is no refusal of any fence.
 func undecided(err error) bool {
-	return !slices.ContainsFunc(fenceErrors(err), func(e *FenceError) bool {
-		kind := fencing.KindOf(e)
+	return !anyFence(err, func(kind fencing.Kind) bool {
 		return kind != fencing.KindUnavailable && kind != fencing.KindOther
 	})
 }
@@ -79,8 +81,8 @@ func undecided(err error) bool {
 // unfit reports whether a fence says in err that no epoch of this elector would
 // please it: only another wiring does.
 func unfit(err error) bool {
-	return slices.ContainsFunc(fenceErrors(err), func(e *FenceError) bool {
-		switch fencing.KindOf(e) {
+	return anyFence(err, func(kind fencing.Kind) bool {
+		switch kind {
 		case fencing.KindMissing, fencing.KindMalformed, fencing.KindScope, fencing.KindWiring:
 			return true
 		default:

@@ -239,7 +239,5 @@ func (r *run) observe(o lease.Observation) {
 
 // know takes an observation in and tells of a new holder.
 func (r *run) know(o lease.Observation) {
-	before := r.candidate.View()
-	r.candidate = r.candidate.Observe(o, r.config.clock.Now())
-	r.seen(before)
+	r.become(r.candidate.Observe(o, r.config.clock.Now()))
 }

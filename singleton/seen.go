@@ -7,9 +7,11 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// seen tells what the candidate knows now, and did not before.
-func (r *run) seen(before *lease.View) {
-	record := r.candidate.View().Record()
+// become goes on with what the candidate has become, and tells what it did not know before.
+func (r *run) become(next *lease.Candidate) {
+	before := r.candidate.View()
+	r.candidate = next
+	record := next.View().Record()
 	if record.Exists() {
 		r.tell.Over(outage.Creating)
 	}

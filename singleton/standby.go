@@ -66,10 +66,8 @@ func (r *run) confirm() (err error) {
 	if err != nil {
 		return err
 	}
-	before := r.candidate.View()
 	next, missed := r.candidate.Confirmed(seen, r.config.clock.Now())
-	r.candidate = next
-	r.seen(before)
+	r.become(next)
 	if missed {
 		r.source.Renew()
 	}

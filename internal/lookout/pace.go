@@ -61,12 +61,3 @@ func (p *pacer) looked(ctx context.Context, l look) time.Duration {
 	}
 	return retry.Backoff(chance.Of(ctx), p.failures, most)
 }
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}

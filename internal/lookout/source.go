@@ -104,7 +104,7 @@ func (s *Source) run(ctx context.Context) {
 			return
 		}
 		period := s.lock.Timing.RetryPeriod
-		pause(ctx, s.pace.looked(ctx, look{took: time.Since(began), reached: reached, err: err, period: period, denied: period}))
+		retry.Pause(ctx, s.pace.looked(ctx, look{took: time.Since(began), reached: reached, err: err, period: period, denied: period}))
 	}
 }
 
@@ -152,7 +152,7 @@ func (s *Source) look(ctx context.Context) (reached bool, err error) {
 	if errors.Is(err, lease.ErrForbidden) {
 		period := s.lock.Timing.RetryPeriod
 		s.pace.tell.Once(outage.Polling, err, "every", period)
-		pause(ctx, period+chance.N(ctx, period/5))
+		retry.Pause(ctx, period+chance.N(ctx, period/5))
 		return true, nil
 	}
 	return true, err

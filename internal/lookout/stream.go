@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotseat-go/hotseat/internal/chance"
 	"github.com/hotseat-go/hotseat/internal/outage"
+	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -85,11 +86,11 @@ func (s *stream) run(ctx context.Context) {
 			p.failures, p.reached = 0, reached
 			s.refuse()
 			forbidden.tell(s.log, err)
-			pause(ctx, leastRefusal+chance.N(ctx, mostRefusal-leastRefusal))
+			retry.Pause(ctx, leastRefusal+chance.N(ctx, mostRefusal-leastRefusal))
 			continue
 		}
 		_, period := s.timing()
-		pause(ctx, p.looked(ctx, look{
+		retry.Pause(ctx, p.looked(ctx, look{
 			took: time.Since(began), reached: reached, err: err, period: period, denied: 4 * period, // each of its electors asks too
 		}))
 	}

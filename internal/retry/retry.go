@@ -3,6 +3,7 @@
 package retry
 
 import (
+	"context"
 	"time"
 
 	"github.com/hotseat-go/hotseat/internal/chance"
@@ -21,6 +22,16 @@ const (
 func Backoff(draw chance.Draw, failures int, most time.Duration) time.Duration {
 	d := min(most, Least<<min(failures, 10))
 	return d/2 + draw(d/2)
+}
+
+// Pause waits for d, or until ctx ends.
+func Pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // Refusals tells a permission that was never there from one that flickers, as permissions do
