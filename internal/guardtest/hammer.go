@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
-	"github.com/hotseat-go/hotseat/internal/retry"
 )
 
 // Hammer is split brain, forced: two actives write for d as fast as they can,
@@ -44,6 +43,15 @@ func (h hammered) says() bool { return h.terms >= 2 && h.accepted > 0 && h.refus
 // busy is how much longer than asked for a hammer goes on until enough happened.
 const busy = 20 * time.Second
 
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
 // termLength is how long an active has the newest token: terms change often, and each
 // sees writes of both.
 const termLength = 100 * time.Millisecond
@@ -64,7 +72,7 @@ func (s Suite) hammer(t testing.TB, d time.Duration) (hammered, error) {
 	var errs []error
 	all.Go(func() { // on a busy machine too little happens in the time given
 		defer cancel()
-		retry.Pause(ctx, d)
+		pause(ctx, d)
 		for ctx.Err() == nil {
 			mu.Lock()
 			enough := result.says() || len(errs) > 0
@@ -72,7 +80,7 @@ func (s Suite) hammer(t testing.TB, d time.Duration) (hammered, error) {
 			if enough {
 				return
 			}
-			retry.Pause(ctx, termLength)
+			pause(ctx, termLength)
 		}
 	})
 	for id := range tokens {
