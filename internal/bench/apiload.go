@@ -10,6 +10,11 @@ import (
 // What a Lease's replicas ask of a real API server when nothing happens: counted
 // in its audit log, in its count of writes to etcd, and on the wire.
 
+// load is what an API server is asked per second.
+type load struct{ writes, reads, watches float64 }
+
+func (l load) all() float64 { return l.writes + l.reads + l.watches }
+
 // apiLoad is rates per second.
 type apiLoad struct {
 	load
@@ -54,7 +59,7 @@ func apiLoadOf(t *testing.T, s *server, e elector, n int, window time.Duration) 
 	}
 }
 
-func realLoadTable(t *testing.T, out io.Writer) {
+func loadTable(t *testing.T, out io.Writer) {
 	t.Helper()
 	const window = 40 * time.Second
 	s := startServer(t)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -25,15 +24,13 @@ rules:
 
 // request is one that the API server's audit log tells of.
 type request struct {
-	verb, user   string
-	code         int
-	asked, ended time.Time // ended of a watch: when it began to be served
+	verb, user string
+	asked      time.Time
 }
 
-func (r request) read() bool     { return r.verb == "get" || r.verb == "list" }
-func (r request) watch() bool    { return r.verb == "watch" }
-func (r request) write() bool    { return !r.read() && !r.watch() }
-func (r request) conflict() bool { return r.code == http.StatusConflict }
+func (r request) read() bool  { return r.verb == "get" || r.verb == "list" }
+func (r request) watch() bool { return r.verb == "watch" }
+func (r request) write() bool { return !r.read() && !r.watch() }
 
 // requests are a log's.
 type requests []request
@@ -48,11 +45,9 @@ func readAudit(path string) (requests, error) {
 	var all requests
 	for lines := json.NewDecoder(f); ; {
 		var line struct {
-			Stage, Verb    string
-			User           struct{ Username string }
-			ResponseStatus struct{ Code int }
-			Asked          time.Time `json:"requestReceivedTimestamp"`
-			Ended          time.Time `json:"stageTimestamp"`
+			Stage, Verb string
+			User        struct{ Username string }
+			Asked       time.Time `json:"requestReceivedTimestamp"`
 		}
 		if err := lines.Decode(&line); err != nil {
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -63,7 +58,7 @@ func readAudit(path string) (requests, error) {
 		// A watch is logged when it starts, and again when it ends.
 		if (line.Verb == "watch") == (line.Stage == "ResponseStarted") {
 			user := line.User.Username[strings.LastIndex(line.User.Username, ":")+1:]
-			all = append(all, request{verb: line.Verb, user: user, code: line.ResponseStatus.Code, asked: line.Asked, ended: line.Ended})
+			all = append(all, request{verb: line.Verb, user: user, asked: line.Asked})
 		}
 	}
 }

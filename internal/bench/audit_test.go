@@ -22,11 +22,9 @@ func TestReadAudit(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, all, 3, "a watch counts once")
 	require.Equal(t, load{writes: .5, reads: .5, watches: .5}, all.load(2*time.Second))
-	require.Equal(t, 1, all.count(request.conflict))
 	require.Equal(t, "a", all[1].user)
 	from := all[0].asked
 	require.Len(t, all.within(from, from.Add(3*time.Second)), 2)
-	require.Equal(t, 5*time.Millisecond, all[1].ended.Sub(all[1].asked))
 }
 
 func TestMetricsSum(t *testing.T) {

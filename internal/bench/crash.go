@@ -52,7 +52,7 @@ func (c crashRun) crash(at place, e elector, lease string) time.Duration {
 	return gap
 }
 
-func realFailoverTable(t *testing.T, out io.Writer) {
+func failoverTable(t *testing.T, out io.Writer) {
 	t.Helper()
 	const crashes = 40
 	s := startServer(t)

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/hotseat-go/hotseat/internal/scenario"
-	"github.com/hotseat-go/hotseat/singleton"
 )
 
 // elector is one of the two things compared.
@@ -21,7 +19,7 @@ type elector struct {
 }
 
 func electorNamed(name string) (elector, error) {
-	for _, e := range []elector{peer(), ours(), oursSharing()} {
+	for _, e := range []elector{peer(), ours()} {
 		if e.name == name {
 			return e, nil
 		}
@@ -32,13 +30,10 @@ func electorNamed(name string) (elector, error) {
 // replica is one candidate for a Lease.
 type replica struct {
 	config   *rest.Config
-	client   kubernetes.Interface // that others use too; nil: one of its own, made from config
-	lease    string               // its name, in scenario.Namespace
+	lease    string // its name, in scenario.Namespace
 	identity string
 	timing   timing
 	work     work
-
-	watch *singleton.SharedWatch // for hotseat only; nil: its own
 
 	// For client-go only; hotseat releases and runs on always, and its standbys
 	// do not poll.
@@ -62,13 +57,6 @@ func defaults() timing { return timing{15 * time.Second, 10 * time.Second, 2 * t
 
 func (t timing) String() string {
 	return fmt.Sprintf("%g/%g/%g s", t.LeaseDuration.Seconds(), t.RenewDeadline.Seconds(), t.RetryPeriod.Seconds())
-}
-
-func (r replica) ownClient() (kubernetes.Interface, error) {
-	if r.client != nil {
-		return r.client, nil
-	}
-	return kubernetes.NewForConfig(r.config)
 }
 
 // play has an elector play a scenario's candidates.

@@ -7,6 +7,7 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/client-go/kubernetes"
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/internal/scenario"
@@ -18,7 +19,7 @@ import (
 func floor() elector { return elector{name: "floor", stand: standFloor} }
 
 func standFloor(ctx context.Context, r replica) error {
-	client, err := r.ownClient()
+	client, err := kubernetes.NewForConfig(r.config)
 	if err != nil {
 		return err
 	}

@@ -143,13 +143,6 @@ func (h handovers) print(out io.Writer) {
 
 func handoverTable(t *testing.T, out io.Writer) {
 	t.Helper()
-	h := handoverRun{leases: 25, rounds: 4}
-	fmt.Fprintf(out, "\n## Graceful handover: 15/10/2 s, loopback HTTP, real time, %d handovers each\n\n", h.leases*h.rounds)
-	h.compare(t, newDouble(t), 1).print(out)
-}
-
-func realHandoverTable(t *testing.T, out io.Writer) {
-	t.Helper()
 	const turns = 2
 	h := handoverRun{leases: 10, rounds: 10}
 	fmt.Fprintf(out, "\n## Graceful handover on the real API server: 15/10/2 s, %d handovers each\n\n", turns*h.leases*h.rounds)

@@ -61,13 +61,6 @@ func (l *link) cut() {
 	}
 }
 
-// open is how many connections there are.
-func (l *link) open() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.conns)
-}
-
 // bytes that have crossed.
 func (l *link) bytes() int64 { return l.sent.Load() + l.received.Load() }
 

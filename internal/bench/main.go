@@ -25,10 +25,8 @@ type section struct {
 
 func sections() []section {
 	return []section{
-		{"faults", false, faultTable}, {"frozen", false, freezeTable}, {"failover", false, failoverTable},
-		{"handover", false, handoverTable}, {"traffic", false, trafficTable}, {"calls", false, callTable},
-		{"real-handover", true, realHandoverTable}, {"real-failover", true, realFailoverTable},
-		{"real-load", true, realLoadTable}, {"real-herd", true, realHerdTable}, {"real-scale", true, realScaleTable},
+		{"faults", false, faultTable}, {"frozen", false, freezeTable},
+		{"handover", true, handoverTable}, {"failover", true, failoverTable}, {"load", true, loadTable},
 	}
 }
 

@@ -36,12 +36,6 @@ next:
 	return sum
 }
 
-// openWatches is how many watches of Leases the API server serves.
-func (s *server) openWatches(t *testing.T) float64 {
-	t.Helper()
-	return s.scrape(t).sum("apiserver_longrunning_requests", `resource="leases"`, `verb="WATCH"`)
-}
-
 // scrape asks the API server.
 func (s *server) scrape(t *testing.T) metrics {
 	t.Helper()

@@ -23,7 +23,7 @@ func peer() elector { return elector{name: "client-go", stand: standPeer} }
 // would, until ctx ends.
 func standPeer(ctx context.Context, r replica) error {
 	ctx = klog.NewContext(ctx, klog.Logger{}) // its log says nothing we measure
-	client, err := r.ownClient()
+	client, err := kubernetes.NewForConfig(r.config)
 	if err != nil {
 		return err
 	}

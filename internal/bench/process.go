@@ -29,27 +29,22 @@ type replicaSpec struct {
 
 // event is a line that such a process prints.
 type event struct {
-	Kind  string // started, woke or ended; of a crowd: used, stopping or started
+	Kind  string // started, woke or ended
 	At    time.Time
-	Token int64  // with started
-	Leads bool   // with woke: the first answer after the process stood still
-	Lease string // of a crowd
-	Use   use    // with used
+	Token int64 // with started
+	Leads bool  // with woke: the first answer after the process stood still
 }
 
-// isReplica runs the replica, or the crowd of them, if this process is to be one.
+// isReplica runs the replica if this process is to be one.
 func isReplica() bool {
-	for env, run := range map[string]func() error{envReplica: runReplica, envCrowd: runCrowd} {
-		if os.Getenv(env) == "" {
-			continue
-		}
-		if err := run(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return true
+	if os.Getenv(envReplica) == "" {
+		return false
 	}
-	return false
+	if err := runReplica(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	return true
 }
 
 // runReplica stands until SIGTERM, or until whoever started it is gone.
@@ -109,20 +104,9 @@ type process struct {
 // startProcess starts a replica that ends with the test at the latest.
 func startProcess(t *testing.T, spec replicaSpec) *process {
 	t.Helper()
-	return startSelf(t, spec.Elector+" "+spec.Name, envReplica, spec)
-}
-
-// startCrowd starts a crowd in the same way.
-func startCrowd(t *testing.T, spec crowdSpec) *process {
-	t.Helper()
-	return startSelf(t, spec.Name, envCrowd, spec)
-}
-
-func startSelf(t *testing.T, name, env string, spec any) *process {
-	t.Helper()
-	p := &process{t: t, name: name, events: make(chan event, 4096)}
+	p := &process{t: t, name: spec.Elector + " " + spec.Name, events: make(chan event, 4096)}
 	cmd := proc.Self()
-	cmd.Env = append(os.Environ(), env+"=1")
+	cmd.Env = append(os.Environ(), envReplica+"=1")
 	cmd.Stderr = os.Stderr
 	var err error
 	p.child, err = proc.Start(cmd, proc.Options{
@@ -149,14 +133,6 @@ func (p *process) kill() {
 	for range p.events { // none may hold up its end
 	}
 	<-p.child.Exited()
-}
-
-// say tells it a word.
-func (p *process) say(word string) {
-	p.t.Helper()
-	if err := p.child.Say(word); err != nil {
-		p.t.Fatalf("%s: %v", p.name, err)
-	}
 }
 
 // await returns the next event of that kind (empty: of any), passing over
