@@ -103,10 +103,10 @@ func (c *Candidate) Observe(o Observation, now Instant) *Candidate {
 	return next
 }
 
-func (c *Candidate) observe(o Observation, now Instant) (next *Candidate, taken bool) {
+func (c *Candidate) observe(o Observation, now Instant) (next *Candidate, believed bool) {
 	before := &c.view
 	c = c.clone()
-	c.view, taken = before.after(&o, c.self.Timing.LeaseDuration)
+	c.view, believed = before.after(&o, c.self.Timing.LeaseDuration)
 	c.fresh = false
 	if before.FreeAt() != c.view.FreeAt() { // a change: what failed before may not now
 		c.tries.failures, c.tries.retryAt = 0, Instant{}
@@ -119,7 +119,7 @@ func (c *Candidate) observe(o Observation, now Instant) (next *Candidate, taken 
 	if r.Holder() != "" && r.Holder() != c.self.Identity { // that is who was faster
 		c.tries.conflicts = 0
 	}
-	return c, taken
+	return c, believed
 }
 
 // Confirmed takes in a look that was made to decide on ([Lock.Confirm]). What the watch showed
@@ -135,9 +135,9 @@ func (c *Candidate) Confirmed(seen Observation, now Instant) (next *Candidate, m
 	return next, c.view.Known() && c.view.FreeAt() != next.view.FreeAt()
 }
 
-// Proved takes in a look at what was there before a record ([Lock.Before]). lost reports that
+// Proved takes in a look at what was there before a record ([Lock.Before]). unknown reports that
 // nobody knows that any more, so that a lease duration is waited.
-func (c *Candidate) Proved(of, before Record, looked bool) (next *Candidate, lost bool) {
+func (c *Candidate) Proved(of, before Record, looked bool) (next *Candidate, unknown bool) {
 	c = c.clone()
 	waited := c.view.FreeAt()
 	c.view = c.view.Proved(of, before, looked)
@@ -194,15 +194,15 @@ func (c *Candidate) Vacated(t *Tenure) *Candidate {
 	return c
 }
 
-// Unheard takes in that a write of an acquire was not answered: refusals before it prove nothing.
-func (c *Candidate) Unheard() *Candidate {
+// NoAnswer takes in that a write of an acquire was not answered: refusals before it prove nothing.
+func (c *Candidate) NoAnswer() *Candidate {
 	c = c.clone()
 	c.tries.refused = retry.Refusals{}
 	return c
 }
 
-// Overtaken reports whether another term is seen where t was to begin.
-func (c *Candidate) Overtaken(t *Tenure) bool {
+// Beaten reports whether another term is seen where t was to begin.
+func (c *Candidate) Beaten(t *Tenure) bool {
 	r := c.view.Record()
 	return r.Holder() != "" && r.Term() != t.claim.Token.Term && Newer(r.ResourceVersion(), t.from.ResourceVersion())
 }
@@ -211,15 +211,15 @@ func (c *Candidate) Overtaken(t *Tenure) bool {
 type Verdict int
 
 const (
-	Outage    Verdict = iota // the API server, or the way to it
-	Faster                   // another write came first; the watch is about to tell whose
-	Contested                // that happened too often in a row
-	Unheard                  // writes arrive, and no answer does
-	Exhausted                // a number has to be lowered by hand
-	Denied                   // creating the Lease is not allowed
-	Refused                  // only a hand can mend it; it may flicker
-	Refusal                  // the first of these in a row
-	Hopeless                 // no retry will mend it: Run ends
+	Outage       Verdict = iota // the API server, or the way to it
+	Faster                      // another write came first; the watch is about to tell whose
+	Contested                   // that happened too often in a row
+	Unanswered                  // writes arrive, and no answer does
+	Exhausted                   // a number has to be lowered by hand
+	Denied                      // creating the Lease is not allowed
+	Refused                     // only a hand can mend it; it may flicker
+	FirstRefused                // the first of these in a row
+	Hopeless                    // no retry will mend it: Run ends
 )
 
 // fewConflicts in a row are somebody who was faster.
@@ -252,7 +252,7 @@ func (c *Candidate) Failed(d Decision, err error, now Instant) (next *Candidate,
 		}
 		return c, Denied
 	case refused:
-		return c.refused(now)
+		return c.refusal(now)
 	case errors.Is(err, ErrConflict):
 		c.manners.crowd = c.manners.crowd.lost()
 		if d.Seat { // the watch may show that it still is ours; a read could not
@@ -264,7 +264,7 @@ func (c *Candidate) Failed(d Decision, err error, now Instant) (next *Candidate,
 		return c, Faster
 	case errors.Is(err, ErrUnheard):
 		c.manners.courteous = true
-		return c, Unheard
+		return c, Unanswered
 	case errors.Is(err, ErrEpochExhausted):
 		c.tries.retryAt = now.Add(timing.RetryPeriod)
 		return c, Exhausted
@@ -272,17 +272,17 @@ func (c *Candidate) Failed(d Decision, err error, now Instant) (next *Candidate,
 	return c, Outage
 }
 
-// refused takes in a refusal that only somebody's hand can mend. It ends Run if it was there
+// refusal takes in a refusal that only somebody's hand can mend. It ends Run if it was there
 // when Run began and stays for a lease duration. Otherwise it is an outage like others:
 // permissions flicker while API servers restart.
-func (c *Candidate) refused(now Instant) (*Candidate, Verdict) {
+func (c *Candidate) refusal(now Instant) (*Candidate, Verdict) {
 	var first bool
 	c.tries.refused, first = c.tries.refused.Refused(now, c.self.Timing.LeaseDuration)
 	switch {
 	case !c.tries.acquired && c.tries.refused.Never(c.leave.began, c.self.Timing.LeaseDuration):
 		return c, Hopeless
 	case first:
-		return c, Refusal
+		return c, FirstRefused
 	}
 	return c, Refused
 }

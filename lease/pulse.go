@@ -26,18 +26,18 @@ func (p pulse) failed(self *Self, now Instant, most time.Duration) pulse {
 	return p
 }
 
-// overtaken returns which writes were sent before one that was acknowledged: their answers are
+// superseded returns which writes were sent before one that was acknowledged: their answers are
 // of no use. If that one took long, the next is due.
 //
 // An API server makes of each write a compare-and-swap of its own, and one that loses it goes
 // through admission again. Where that takes long, writes that nobody needs keep those from being
 // done that are. So a renewal that was sent a moment ago is ended too: the next one takes its
 // place, and not turns with it.
-func (t *Tenure) overtaken(by Answer, now Instant) (next *Tenure, end []int) {
+func (t *Tenure) superseded(by Answer, now Instant) (next *Tenure, end []int) {
 	period := t.self.Timing.RetryPeriod
 	t.pulse.took = by.Took
 	slow := t.pulse.took > period
-	t.flights = doomed(t.flights)
+	t.flights = unawaited(t.flights)
 	for i := range t.flights {
 		one := &t.flights[i]
 		if by.Claim.Sent.After(one.sent) || slow && !t.rushes() && now.Sub(one.sent) < period/momentShare {
@@ -51,11 +51,11 @@ func (t *Tenure) overtaken(by Answer, now Instant) (next *Tenure, end []int) {
 	return t, end
 }
 
-// doomed returns the flights of which none is waited for any more.
-func doomed(flights []flight) []flight {
+// unawaited returns the flights of which none is waited for any more.
+func unawaited(flights []flight) []flight {
 	flights = slices.Clone(flights)
 	for i := range flights {
-		flights[i].doomed = true
+		flights[i].unawaited = true
 	}
 	return flights
 }
@@ -67,7 +67,7 @@ const momentShare = 8
 // sent beside it; not positive if it is not. A renewal under which another one was done has lost
 // the server's compare-and-swap, and is not waited for.
 func (t *Tenure) patience(now Instant) time.Duration {
-	if len(t.flights) == 0 || t.flights[len(t.flights)-1].doomed {
+	if len(t.flights) == 0 || t.flights[len(t.flights)-1].unawaited {
 		return 0
 	}
 	patience := t.self.Timing.RequestTimeout()

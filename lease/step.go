@@ -18,13 +18,13 @@ type Step struct {
 	ID   int   // of that write: its [Answer] has it
 	End  []int // writes whose answers are of no use any more
 
-	Lost       *LostError    // the term is over, by what was seen
-	Failed     error         // a write's failure; it ends an acquire
-	Unheard    error         // a write of an acquire was not answered: it goes on
-	Unanswered time.Duration // for how long nobody has answered renewals
-	Prolonged  bool          // an answer acknowledged the term
-	Announce   bool          // guards are to be told of the token again
-	Rewatch    bool          // the watch is not to be relied on
+	Lost      *LostError    // the term is over, by what was seen
+	Failed    error         // a write's failure; it ends an acquire
+	NoAnswer  error         // a write of an acquire was not answered: it goes on
+	Silent    time.Duration // for how long nobody has answered renewals
+	Prolonged bool          // an answer acknowledged the term
+	Announce  bool          // guards are to be told of the token again
+	Rewatch   bool          // the watch is not to be relied on
 }
 
 // Answer to a write.

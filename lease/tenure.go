@@ -14,16 +14,16 @@ import (
 // A renewal is sent each RetryPeriod and does not need the answer of the one before, for which it
 // waits a little longer only. Each counts from its own sending (rules W1 to W3, T1).
 type Tenure struct {
-	self    *Self // never modified
-	stage   stage
-	claim   Claim
-	from    Record   // what it is taken from
-	flights []flight // writes that nobody has answered yet, raises left out, in the order of sending
-	sent    int      // how many were sent, raises among them
-	raise   raise
-	pulse   pulse
-	updates bool // the verb patch is refused, so that writes get in each other's way
-	fenced  bool // the Lease still names the term, with an epoch raised by hand
+	self     *Self // never modified
+	stage    stage
+	claim    Claim
+	from     Record   // what it is taken from
+	flights  []flight // writes that nobody has answered yet, raises left out, in the order of sending
+	sent     int      // how many were sent, raises among them
+	raise    raising
+	pulse    pulse
+	updating bool // the verb patch is refused, so that writes get in each other's way
+	fenced   bool // the Lease still names the term, with an epoch raised by hand
 }
 
 // stage of a term.
@@ -37,14 +37,14 @@ const (
 
 // flight is a write that was not answered yet.
 type flight struct {
-	id     int
-	sent   Instant
-	doomed bool // its answer is not waited for: another one was acknowledged since, or seen to be needed
-	ended  bool // by us
+	id        int
+	sent      Instant
+	unawaited bool // the next renewal does not wait for its answer
+	ended     bool // by us
 }
 
-// raise of the epoch that is in flight; the zero value is none.
-type raise struct {
+// raising is the raise of the epoch that is in flight; the zero value is none.
+type raising struct {
 	flight
 	to int64
 }
@@ -87,11 +87,11 @@ func (t *Tenure) ValidUntil() Instant { return t.claim.ValidUntil(t.self.Timing)
 // Updating returns the tenure of which a write waits for the one before where the verb patch is
 // refused.
 func (t *Tenure) Updating(updating bool) *Tenure {
-	if t.updates == updating {
+	if t.updating == updating {
 		return t
 	}
 	t = t.clone()
-	t.updates = updating
+	t.updating = updating
 	return t
 }
 
@@ -134,12 +134,12 @@ func (t *Tenure) Next(now Instant) (*Tenure, Step) {
 		return t.send(WriteAgain, now)
 	case t.stage == over: // there is nothing left to renew
 	case t.raise.id != 0 && left > max(t.self.Timing.RenewDeadline/2, 2*t.pulse.took): // a raise is a renewal too
-	case t.InFlight() > 0 && t.updates: // it would be in the way of the one before
+	case t.InFlight() > 0 && t.updating: // it would be in the way of the one before
 	default:
 		waiting := t.InFlight() > 0
 		next, step := t.send(WriteRenew, now)
 		if silent := now.Sub(t.pulse.heard); waiting && silent > t.self.Timing.RenewDeadline/2 {
-			step.Unanswered = silent
+			step.Silent = silent
 		}
 		return next, step
 	}
@@ -160,7 +160,7 @@ func (t *Tenure) Raise(mark int64, now Instant) (next *Tenure, id int, ok bool) 
 	}
 	t = t.clone()
 	t.sent++
-	t.raise = raise{flight{id: t.sent, sent: now}, max(t.claim.Lift, mark+1)}
+	t.raise = raising{flight{id: t.sent, sent: now}, max(t.claim.Lift, mark+1)}
 	return t, t.sent, true
 }
 
@@ -169,7 +169,7 @@ func (t *Tenure) Answered(a Answer, now Instant) (*Tenure, Step) {
 	t = t.at(now)
 	if a.ID == t.raise.id {
 		f := t.raise.flight
-		t.raise = raise{}
+		t.raise = raising{}
 		t.claim = t.claim.Unanswered(a.Claim)
 		return t.kept(a, f, now)
 	}
@@ -182,7 +182,7 @@ func (t *Tenure) Answered(a Answer, now Instant) (*Tenure, Step) {
 	if t.stage == acquiring {
 		return t.begun(a, now)
 	}
-	if lost, ok := errors.AsType[*LostError](a.Err); ok && t.ours(lost) { // it met a raise of our own
+	if lost, ok := errors.AsType[*LostError](a.Err); ok && t.ownRaise(lost) { // it met a raise of our own
 		if !a.Claim.Sent.After(t.claim.Sent) {
 			return t, Step{}
 		}
@@ -197,7 +197,7 @@ func (t *Tenure) begun(a Answer, now Instant) (*Tenure, Step) {
 	switch {
 	case a.Err == nil && now.Sub(a.Claim.Sent) < t.self.Timing.RenewDeadline:
 		t.stage, t.claim, t.pulse.heard = held, a.Claim, now
-		t, end := t.overtaken(a, now)
+		t, end := t.superseded(a, now)
 		return t, Step{Prolonged: true, End: end}
 	case a.Err == nil: // too late to start on; a younger one is under way
 		return t, Step{}
@@ -205,7 +205,7 @@ func (t *Tenure) begun(a Answer, now Instant) (*Tenure, Step) {
 		return t, Step{Failed: a.Err}
 	}
 	t.pulse = t.pulse.failed(t.self, now, t.self.Timing.RetryPeriod)
-	return t, Step{Unheard: a.Err}
+	return t, Step{NoAnswer: a.Err}
 }
 
 // kept takes in an answer while the term is held, or after it. A definite loss ends it.
@@ -221,7 +221,7 @@ func (t *Tenure) kept(a Answer, f flight, now Instant) (*Tenure, Step) {
 		t, step := t.lose(lost)
 		step.Failed = a.Err
 		return t, step
-	case a.Err != nil && (f.ended || !f.sent.After(t.claim.Sent)): // one that was sent later went through, or will
+	case a.Err != nil && (f.ended || !f.sent.After(t.claim.Sent)): // we ended it, or a later write went through
 		return t, Step{}
 	case a.Err != nil:
 		t.pulse = t.pulse.failed(t.self, now, t.self.Timing.RetryPeriod/2)
@@ -235,7 +235,7 @@ func (t *Tenure) prolonged(a Answer, now Instant) (*Tenure, Step) {
 	outage := t.pulse.failures > 0 || now.Sub(t.pulse.heard) > 2*t.self.Timing.RetryPeriod
 	t.pulse.failures, t.pulse.heard = 0, now
 	t.claim = t.claim.Acknowledged(a.Claim)
-	t, end := t.overtaken(a, now)
+	t, end := t.superseded(a, now)
 	if t.pulse.silent++; t.pulse.silent < silentMost {
 		return t, Step{Prolonged: true, End: end, Announce: outage}
 	}
@@ -264,18 +264,18 @@ func (t *Tenure) Observe(o Observation, now Instant) (*Tenure, Step) {
 	switch {
 	case !isLost:
 		t.claim = t.claim.Rebase(o.Record)
-	case t.ours(lost): // our own raise, seen before its answer, which will tell
+	case t.ownRaise(lost): // our own raise, seen before its answer, which will tell
 	case o.Listed && !o.Stored: // by a cache that may be ahead of its store: a renewal will tell
 		t.pulse.due = now
-		t.flights = doomed(t.flights)
+		t.flights = unawaited(t.flights)
 	default:
 		return t.lose(lost)
 	}
 	return t, Step{}
 }
 
-// ours reports whether a loss is only the epoch that a raise of this term writes.
-func (t *Tenure) ours(lost *LostError) bool {
+// ownRaise reports whether a loss is only the epoch that a raise of this term writes.
+func (t *Tenure) ownRaise(lost *LostError) bool {
 	epoch, err := lost.Record.Epoch()
 	return lost.Loss == LossFenced && err == nil && lost.Record.Term() == t.claim.Token.Term &&
 		(t.raise.id != 0 && epoch == t.raise.to || t.claim.Standing(lost.Record) == nil)

@@ -154,7 +154,7 @@ func TestAcquireHeardTooLate(t *testing.T) {
 func TestAcquireIsRepeated(t *testing.T) {
 	s := acquireIn(t)
 	s.at(1)
-	require.ErrorIs(t, s.failed(1, ErrUnavailable).Unheard, ErrUnavailable)
+	require.ErrorIs(t, s.failed(1, ErrUnavailable).NoAnswer, ErrUnavailable)
 	second := s.due(WriteAgain, 1.5)
 	third := s.due(WriteAgain, 3.5)
 	s.at(4)
@@ -252,7 +252,7 @@ func TestUnansweredRenewals(t *testing.T) {
 			s.at(7)
 			next, step := s.t.Next(s.now)
 			require.Equal(t, WriteRenew, step.Send)
-			require.Equal(t, test.want, step.Unanswered)
+			require.Equal(t, test.want, step.Silent)
 			require.Positive(t, next.InFlight())
 		})
 	}

@@ -51,16 +51,16 @@ func (r *run) acquiring() error {
 	// Each try that arrives unheard keeps the others out for a lease duration more.
 	giveUp := clock.Now().Add(r.config.RenewDeadline + r.config.RetryPeriod)
 	hear := hears{answers: g.answers, stopping: r.ctx.Done()}
-	var unheard error
+	var noAnswer error
 	r.perform(g.next(clock.Now(), r.updating()))
 	for {
 		switch e := r.wait(sooner(g.tenure.Due(), giveUp), hear); e.kind {
-		case due:
+		case onDue:
 			if !giveUp.After(clock.Now()) {
-				return r.unheard(unheard)
+				return r.noAnswer(noAnswer)
 			}
 			r.perform(g.next(clock.Now(), r.updating()))
-		case answered:
+		case onAnswered:
 			step := g.answered(e.answer, clock.Now())
 			switch {
 			case step.Prolonged:
@@ -68,22 +68,22 @@ func (r *run) acquiring() error {
 				return nil
 			case step.Failed != nil:
 				return step.Failed
-			case step.Unheard != nil:
-				unheard = step.Unheard
-				r.candidate = r.candidate.Unheard()
+			case step.NoAnswer != nil:
+				noAnswer = step.NoAnswer
+				r.candidate = r.candidate.NoAnswer()
 			}
-		case stopping: // the outcome of a write should be known, for a while
+		case onStopping: // the outcome of a write should be known, for a while
 			hear.stopping = nil
 			giveUp = clock.Now().Add(r.config.timing().RequestTimeout())
 		}
-		if r.candidate.Overtaken(g.tenure) {
+		if r.candidate.Beaten(g.tenure) {
 			return &lease.RequestError{Verb: "patch", Kind: lease.ErrConflict, Err: errors.New("somebody was faster")}
 		}
 	}
 }
 
-// unheard is the error of an acquire that nobody answered in time.
-func (r *run) unheard(err error) error {
+// noAnswer is the error of an acquire that nobody answered in time.
+func (r *run) noAnswer(err error) error {
 	switch {
 	case r.candidate.View().Record().Term() == r.reign.tenure.Claim().Token.Term:
 		return fmt.Errorf("%w: within %v", lease.ErrUnheard, r.config.RenewDeadline)

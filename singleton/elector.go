@@ -26,7 +26,7 @@ type Elector struct {
 	running    atomic.Bool
 	ineligible atomic.Bool
 	resigning  atomic.Bool      // Resign was called while acquiring
-	candidate  *lease.Candidate // what the last Run knew, nil before; owned by Run
+	previous   *lease.Candidate // what the last Run knew, nil before; owned by Run
 	eligible   chan struct{}    // buffered; eligibility changed
 	status     atomic.Pointer[status]
 	fence      atomic.Pointer[FenceError] // the last failure; nil once all were told after it

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/hotseat-go/hotseat/internal/chance"
+	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -44,14 +46,14 @@ func (r *run) active(worked <-chan outcome) *outcome {
 	}
 	for {
 		switch e := r.wait(g.tenure.Due(), hear); e.kind {
-		case cancelled:
+		case onCancelled:
 			return nil
-		case returned:
+		case onReturned:
 			return &e.outcome
-		case stopping:
+		case onStopping:
 			hear.stopping = nil
 			g.term.end(&EndError{Reason: ReasonShutdown})
-		case panicked:
+		case onPanicked:
 			g.term.end(&EndError{Reason: ReasonPanicked, Err: e.err})
 		default:
 			r.keep(e)
@@ -66,21 +68,17 @@ func (r *run) draining(worked <-chan outcome) *outcome {
 	overrun := clock.Now().Add(r.config.DrainLimit)
 	hear := hears{answers: g.answers, returned: worked, raises: g.term.raises, lost: g.term.lost}
 	for {
-		switch e := r.wait(sooner(g.tenure.Due(), overrun), hear); e.kind {
-		case returned:
+		switch e := r.wait(sooner(g.tenure.Due(), overrun), hear); {
+		case e.kind == onReturned:
 			return &e.outcome
-		case lost:
+		case e.kind == onLost:
 			hear.lost, hear.answers = nil, nil
 			g.tenure = g.tenure.End()
 			g.cancel()
 			overrun = sooner(*g.term.until.Load(), clock.Now()).Add(r.config.timing().StopBudget())
-		case due:
-			if !overrun.IsZero() && !overrun.After(clock.Now()) {
-				overrun = lease.Instant{}
-				r.overran(g.term)
-				continue
-			}
-			r.keep(e)
+		case e.kind == onDue && !overrun.IsZero() && !overrun.After(clock.Now()):
+			overrun = lease.Instant{}
+			r.overran(g.term)
 		default:
 			r.keep(e)
 		}
@@ -90,11 +88,11 @@ func (r *run) draining(worked <-chan outcome) *outcome {
 // keep does what a term needs to stay ours, while its work runs and while it drains.
 func (r *run) keep(e event) {
 	switch e.kind {
-	case due:
+	case onDue:
 		r.perform(r.reign.next(r.config.clock.Now(), r.updating()))
-	case answered:
+	case onAnswered:
 		r.hear(e.answer)
-	case raising:
+	case onRaising:
 		r.raise(e.raise)
 	}
 }
@@ -172,6 +170,22 @@ func (r *run) leave(valid bool, cause *EndError) {
 		r.candidate = r.candidate.Courteous()
 	case !cause.lost() && cause.Reason != ReasonShutdown:
 		r.candidate = r.candidate.HoldOff(r.config.clock.Now().Add(r.config.HoldOff))
+	}
+}
+
+// release gives the Lease up, trying as often as it takes while the term is
+// valid.
+func (r *run) release(claim lease.Claim) error {
+	left := r.config.clock.Until(claim.ValidUntil(r.config.timing()))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), left)
+	defer cancel()
+	for failures := 1; ; failures++ {
+		err := r.lock.Release(ctx, claim)
+		again := errors.Is(err, lease.ErrUnavailable) || errors.Is(err, lease.ErrConflict)
+		if !again || ctx.Err() != nil {
+			return err
+		}
+		r.pause(ctx, retry.Backoff(chance.Of(ctx), failures, retry.Most))
 	}
 }
 

@@ -19,6 +19,14 @@ import (
 // Acquiring is a part of standby, and active and draining are parts of term.
 // What they decide is said by two values, [lease.Candidate] and [lease.Tenure]; they all wait by
 // the one function wait.
+//
+// From what the watch shows to the write that answers it:
+//
+//	internal/lookout/source.go  Take       what was seen, in order
+//	singleton/loop.go           observe    shows it to the candidate and to the term
+//	lease/tenure.go             Observe    judges it, and says what to do: a Step
+//	singleton/reign.go          perform    does that
+//	lease/lock.go               Renew      writes
 type run struct {
 	*Elector
 	ctx  context.Context
@@ -40,10 +48,10 @@ func newRun(ctx context.Context, e *Elector, work Work) *run {
 	r := &run{
 		Elector: e, ctx: ctx, work: work,
 		source: lookout.New(e.lock, e.config.SharedWatch.share(), e.config.Logger), hooks: newHooks(),
-		candidate: lease.NewCandidate(self, e.candidate, now), wiring: wiring{began: now},
+		candidate: lease.NewCandidate(self, e.previous, now), wiring: wiring{began: now},
 		tell: outage.Teller{Log: e.config.Logger},
 	}
-	e.candidate = nil
+	e.previous = nil
 	return r
 }
 
@@ -51,7 +59,7 @@ func newRun(ctx context.Context, e *Elector, work Work) *run {
 // everything is cleaned up.
 func (r *run) run() error {
 	err := r.loop()
-	r.Elector.candidate = r.candidate
+	r.previous = r.candidate
 	r.setState(StateStopped, nil)
 	r.hooks.wait()
 	select {
@@ -104,7 +112,7 @@ func (r *run) warm() error {
 	var bad error
 	for {
 		switch e := r.wait(lease.Instant{}, hears{ended: warmed, hopeless: r.source.Hopeless(), panicked: r.hooks.bad}); e.kind {
-		case ended:
+		case onEnded:
 			err := e.err
 			if r.ctx.Err() != nil && !isPanic(err) {
 				err = nil
@@ -113,9 +121,9 @@ func (r *run) warm() error {
 				return bad
 			}
 			return err
-		case hopeless:
+		case onHopeless:
 			bad = r.pointless(e.err)
-		case panicked:
+		case onPanicked:
 			bad = e.err
 		}
 	}
@@ -125,18 +133,18 @@ func (r *run) warm() error {
 type kind int
 
 const (
-	due       kind = iota // the time has come
-	observed              // the Lease was seen
-	ended                 // what the loop waits for is done
-	answered              // to a write of the term
-	returned              // work
-	raising               // somebody wants to raise the epoch
-	cancelled             // the work's context
-	lost                  // the term
-	stopping              // Run's context ended
-	hopeless              // the Lease may not be read
-	panicked              // a hook
-	eligible              // that changed
+	onDue       kind = iota // the time has come
+	onObserved              // the Lease was seen
+	onEnded                 // what the loop waits for is done
+	onAnswered              // to a write of the term
+	onReturned              // work
+	onRaising               // somebody wants to raise the epoch
+	onCancelled             // the work's context
+	onLost                  // the term
+	onStopping              // Run's context ended
+	onHopeless              // the Lease may not be read
+	onPanicked              // a hook
+	onEligible              // that changed
 )
 
 // event is what the loop waited for.
@@ -175,29 +183,29 @@ func (r *run) wait(at lease.Instant, h hears) event {
 	select {
 	case <-r.source.News():
 		r.look()
-		return event{kind: observed}
+		return event{kind: onObserved}
 	case <-timer:
-		return event{kind: due}
+		return event{kind: onDue}
 	case err := <-h.ended:
-		return event{kind: ended, err: err}
+		return event{kind: onEnded, err: err}
 	case a := <-h.answers:
-		return event{kind: answered, answer: a}
+		return event{kind: onAnswered, answer: a}
 	case out := <-h.returned:
-		return event{kind: returned, outcome: out}
+		return event{kind: onReturned, outcome: out}
 	case request := <-h.raises:
-		return event{kind: raising, raise: request}
+		return event{kind: onRaising, raise: request}
 	case <-h.cancelled:
-		return event{kind: cancelled}
+		return event{kind: onCancelled}
 	case <-h.lost:
-		return event{kind: lost}
+		return event{kind: onLost}
 	case <-h.stopping:
-		return event{kind: stopping}
+		return event{kind: onStopping}
 	case err := <-h.hopeless:
-		return event{kind: hopeless, err: err}
+		return event{kind: onHopeless, err: err}
 	case err := <-h.panicked:
-		return event{kind: panicked, err: err}
+		return event{kind: onPanicked, err: err}
 	case <-h.eligible:
-		return event{kind: eligible}
+		return event{kind: onEligible}
 	}
 }
 
@@ -209,7 +217,7 @@ func (r *run) during(f func(context.Context)) {
 		defer close(done)
 		f(r.ctx)
 	})
-	for r.wait(lease.Instant{}, hears{ended: done}).kind != ended {
+	for r.wait(lease.Instant{}, hears{ended: done}).kind != onEnded {
 	}
 	r.look()
 }
@@ -217,7 +225,7 @@ func (r *run) during(f func(context.Context)) {
 // pause takes in what is seen of the Lease for a while, or until ctx ends.
 func (r *run) pause(ctx context.Context, d time.Duration) {
 	until := r.config.clock.Now().Add(d)
-	for r.wait(until, hears{stopping: ctx.Done()}).kind == observed {
+	for r.wait(until, hears{stopping: ctx.Done()}).kind == onObserved {
 	}
 }
 

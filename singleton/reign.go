@@ -64,9 +64,9 @@ func (r *run) perform(s lease.Step) {
 	case s.Failed != nil:
 		r.metrics.renewalFailed(failureOf(s.Failed))
 		r.tell.Failed(outage.Renewing, s.Failed, "valid_for", g.term.left())
-	case s.Unanswered > 0: // renewals that nobody answers fail when the term is over: it is told while there is time
+	case s.Silent > 0: // renewals that nobody answers fail when the term is over: it is told while there is time
 		r.metrics.renewalFailed(failureOf(lease.ErrUnavailable))
-		r.tell.Failed(outage.Renewing, fmt.Errorf("%w: no answer for %v", lease.ErrUnavailable, s.Unanswered.Round(time.Millisecond)), "valid_for", g.term.left())
+		r.tell.Failed(outage.Renewing, fmt.Errorf("%w: no answer for %v", lease.ErrUnavailable, s.Silent.Round(time.Millisecond)), "valid_for", g.term.left())
 	}
 	claim, from := g.tenure.Claim(), g.tenure.From()
 	switch s.Send {
@@ -170,9 +170,9 @@ func (r *run) hearOut(release bool) {
 	until := sooner(g.tenure.ValidUntil(), r.config.clock.Now().Add(r.config.timing().RequestTimeout()))
 	for g.tenure.InFlight() > 0 {
 		switch e := r.wait(until, hears{answers: g.answers}); e.kind {
-		case answered:
+		case onAnswered:
 			r.hear(e.answer)
-		case due:
+		case onDue:
 			return
 		}
 	}

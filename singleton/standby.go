@@ -49,11 +49,11 @@ func (r *run) await(at lease.Instant) error {
 		stopping: r.ctx.Done(), hopeless: r.source.Hopeless(), panicked: r.hooks.bad, eligible: r.eligible,
 	})
 	switch e.kind {
-	case hopeless:
+	case onHopeless:
 		return r.pointless(e.err)
-	case panicked:
+	case onPanicked:
 		return e.err
-	case due, eligible:
+	case onDue, onEligible:
 		r.candidate = r.candidate.Waited()
 	}
 	return nil
@@ -118,7 +118,7 @@ func (r *run) settle(err error, d lease.Decision) error {
 	case lease.Faster:
 	case lease.Contested:
 		r.tell.Failed(outage.Contesting, err)
-	case lease.Unheard:
+	case lease.Unanswered:
 		r.tell.Failed(outage.Taking, err)
 	case lease.Exhausted:
 		r.tell.Failed(outage.Numbering, err)
@@ -126,7 +126,7 @@ func (r *run) settle(err error, d lease.Decision) error {
 		r.tell.Failed(outage.Creating, err)
 	case lease.Hopeless:
 		return r.pointless(err)
-	case lease.Refusal:
+	case lease.FirstRefused:
 		r.config.Logger.Error("cannot acquire the lease", "error", err)
 		r.tell.Failed(failing(d), err)
 	default:
@@ -167,9 +167,9 @@ func (r *run) floor() (floor int64, err error) {
 	}, func(err error) { done <- err })
 	for {
 		switch e := r.wait(lease.Instant{}, hears{ended: done, stopping: ctx.Done()}); e.kind {
-		case ended:
+		case onEnded:
 			return answer, e.err
-		case stopping:
+		case onStopping:
 			return 0, fmt.Errorf("singleton: asking Config.Floor: %w", ctx.Err())
 		}
 	}

@@ -65,7 +65,7 @@ func (m *model) overtaken(p *proc) bool {
 	key := overtaken{p.knows, p.claim}
 	is, known := m.holding.overtaken[key]
 	if !known {
-		is = m.who(p.knows).Overtaken(m.acquiringTenure(p.claim))
+		is = m.who(p.knows).Beaten(m.acquiringTenure(p.claim))
 		m.holding.overtaken[key] = is
 	}
 	return is
