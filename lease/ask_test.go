@@ -177,7 +177,7 @@ func (b *bed) stuckLock() (l *lease.Lock, hang, resume func(), stopped *int) {
 	free := make(chan struct{})
 	close(free)
 	stopped = new(int)
-	l = lease.NewLock(stuck{b.c.Client("a").CoordinationV1().Leases(ns), &free, stopped}, b.options("a"))
+	l = lease.NewLock(stuck{b.c.Client("a").Leases(ns), &free, stopped}, b.options("a"))
 	return l, func() { free = make(chan struct{}) }, func() { close(free); synctest.Wait() }, stopped
 }
 

@@ -43,7 +43,7 @@ func (b *bed) options(id string) lease.Options {
 }
 
 func (b *bed) lock(id string) *lease.Lock {
-	return lease.NewLock(b.c.Client(id).CoordinationV1().Leases(ns), b.options(id))
+	return lease.NewLock(b.c.Client(id).Leases(ns), b.options(id))
 }
 
 // trip is one HTTP request: pass hands it to the server.

@@ -13,7 +13,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
 )
@@ -34,7 +33,7 @@ type Options struct {
 // repeated, is sent again beside the first each [Timing.RequestTimeout] without an
 // answer.
 type Lock struct {
-	client coordclient.LeaseInterface
+	client Client
 	Options
 
 	underway underway
@@ -43,7 +42,7 @@ type Lock struct {
 }
 
 // NewLock returns a Lock that makes its requests through client.
-func NewLock(client coordclient.LeaseInterface, o Options) *Lock {
+func NewLock(client Client, o Options) *Lock {
 	return &Lock{client: client, Options: o}
 }
 

@@ -6,7 +6,6 @@ import (
 
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 )
 
 // Namespace looks at all Leases of a namespace at once, for a process that is a
@@ -17,14 +16,14 @@ import (
 // The records it makes carry no managedFields: nobody here reads them, they are
 // the larger part of a Lease, and an update without them leaves them as they are.
 type Namespace struct {
-	client   coordclient.LeaseInterface
+	client   Client
 	clock    Clock
 	underway *underway
 }
 
 // NewNamespace returns a Namespace that asks through client, which is one
 // namespace's.
-func NewNamespace(client coordclient.LeaseInterface, clock Clock) Namespace {
+func NewNamespace(client Client, clock Clock) Namespace {
 	return Namespace{client: client, clock: clock, underway: &underway{}}
 }
 

@@ -17,7 +17,7 @@ import (
 
 func TestNamespaceSeesWhatALockSees(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
-		all := lease.NewNamespace(b.c.Client("all").CoordinationV1().Leases(ns), lease.Clock{})
+		all := lease.NewNamespace(b.c.Client("all").Leases(ns), lease.Clock{})
 		b.ship()
 		_, err := b.c.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "elsewhere", Name: "other"}})
 		require.NoError(b, err)
@@ -68,7 +68,7 @@ func TestNamespaceSeesWhatALockSees(t *testing.T) {
 
 func TestNamespaceErrorsNameTheirVerb(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
-		all := lease.NewNamespace(b.c.Client("all").CoordinationV1().Leases(ns), lease.Clock{})
+		all := lease.NewNamespace(b.c.Client("all").Leases(ns), lease.Clock{})
 		listing, err := all.List(b.Context(), time.Second)
 		require.NoError(b, err)
 		b.c.Link("all").Inject(singletontest.Fault{Status: http.StatusForbidden})
@@ -88,7 +88,7 @@ func TestNamespaceLeavesRequestsBehind(t *testing.T) {
 		free := make(chan struct{})
 		close(free)
 		stopped := 0
-		all := lease.NewNamespace(stuck{b.c.Client("all").CoordinationV1().Leases(ns), &free, &stopped}, lease.Clock{})
+		all := lease.NewNamespace(stuck{b.c.Client("all").Leases(ns), &free, &stopped}, lease.Clock{})
 		listing, err := all.List(b.Context(), time.Second)
 		require.NoError(b, err)
 		free = make(chan struct{})

@@ -33,7 +33,7 @@ func TestOtherRefusals(t *testing.T) {
 		require.ErrorIs(b, b.a.Create(b.Context()), lease.ErrNoNamespace)
 	})
 	inBed(t, singletontest.Options{}, func(b *bed) {
-		bad := lease.NewLock(b.c.Client("a").CoordinationV1().Leases(ns), lease.Options{
+		bad := lease.NewLock(b.c.Client("a").Leases(ns), lease.Options{
 			Namespace: ns, Name: "No_Name", Identity: "a", Timing: lease.Timing{}.WithDefaults(),
 		})
 		require.ErrorIs(b, bad.Create(b.Context()), lease.ErrRejected)

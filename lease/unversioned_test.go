@@ -71,7 +71,7 @@ func TestUnversioned(t *testing.T) {
 			inBed(t, singletontest.Options{}, func(b *bed) {
 				b.ship()
 				w := test.without
-				w.LeaseInterface = b.c.Client("a").CoordinationV1().Leases(ns)
+				w.LeaseInterface = b.c.Client("a").Leases(ns)
 				l := lease.NewLock(w, b.options("a"))
 				for what, look := range map[string]func(context.Context) (lease.Observation, error){"list": l.List, "get": l.Get, "confirm": l.Confirm} {
 					_, err := look(b.Context())
@@ -108,7 +108,7 @@ func TestVersionsThatDoNotChange(t *testing.T) {
 		b.ship()
 		b.c.Forbid("a", "patch")
 		server := frozen{without{
-			b.c.Client("a").CoordinationV1().Leases(ns),
+			b.c.Client("a").Leases(ns),
 			func(l *coordv1.Lease) { l.ResourceVersion = "7" }, func(*coordv1.LeaseList) {},
 		}}
 		got, err := b.take(lease.NewLock(server, b.options("a")))

@@ -9,7 +9,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
-	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/internal/chance"
 )
@@ -47,7 +46,7 @@ func seen(clock Clock, object *coordv1.Lease, deleted bool, after string) Observ
 
 // watching is one WATCH.
 type watching struct {
-	client   coordclient.LeaseInterface
+	client   Client
 	selector string        // of fields; empty: all
 	from     string        // the resource version after which it begins
 	timeout  time.Duration // of its opening

@@ -19,7 +19,6 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 )
 
@@ -136,17 +135,17 @@ func (s *apiServers) client(t *testing.T, change ...func(*rest.Config)) leases {
 	for _, f := range change {
 		f(config)
 	}
-	client, err := kubernetes.NewForConfig(hardened(config))
+	client, err := NewClient(config)
 	require.NoError(t, err)
 	return leases{client}
 }
 
-type leases struct{ kubernetes.Interface }
+type leases struct{ *Client }
 
 func (l leases) list(t *testing.T, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
-	_, err := l.CoordinationV1().Leases("shop").List(ctx, metav1.ListOptions{})
+	_, err := l.Leases("shop").List(ctx, metav1.ListOptions{})
 	return err
 }
 
@@ -157,7 +156,7 @@ func (l leases) update(t *testing.T, timeout time.Duration) <-chan error {
 		ctx, cancel := context.WithTimeout(t.Context(), timeout)
 		defer cancel()
 		lease := &coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "invoicer"}}
-		_, err := l.CoordinationV1().Leases("shop").Update(ctx, lease, metav1.UpdateOptions{})
+		_, err := l.Leases("shop").Update(ctx, lease, metav1.UpdateOptions{})
 		end <- err
 	}()
 	return end
@@ -165,7 +164,7 @@ func (l leases) update(t *testing.T, timeout time.Duration) <-chan error {
 
 func (l leases) watch(t *testing.T) watch.Interface {
 	t.Helper()
-	w, err := l.CoordinationV1().Leases("shop").Watch(t.Context(), metav1.ListOptions{})
+	w, err := l.Leases("shop").Watch(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	return w
 }

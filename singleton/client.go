@@ -1,26 +1,52 @@
 package singleton
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
-	"k8s.io/client-go/kubernetes"
+	coordv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer/json"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/hotseat-go/hotseat/lease"
 )
 
 const envKubeconfig = clientcmd.RecommendedConfigPathEnvVar
 
-// InCluster returns a client for an elector's use alone: from the Pod's
-// service account, or outside a cluster from the files $KUBECONFIG lists. It has
-// no rate limiter, since the protocol paces its own requests, and no overall
-// timeout, since every request brings its own. HTTP/2 pings find a dead connection
-// within about 5 s, and the client opens another. A slow server keeps its connection.
-// When the server refuses the token, the client reads the token file again.
-// The error says what is missing.
-func InCluster() (kubernetes.Interface, error) {
+// LeasesGetter is what [New] needs of a client. These fit:
+//   - a [*Client], of [DefaultClient] or [NewClient];
+//   - the CoordinationV1() of a client-go clientset.
+type LeasesGetter[L lease.Client] interface {
+	Leases(namespace string) L
+}
+
+// Client reaches the Leases of a cluster, and nothing else. It is made for electors:
+//   - It has no rate limiter. An elector paces its own requests.
+//   - It has no overall timeout. An elector gives each request its own.
+//   - Over HTTP/2, pings find a dead connection within about 5 s, and the client opens another.
+//     A slow server keeps its connection.
+//   - When the server refuses the token, the client reads the token file again.
+//
+// A Client is safe for concurrent use.
+type Client struct {
+	rest   *rest.RESTClient
+	params runtime.ParameterCodec
+}
+
+// DefaultClient returns the [Client] of the Pod's service account. Outside a cluster it uses the
+// files that $KUBECONFIG lists. The error says what is missing.
+func DefaultClient() (*Client, error) {
 	config, err := rest.InClusterConfig()
 	switch {
 	case errors.Is(err, rest.ErrNotInCluster):
@@ -31,10 +57,114 @@ func InCluster() (kubernetes.Interface, error) {
 	if err != nil {
 		return nil, fmt.Errorf("singleton: %w", err)
 	}
-	return kubernetes.NewForConfig(hardened(config))
+	return NewClient(config)
 }
 
-// fromKubeconfig reads the files $KUBECONFIG lists, and not the user's default
+// NewClient returns a [Client] of that configuration, which it copies. It ignores QPS,
+// Burst, RateLimiter and Timeout. If config has a Transport, its connections stay as they
+// are, without pings; so do those over HTTP/1.1.
+func NewClient(config *rest.Config) (*Client, error) {
+	if config == nil {
+		return nil, &lease.FieldError{Field: "config", Value: nil, Rule: "must not be nil"}
+	}
+	config = hardened(config)
+	known := runtime.NewScheme()
+	if err := coordv1.AddToScheme(known); err != nil {
+		return nil, fmt.Errorf("singleton: %w", err)
+	}
+	metav1.AddToGroupVersion(known, schema.GroupVersion{Version: "v1"}) // Status, with errors
+	config.GroupVersion, config.APIPath = &coordv1.SchemeGroupVersion, "/apis"
+	config.NegotiatedSerializer = codecs{known}
+	if config.ContentType == "" {
+		config.ContentType, config.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
+	}
+	client, err := rest.RESTClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("singleton: %w", err)
+	}
+	return &Client{rest: client, params: runtime.NewParameterCodec(known)}, nil
+}
+
+// Leases returns the client for the Leases of a namespace.
+func (c *Client) Leases(namespace string) lease.Client { return leasesOf{c, namespace} }
+
+// leasesOf makes the requests that client-go's generated client for Leases makes. That one cannot
+// be had without the types of all API groups.
+type leasesOf struct {
+	*Client
+	namespace string
+}
+
+func (l leasesOf) to(r *rest.Request) *rest.Request {
+	return r.Namespace(l.namespace).Resource("leases")
+}
+
+func (l leasesOf) Create(ctx context.Context, in *coordv1.Lease, o metav1.CreateOptions) (*coordv1.Lease, error) {
+	out := &coordv1.Lease{}
+	return out, l.to(l.rest.Post()).VersionedParams(&o, l.params).Body(in).Do(ctx).Into(out)
+}
+
+func (l leasesOf) Update(ctx context.Context, in *coordv1.Lease, o metav1.UpdateOptions) (*coordv1.Lease, error) {
+	out := &coordv1.Lease{}
+	return out, l.to(l.rest.Put()).Name(in.Name).VersionedParams(&o, l.params).Body(in).Do(ctx).Into(out)
+}
+
+func (l leasesOf) Get(ctx context.Context, name string, o metav1.GetOptions) (*coordv1.Lease, error) {
+	out := &coordv1.Lease{}
+	return out, l.to(l.rest.Get()).Name(name).VersionedParams(&o, l.params).Do(ctx).Into(out)
+}
+
+func (l leasesOf) List(ctx context.Context, o metav1.ListOptions) (*coordv1.LeaseList, error) {
+	out := &coordv1.LeaseList{}
+	return out, l.to(l.rest.Get()).VersionedParams(&o, l.params).Do(ctx).Into(out)
+}
+
+func (l leasesOf) Watch(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+	o.Watch = true
+	request := l.to(l.rest.Get()).VersionedParams(&o, l.params)
+	if o.TimeoutSeconds != nil {
+		request.Timeout(time.Duration(*o.TimeoutSeconds) * time.Second)
+	}
+	return request.Watch(ctx)
+}
+
+func (l leasesOf) Patch(
+	ctx context.Context, name string, kind types.PatchType, patch []byte, o metav1.PatchOptions, sub ...string,
+) (*coordv1.Lease, error) {
+	out := &coordv1.Lease{}
+	return out, l.to(l.rest.Patch(kind)).Name(name).SubResource(sub...).VersionedParams(&o, l.params).Body(patch).Do(ctx).Into(out)
+}
+
+// codecs speak protobuf and JSON. There is one version of a Lease, so nothing is converted.
+type codecs struct{ known *runtime.Scheme }
+
+func (c codecs) SupportedMediaTypes() []runtime.SerializerInfo {
+	text := json.NewSerializerWithOptions(json.DefaultMetaFactory, c.known, c.known, json.SerializerOptions{})
+	return []runtime.SerializerInfo{
+		{
+			MediaType: runtime.ContentTypeJSON, MediaTypeType: "application", MediaTypeSubType: "json",
+			EncodesAsText: true, Serializer: text,
+			StreamSerializer: &runtime.StreamSerializerInfo{EncodesAsText: true, Serializer: text, Framer: json.Framer},
+		},
+		{
+			MediaType: runtime.ContentTypeProtobuf, MediaTypeType: "application", MediaTypeSubType: "vnd.kubernetes.protobuf",
+			Serializer: protobuf.NewSerializer(c.known, c.known),
+			StreamSerializer: &runtime.StreamSerializerInfo{
+				Serializer: protobuf.NewRawSerializer(c.known, c.known), Framer: protobuf.LengthDelimitedFramer,
+			},
+		},
+	}
+}
+
+func (c codecs) EncoderForVersion(encoder runtime.Encoder, version runtime.GroupVersioner) runtime.Encoder {
+	return runtime.WithVersionEncoder{Version: version, Encoder: encoder, ObjectTyper: c.known}
+}
+
+func (c codecs) DecoderToVersion(decoder runtime.Decoder, _ runtime.GroupVersioner) runtime.Decoder {
+	return runtime.WithoutVersionDecoder{Decoder: decoder}
+}
+
+// fromKubeconfig reads the files that $KUBECONFIG lists, and not the user's default
 // one: a service should not follow whatever cluster a developer last looked at.
 func fromKubeconfig() (*rest.Config, error) {
 	files := filepath.SplitList(os.Getenv(envKubeconfig))

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/lease"
@@ -65,9 +64,9 @@ func TestConfigErrorsNameFieldValueAndRule(t *testing.T) {
 			}
 		})
 	}
-	_, err := singleton.New((*kubernetes.Clientset)(nil), singleton.Config{})
-	require.ErrorContains(t, err, "client <nil> must not be a nil *kubernetes.Clientset")
-	_, err = singleton.New(nil, singleton.Config{})
+	_, err := singleton.New((*singleton.Client)(nil), singleton.Config{})
+	require.ErrorContains(t, err, "client <nil> must not be a nil *singleton.Client")
+	_, err = singleton.New(singleton.LeasesGetter[lease.Client](nil), singleton.Config{})
 	for _, says := range []string{"client <nil> must not be nil", "Name", "Namespace"} {
 		require.ErrorContains(t, err, says, "all violations at once")
 	}
@@ -211,14 +210,14 @@ func TestPermissionsTakenAwayAreWaitedFor(t *testing.T) {
 	})
 }
 
-func TestInCluster(t *testing.T) {
+func TestDefaultClient(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	t.Setenv("KUBECONFIG", "")
-	_, err := singleton.InCluster()
+	_, err := singleton.DefaultClient()
 	require.ErrorContains(t, err, "singleton: not in a cluster ($KUBERNETES_SERVICE_HOST is not set), and $KUBECONFIG is not set")
 	t.Setenv("KUBERNETES_SERVICE_HOST", "192.0.2.1")
 	t.Setenv("KUBERNETES_SERVICE_PORT", "443")
-	_, err = singleton.InCluster()
+	_, err = singleton.DefaultClient()
 	require.ErrorContains(t, err, "singleton: in a cluster, but without a usable service account")
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 
@@ -235,7 +234,7 @@ contexts: [{name: x, context: {cluster: c, user: a}}]
 current-context: x
 `), 0o600))
 	t.Setenv("KUBECONFIG", file)
-	client, err := singleton.InCluster()
+	client, err := singleton.DefaultClient()
 	require.NoError(t, err)
 	e, err := singleton.New(client, singleton.Config{Name: "invoicer", Namespace: "shop", Logger: quiet()})
 	require.NoError(t, err)
@@ -246,10 +245,10 @@ current-context: x
 	require.Positive(t, c.CountRequests("", "update", "patch"))
 
 	t.Setenv("KUBECONFIG", file+"-missing")
-	_, err = singleton.InCluster()
+	_, err = singleton.DefaultClient()
 	require.ErrorContains(t, err, "config-missing: no such file")
 	require.NoError(t, os.WriteFile(file, []byte("apiVersion: v1\nkind: Config\n"), 0o600))
 	t.Setenv("KUBECONFIG", file)
-	_, err = singleton.InCluster()
+	_, err = singleton.DefaultClient()
 	require.ErrorContains(t, err, "singleton: $KUBECONFIG: ")
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"sync/atomic"
 
-	"k8s.io/client-go/kubernetes"
-
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -32,13 +30,13 @@ type Elector struct {
 	fence      atomic.Pointer[FenceError] // the last failure; nil once all were told after it
 }
 
-// New returns an elector for the Lease that config names, which it reaches
-// through client. Give it a client of its own ([InCluster] makes one): a rate
-// limiter shared with the application can starve renewals, every request must
-// end when its context does, and a rest.Config.Timeout would end the watch each
-// time it passes. New makes no request. The error lists every
-// refused field.
-func New(client kubernetes.Interface, config Config) (*Elector, error) {
+// New returns an elector for the Lease that config names. It makes no request. The
+// error is a [*ConfigError] that lists every refused field.
+//
+// Give each process's electors a client of their own, as [DefaultClient] and [NewClient] make
+// one. The client must not share a rate limiter with the application, must honour contexts, and
+// must not set rest.Config.Timeout, which would cut the watch each time it expires.
+func New[L lease.Client](client LeasesGetter[L], config Config) (*Elector, error) {
 	config, err := config.withDefaults()
 	if isNil(client) {
 		err = errors.Join(&lease.FieldError{Field: "client", Value: nil, Rule: mustNotBeNil(client)}, err)
@@ -48,7 +46,7 @@ func New(client kubernetes.Interface, config Config) (*Elector, error) {
 	}
 	e := &Elector{
 		config: config,
-		lock: lease.NewLock(client.CoordinationV1().Leases(config.Namespace), lease.Options{
+		lock: lease.NewLock(client.Leases(config.Namespace), lease.Options{
 			Namespace: config.Namespace, Name: config.Name, Identity: config.Identity,
 			Timing: config.timing(), Clock: config.clock,
 		}),

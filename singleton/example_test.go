@@ -9,7 +9,7 @@ import (
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
-// In a service the client comes from [singleton.InCluster].
+// In a service the client comes from [singleton.DefaultClient].
 func Example() {
 	cluster := singletontest.New(singletontest.Options{})
 	defer cluster.Close()

@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/hotseat-go/hotseat/singleton"
@@ -72,11 +71,11 @@ func BenchmarkStandby(b *testing.B) {
 // (its memory is not ours) and returns what each costs.
 func measure(t testing.TB, share bool) footprint {
 	far := startCrowd(t)
-	client, err := kubernetes.NewForConfig(&rest.Config{
-		Host: far.url, BearerToken: "a", QPS: -1, TLSClientConfig: rest.TLSClientConfig{Insecure: true},
+	client, err := singleton.NewClient(&rest.Config{
+		Host: far.url, BearerToken: "a", TLSClientConfig: rest.TLSClientConfig{Insecure: true},
 	})
 	require.NoError(t, err)
-	_, err = client.CoordinationV1().Leases("shop").List(t.Context(), metav1.ListOptions{})
+	_, err = client.Leases("shop").List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	before, idleGoroutines := settled()
 

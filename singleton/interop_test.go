@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"k8s.io/client-go/kubernetes"
+	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 
@@ -28,13 +28,13 @@ func mixed(t *testing.T) scenario.StartFunc {
 			ours(ctx, s, c)
 			return
 		}
-		client := kubernetes.NewForConfigOrDie(s.Config(c))
+		client := coordclient.NewForConfigOrDie(s.Config(c))
 		done := make(chan struct{})
 		var started atomic.Bool
 		elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 			Lock: &resourcelock.LeaseLock{
 				LeaseMeta:  metav1.ObjectMeta{Namespace: scenario.Namespace, Name: scenario.Lease},
-				Client:     client.CoordinationV1(),
+				Client:     client,
 				LockConfig: resourcelock.ResourceLockConfig{Identity: c.Identity},
 			},
 			LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
+	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
@@ -53,7 +53,7 @@ func (l lab) electorThrough(name string, wrap func(http.RoundTripper) http.Round
 	return l.electorOf(l.clientThrough(name, wrap), name, change...)
 }
 
-func (l lab) electorOf(client kubernetes.Interface, name string, change ...func(*singleton.Config)) *singleton.Elector {
+func (l lab) electorOf(client coordclient.LeasesGetter, name string, change ...func(*singleton.Config)) *singleton.Elector {
 	config := singleton.Config{Name: "invoicer", Namespace: "shop", Identity: name, Logger: quiet().With("me", name)}
 	for _, change := range change {
 		change(&config)
@@ -63,11 +63,11 @@ func (l lab) electorOf(client kubernetes.Interface, name string, change ...func(
 	return e
 }
 
-func (l lab) clientThrough(name string, wrap func(http.RoundTripper) http.RoundTripper) kubernetes.Interface {
+func (l lab) clientThrough(name string, wrap func(http.RoundTripper) http.RoundTripper) coordclient.LeasesGetter {
 	config := l.RESTConfig(name)
 	config.ContentType, config.AcceptContentTypes = "application/json", "application/json" // to be read and rewritten
 	config.Wrap(wrap)
-	client, err := kubernetes.NewForConfig(config)
+	client, err := coordclient.NewForConfig(config)
 	require.NoError(l, err)
 	return client
 }

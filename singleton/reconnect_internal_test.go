@@ -26,9 +26,9 @@ const deadAtMost = 15 * time.Second
 // envAlone is set in a process that runs one test only.
 const envAlone = "HOTSEAT_TEST_ALONE"
 
-// TestInClusterLeavesDeadConnections: all that was under way on it fails at once, reads
+// TestDefaultClientLeavesDeadConnections: all that was under way on it fails at once, reads
 // are repeated by client-go, and nothing of the connection is left behind.
-func TestInClusterLeavesDeadConnections(t *testing.T) {
+func TestDefaultClientLeavesDeadConnections(t *testing.T) {
 	if os.Getenv(envAlone) == "" { // it counts goroutines, and mostly waits
 		t.Parallel()
 		child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=1m")
@@ -46,7 +46,7 @@ func TestInClusterLeavesDeadConnections(t *testing.T) {
 	}, file))
 	t.Setenv("KUBECONFIG", file)
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
-	client, err := InCluster()
+	client, err := DefaultClient()
 	require.NoError(t, err)
 	l := leases{client}
 

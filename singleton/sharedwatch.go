@@ -3,9 +3,8 @@ package singleton
 import (
 	"log/slog"
 
-	"k8s.io/client-go/kubernetes"
-
 	"github.com/hotseat-go/hotseat/internal/lookout"
+	"github.com/hotseat-go/hotseat/lease"
 )
 
 // SharedWatch observes all Leases of a namespace by one list and one watch, for
@@ -29,15 +28,14 @@ type SharedWatch struct {
 // of every elector it is given to ([New] refuses others). client may be theirs;
 // what [New] asks of one holds here too. It logs to logger; nil means
 // slog.Default().
-func NewSharedWatch(client kubernetes.Interface, namespace string, logger *slog.Logger) *SharedWatch {
+func NewSharedWatch[L lease.Client](client LeasesGetter[L], namespace string, logger *slog.Logger) *SharedWatch {
 	if logger == nil {
 		logger = slog.Default()
 	}
 	if isNil(client) {
 		return &SharedWatch{namespace: namespace} // New refuses it
 	}
-	leases := client.CoordinationV1().Leases(namespace)
-	return &SharedWatch{namespace: namespace, shared: lookout.NewShared(leases, logger.With("namespace", namespace))}
+	return &SharedWatch{namespace: namespace, shared: lookout.NewShared(client.Leases(namespace), logger.With("namespace", namespace))}
 }
 
 // share is what a source has its share in; nil without a SharedWatch.

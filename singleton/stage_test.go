@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/hotseat-go/hotseat/internal/scenario"
 	"github.com/hotseat-go/hotseat/singleton"
@@ -32,7 +31,7 @@ func sharing(t *testing.T) scenario.StartFunc { return candidate(t, true) }
 // candidate asserts: a stage runs its candidates on goroutines of their own.
 func candidate(t *testing.T, share bool) scenario.StartFunc {
 	return func(ctx context.Context, s *scenario.Stage, c *scenario.Candidate) {
-		client, err := kubernetes.NewForConfig(s.Config(c))
+		client, err := singleton.NewClient(s.Config(c))
 		if err != nil {
 			t.Error(err)
 			return

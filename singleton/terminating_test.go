@@ -20,7 +20,7 @@ import (
 func terminate(t *testing.T, s *scenario.Stage) {
 	t.Helper()
 	foreground := metav1.DeletePropagationForeground
-	require.NoError(t, s.Client(operator).CoordinationV1().Leases(scenario.Namespace).Delete(t.Context(), scenario.Lease,
+	require.NoError(t, s.Client(operator).Leases(scenario.Namespace).Delete(t.Context(), scenario.Lease,
 		metav1.DeleteOptions{PropagationPolicy: &foreground}))
 	require.NotNil(t, s.Lease(scenario.Namespace, scenario.Lease).DeletionTimestamp)
 }

@@ -13,7 +13,7 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
+	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 
@@ -115,7 +115,7 @@ func (w *world) replica(who string, eligible bool, change ...func(*singleton.Con
 	return e, r
 }
 
-func (w *world) client(who string) kubernetes.Interface {
+func (w *world) client(who string) coordclient.LeasesGetter {
 	wrap := w.wraps[who]
 	if wrap == nil {
 		return w.Client(who)
@@ -134,7 +134,7 @@ func (w *world) clientGo(who string, release bool) (stop func()) {
 	done := make(chan struct{})
 	config := leaderelection.LeaderElectionConfig{
 		Lock: &resourcelock.LeaseLock{
-			LeaseMeta: metav1.ObjectMeta{Namespace: "shop", Name: "invoicer"}, Client: w.Client(who).CoordinationV1(),
+			LeaseMeta: metav1.ObjectMeta{Namespace: "shop", Name: "invoicer"}, Client: w.Client(who),
 			LockConfig: resourcelock.ResourceLockConfig{Identity: who},
 		},
 		LeaseDuration: 15 * second, RenewDeadline: 10 * second, RetryPeriod: 2 * second, ReleaseOnCancel: release,

@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/hotseat-go/hotseat/internal/proc"
@@ -41,7 +40,7 @@ func runReplica(ctx context.Context) error {
 	if err := proc.Told(&config); err != nil {
 		return err
 	}
-	client, err := kubernetes.NewForConfig(&rest.Config{Host: config.API, BearerToken: config.Name, QPS: -1})
+	client, err := singleton.NewClient(&rest.Config{Host: config.API, BearerToken: config.Name})
 	if err != nil {
 		return err
 	}

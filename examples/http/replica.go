@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/client-go/kubernetes"
-
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/fencing/httpfence"
 	"github.com/hotseat-go/hotseat/singleton"
@@ -26,8 +24,8 @@ type counter struct {
 	log    func(format string, args ...any)
 }
 
-// runCounter is a candidate until ctx ends. In a cluster the client is singleton.InCluster's.
-func runCounter(ctx context.Context, client kubernetes.Interface, cfg singleton.Config, store string, pace time.Duration, log func(string, ...any)) error {
+// runCounter is a candidate until ctx ends. In a cluster the client is singleton.DefaultClient's.
+func runCounter(ctx context.Context, client *singleton.Client, cfg singleton.Config, store string, pace time.Duration, log func(string, ...any)) error {
 	remote, err := httpfence.NewRemote(store+"/fence", nil)
 	if err != nil {
 		return err

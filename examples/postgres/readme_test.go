@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
+	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/fencing/sqlfence"
@@ -22,7 +22,7 @@ import (
 )
 
 // README example
-func bill(ctx context.Context, client kubernetes.Interface, config *pgx.ConnConfig) error {
+func bill(ctx context.Context, client coordclient.LeasesGetter, config *pgx.ConnConfig) error {
 	db := sql.OpenDB(sqlfence.Connector(stdlib.GetConnector(*config))) // with other databases sql.Open will do
 	guard, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: sqlfence.PostgreSQL, Scope: "shop/invoicer"})
 	if err != nil {

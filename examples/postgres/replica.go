@@ -15,7 +15,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -74,7 +73,7 @@ func runReplica() error {
 	if err != nil {
 		return err
 	}
-	client, err := kubernetes.NewForConfig(&rest.Config{Host: config.API, BearerToken: config.Name, QPS: -1})
+	client, err := singleton.NewClient(&rest.Config{Host: config.API, BearerToken: config.Name})
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (s *story) run(ctx context.Context) (audit, error) {
 	if s.api, err = cluster.Listen(); err != nil {
 		return audit{}, err
 	}
-	_, err = cluster.Client("story").CoordinationV1().Leases(namespace).Create(ctx,
+	_, err = cluster.Client("story").Leases(namespace).Create(ctx,
 		&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: leaseName}}, metav1.CreateOptions{})
 	if err != nil {
 		return audit{}, err

@@ -1,9 +1,10 @@
 package main
 
 import (
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/hotseat-go/hotseat/singleton"
 )
 
 // access says how a process reaches the API server: the embedded one under a
@@ -13,17 +14,19 @@ type access struct {
 	Kubeconfig   string
 }
 
-func (a access) client() (kubernetes.Interface, error) {
-	config := &rest.Config{Host: a.Server, BearerToken: a.User}
+func (a access) config() (*rest.Config, error) {
 	if a.Kubeconfig != "" {
-		var err error
-		if config, err = clientcmd.BuildConfigFromFlags("", a.Kubeconfig); err != nil {
-			return nil, err
-		}
+		return clientcmd.BuildConfigFromFlags("", a.Kubeconfig)
 	}
-	config.QPS = -1    // the elector paces itself
-	config.Timeout = 0 // and every request of its brings its own
-	return kubernetes.NewForConfig(config)
+	return &rest.Config{Host: a.Server, BearerToken: a.User}, nil
+}
+
+func (a access) client() (*singleton.Client, error) {
+	config, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	return singleton.NewClient(config)
 }
 
 // contextNamespace is where kubectl would look with this file.

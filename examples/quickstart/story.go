@@ -121,12 +121,16 @@ func (s *story) reachCluster() (namespace string, err error) {
 			return "", err
 		}
 	}
-	client, err := api.client()
+	config, err := api.config()
+	if err != nil {
+		return "", err
+	}
+	client, err := coordclient.NewForConfig(config)
 	if err != nil {
 		return "", err
 	}
 	s.template.API = api
-	s.leases = client.CoordinationV1().Leases(namespace)
+	s.leases = client.Leases(namespace)
 	return namespace, nil
 }
 

@@ -26,7 +26,7 @@ func main() {
 
 // README example
 func run(ctx context.Context) error {
-	client, err := singleton.InCluster() // or $KUBECONFIG outside a cluster
+	client, err := singleton.DefaultClient() // or $KUBECONFIG outside a cluster
 	if err != nil {
 		return err
 	}

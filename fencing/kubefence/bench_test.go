@@ -19,7 +19,7 @@ import (
 func BenchmarkUpdate(b *testing.B) {
 	cluster := singletontest.New(singletontest.Options{})
 	b.Cleanup(cluster.Close)
-	leases := cluster.Client("a").CoordinationV1().Leases(namespace)
+	leases := cluster.Client("a").Leases(namespace)
 	objects, err := kubefence.New(leases, kubefence.Config{Scope: guardtest.Scope})
 	require.NoError(b, err)
 	for _, name := range []string{"bare", "fenced"} {

@@ -23,7 +23,7 @@ type cache struct{ shown atomic.Pointer[coordv1.Lease] }
 
 // cachedGuard is a guard over the counter, whose Client reads from a cache. Update fills what it is given, if updates are let through.
 func (c counter) cachedGuard(t *testing.T, cached *cache, before func() error) *kubefence.Guard {
-	leases := c.cluster.Client("cached").CoordinationV1().Leases(namespace)
+	leases := c.cluster.Client("cached").Leases(namespace)
 	objects, err := kubefence.New(kubefence.Funcs[*coordv1.Lease]{
 		GetFunc: func(context.Context, string) (*coordv1.Lease, error) { return cached.shown.Load().DeepCopy(), nil },
 		UpdateFunc: func(ctx context.Context, l *coordv1.Lease) error {

@@ -41,7 +41,7 @@ func TestUnpinnable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			count(t, func(t *testing.T, c counter) {
-				leases := c.cluster.Client("a").CoordinationV1().Leases(namespace)
+				leases := c.cluster.Client("a").Leases(namespace)
 				objects, err := kubefence.New(kubefence.Funcs[*coordv1.Lease]{
 					GetFunc: func(ctx context.Context, name string) (*coordv1.Lease, error) {
 						l, err := leases.Get(ctx, name, metav1.GetOptions{})

@@ -22,7 +22,7 @@ func Example() {
 	if _, err := cluster.CreateLease(shard); err != nil {
 		panic(err)
 	}
-	shards, err := kubefence.New(cluster.Client("a").CoordinationV1().Leases("shop"), kubefence.Config{Scope: "shop/invoicer"})
+	shards, err := kubefence.New(cluster.Client("a").Leases("shop"), kubefence.Config{Scope: "shop/invoicer"})
 	if err != nil {
 		panic(err)
 	}

@@ -21,7 +21,7 @@ import (
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	count(t, func(t *testing.T, c counter) {
-		leases := c.cluster.Client("a").CoordinationV1().Leases(namespace)
+		leases := c.cluster.Client("a").Leases(namespace)
 		_, err := kubefence.New(leases, kubefence.Config{})
 		require.ErrorIs(t, err, fencing.ErrMalformed)
 		_, err = kubefence.New(leases, kubefence.Config{Scope: guardtest.Scope, Tries: -1})
@@ -164,7 +164,7 @@ func TestOtherClients(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, untyped.Delete(t.Context(), one, "untyped", metav1.DeleteOptions{}))
 
-		leases := c.cluster.Client("funcs").CoordinationV1().Leases(namespace)
+		leases := c.cluster.Client("funcs").Leases(namespace)
 		funcs, err := kubefence.New(kubefence.Funcs[*coordv1.Lease]{
 			GetFunc: func(ctx context.Context, name string) (*coordv1.Lease, error) {
 				return leases.Get(ctx, name, metav1.GetOptions{})

@@ -35,7 +35,7 @@ func count(t *testing.T, test func(t *testing.T, c counter)) {
 		t.Cleanup(c.cluster.Close)
 		c.link = c.cluster.Link("a")
 		var err error
-		c.objects, err = kubefence.New(c.cluster.Client("a").CoordinationV1().Leases(namespace), kubefence.Config{Scope: guardtest.Scope})
+		c.objects, err = kubefence.New(c.cluster.Client("a").Leases(namespace), kubefence.Config{Scope: guardtest.Scope})
 		require.NoError(t, err)
 		_, err = c.cluster.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "counter"}})
 		require.NoError(t, err)
@@ -162,7 +162,7 @@ func TestLaterTermInBetween(t *testing.T) {
 			return c.objects.Stamped(c.t.Context(), one, "counter", func(ctx context.Context, l *coordv1.Lease) error {
 				c.mark(two)()
 				require.NoError(c.t, increment(l))
-				_, err := c.cluster.Client("a").CoordinationV1().Leases(namespace).Update(ctx, l, metav1.UpdateOptions{})
+				_, err := c.cluster.Client("a").Leases(namespace).Update(ctx, l, metav1.UpdateOptions{})
 				return err
 			})
 		},

@@ -4,8 +4,6 @@ import (
 	"context"
 	"log/slog"
 
-	"k8s.io/client-go/kubernetes"
-
 	"github.com/hotseat-go/hotseat/internal/scenario"
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -14,7 +12,7 @@ import (
 func ours() elector { return elector{name: "hotseat", stand: standOurs} }
 
 func standOurs(ctx context.Context, r replica) error {
-	client, err := kubernetes.NewForConfig(r.config)
+	client, err := singleton.NewClient(r.config)
 	if err != nil {
 		return err
 	}

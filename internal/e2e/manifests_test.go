@@ -22,12 +22,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/yaml"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/hotseat-go/hotseat/internal/controlplane"
+	"github.com/hotseat-go/hotseat/singleton"
 )
 
 // What the manifests name.
@@ -99,8 +99,8 @@ func (s shop) leases() coordclient.LeaseInterface {
 }
 
 // client is one of a Pod with the manifests' ServiceAccount.
-func (s shop) client() kubernetes.Interface {
-	client, err := kubernetes.NewForConfig(s.config())
+func (s shop) client() *singleton.Client {
+	client, err := singleton.NewClient(s.config())
 	require.NoError(s.t, err)
 	return client
 }

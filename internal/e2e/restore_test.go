@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/hotseat-go/hotseat/internal/controlplane"
 	"github.com/hotseat-go/hotseat/internal/e2e/trial"
@@ -155,7 +154,7 @@ func (s shop) wired(name string) (*replica, *trial.Wire) {
 	server, err := url.Parse(config.Host)
 	require.NoError(s.t, err)
 	config.ServerName, config.Host = server.Hostname(), "https://"+wire.Address()
-	client, err := kubernetes.NewForConfig(config)
+	client, err := singleton.NewClient(config)
 	require.NoError(s.t, err)
 	r := s.replicaOver(client, name)
 	s.t.Cleanup(wire.Close)

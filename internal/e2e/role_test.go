@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
@@ -36,7 +35,7 @@ func (s shop) replica(name string, change ...func(*singleton.Config)) *replica {
 }
 
 // replicaOver is one that reaches the API server in its own way.
-func (s shop) replicaOver(client kubernetes.Interface, name string, change ...func(*singleton.Config)) *replica {
+func (s shop) replicaOver(client *singleton.Client, name string, change ...func(*singleton.Config)) *replica {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &replica{began: make(chan struct{}, 16), done: make(chan error, 1), stop: cancel, log: &lines{}}
 	config := singleton.Config{

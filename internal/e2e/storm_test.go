@@ -12,8 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/transport"
+
+	"github.com/hotseat-go/hotseat/singleton"
 )
 
 // tally counts answers by method and status.
@@ -48,7 +49,7 @@ func TestStormOfLabels(t *testing.T) {
 	answers := &tally{count: map[string]int{}}
 	config := s.config()
 	config.Wrap(answers.wrap())
-	client, err := kubernetes.NewForConfig(config)
+	client, err := singleton.NewClient(config)
 	require.NoError(t, err)
 	stay := &stay{}
 	a := s.replicaOver(client, "a", stay.hook)

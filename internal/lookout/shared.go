@@ -5,15 +5,13 @@ import (
 	"log/slog"
 	"sync"
 
-	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
-
 	"github.com/hotseat-go/hotseat/lease"
 )
 
 // Shared observes all Leases of a namespace by one list and one watch, while at least one source
 // has a share in it. It is safe for concurrent use.
 type Shared struct {
-	client coordclient.LeaseInterface
+	client lease.Client
 	log    *slog.Logger
 
 	turns  chan struct{} // has one element for each source that lists its Lease
@@ -22,7 +20,7 @@ type Shared struct {
 }
 
 // NewShared returns one that asks through client, which is one namespace's.
-func NewShared(client coordclient.LeaseInterface, log *slog.Logger) *Shared {
+func NewShared(client lease.Client, log *slog.Logger) *Shared {
 	return &Shared{client: client, log: log, turns: make(chan struct{}, listers)}
 }
 

@@ -24,7 +24,7 @@ type cluster struct {
 
 func newCluster(committed func(change)) *cluster {
 	c := &cluster{Cluster: singletontest.New(singletontest.Options{}), compacted: 1}
-	c.leases = c.Client("driver").CoordinationV1().Leases(namespace)
+	c.leases = c.Client("driver").Leases(namespace)
 	c.OnWrite(func(w singletontest.Write) {
 		old, stored := w.Leases()
 		ch := change{revision: w.Revision, old: old, new: stored}

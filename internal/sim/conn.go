@@ -9,30 +9,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/kubernetes"
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 )
 
 // errUnused: a candidate called what the simulator does not simulate.
 var errUnused = errors.New("sim: this request is not simulated")
 
-// client is a process's client of the API server. Only what electors use of it
-// is there; anything else panics on the nil interface.
-type client struct {
-	kubernetes.Interface
-	process *process
-}
+// client is a process's client of the API server.
+type client struct{ process *process }
 
-func (c client) CoordinationV1() coordclient.CoordinationV1Interface {
-	return coordination{process: c.process}
-}
-
-type coordination struct {
-	coordclient.CoordinationV1Interface
-	process *process
-}
-
-func (c coordination) Leases(string) coordclient.LeaseInterface { return conn{process: c.process} }
+func (c client) Leases(string) coordclient.LeaseInterface { return conn{process: c.process} }
 
 // conn makes a process's requests on Leases.
 type conn struct {

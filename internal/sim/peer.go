@@ -42,7 +42,7 @@ func (p *process) peerOnce(ctx context.Context, identity string) error {
 	t := p.world.plan.timing(p.node.Node)
 	lock := &peerlock.Observed{Interface: &resourcelock.LeaseLock{
 		LeaseMeta:  metav1.ObjectMeta{Namespace: namespace, Name: leaseName},
-		Client:     client{process: p}.CoordinationV1(),
+		Client:     client{process: p},
 		LockConfig: resourcelock.ResourceLockConfig{Identity: identity},
 	}}
 	var elector *leaderelection.LeaderElector

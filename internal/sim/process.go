@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/client-go/kubernetes"
+	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/internal/chance"
@@ -181,7 +181,7 @@ func (p *process) hotseat(ctx context.Context) error {
 }
 
 // client of the API server: straight to the bus, or through client-go.
-func (p *process) client() (kubernetes.Interface, error) {
+func (p *process) client() (coordclient.LeasesGetter, error) {
 	if p.world.plan.REST {
 		return wire{process: p}.client()
 	}

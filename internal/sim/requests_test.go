@@ -57,7 +57,7 @@ func byHand(t *testing.T, p Plan, do func(*hand)) {
 				w.rouse()
 				driver.Wait()
 			}()
-			do(&hand{T: t, world: w, process: me, leases: api.CoordinationV1().Leases(namespace)})
+			do(&hand{T: t, world: w, process: me, leases: api.Leases(namespace)})
 		}()
 		require.True(t, w.idle())
 		require.Empty(t, w.check.found)

@@ -40,7 +40,7 @@ func TestStoreAnswersLikeTheServer(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c := singletontest.New(singletontest.Options{})
 			defer c.Close()
-			p := &pair{t: t, store: &cached{server: newMemory(func(change) {})}, real: c, leases: c.Client("x").CoordinationV1().Leases(namespace), uids: map[types.UID]types.UID{}}
+			p := &pair{t: t, store: &cached{server: newMemory(func(change) {})}, real: c, leases: c.Client("x").Leases(namespace), uids: map[types.UID]types.UID{}}
 			rng := rand.New(rand.NewPCG(seed, 5))
 			var seen []*coordv1.Lease // as the store returned them
 			var saved []func(how int)

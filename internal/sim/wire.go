@@ -17,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/kubernetes"
+	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 )
 
@@ -25,9 +25,9 @@ import (
 // its HTTP requests become messages, and their answers HTTP again.
 type wire struct{ process *process }
 
-func (w wire) client() (kubernetes.Interface, error) {
+func (w wire) client() (coordclient.LeasesGetter, error) {
 	config := &rest.Config{Host: "http://sim", QPS: -1, ContentConfig: rest.ContentConfig{ContentType: runtime.ContentTypeJSON}}
-	return kubernetes.NewForConfigAndClient(config, &http.Client{Transport: w})
+	return coordclient.NewForConfigAndClient(config, &http.Client{Transport: w})
 }
 
 // RoundTrip is part of [http.RoundTripper].

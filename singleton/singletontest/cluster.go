@@ -8,7 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/kubernetes"
+	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 )
 
@@ -90,8 +90,8 @@ func (c *Cluster) enter() bool {
 // Client returns a client that reaches the cluster in memory under the given
 // name, which is at once its user name and the name of its [Link]. It sends
 // protobuf and has no rate limit, as if made from [Cluster.RESTConfig].
-func (c *Cluster) Client(name string) kubernetes.Interface {
-	client, err := kubernetes.NewForConfig(c.RESTConfig(name))
+func (c *Cluster) Client(name string) coordclient.CoordinationV1Interface {
+	client, err := coordclient.NewForConfig(c.RESTConfig(name))
 	if err != nil {
 		panic(fmt.Sprintf("singletontest: client %q: %v", name, err)) // the configuration is ours
 	}

@@ -25,7 +25,7 @@ type Invoicer struct {
 	ended   error
 }
 
-// Run is what its main calls with a client from singleton.InCluster.
+// Run is what its main calls with a client from singleton.DefaultClient.
 func (i *Invoicer) Run(ctx context.Context, elector *singleton.Elector) error {
 	return elector.Run(ctx, func(ctx context.Context, _ *singleton.Term) error {
 		i.set(true, nil)

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coordapply "k8s.io/client-go/applyconfigurations/coordination/v1"
 	"k8s.io/client-go/kubernetes"
+	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
@@ -63,14 +64,14 @@ func TestForbid(t *testing.T) {
 		require.Nil(w, w.Lease(ns, "new"))
 
 		client := w.Client("a")
-		_, err = client.CoordinationV1().Leases("").List(ctx, metav1.ListOptions{})
+		_, err = client.Leases("").List(ctx, metav1.ListOptions{})
 		require.ErrorContains(w, err, `User "a" cannot list resource "leases" in API group "coordination.k8s.io" at the cluster scope`)
 	})
 }
 
 func TestNamespaces(t *testing.T) {
 	bubble(t, singletontest.Options{Namespaces: []string{ns}}, func(w *world) {
-		other := w.Client("a").CoordinationV1().Leases("other")
+		other := w.Client("a").Leases("other")
 		lease := &coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: "x"}}
 		_, err := other.Create(w.patient(), lease, metav1.CreateOptions{})
 		require.True(w, apierrors.IsNotFound(err))
@@ -83,10 +84,10 @@ func TestNamespaces(t *testing.T) {
 		w.AddNamespace("other")
 		_, err = other.Create(w.patient(), lease, metav1.CreateOptions{})
 		require.NoError(w, err)
-		all, err := w.Client("a").CoordinationV1().Leases("").List(w.patient(), metav1.ListOptions{})
+		all, err := w.Client("a").Leases("").List(w.patient(), metav1.ListOptions{})
 		require.NoError(w, err)
 		require.Len(w, all.Items, 2)
-		all, err = w.Client("a").CoordinationV1().Leases("").List(w.patient(), metav1.ListOptions{FieldSelector: "metadata.namespace=other"})
+		all, err = w.Client("a").Leases("").List(w.patient(), metav1.ListOptions{FieldSelector: "metadata.namespace=other"})
 		require.NoError(w, err)
 		require.Len(w, all.Items, 1)
 	})
@@ -209,7 +210,7 @@ func TestApplyIsRefused(t *testing.T) {
 func TestRequests(t *testing.T) {
 	bubble(t, singletontest.Options{}, func(w *world) {
 		began := time.Now()
-		_, err := w.Client("").CoordinationV1().Leases(ns).Get(w.patient(), "none", metav1.GetOptions{})
+		_, err := w.Client("").Leases(ns).Get(w.patient(), "none", metav1.GetOptions{})
 		require.Error(w, err)
 		time.Sleep(time.Hour)
 		require.NoError(w, w.take(w.patient(), "a"))
@@ -232,16 +233,16 @@ func TestInAServerOfTheUsersOwn(t *testing.T) {
 	defer c.Close()
 	_, err := c.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "seat"}})
 	require.NoError(t, err)
-	client, err := kubernetes.NewForConfig(&rest.Config{Host: server.URL, BearerToken: "a", QPS: -1})
+	client, err := coordclient.NewForConfig(&rest.Config{Host: server.URL, BearerToken: "a", QPS: -1})
 	require.NoError(t, err)
-	watch, err := client.CoordinationV1().Leases(ns).Watch(t.Context(), metav1.ListOptions{})
+	watch, err := client.Leases(ns).Watch(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	require.EqualValues(t, "ADDED", (<-watch.ResultChan()).Type)
 	c.Link("a").Cut()
 	for e := range watch.ResultChan() {
 		require.EqualValues(t, "ERROR", e.Type)
 	}
-	err = client.CoordinationV1().Leases(ns).Delete(t.Context(), "seat", metav1.DeleteOptions{})
+	err = client.Leases(ns).Delete(t.Context(), "seat", metav1.DeleteOptions{})
 	require.ErrorIs(t, err, io.EOF)
 	require.NotNil(t, c.Lease(ns, "seat"))
 }

@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/hotseat-go/hotseat/fencing"
@@ -78,16 +77,12 @@ func runReplica() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	client, err := spec.client()
-	if err != nil {
-		return err
-	}
 	r := &replica{
 		Spec: spec, pid: os.Getpid(), freeze: make(chan os.Signal, 1),
 		ledger: &ledgerClient{spec.Ledger, &http.Client{Transport: &http.Transport{}}},
 	}
 	if spec.Peer {
-		return r.runPeer(ctx, client)
+		return r.runPeer(ctx)
 	}
 	signal.Notify(r.freeze, syscall.SIGUSR1)
 	config := singleton.Config{
@@ -105,6 +100,10 @@ func runReplica() error {
 			return mark.Epoch, err
 		}
 	}
+	client, err := singleton.NewClient(spec.api())
+	if err != nil {
+		return err
+	}
 	elector, err := singleton.New(client, config)
 	if err != nil {
 		return err
@@ -112,11 +111,11 @@ func runReplica() error {
 	return elector.Run(ctx, r.work)
 }
 
-func (s Spec) client() (kubernetes.Interface, error) {
-	return kubernetes.NewForConfig(&rest.Config{
+func (s Spec) api() *rest.Config {
+	return &rest.Config{
 		Host: "https://" + s.Server, BearerToken: s.Token, QPS: -1,
 		TLSClientConfig: rest.TLSClientConfig{CAData: s.CA, Insecure: s.Insecure, ServerName: s.ServerName},
-	})
+	}
 }
 
 // replica is a candidate: what a service's process would be.
