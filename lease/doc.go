@@ -165,7 +165,7 @@
 //     allowed, for a lease duration. A server without versions ends it: at once where a write shows
 //     it, or after three Lists.
 //   - F3. Nothing else ends Run but work, warm-up, a panic or its context: no loss, no lost race,
-//     no outage.
+//     no outage. With Config.OneTerm the end of a term whose work was called does too.
 //   - F4. A watch that is silent for two to three RetryPeriods, or for three renewals of our own,
 //     is not relied on. A fresh look is made, and the watch is replaced.
 //   - F5. Dead connections are told from slow servers by pings, and not by giving requests up.

@@ -21,6 +21,10 @@ import (
 type Options struct {
 	Namespace, Name string
 	Identity        string // unique per process
+	// Program and Labels are written for people: Program on each Lease that is created or taken,
+	// Labels on one that is created. Both may be empty.
+	Program string
+	Labels  map[string]string
 	Timing          Timing
 	Clock           Clock // zero: the machine's
 	// Wall is read for the times that are written for people. Nil: [time.Now].

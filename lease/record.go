@@ -33,6 +33,9 @@ const (
 	// was missing: it tells that Lease from one shipped in a manifest. Whoever
 	// takes it removes the mark.
 	AnnotationVacant = Domain + "vacant"
+	// AnnotationProgram is written when the Lease is created or taken: the program that does it
+	// ([Options].Program). It is for people, and proves nothing.
+	AnnotationProgram = Domain + "program"
 )
 
 // Record is an immutable snapshot of a Lease, or of its absence (the zero
@@ -80,6 +83,14 @@ func (r Record) Holder() string {
 		return ""
 	}
 	return *r.lease.Spec.HolderIdentity
+}
+
+// Program is what [AnnotationProgram] says; empty if it is not there.
+func (r Record) Program() string {
+	if r.lease == nil {
+		return ""
+	}
+	return r.lease.Annotations[AnnotationProgram]
 }
 
 // Duration is the lease duration its last writer asked for, 0 if there is none.

@@ -28,8 +28,8 @@ func (l *Lock) vacant() *coordv1.Lease {
 	nobody := ""
 	return &coordv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: l.Namespace, Name: l.Name,
-			Annotations: map[string]string{AnnotationVacant: "created by " + l.Identity},
+			Namespace: l.Namespace, Name: l.Name, Labels: l.Labels,
+			Annotations: l.signed(map[string]string{AnnotationVacant: "created by " + l.Identity}),
 		},
 		Spec: coordv1.LeaseSpec{HolderIdentity: &nobody, RenewTime: l.now(time.Time{})},
 	}
@@ -42,9 +42,18 @@ func (l *Lock) taken(from Record, token fencing.Token) *coordv1.Lease {
 		transitions++
 	}
 	l.stamp(next, token, from)
+	next.Annotations = l.signed(next.Annotations)
 	next.Spec.AcquireTime = next.Spec.RenewTime
 	next.Spec.LeaseTransitions = &transitions
 	return next
+}
+
+// signed adds the program to annotations.
+func (l *Lock) signed(annotations map[string]string) map[string]string {
+	if l.Program != "" {
+		annotations[AnnotationProgram] = l.Program
+	}
+	return annotations
 }
 
 func (l *Lock) renewed(c Claim) *coordv1.Lease {
@@ -140,6 +149,9 @@ func annotate(was, next map[string]string) (ops []operation) {
 		case had:
 			ops = append(ops, operation{"remove", path, nil})
 		}
+	}
+	if program := next[AnnotationProgram]; program != was[AnnotationProgram] {
+		ops = append(ops, operation{"add", annotationPath(AnnotationProgram), program})
 	}
 	return ops
 }

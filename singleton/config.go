@@ -93,6 +93,12 @@ type Config struct {
 	// not raise its epoch, and ends if a fence holds a higher one.
 	MaxRaise int64
 
+	// OneTerm has Run return after the first term whose work was called, once the Lease is
+	// released: for programs whose parts cannot start a second time. Run then returns the
+	// [*EndError] that says why the term ended; what work returned, if it returned by itself;
+	// and nil if Run's context ended.
+	OneTerm bool
+
 	// SharedWatch, if set, tells this elector of its Lease, which then has no watch
 	// of its own: for processes that are candidates for many Leases of one
 	// namespace.

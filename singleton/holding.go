@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/hotseat-go/hotseat/internal/chance"
 	"github.com/hotseat-go/hotseat/internal/retry"
@@ -66,6 +67,7 @@ func (r *run) active(worked <-chan outcome) *outcome {
 func (r *run) draining(worked <-chan outcome) *outcome {
 	g, clock := r.reign, r.config.clock
 	overrun := clock.Now().Add(r.config.DrainLimit)
+	r.logDraining(g.term)
 	hear := hears{answers: g.answers, returned: worked, raises: g.term.raises, lost: g.term.lost}
 	for {
 		switch e := r.wait(sooner(g.tenure.Due(), overrun), hear); {
@@ -135,10 +137,10 @@ func (r *run) finish(out *outcome) (done bool, err error) {
 	r.hearOut(valid)
 	r.metrics.ended(cause.Reason)
 	r.logEnd(t, cause, out.err)
-	if out.acquired && r.config.Hooks.OnLose != nil {
-		r.hooks.push(queuedHook{call: func() { r.config.Hooks.OnLose(t, cause) }})
-	}
 	r.leave(valid, cause)
+	if hook := r.config.Hooks.OnLose; out.acquired && hook != nil {
+		r.hooks.push(queuedHook{call: func() { hook(t, cause) }})
+	}
 	switch {
 	case isPanic(out.err):
 		return true, out.err
@@ -146,6 +148,8 @@ func (r *run) finish(out *outcome) (done bool, err error) {
 		return true, cause.Err
 	case cause.Reason == ReasonReturned:
 		return true, out.err
+	case r.config.OneTerm && out.started && cause.Reason != ReasonShutdown:
+		return true, cause
 	}
 	err = r.miswired(out)
 	return err != nil, err
@@ -187,6 +191,15 @@ func (r *run) release(claim lease.Claim) error {
 		}
 		r.pause(ctx, retry.Backoff(chance.Of(ctx), failures, retry.Most))
 	}
+}
+
+// logDraining says that the work's context has ended, and how long work may take to return.
+func (r *run) logDraining(t *Term) {
+	cause, budget := t.cause(), r.config.DrainLimit
+	if !t.Valid() {
+		budget = max(0, r.config.timing().StopBudget()+min(0, r.config.clock.Until(*t.until.Load())))
+	}
+	r.config.Logger.Info("waiting for work to return", "token", t.Token().String(), "cause", cause.Error(), "budget", budget.Round(time.Millisecond))
 }
 
 // logEnd says why a term is over, and what work returned if nobody else will be

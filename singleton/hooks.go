@@ -18,8 +18,8 @@ type Hooks struct {
 	// to every fence and before its work starts, which waits for it. ctx is the
 	// work's.
 	OnAcquire func(ctx context.Context, term *Term)
-	// OnLose is called exactly once for each OnAcquire, after the term's work
-	// has returned. cause is the context's.
+	// OnLose is called exactly once for each OnAcquire, after the term's work has returned and the
+	// Lease was given up: it may end the process. cause is the context's.
 	OnLose func(term *Term, cause error)
 	// OnHolder is called when another holder, or none, is seen on the Lease. After
 	// a restore under a running API server an old one can be seen again.

@@ -76,6 +76,10 @@ func (r *run) run() error {
 }
 
 func (r *run) loop() error {
+	timing := r.config.timing()
+	r.config.Logger.Info("standing for election", "identity", r.config.Identity,
+		"lease_duration", timing.LeaseDuration, "renew_deadline", timing.RenewDeadline, "retry_period", timing.RetryPeriod,
+		"max_clock_drift", timing.MaxClockDrift, "stop_budget", timing.StopBudget().Round(time.Millisecond))
 	ctx, stop := context.WithCancel(r.ctx)
 	defer r.source.Start(ctx, &r.helpers)()
 	defer r.helpers.Wait()

@@ -127,8 +127,7 @@ func (r *run) settle(err error, d lease.Decision) error {
 	case lease.Hopeless:
 		return r.pointless(err)
 	case lease.FirstRefused:
-		r.config.Logger.Error("cannot acquire the lease", "error", err)
-		r.tell.Failed(failing(d), err)
+		r.tell.Refused(failing(d), err)
 	default:
 		r.tell.Failed(failing(d), err)
 	}

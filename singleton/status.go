@@ -33,7 +33,8 @@ type Status struct {
 	State    State
 	Since    time.Time     // when State was entered
 	Holder   Holder        // as last seen on the Lease, while Run ran
-	Token    fencing.Token // of the current term, zero without one
+	Term     *Term         // the current one, for whoever is outside of its work; nil without one
+	Token    fencing.Token // of that term, zero without one
 	ValidFor time.Duration // how long that term stays valid unless renewed, 0 without one
 	Overrun  bool          // its work has outstayed the stop budget, or Config.DrainLimit
 	Missing  bool          // there was no Lease when it was looked at last
@@ -62,7 +63,7 @@ func (e *Elector) Status() Status {
 	s := e.status.Load()
 	out := Status{State: s.state, Since: s.since, Holder: s.holder, Overrun: s.overrun, Missing: s.missing, Fence: e.fence.Load()}
 	if s.term != nil {
-		out.Token = s.term.Token()
+		out.Term, out.Token = s.term, s.term.Token()
 		out.ValidFor = max(0, s.term.left())
 	}
 	return out

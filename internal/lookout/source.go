@@ -124,7 +124,7 @@ func (s *Source) hopeless(err error) bool {
 	patience := s.lock.Timing.LeaseDuration
 	var first bool
 	if a.refused, first = a.refused.Refused(s.lock.Clock.Now(), patience); first {
-		s.pace.tell.Log.Error("cannot read the lease", "error", err)
+		s.pace.tell.Refused(outage.Listing, err)
 	}
 	return a.refused.Last(patience)
 }

@@ -3,6 +3,7 @@
 package outage
 
 import (
+	"context"
 	"log/slog"
 	"time"
 )
@@ -82,6 +83,18 @@ type outage struct {
 
 // Failed takes in a failure. args are told beside it.
 func (t *Teller) Failed(what Topic, err error, args ...any) {
+	t.failed(slog.LevelWarn, what, err, args)
+}
+
+// Refused takes in a failure that only somebody's hand can mend. It is told at once, as an error.
+func (t *Teller) Refused(what Topic, err error) {
+	if o := t.outages[what]; o != nil {
+		o.next = time.Now()
+	}
+	t.failed(slog.LevelError, what, err, nil)
+}
+
+func (t *Teller) failed(level slog.Level, what Topic, err error, args []any) {
 	now := time.Now()
 	o := t.outages[what]
 	if o == nil {
@@ -98,7 +111,9 @@ func (t *Teller) Failed(what Topic, err error, args ...any) {
 	o.next = now.Add(o.pause)
 	o.pause = min(2*o.pause, most)
 	doing, begins, _ := what.words()
-	t.Log.Warn(begins, append([]any{"doing", doing, "error", err, "failures", o.count, "for", now.Sub(o.began)}, args...)...) //nolint:sloglint // it is one of words'
+	t.Log.Log(context.Background(), level, begins, append([]any{ //nolint:sloglint // it is one of words'
+		"doing", doing, "error", err, "failures", o.count, "for", now.Sub(o.began),
+	}, args...)...)
 }
 
 // Once takes in a state that is told one time only, until it is over.

@@ -47,6 +47,12 @@ func rules() []rule {
 			why: "a guard in a module of its own may be built with a later root, whose internal packages are others",
 		},
 
+		// Size.
+		{
+			from: "./lease ./singleton", never: "k8s.io/client-go/kubernetes/...",
+			why: "it links the types of every API group: 20 MB in a program that has only a rest.Config",
+		},
+
 		// Layers.
 		{
 			from: "./lease", never: "./singleton/...",

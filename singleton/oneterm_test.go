@@ -1,0 +1,163 @@
+package singleton_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	coordv1 "k8s.io/api/coordination/v1"
+
+	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/singleton"
+)
+
+func oneTerm(c *singleton.Config) { c.OneTerm = true }
+
+// Run returns after the first term, however it ends, and work is never called again.
+func TestOneTerm(t *testing.T) {
+	own := errors.New("work's own")
+	for name, c := range map[string]struct {
+		end      func(lab, *singleton.Elector, *running)
+		work     singleton.Work
+		reason   singleton.Reason // of the *EndError that Run returns; empty: want is returned
+		want     error
+		released bool
+	}{
+		"resigned": {
+			end:    func(_ lab, e *singleton.Elector, _ *running) { e.Resign() },
+			reason: singleton.ReasonResigned, released: true,
+		},
+		"deleted": {
+			end:    func(l lab, _ *singleton.Elector, _ *running) { l.DeleteLease("shop", "invoicer") },
+			reason: singleton.ReasonDeleted,
+		},
+		"taken": {
+			end: func(l lab, _ *singleton.Elector, _ *running) {
+				intruder := "intruder"
+				l.edit(func(r *coordv1.Lease) { r.Spec.HolderIdentity = &intruder })
+			},
+			reason: singleton.ReasonTaken,
+		},
+		"cut off": {
+			end:    func(l lab, _ *singleton.Elector, _ *running) { l.Link("a").BlackHole() },
+			reason: singleton.ReasonExpired,
+		},
+		"stopped": {end: func(_ lab, _ *singleton.Elector, r *running) { r.stop() }, released: true},
+		"returned": {
+			end:  func(lab, *singleton.Elector, *running) {},
+			work: func(context.Context, *singleton.Term) error { return own },
+			want: own, released: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, func(l lab) {
+				var calls atomic.Int32
+				work := c.work
+				if work == nil {
+					work = idle
+				}
+				e := l.elector("a", oneTerm)
+				r := l.run(e, func(ctx context.Context, term *singleton.Term) error {
+					calls.Add(1)
+					return work(ctx, term)
+				})
+				sleep(3 * second)
+				began := time.Now()
+				c.end(l, e, r)
+				err := r.wait(l)
+				require.LessOrEqual(l, time.Since(began), 11*second, "RenewDeadline at most")
+				require.EqualValues(l, 1, calls.Load())
+				require.Equal(l, singleton.StateStopped, e.Status().State)
+				if c.released {
+					require.True(l, l.record().Released(), "before Run returned")
+				}
+				if c.reason == "" {
+					require.Equal(l, c.want, err)
+					return
+				}
+				var end *singleton.EndError
+				require.ErrorAs(l, err, &end)
+				require.Equal(l, c.reason, end.Reason)
+			})
+		})
+	}
+}
+
+// A term that ends before its work was called is not the one: nothing has been started yet.
+func TestOneTermBeginsWithWork(t *testing.T) {
+	inLab(t, func(l lab) {
+		guard := &scripted{Memory: memory(l)}
+		guard.then(func(context.Context, fencing.Token) error { return fencing.ErrUnavailable })
+		e := l.elector("a", fenced(oneTerm, guard))
+		r := l.run(e, idle)
+		sleep(20 * second)
+		require.NotEqual(l, singleton.StateStopped, e.Status().State)
+		guard.then(nil)
+		sleep(10 * second)
+		require.Equal(l, singleton.StateActive, e.Status().State)
+		e.Resign()
+		require.ErrorIs(l, r.wait(l), singleton.ErrResigned)
+	})
+}
+
+// OnLose may end the process: the Lease has been released by then.
+func TestOnLoseMayExit(t *testing.T) {
+	inLab(t, func(l lab) {
+		var told atomic.Int32
+		slow := func(next http.RoundTripper) http.RoundTripper {
+			return roundTrip(func(r *http.Request) (*http.Response, error) { time.Sleep(100 * time.Millisecond); return next.RoundTrip(r) })
+		}
+		e := l.electorThrough("a", slow, func(c *singleton.Config) {
+			c.Hooks.OnLose = func(*singleton.Term, error) {
+				told.Add(1)
+				assert.True(l, l.record().Released())
+			}
+		})
+		r := l.run(e, idle)
+		sleep(second)
+		b := l.elector("b")
+		l.run(b, idle)
+		r.stop()
+		require.NoError(l, r.wait(l))
+		require.EqualValues(l, 1, told.Load())
+		synctest.Wait()
+		require.Equal(l, singleton.StateActive, b.Status().State)
+	})
+}
+
+// The log tells when Run begins and by which timings, when work is waited for and for how long, and
+// when the term is over: once each.
+func TestALifeInTheLog(t *testing.T) {
+	inLab(t, func(l lab) {
+		log := &lines{}
+		e := l.elector("a", func(c *singleton.Config) { c.Logger = log.logger() })
+		r := l.run(e, func(ctx context.Context, _ *singleton.Term) error {
+			<-ctx.Done()
+			time.Sleep(3 * second)
+			return nil
+		})
+		sleep(3 * second)
+		l.Link("a").BlackHole()
+		sleep(11 * second)
+		require.Equal(l, 1, log.count("waiting for work to return"))
+		require.Equal(l, 1, log.count(" budget=4.2"), "the stop budget, less what the watchdog took")
+		require.Zero(l, log.count("term over"))
+		sleep(3 * second)
+		require.Equal(l, 1, log.count("term over"))
+		l.Link("a").Heal()
+		r.stop()
+		require.NoError(l, r.wait(l))
+		require.Equal(l, 1, log.count("standing for election"))
+		for _, says := range []string{
+			"lease_duration=15s", "renew_deadline=10s", "retry_period=2s", "max_clock_drift=0.05", "stop_budget=4.2", "identity=a_",
+		} {
+			require.Equal(l, 1, log.count(says), says)
+		}
+	})
+}
