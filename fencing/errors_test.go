@@ -23,8 +23,8 @@ func TestTypedErrors(t *testing.T) {
 		err  error
 		only string
 	}{
-		{&fencing.StaleError{Presented: token(8), HighWater: token(9)}, "ErrStale"},
-		{&fencing.ConflictError{Presented: token(9), HighWater: other}, "ErrConflict"},
+		{&fencing.StaleError{Presented: token(8), Mark: token(9)}, "ErrStale"},
+		{&fencing.ConflictError{Presented: token(9), Mark: other}, "ErrConflict"},
 	} {
 		wrapped := fmt.Errorf("append: %w", tt.err)
 		for name, sentinel := range all {
@@ -47,7 +47,7 @@ func TestWiringIsAScope(t *testing.T) {
 func TestRefusal(t *testing.T) {
 	older, newer := token(1), token(2)
 	for _, err := range []error{
-		&fencing.StaleError{Presented: older, HighWater: newer}, &fencing.ConflictError{Presented: older, HighWater: newer},
+		&fencing.StaleError{Presented: older, Mark: newer}, &fencing.ConflictError{Presented: older, Mark: newer},
 	} {
 		presented, mark := fencing.Refusal(fmt.Errorf("wrapped: %w", err))
 		require.Equal(t, older, presented)

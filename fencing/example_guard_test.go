@@ -17,15 +17,11 @@ type column struct {
 	store map[string]string
 }
 
-func (c *column) Advance(ctx context.Context, t fencing.Token) error {
+func (c *column) Announce(ctx context.Context, t fencing.Token) error {
 	return c.admit(ctx, t, func() {})
 }
 
-func (c *column) Check(ctx context.Context, t fencing.Token) error {
-	return c.Write(ctx, t, func() {})
-}
-
-func (c *column) HighWater(_ context.Context, scope string) (fencing.Token, error) {
+func (c *column) Mark(_ context.Context, scope string) (fencing.Token, error) {
 	if err := fencing.OwnScope(scope, c.scope); err != nil {
 		return fencing.Token{}, err
 	}
@@ -84,7 +80,7 @@ func ExampleJudge() {
 
 	say := func(what string, err error) { fmt.Printf("%s: %q\n", what, fencing.KindOf(err)) }
 	say("first", guard.Write(ctx, first, func() {}))
-	say("second", guard.Advance(ctx, second))
+	say("second", guard.Announce(ctx, second))
 	say("first, once more", guard.Write(ctx, first, func() {}))
 	say("nobody", guard.Write(ctx, fencing.Token{}, func() {}))
 	say("an operator", guard.Write(fencing.AllowUnfenced(ctx, "repair"), fencing.Token{}, func() {}))

@@ -40,7 +40,7 @@ func Example() {
 
 	// The elector does this at the start of each term: announce the token, then put it into the work's context.
 	begin := func(token fencing.Token) context.Context {
-		if err := guard.Advance(context.Background(), token); err != nil {
+		if err := guard.Announce(context.Background(), token); err != nil {
 			panic(err)
 		}
 		return fencing.NewContext(context.Background(), token)
@@ -52,7 +52,7 @@ func Example() {
 	second := begin(fencing.Token{Scope: "shop/invoicer", Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"})
 	err = book.append(first, "invoice 1, once more")
 	if stale, ok := errors.AsType[*fencing.StaleError](err); ok {
-		fmt.Println("first: refused, the mark is", stale.HighWater.Epoch)
+		fmt.Println("first: refused, the mark is", stale.Mark.Epoch)
 	}
 	fmt.Println("second:", book.append(second, "invoice 2"))
 	fmt.Println("nobody:", book.append(context.Background(), "invoice 3"))
@@ -80,7 +80,7 @@ func ExampleMemory_Enter() {
 		panic(err)
 	}
 	admitted := make(chan error)
-	go func() { admitted <- guard.Advance(context.Background(), newer) }()
+	go func() { admitted <- guard.Announce(context.Background(), newer) }()
 
 	<-ctx.Done() // a parked request wakes up here
 	fmt.Println("older: stale", errors.Is(context.Cause(ctx), fencing.ErrStale))

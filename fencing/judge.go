@@ -10,7 +10,7 @@ import (
 // are functions of their arguments alone, so they may be called by many goroutines at once.
 
 // Unfenced reports whether a write that carries t needs none: t is the zero Token, and ctx allows
-// that ([AllowUnfenced]). Guards ask it where they admit effects, but never in Advance.
+// that ([AllowUnfenced]). Guards ask it where they admit effects, but never in Announce.
 func Unfenced(ctx context.Context, t Token) bool {
 	if !t.IsZero() {
 		return false
@@ -33,7 +33,7 @@ func OwnToken(t Token, own string) error {
 }
 
 // OwnScope returns nil if scope is the one whose mark a guard for the scope own keeps. Otherwise it
-// is [ErrMalformed] or [ErrScope], as HighWater returns them.
+// is [ErrMalformed] or [ErrScope], as Mark returns them.
 func OwnScope(scope, own string) error {
 	if err := ValidateScope(scope); err != nil {
 		return err
@@ -81,7 +81,7 @@ func Judge(t, mark Token) (raises bool, err error) {
 	}
 	order, err := Compare(t, mark)
 	if order < 0 {
-		return false, &StaleError{Presented: t, HighWater: mark}
+		return false, &StaleError{Presented: t, Mark: mark}
 	}
 	return order > 0, err
 }

@@ -22,7 +22,7 @@ type MemoryConfig struct {
 // for concurrent use.
 //
 // It forgets its marks when the process ends, so an old token may be the first one a new process sees. It is then
-// admitted until the current term is announced again. Where that matters, call Advance with a mark kept elsewhere
+// admitted until the current term is announced again. Where that matters, call Announce with a mark kept elsewhere
 // before serving, or use a guard whose store is the resource itself.
 //
 // Each scope has a mark of its own, and any scope is taken: a server in front of one resource checks the scope of what
@@ -61,11 +61,11 @@ func NewMemory(cfg MemoryConfig) (*Memory, error) {
 	return &Memory{drain: cmp.Or(cfg.Drain, 5*time.Second), fences: make(map[string]*fence)}, nil
 }
 
-// Advance raises the mark to t, ends the work in flight of older tokens and waits for it. See [Guard].
+// Announce raises the mark to t, ends the work in flight of older tokens and waits for it. See [Guard].
 // It fails with [ErrUnavailable] when that work has not left within Drain, or before ctx ended: retry.
-func (m *Memory) Advance(ctx context.Context, t Token) error { return m.admit(ctx, t, nil) }
+func (m *Memory) Announce(ctx context.Context, t Token) error { return m.admit(ctx, t, nil) }
 
-// Check is [Memory.Advance]: both admit exactly the mark and what is newer. With the current token and no older work in
+// Check is [Memory.Announce]: both admit exactly the mark and what is newer. With the current token and no older work in
 // flight it neither blocks nor allocates, nor does it look at ctx. An effect that follows Check is not followed: prefer Enter.
 func (m *Memory) Check(ctx context.Context, t Token) error {
 	if Unfenced(ctx, t) {
@@ -74,8 +74,8 @@ func (m *Memory) Check(ctx context.Context, t Token) error {
 	return m.admit(ctx, t, nil)
 }
 
-// HighWater returns the mark of a scope, which is the zero Token for one never seen.
-func (m *Memory) HighWater(_ context.Context, scope string) (Token, error) {
+// Mark returns the mark of a scope, which is the zero Token for one never seen.
+func (m *Memory) Mark(_ context.Context, scope string) (Token, error) {
 	if err := ValidateScope(scope); err != nil {
 		return Token{}, err
 	}
@@ -129,7 +129,7 @@ func (m *Memory) admit(ctx context.Context, t Token, w *work) error {
 func (m *Memory) raise(t Token, w *work) (changed <-chan struct{}, err error) {
 	ended, changed, err := m.decide(t, w)
 	for w := range ended {
-		w.end(fmt.Errorf("%w: %w", &StaleError{Presented: w.token, HighWater: t}, context.Canceled))
+		w.end(fmt.Errorf("%w: %w", &StaleError{Presented: w.token, Mark: t}, context.Canceled))
 	}
 	return changed, err
 }

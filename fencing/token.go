@@ -123,7 +123,7 @@ func Compare(a, b Token) (int, error) {
 	}
 	order := cmp.Compare(a.Epoch, b.Epoch)
 	if order == 0 && a.Term != b.Term {
-		return 0, &ConflictError{Presented: a, HighWater: b}
+		return 0, &ConflictError{Presented: a, Mark: b}
 	}
 	return order, nil
 }

@@ -218,5 +218,5 @@ func TestCompare(t *testing.T) {
 	_, err := fencing.Compare(other, token(5))
 	var conflict *fencing.ConflictError
 	require.ErrorAs(t, err, &conflict)
-	require.Equal(t, fencing.ConflictError{Presented: other, HighWater: token(5)}, *conflict)
+	require.Equal(t, fencing.ConflictError{Presented: other, Mark: token(5)}, *conflict)
 }

@@ -53,7 +53,7 @@ func announceOnce(ctx context.Context, t *Term) error {
 	var told sync.WaitGroup
 	for i, fence := range t.config.Fences {
 		told.Go(func() {
-			protect(func() error { return advance(ctx, fence, token, t) }, func(err error) {
+			protect(func() error { return announceTo(ctx, fence, token, t) }, func(err error) {
 				if err != nil && !isPanic(err) {
 					err = &FenceError{Fence: i, Token: token, At: time.Now(), Err: err}
 				}
@@ -78,12 +78,12 @@ func highestMark(err error, scope string) (highest fencing.Token) {
 	return highest
 }
 
-// advance tells one fence. What it refuses is this caller's to judge, not a
+// announceTo tells one fence. What it refuses is this caller's to judge, not a
 // report about the work.
-func advance(ctx context.Context, fence fencing.Guard, token fencing.Token, t *Term) error {
+func announceTo(ctx context.Context, fence fencing.Guard, token fencing.Token, t *Term) error {
 	ctx, cancel := context.WithTimeout(ctx, t.config.RenewDeadline)
 	defer cancel()
-	return fence.Advance(fencing.WithReporter(ctx, nil), token)
+	return fence.Announce(fencing.WithReporter(ctx, nil), token)
 }
 
 // outranked reports whether a mark refuses the term's token as it is now.

@@ -22,12 +22,12 @@ type scripted struct {
 	script atomic.Pointer[func(ctx context.Context, t fencing.Token) error]
 }
 
-func (s *scripted) Advance(ctx context.Context, t fencing.Token) error {
+func (s *scripted) Announce(ctx context.Context, t fencing.Token) error {
 	s.asked.Add(1)
 	if script := s.script.Load(); script != nil {
 		return (*script)(ctx, t)
 	}
-	return s.Memory.Advance(ctx, t)
+	return s.Memory.Announce(ctx, t)
 }
 
 func (s *scripted) then(script func(ctx context.Context, t fencing.Token) error) {
@@ -87,10 +87,10 @@ func TestFenceThatWentBackIsToldAgain(t *testing.T) {
 		require.ErrorIs(l, fence.Check(l.Context(), old), fencing.ErrStale)
 
 		fence.Memory = memory(l)
-		require.NoError(l, fence.Advance(l.Context(), old), "it knows nothing yet")
+		require.NoError(l, fence.Announce(l.Context(), old), "it knows nothing yet")
 		sleep(15 * second)
 		require.ErrorIs(l, fence.Check(l.Context(), old), fencing.ErrStale)
-		mark, err := fence.HighWater(l.Context(), "shop/invoicer")
+		mark, err := fence.Mark(l.Context(), "shop/invoicer")
 		require.NoError(l, err)
 		require.Equal(l, b.Status().Token, mark)
 		require.Equal(l, singleton.StateActive, b.Status().State)
@@ -163,11 +163,11 @@ func TestFenceThatRefusesLater(t *testing.T) {
 	} {
 		refuse := func(fence *scripted, mark fencing.Token) {
 			fence.then(func(ctx context.Context, t fencing.Token) error {
-				if current, _ := fence.HighWater(ctx, t.Scope); current != mark && current.Epoch <= mark.Epoch {
+				if current, _ := fence.Mark(ctx, t.Scope); current != mark && current.Epoch <= mark.Epoch {
 					fence.Memory, _ = fencing.NewMemory(fencing.MemoryConfig{})
-					_ = fence.Memory.Advance(ctx, mark)
+					_ = fence.Memory.Announce(ctx, mark)
 				}
-				return fence.Memory.Advance(ctx, t)
+				return fence.Memory.Announce(ctx, t)
 			})
 		}
 		t.Run(name+" ends the term", func(t *testing.T) {
@@ -207,7 +207,7 @@ func TestFenceThatRefusesLater(t *testing.T) {
 				after := a.Status().Token
 				require.Equal(l, m.Epoch+1, after.Epoch)
 				require.Equal(l, before.Term, after.Term, "one term")
-				held, err := fence.HighWater(l.Context(), after.Scope)
+				held, err := fence.Mark(l.Context(), after.Scope)
 				require.NoError(l, err)
 				require.Equal(l, after, held)
 				sleep(time.Minute)
@@ -230,7 +230,7 @@ func TestRaiseOvertakesAnAnnouncement(t *testing.T) {
 			if t == old {
 				time.Sleep(second)
 			}
-			return fence.Memory.Advance(ctx, t)
+			return fence.Memory.Announce(ctx, t)
 		})
 		sleep(15 * second)
 		require.NoError(l, term.Raise(l.Context(), 700))
@@ -262,23 +262,23 @@ func TestResignOnStale(t *testing.T) {
 		refused func(own fencing.Token) error
 		ends    bool
 	}{
-		"stale": {func(own fencing.Token) error { return &fencing.StaleError{Presented: own, HighWater: above(500)} }, true},
+		"stale": {func(own fencing.Token) error { return &fencing.StaleError{Presented: own, Mark: above(500)} }, true},
 		"conflict": {func(own fencing.Token) error {
-			return &fencing.ConflictError{Presented: own, HighWater: above(own.Epoch)}
+			return &fencing.ConflictError{Presented: own, Mark: above(own.Epoch)}
 		}, true},
 		"of another scope": {func(own fencing.Token) error {
-			return &fencing.StaleError{Presented: elsewhere(own), HighWater: elsewhere(above(500))}
+			return &fencing.StaleError{Presented: elsewhere(own), Mark: elsewhere(above(500))}
 		}, false},
 		"of another term": {func(own fencing.Token) error {
-			return &fencing.StaleError{Presented: above(own.Epoch - 1), HighWater: own}
+			return &fencing.StaleError{Presented: above(own.Epoch - 1), Mark: own}
 		}, false},
 		"of another term, newer": {func(fencing.Token) error {
-			return &fencing.StaleError{Presented: above(400), HighWater: above(500)}
+			return &fencing.StaleError{Presented: above(400), Mark: above(500)}
 		}, false},
 		"before a raise": {func(own fencing.Token) error {
 			earlier := own
 			earlier.Epoch--
-			return &fencing.StaleError{Presented: earlier, HighWater: own}
+			return &fencing.StaleError{Presented: earlier, Mark: own}
 		}, false},
 		"without tokens": {func(fencing.Token) error { return fencing.ErrStale }, false},
 		"unavailable":    {func(fencing.Token) error { return fencing.ErrUnavailable }, false},
@@ -322,7 +322,7 @@ func TestResignOnStaleOfMemory(t *testing.T) {
 	for name, write := range map[string]func(ctx context.Context, guard *fencing.Memory) error{
 		"check": func(ctx context.Context, guard *fencing.Memory) error {
 			token, _ := fencing.FromContext(ctx)
-			_ = guard.Advance(context.Background(), above(500))
+			_ = guard.Announce(context.Background(), above(500))
 			return guard.Check(ctx, token)
 		},
 		"in flight": func(ctx context.Context, guard *fencing.Memory) error {
@@ -332,7 +332,7 @@ func TestResignOnStaleOfMemory(t *testing.T) {
 				return err
 			}
 			context.AfterFunc(work, leave)
-			return errors.Join(guard.Advance(context.Background(), above(500)), context.Cause(work))
+			return errors.Join(guard.Announce(context.Background(), above(500)), context.Cause(work))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -63,7 +63,7 @@ type Config struct {
 	DrainLimit time.Duration
 
 	// Fences are told of each term's token before its work starts
-	// ([fencing.Guard.Advance]), each within RenewDeadline. If one
+	// ([fencing.Guard.Announce]), each within RenewDeadline. If one
 	// refuses it or is unavailable, the work does not start and the term is given
 	// up ([Status] and hotseat_fence_failures_total say why). While the work runs
 	// they are told again each AnnouncePeriod, and when a renewal is acknowledged
@@ -84,7 +84,7 @@ type Config struct {
 	// must lie above: it keeps tokens growing when the API server's own history
 	// went back, or began anew beside an old database (a new cluster), whose guard
 	// refuses every epoch up to its mark. Return that: the Epoch of the guard's
-	// [fencing.Guard.HighWater] of the scope Namespace/Name; the example shows it.
+	// [fencing.Guard.Mark] of the scope Namespace/Name; the example shows it.
 	// While it fails, this replica does not acquire. It must return within a
 	// quarter of RenewDeadline.
 	Floor func(ctx context.Context) (int64, error)

@@ -23,10 +23,9 @@ import (
 // funcGuard is a guard that is a function.
 type funcGuard func() fencing.Guard
 
-func (f funcGuard) Advance(ctx context.Context, t fencing.Token) error { return f().Advance(ctx, t) }
-func (f funcGuard) Check(ctx context.Context, t fencing.Token) error   { return f().Check(ctx, t) }
-func (f funcGuard) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
-	return f().HighWater(ctx, scope)
+func (f funcGuard) Announce(ctx context.Context, t fencing.Token) error { return f().Announce(ctx, t) }
+func (f funcGuard) Mark(ctx context.Context, scope string) (fencing.Token, error) {
+	return f().Mark(ctx, scope)
 }
 
 func TestConfigErrorsNameFieldValueAndRule(t *testing.T) {

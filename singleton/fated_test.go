@@ -148,7 +148,7 @@ func TestRaiseBesideAnAnnouncement(t *testing.T) {
 		l.run(e, firstTerm(func(_ context.Context, t *singleton.Term) { term = t }))
 		sleep(9500 * time.Millisecond)
 		l.Link("a").Inject(delayed(second, 0, "patch"))
-		require.NoError(l, fence.Advance(context.Background(), above(800)))
+		require.NoError(l, fence.Announce(context.Background(), above(800)))
 		require.NoError(l, term.Raise(context.Background(), 800))
 		sleep(20 * second)
 		require.True(l, term.Valid())

@@ -27,8 +27,8 @@ func TestFenceFailuresAreShown(t *testing.T) {
 		reason string
 		ends   string
 	}{
-		"stale":       {func(t fencing.Token) error { return &fencing.StaleError{Presented: t, HighWater: above(500)} }, "stale", "refused"},
-		"conflict":    {func(t fencing.Token) error { return &fencing.ConflictError{Presented: t, HighWater: above(t.Epoch)} }, "conflict", "refused"},
+		"stale":       {func(t fencing.Token) error { return &fencing.StaleError{Presented: t, Mark: above(500)} }, "stale", "refused"},
+		"conflict":    {func(t fencing.Token) error { return &fencing.ConflictError{Presented: t, Mark: above(t.Epoch)} }, "conflict", "refused"},
 		"scope":       {func(t fencing.Token) error { return wrongScope(context.Background(), t) }, "scope", "refused"},
 		"missing":     {func(fencing.Token) error { return fencing.ErrMissing }, "missing", "refused"},
 		"malformed":   {func(fencing.Token) error { return fencing.ErrMalformed }, "malformed", "refused"},
@@ -136,7 +136,7 @@ func TestFenceWiredToSomethingElseEndsRun(t *testing.T) {
 // What is not from the start, or could mend by itself, is waited out.
 func TestFencesThatMendEndNobody(t *testing.T) {
 	stale := func(_ context.Context, t fencing.Token) error {
-		return &fencing.StaleError{Presented: t, HighWater: above(1 << 60)}
+		return &fencing.StaleError{Presented: t, Mark: above(1 << 60)}
 	}
 	for name, c := range map[string]struct {
 		first bool // a token is taken first

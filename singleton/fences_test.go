@@ -25,13 +25,13 @@ func memory(t require.TestingT) *fencing.Memory {
 	return m
 }
 
-// guardFunc is a fence whose Advance is scripted.
+// guardFunc is a fence whose Announce is scripted.
 type guardFunc struct {
 	fencing.Guard
-	advance func(ctx context.Context, t fencing.Token) error
+	announce func(ctx context.Context, t fencing.Token) error
 }
 
-func (g guardFunc) Advance(ctx context.Context, t fencing.Token) error { return g.advance(ctx, t) }
+func (g guardFunc) Announce(ctx context.Context, t fencing.Token) error { return g.announce(ctx, t) }
 
 func fenced(more func(*singleton.Config), guards ...fencing.Guard) func(*singleton.Config) {
 	return func(c *singleton.Config) {
@@ -49,7 +49,7 @@ func TestFencesAreToldBeforeWorkStarts(t *testing.T) {
 		checked := 0
 		l.run(e, func(ctx context.Context, term *singleton.Term) error {
 			for _, fence := range []fencing.Guard{one, two} {
-				mark, err := fence.HighWater(ctx, "shop/invoicer")
+				mark, err := fence.Mark(ctx, "shop/invoicer")
 				if assert.NoError(l, err) && assert.Equal(l, term.Token(), mark) {
 					checked++
 				}
@@ -97,7 +97,7 @@ func TestStaleWritesAreRefused(t *testing.T) {
 		require.ErrorIs(l, err, fencing.ErrStale)
 		var stale *fencing.StaleError
 		require.ErrorAs(l, err, &stale)
-		require.Equal(l, b.Status().Token, stale.HighWater)
+		require.Equal(l, b.Status().Token, stale.Mark)
 		l.Link("a").Heal()
 	})
 }
@@ -175,7 +175,7 @@ func TestRaiseOnASlowAPIServer(t *testing.T) {
 	for _, takes := range []time.Duration{3 * second, 4 * second, 6 * second} {
 		inLab(t, func(l lab) {
 			fence := memory(l)
-			require.NoError(l, fence.Advance(context.Background(), above(900)))
+			require.NoError(l, fence.Announce(context.Background(), above(900)))
 			l.Link("a").Inject(delayed(takes, 0, "get", "list", "patch", "update"))
 			a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 10_000 }, fence))
 			l.run(a, idle)
@@ -196,10 +196,10 @@ func TestRaiseHealsAnAPIServerThatWentBack(t *testing.T) {
 	t.Run("stale", func(t *testing.T) {
 		inLab(t, func(l lab) {
 			one, two := memory(l), memory(l)
-			require.NoError(l, one.Advance(context.Background(), other))
+			require.NoError(l, one.Announce(context.Background(), other))
 			higher := other
 			higher.Epoch = 900
-			require.NoError(l, two.Advance(context.Background(), higher))
+			require.NoError(l, two.Announce(context.Background(), higher))
 			a := l.elector("a", fenced(raise, one, two))
 			l.run(a, idle)
 			require.Equal(l, singleton.StateActive, a.Status().State)
@@ -208,7 +208,7 @@ func TestRaiseHealsAnAPIServerThatWentBack(t *testing.T) {
 			require.True(l, ok)
 			require.Equal(l, a.Status().Token, token)
 			for _, fence := range []fencing.Guard{one, two} {
-				mark, err := fence.HighWater(context.Background(), "shop/invoicer")
+				mark, err := fence.Mark(context.Background(), "shop/invoicer")
 				require.NoError(l, err)
 				require.Equal(l, token, mark)
 			}
@@ -223,10 +223,10 @@ func TestRaiseHealsAnAPIServerThatWentBack(t *testing.T) {
 			a := l.elector("a", fenced(raise, guardFunc{fence, func(ctx context.Context, t fencing.Token) error {
 				same := t
 				same.Term = other.Term
-				if mark, _ := fence.HighWater(ctx, t.Scope); mark.IsZero() {
-					_ = fence.Advance(ctx, same)
+				if mark, _ := fence.Mark(ctx, t.Scope); mark.IsZero() {
+					_ = fence.Announce(ctx, same)
 				}
-				return fence.Advance(ctx, t)
+				return fence.Announce(ctx, t)
 			}}))
 			l.run(a, idle)
 			require.Equal(l, singleton.StateActive, a.Status().State)
@@ -241,7 +241,7 @@ func TestRaiseHealsAnAPIServerThatWentBack(t *testing.T) {
 				fence := memory(l)
 				poisoned := other
 				poisoned.Epoch = test.mark
-				require.NoError(l, fence.Advance(context.Background(), poisoned))
+				require.NoError(l, fence.Announce(context.Background(), poisoned))
 				a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = test.most }, fence))
 				l.run(a, func(context.Context, *singleton.Term) error { panic("must not start") })
 				require.Equal(l, singleton.StateStandby, a.Status().State)
@@ -259,7 +259,7 @@ func TestNoRaiseOverAnotherLeasesMark(t *testing.T) {
 	inLab(t, func(l lab) {
 		foreign := fencing.Token{Scope: "shop/other", Epoch: 500, Term: "0123456789abcdef0123456789abcdef"}
 		fence := guardFunc{memory(l), func(_ context.Context, t fencing.Token) error {
-			return &fencing.StaleError{Presented: t, HighWater: foreign}
+			return &fencing.StaleError{Presented: t, Mark: foreign}
 		}}
 		a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 10_000 }, fence))
 		l.run(a, func(context.Context, *singleton.Term) error { panic("must not start") })
@@ -298,7 +298,7 @@ func TestRaiseByTheWork(t *testing.T) {
 		l.Link("a").Heal()
 		sleep(30 * second)
 		require.EqualValues(l, 701, term.Token().Epoch, "what never arrived is not shown")
-		mark, err := fence.HighWater(l.Context(), "shop/invoicer")
+		mark, err := fence.Mark(l.Context(), "shop/invoicer")
 		require.NoError(l, err)
 		require.Equal(l, term.Token(), mark)
 		l.edit(func(x *coordv1.Lease) { other := "x"; x.Spec.HolderIdentity = &other })

@@ -114,7 +114,7 @@ func TestRaiseThatArrivedUnheardIsAnnounced(t *testing.T) {
 		defer cancel()
 		require.Error(l, term.Raise(short, 800))
 		sleep(8 * second)
-		mark, err := fence.HighWater(l.Context(), "shop/invoicer")
+		mark, err := fence.Mark(l.Context(), "shop/invoicer")
 		require.NoError(l, err)
 		require.EqualValues(l, 801, mark.Epoch)
 	})
@@ -172,7 +172,7 @@ func TestRaiseIsSentAgain(t *testing.T) {
 	for _, replicas := range []string{"a", "ab"} {
 		inWorldWith(t, func(w *world) { w.wraps["a"] = swallowRaises(1, "901") }, func(w *world) {
 			fence := memory(w)
-			require.NoError(w, fence.Advance(context.Background(), above(900)))
+			require.NoError(w, fence.Announce(context.Background(), above(900)))
 			for _, who := range replicas {
 				w.start(string(who), fenced(mayRaise, fence))
 			}

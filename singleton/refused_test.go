@@ -61,11 +61,11 @@ type moody struct {
 	bad atomic.Bool
 }
 
-func (m *moody) Advance(ctx context.Context, t fencing.Token) error {
+func (m *moody) Announce(ctx context.Context, t fencing.Token) error {
 	if m.bad.Load() {
 		return fencing.ErrScope
 	}
-	return m.Guard.Advance(ctx, t)
+	return m.Guard.Announce(ctx, t)
 }
 
 // The same for answers of a guard.

@@ -71,14 +71,14 @@ func (w *Writer) Close() {
 	w.turn <- struct{}{}
 }
 
-// Advance makes t the mark: older producers can commit nothing any more, and what they left open is aborted.
-func (w *Writer) Advance(ctx context.Context, t fencing.Token) error { return w.Transact(ctx, t, nil) }
+// Announce makes t the mark: older producers can commit nothing any more, and what they left open is aborted.
+func (w *Writer) Announce(ctx context.Context, t fencing.Token) error { return w.Transact(ctx, t, nil) }
 
-// Check is [Writer.Advance]. Nothing has to follow it: [Writer.Transact] checks by itself.
+// Check is [Writer.Announce]. Nothing has to follow it: [Writer.Transact] checks by itself.
 func (w *Writer) Check(ctx context.Context, t fencing.Token) error { return w.Transact(ctx, t, nil) }
 
-// HighWater returns the mark. It waits for transactions on the fence topic that are being decided.
-func (w *Writer) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
+// Mark returns the mark. It waits for transactions on the fence topic that are being decided.
+func (w *Writer) Mark(ctx context.Context, scope string) (fencing.Token, error) {
 	if err := fencing.OwnScope(scope, w.cfg.Scope); err != nil {
 		return fencing.Token{}, err
 	}

@@ -42,8 +42,8 @@ func Example() {
 	second := fencing.Token{Scope: "shop/invoicer", Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"}
 
 	a, b := replica(), replica()
-	fmt.Println("a:", a.Advance(ctx, first), a.Put(ctx, first, "report", []byte("by a")))
-	fmt.Println("b:", b.Advance(ctx, second))
+	fmt.Println("a:", a.Announce(ctx, first), a.Put(ctx, first, "report", []byte("by a")))
+	fmt.Println("b:", b.Announce(ctx, second))
 	fmt.Println("a, stale:", errors.Is(a.Put(ctx, first, "report", []byte("late, by a")), fencing.ErrStale))
 	report, err := b.Get(ctx, "report")
 	fmt.Println(string(report), err)

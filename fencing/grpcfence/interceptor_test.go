@@ -64,7 +64,7 @@ func TestServerAnswers(t *testing.T) {
 			g := &register{seen: func(_ string, _ metadata.MD, tok fencing.Token) { reached <- tok }}
 			g.pour = func(grpc.ServerStream) error { return nil }
 			g.serve(t)
-			require.NoError(t, g.guard.Advance(t.Context(), token(42)))
+			require.NoError(t, g.guard.Announce(t.Context(), token(42)))
 			ctx := metadata.NewOutgoingContext(t.Context(), metadata.MD{grpcfence.MetadataKey: tt.tokens})
 			err := call(ctx, bare(t, g.addr), tt.method)
 			require.Equal(t, tt.code, status.Code(err), "%v", err)
@@ -80,10 +80,10 @@ func TestServerAnswers(t *testing.T) {
 			if name == "newer" {
 				want = token(43)
 			}
-			mark, err := g.guard.HighWater(t.Context(), scope)
+			mark, err := g.guard.Mark(t.Context(), scope)
 			require.NoError(t, err)
 			require.Equal(t, want, mark)
-			mark, err = g.guard.HighWater(t.Context(), "shop/other")
+			mark, err = g.guard.Mark(t.Context(), "shop/other")
 			require.NoError(t, err)
 			require.Zero(t, mark)
 		})
@@ -185,8 +185,8 @@ func TestClientReadsRefusals(t *testing.T) {
 		is   error // nil: the handler's own status comes through
 		full error
 	}{
-		"stale":               {refusal(codes.FailedPrecondition, "FENCING_STALE", token(43).String()), fencing.ErrStale, &fencing.StaleError{Presented: token(42), HighWater: token(43)}},
-		"conflict":            {refusal(codes.Aborted, "FENCING_CONFLICT", rival(42).String()), fencing.ErrConflict, &fencing.ConflictError{Presented: token(42), HighWater: rival(42)}},
+		"stale":               {refusal(codes.FailedPrecondition, "FENCING_STALE", token(43).String()), fencing.ErrStale, &fencing.StaleError{Presented: token(42), Mark: token(43)}},
+		"conflict":            {refusal(codes.Aborted, "FENCING_CONFLICT", rival(42).String()), fencing.ErrConflict, &fencing.ConflictError{Presented: token(42), Mark: rival(42)}},
 		"missing":             {refusal(codes.InvalidArgument, "FENCING_MISSING", ""), fencing.ErrMissing, nil},
 		"malformed":           {refusal(codes.InvalidArgument, "FENCING_MALFORMED", ""), fencing.ErrMalformed, nil},
 		"scope":               {refusal(codes.InvalidArgument, "FENCING_SCOPE", ""), fencing.ErrScope, nil},
@@ -232,7 +232,7 @@ func TestHandlerErrors(t *testing.T) {
 		code codes.Code
 		text string
 	}{
-		"stale":       {fmt.Errorf("in a transaction: %w", &fencing.StaleError{Presented: token(42), HighWater: token(50)}), codes.FailedPrecondition, "@50."},
+		"stale":       {fmt.Errorf("in a transaction: %w", &fencing.StaleError{Presented: token(42), Mark: token(50)}), codes.FailedPrecondition, "@50."},
 		"unavailable": {fmt.Errorf("%w: password rejected", fencing.ErrUnavailable), codes.Unavailable, "fencing: guard unavailable"},
 		"its own":     {errors.New("out of paper"), codes.Unknown, "out of paper"},
 		"canceled":    {context.Canceled, codes.Canceled, "canceled"},
@@ -253,8 +253,8 @@ var errSecret = errors.New("password rejected")
 func (broken) Enter(context.Context, fencing.Token) (context.Context, func(), error) {
 	return nil, nil, errSecret
 }
-func (broken) Advance(context.Context, fencing.Token) error { return errSecret }
-func (broken) HighWater(context.Context, string) (fencing.Token, error) {
+func (broken) Announce(context.Context, fencing.Token) error { return errSecret }
+func (broken) Mark(context.Context, string) (fencing.Token, error) {
 	return fencing.Token{}, errSecret
 }
 

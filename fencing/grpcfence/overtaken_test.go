@@ -80,9 +80,9 @@ func TestStreamCutShortIsNoSuccess(t *testing.T) {
 				require.NoError(t, stream.SendMsg(wrapperspb.String("one")))
 				<-began
 				announced := make(chan error, 1)
-				go func() { announced <- s.guard.Advance(t.Context(), token(43)) }()
+				go func() { announced <- s.guard.Announce(t.Context(), token(43)) }()
 				for until := time.Now().Add(patience); ; time.Sleep(time.Millisecond) { // without the tap, the next message ends it
-					mark, err := s.guard.HighWater(t.Context(), scope)
+					mark, err := s.guard.Mark(t.Context(), scope)
 					require.NoError(t, err)
 					if mark == token(43) {
 						break

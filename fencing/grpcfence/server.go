@@ -115,7 +115,7 @@ func cutOff(s grpc.ServerStream, e *entry) (stop func() bool) {
 	return context.AfterFunc(e.ctx, func() {
 		if ended := e.superseded(); ended != nil {
 			_, mark := fencing.Refusal(ended)
-			s.SetTrailer(metadata.Pairs(trailerHighWater, mark.String()))
+			s.SetTrailer(metadata.Pairs(trailerMark, mark.String()))
 		}
 		cut()
 	})
@@ -180,7 +180,7 @@ func (e *entry) outcome(err error) error {
 // serverStream is a stream that ends with its term.
 type serverStream struct {
 	grpc.ServerStream
-	guard fencing.Guard
+	guard fencing.Checker
 	entry entry
 
 	mu      sync.Mutex

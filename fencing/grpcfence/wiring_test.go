@@ -23,10 +23,10 @@ func TestWrongScopeNamesBoth(t *testing.T) {
 	g := (&register{}).serve(t)
 	const says = `fencing: wrong scope: the token is of "shop/other", the fence is for "` + scope + `"`
 	remote := grpcfence.NewRemote(bare(t, g.addr))
-	err := remote.Advance(t.Context(), elsewhere(42))
+	err := remote.Announce(t.Context(), elsewhere(42))
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.EqualError(t, err, says)
-	_, err = remote.HighWater(t.Context(), "shop/other")
+	_, err = remote.Mark(t.Context(), "shop/other")
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.EqualError(t, err, `fencing: wrong scope: asked for the mark of "shop/other", the fence is for "`+scope+`"`)
 	err = dial(t, g.addr).Invoke(under(t, elsewhere(42)), methodWrite, wrapperspb.String("x"), &emptypb.Empty{})
@@ -55,17 +55,17 @@ func TestWrongServiceIsNamed(t *testing.T) {
 		plain.Addr().String():    "unexpected HTTP status code received from server: 404 (Not Found)",
 	} {
 		remote := grpcfence.NewRemote(bare(t, addr))
-		err := remote.Advance(t.Context(), token(42))
+		err := remote.Announce(t.Context(), token(42))
 		require.ErrorIs(t, err, fencing.ErrWiring)
 		require.NotErrorIs(t, err, fencing.ErrUnavailable)
 		require.ErrorContains(t, err, "fencing: guard wired wrongly: /hotseat.fencing.v1.Fence/Announce at passthrough:///"+addr+": ")
 		require.ErrorContains(t, err, says)
 		require.Equal(t, codes.Unimplemented, status.Code(err), "the status stays visible")
-		_, err = remote.HighWater(t.Context(), scope)
+		_, err = remote.Mark(t.Context(), scope)
 		require.ErrorContains(t, err, "/hotseat.fencing.v1.Fence/HighWater at passthrough:///"+addr+": ")
 		require.ErrorContains(t, err, says)
 	}
-	err = grpcfence.NewRemote(answering{text: "hello"}).Advance(t.Context(), token(42))
+	err = grpcfence.NewRemote(answering{text: "hello"}).Announce(t.Context(), token(42))
 	require.ErrorContains(t, err, `guard unavailable: /hotseat.fencing.v1.Fence/Announce confirmed "hello" when it was told of `)
 }
 
@@ -73,7 +73,7 @@ func TestWrongServiceIsNamed(t *testing.T) {
 func TestWiringBehindAFence(t *testing.T) {
 	guard := miswired{err: fmt.Errorf("%w: relation \"secret\" does not exist", fencing.ErrWiring)}
 	g := (&register{guard: guard}).serve(t)
-	err := grpcfence.NewRemote(bare(t, g.addr)).Advance(t.Context(), token(42))
+	err := grpcfence.NewRemote(bare(t, g.addr)).Announce(t.Context(), token(42))
 	require.ErrorIs(t, err, fencing.ErrWiring)
 	require.NotErrorIs(t, err, fencing.ErrUnavailable)
 	require.ErrorContains(t, err, "fencing: guard wired wrongly: /hotseat.fencing.v1.Fence/Announce at passthrough:///"+g.addr+": ")
@@ -88,7 +88,7 @@ type miswired struct {
 	err error
 }
 
-func (m miswired) Advance(context.Context, fencing.Token) error { return m.err }
+func (m miswired) Announce(context.Context, fencing.Token) error { return m.err }
 func (m miswired) Enter(context.Context, fencing.Token) (context.Context, func(), error) {
 	return nil, nil, m.err
 }

@@ -41,7 +41,7 @@ func (f *Fence) Endpoint() http.Handler {
 			Refuse(w, err)
 			return
 		}
-		w.Header().Set(HeaderHighWater, value)
+		w.Header().Set(HeaderMark, value)
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(http.StatusNoContent)
 	})
@@ -52,7 +52,7 @@ func (f *Fence) announce(r *http.Request) (fencing.Token, error) {
 	if err != nil {
 		return fencing.Token{}, err
 	}
-	return t, f.config.Guard.Advance(r.Context(), t)
+	return t, f.config.Guard.Announce(r.Context(), t)
 }
 
 func (f *Fence) mark(r *http.Request) (fencing.Token, error) {
@@ -64,5 +64,5 @@ func (f *Fence) mark(r *http.Request) (fencing.Token, error) {
 	if err := fencing.OwnScope(scope, f.config.Scope); err != nil {
 		return fencing.Token{}, err
 	}
-	return f.config.Guard.HighWater(r.Context(), scope)
+	return f.config.Guard.Mark(r.Context(), scope)
 }

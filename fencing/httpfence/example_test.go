@@ -55,7 +55,7 @@ func Example() {
 
 	// What the elector does at the start of a term: announce, then put the token into the work's context.
 	begin := func(token fencing.Token) context.Context {
-		if err := remote.Advance(context.Background(), token); err != nil {
+		if err := remote.Announce(context.Background(), token); err != nil {
 			panic(err)
 		}
 		return fencing.NewContext(context.Background(), token)
@@ -65,7 +65,7 @@ func Example() {
 	second := begin(fencing.Token{Scope: "shop/invoicer", Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"})
 	fmt.Println(write(second))
 	if stale, ok := errors.AsType[*fencing.StaleError](write(first)); ok {
-		fmt.Println("refused: the mark is", stale.HighWater.Epoch)
+		fmt.Println("refused: the mark is", stale.Mark.Epoch)
 	}
 
 	// Output:

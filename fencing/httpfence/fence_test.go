@@ -56,12 +56,12 @@ type broken struct{ *fencing.Memory }
 
 var errSecret = errors.New("dial tcp 10.0.0.7:5432: password rejected")
 
-func (broken) Advance(context.Context, fencing.Token) error { return errSecret }
+func (broken) Announce(context.Context, fencing.Token) error { return errSecret }
 func (broken) Enter(context.Context, fencing.Token) (context.Context, func(), error) {
 	return nil, nil, errSecret
 }
 
-func (broken) HighWater(context.Context, string) (fencing.Token, error) {
+func (broken) Mark(context.Context, string) (fencing.Token, error) {
 	return fencing.Token{}, errSecret
 }
 
@@ -102,7 +102,7 @@ func TestMiddlewareAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMemory(t, 0)
-			require.NoError(t, m.Advance(t.Context(), token(42)))
+			require.NoError(t, m.Announce(t.Context(), token(42)))
 			reached := false
 			s := httptest.NewServer(newFence(t, httpfence.Config{Guard: m}).Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				reached = true
@@ -124,17 +124,17 @@ func TestMiddlewareAnswers(t *testing.T) {
 			require.Equal(t, tt.status, answer.StatusCode)
 			require.Equal(t, tt.status == 200, reached)
 			require.Equal(t, tt.reason, answer.Header.Get(httpfence.HeaderRefused))
-			require.Equal(t, tt.mark, answer.Header.Get(httpfence.HeaderHighWater))
+			require.Equal(t, tt.mark, answer.Header.Get(httpfence.HeaderMark))
 			require.Empty(t, answer.Header.Get("Retry-After"))
 
-			mark, err := m.HighWater(t.Context(), scope)
+			mark, err := m.Mark(t.Context(), scope)
 			require.NoError(t, err)
 			want := token(42)
 			if name == "newer" {
 				want = token(43)
 			}
 			require.Equal(t, want, mark)
-			mark, err = m.HighWater(t.Context(), "shop/other")
+			mark, err = m.Mark(t.Context(), "shop/other")
 			require.NoError(t, err)
 			require.Zero(t, mark)
 		})
@@ -192,7 +192,7 @@ func TestFencedIsConfigurable(t *testing.T) {
 // Whoever serves may let a request in without a token; a bad token stays refused.
 func TestUnfencedRequests(t *testing.T) {
 	m := newMemory(t, 0)
-	require.NoError(t, m.Advance(t.Context(), token(42)))
+	require.NoError(t, m.Announce(t.Context(), token(42)))
 	h := newFence(t, httpfence.Config{Guard: m}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, has := fencing.FromContext(r.Context())
 		assert.False(t, has)
@@ -214,7 +214,7 @@ func TestPanickingHandlerLeaves(t *testing.T) {
 	t.Cleanup(s.Close)
 	_, err := client(t).Do(request(under(t, token(42)), t, http.MethodPost, s.URL, ""))
 	require.Error(t, err)
-	require.NoError(t, m.Advance(t.Context(), token(43)), "nothing is in flight")
+	require.NoError(t, m.Announce(t.Context(), token(43)), "nothing is in flight")
 }
 
 // The server removes an upload's files, as it does without us.
@@ -242,7 +242,7 @@ func TestMultipartFilesAreRemoved(t *testing.T) {
 
 func TestRefuseForHandlersThatJudgeThemselves(t *testing.T) {
 	w := httptest.NewRecorder()
-	httpfence.Refuse(w, errors.Join(errors.New("in a transaction"), &fencing.StaleError{Presented: token(41), HighWater: token(42)}))
+	httpfence.Refuse(w, errors.Join(errors.New("in a transaction"), &fencing.StaleError{Presented: token(41), Mark: token(42)}))
 	require.Equal(t, 412, w.Code)
-	require.Equal(t, wire("42"), w.Header().Get(httpfence.HeaderHighWater))
+	require.Equal(t, wire("42"), w.Header().Get(httpfence.HeaderMark))
 }

@@ -47,6 +47,6 @@ func TestHandlerIsOverWhateverTheGuardDoes(t *testing.T) {
 		served.ServeHTTP(httptest.NewRecorder(), r)
 	}()
 	<-guard.asked
-	require.NoError(t, memory.Advance(t.Context(), token(43)), "the handler has left")
+	require.NoError(t, memory.Announce(t.Context(), token(43)), "the handler has left")
 	<-over
 }

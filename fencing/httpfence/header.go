@@ -11,9 +11,9 @@ import (
 
 // Names of the header fields.
 const (
-	HeaderToken     = "Fencing-Token"      // request: the token it is sent under
-	HeaderHighWater = "Fencing-High-Water" // answer: the mark, in the same form, or "none"
-	HeaderRefused   = "Fencing-Refused"    // answer: why the handler did not run
+	HeaderToken   = "Fencing-Token"      // request: the token it is sent under
+	HeaderMark    = "Fencing-High-Water" // answer: the mark, in the same form, or "none"
+	HeaderRefused = "Fencing-Refused"    // answer: why the handler did not run
 )
 
 // maxValue is more than any token takes: the limits of its fields are fencing's.

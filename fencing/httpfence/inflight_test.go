@@ -75,7 +75,7 @@ func (s *stage) post(t *testing.T, body io.Reader) (response func() (*http.Respo
 
 // supersede announces token 43; it must be admitted, and the handler be over by then.
 func (s *stage) supersede(t *testing.T) error {
-	require.NoError(t, s.guard.Advance(t.Context(), token(43)))
+	require.NoError(t, s.guard.Announce(t.Context(), token(43)))
 	select {
 	case err := <-s.ended:
 		return err
@@ -116,7 +116,7 @@ func TestBlockedReadEnds(t *testing.T) {
 		err := s.supersede(t)
 		var stale *fencing.StaleError
 		require.ErrorAs(t, err, &stale)
-		require.Equal(t, fencing.StaleError{Presented: token(42), HighWater: token(43)}, *stale)
+		require.Equal(t, fencing.StaleError{Presented: token(42), Mark: token(43)}, *stale)
 		if !h2 {
 			_, err = response()
 			require.ErrorIs(t, err, fencing.ErrStale, "what the handler answers after it was cut off arrives")
@@ -235,7 +235,7 @@ func TestParkedRequestHasNoEffectAfterANewerTerm(t *testing.T) {
 	s.post(t, nil)
 	<-parked
 	announced := make(chan error, 1)
-	go func() { announced <- s.guard.Advance(t.Context(), token(43)) }()
+	go func() { announced <- s.guard.Announce(t.Context(), token(43)) }()
 	select {
 	case err := <-announced:
 		t.Fatalf("announced beside a parked request: %v", err)
@@ -295,7 +295,7 @@ func TestConnectionIsUsable(t *testing.T) {
 	held, ended := ask(token(42), "/wait"), make(chan error, 1)
 	go func() { _, err := post(held); ended <- err }()
 	<-inside
-	require.NoError(t, guard.Advance(t.Context(), token(43)))
+	require.NoError(t, guard.Announce(t.Context(), token(43)))
 	require.ErrorIs(t, <-ended, fencing.ErrStale)
 	for range 3 {
 		text, err := post(ask(token(43), "/"))

@@ -29,10 +29,10 @@ func TestWrongScopeNamesBoth(t *testing.T) {
 	remote := newRemote(t, endpoint.URL)
 	const of = `fencing: wrong scope: 403 Forbidden: the token is of "`
 	says := of + elsewhere.Scope + `", the fence is for "shop/invoicer"`
-	err := remote.Advance(t.Context(), elsewhere)
+	err := remote.Announce(t.Context(), elsewhere)
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.EqualError(t, err, says)
-	_, err = remote.HighWater(t.Context(), "shop/other")
+	_, err = remote.Mark(t.Context(), "shop/other")
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.ErrorContains(t, err, `asked for the mark of "shop/other", the fence is for "shop/invoicer"`)
 	_, err = client(t).Do(request(under(t, elsewhere), t, http.MethodPost, store.URL, ""))
@@ -75,12 +75,12 @@ func TestWrongEndpointIsNamed(t *testing.T) {
 			if tt.wiring {
 				want, not = fencing.ErrWiring, fencing.ErrUnavailable
 			}
-			err := remote.Advance(t.Context(), token(42))
+			err := remote.Announce(t.Context(), token(42))
 			require.ErrorIs(t, err, want)
 			require.NotErrorIs(t, err, not)
 			require.ErrorContains(t, err, want.Error()+": POST "+s.URL+"/wrong answered "+tt.says+", which is not a Fence.Endpoint's answer")
 			require.NotContains(t, err.Error(), "secret")
-			_, err = remote.HighWater(t.Context(), scope)
+			_, err = remote.Mark(t.Context(), scope)
 			require.ErrorIs(t, err, want)
 			require.NotErrorIs(t, err, not)
 			require.ErrorContains(t, err, "GET "+s.URL+"/wrong answered "+tt.says)
@@ -99,7 +99,7 @@ func TestWrongServerIsWiring(t *testing.T) {
 		"a certificate of nobody we know": encrypted.URL,
 		"no TLS there":                    strings.Replace(plain.URL, "http://", "https://", 1),
 	} {
-		err := newRemote(t, url).Advance(t.Context(), token(42))
+		err := newRemote(t, url).Announce(t.Context(), token(42))
 		require.ErrorIs(t, err, fencing.ErrWiring, name)
 		require.NotErrorIs(t, err, fencing.ErrUnavailable, name)
 		require.ErrorContains(t, err, "POST "+url, name)
@@ -111,7 +111,7 @@ func TestWiringBehindAFence(t *testing.T) {
 	store := fmt.Errorf("%w: relation \"secret\" does not exist", fencing.ErrWiring)
 	fence := newFence(t, httpfence.Config{Guard: miswired{err: store}})
 	endpoint, served := serverOf(t, fence.Endpoint().ServeHTTP), serverOf(t, fence.Middleware(http.NotFoundHandler()).ServeHTTP)
-	err := newRemote(t, endpoint.URL).Advance(t.Context(), token(42))
+	err := newRemote(t, endpoint.URL).Announce(t.Context(), token(42))
 	require.ErrorIs(t, err, fencing.ErrWiring)
 	require.EqualError(t, err, "fencing: guard wired wrongly: POST "+endpoint.URL+": 500 Internal Server Error")
 	_, err = client(t).Do(request(under(t, token(42)), t, http.MethodPost, served.URL, ""))
@@ -124,7 +124,7 @@ type miswired struct {
 	err error
 }
 
-func (m miswired) Advance(context.Context, fencing.Token) error { return m.err }
+func (m miswired) Announce(context.Context, fencing.Token) error { return m.err }
 func (m miswired) Enter(context.Context, fencing.Token) (context.Context, func(), error) {
 	return nil, nil, m.err
 }
@@ -155,7 +155,7 @@ func TestRemoteAuthenticates(t *testing.T) {
 		assert.True(t, ok && user == "me" && password == "s3cret")
 		fence.Endpoint().ServeHTTP(w, r)
 	})
-	require.NoError(t, newRemote(t, strings.Replace(s.URL, "://", "://me:s3cret@", 1)).Advance(t.Context(), token(42)))
+	require.NoError(t, newRemote(t, strings.Replace(s.URL, "://", "://me:s3cret@", 1)).Announce(t.Context(), token(42)))
 }
 
 // Only what Refuse writes is shown of a refusal's body.
@@ -170,7 +170,7 @@ func TestRefusalShowsNoPage(t *testing.T) {
 				w.WriteHeader(http.StatusForbidden)
 				_, _ = w.Write([]byte(body))
 			})
-			err := newRemote(t, s.URL).Advance(t.Context(), token(42))
+			err := newRemote(t, s.URL).Announce(t.Context(), token(42))
 			require.ErrorIs(t, err, fencing.ErrScope)
 			require.EqualError(t, err, "fencing: wrong scope: 403 Forbidden")
 		})

@@ -27,7 +27,7 @@
 //	...
 //	elector, err := singleton.New(client, singleton.Config{Name: "invoicer", Fences: []fencing.Guard{guard}})
 //
-// [Guard.Advance] then stamps the mark and every object named, before the work of a term starts, and after it none of them takes a stale
+// [Guard.Announce] then stamps the mark and every object named, before the work of a term starts, and after it none of them takes a stale
 // write. It costs two requests for each object and announcement, a read and a write of just that version, also where the mark is
 // raised already: only the write proves that what was read is what is stored. With the mark alone (NewGuard(mark)) a stale term is refused where it
 // asks ([Guard.Check]) and on what the successor has written. Checking and then writing narrows the gap for other objects and does not

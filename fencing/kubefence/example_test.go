@@ -41,9 +41,9 @@ func Example() {
 	first := fencing.Token{Scope: "shop/invoicer", Epoch: 41, Term: "0123456789abcdef0123456789abcdef"}
 	fmt.Println("first:", write(first, "first"))
 	second := fencing.Token{Scope: "shop/invoicer", Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"}
-	fmt.Println("announced:", guard.Advance(context.Background(), second))
+	fmt.Println("announced:", guard.Announce(context.Background(), second))
 	if stale, ok := errors.AsType[*fencing.StaleError](write(first, "first again")); ok {
-		fmt.Println("first: refused, the mark is", stale.HighWater.Epoch)
+		fmt.Println("first: refused, the mark is", stale.Mark.Epoch)
 	}
 	fmt.Println("second:", write(second, "second"))
 

@@ -6,7 +6,7 @@
 //	         the mark
 //
 // Redis runs one script at a time, so nothing comes between these. A write that was parked on its way, in a frozen process or in the network,
-// is compared when it runs: after a newer token was announced ([Fence.Advance]) it does nothing.
+// is compared when it runs: after a newer token was announced ([Fence.Announce]) it does nothing.
 //
 //	client := redis.NewClient(&redis.Options{Addr: "redis:6379"})
 //	ledger, err := redisfence.New(goredis.Eval(client), redisfence.Config{Scope: "shop/invoicer", Key: "{invoicer}:mark"})

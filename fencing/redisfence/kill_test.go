@@ -61,7 +61,7 @@ func (a *tally) use(ctx context.Context, f *redisfence.Fence, k keys) error {
 		if writes {
 			err = f.HSet(ctx, token, k.value(), strconv.FormatInt(epoch, 10), "x")
 		} else {
-			err = f.Advance(ctx, token)
+			err = f.Announce(ctx, token)
 		}
 		switch {
 		case err == nil:
@@ -114,7 +114,7 @@ func (a *tally) check(t *testing.T, k keys) {
 	t.Helper()
 	client := k.redis(t)
 	f := k.fence(t, client, open)
-	mark, err := f.HighWater(t.Context(), guardtest.Scope)
+	mark, err := f.Mark(t.Context(), guardtest.Scope)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, mark.Epoch, a.answered, "the mark went down")
 	require.LessOrEqual(t, mark.Epoch, a.sent)
@@ -140,14 +140,14 @@ func TestKilledWithoutAFile(t *testing.T) {
 	s := services.Redis(t)
 	k := newKeys(s.Addr(), 0)
 	f := k.fence(t, k.redis(t), open)
-	require.NoError(t, f.Advance(t.Context(), two))
+	require.NoError(t, f.Announce(t.Context(), two))
 	require.ErrorIs(t, f.Set(t.Context(), one, k.value(), "stale"), fencing.ErrStale)
 	require.NoError(t, s.Restart(t.Context()))
 	f = k.fence(t, k.redis(t), open)
-	mark, err := f.HighWater(t.Context(), guardtest.Scope)
+	mark, err := f.Mark(t.Context(), guardtest.Scope)
 	require.NoError(t, err)
 	require.Zero(t, mark)
 	require.NoError(t, f.Set(t.Context(), one, k.value(), "stale"))
-	require.NoError(t, f.Advance(t.Context(), two))
+	require.NoError(t, f.Announce(t.Context(), two))
 	require.ErrorIs(t, f.Set(t.Context(), one, k.value(), "stale"), fencing.ErrStale)
 }

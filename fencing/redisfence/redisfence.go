@@ -48,7 +48,7 @@ type Fence struct {
 	sound atomic.Bool // the server was seen to keep what has no time to live
 }
 
-var _ fencing.Guard = (*Fence)(nil)
+var _ fencing.Checker = (*Fence)(nil)
 
 // New returns a fence without asking the server. It fails when a field of c is not as documented.
 func New(eval Evaler, c Config) (*Fence, error) {
@@ -69,17 +69,17 @@ func hashTag(key string) (string, bool) {
 	return tag, closed && tag != ""
 }
 
-// Advance raises the mark. Every script that runs later and has an older token is refused, wherever it was parked until then.
+// Announce raises the mark. Every script that runs later and has an older token is refused, wherever it was parked until then.
 //
 // It is [fencing.ErrWiring] where the user lacks a right or the client is for another kind of server, and the first time also where
 // the server would evict the mark: see the package's documentation.
-func (f *Fence) Advance(ctx context.Context, t fencing.Token) error {
+func (f *Fence) Announce(ctx context.Context, t fencing.Token) error {
 	if err := fencing.OwnToken(t, f.Scope); err != nil {
 		return err
 	}
 	script := announce
 	if f.sound.Load() {
-		script = advance
+		script = raise
 	}
 	_, err := f.run(ctx, script, t, nil, nil)
 	if err != nil {
@@ -89,7 +89,7 @@ func (f *Fence) Advance(ctx context.Context, t fencing.Token) error {
 	return nil
 }
 
-// Check is Advance for a caller who writes. Its result holds for the instant of the call: write through the fence's own methods, which
+// Check is Announce for a caller who writes. Its result holds for the instant of the call: write through the fence's own methods, which
 // check in the same script.
 func (f *Fence) Check(ctx context.Context, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
@@ -98,16 +98,16 @@ func (f *Fence) Check(ctx context.Context, t fencing.Token) error {
 	if err := fencing.OwnToken(t, f.Scope); err != nil {
 		return err
 	}
-	_, err := f.run(ctx, advance, t, nil, nil)
+	_, err := f.run(ctx, raise, t, nil, nil)
 	return fencing.Report(ctx, f.failClosed(err))
 }
 
-// HighWater reads the mark.
-func (f *Fence) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
+// Mark reads the mark.
+func (f *Fence) Mark(ctx context.Context, scope string) (fencing.Token, error) {
 	if err := fencing.OwnScope(scope, f.Scope); err != nil {
 		return fencing.Token{}, err
 	}
-	answer, err := f.eval.Eval(ctx, highWater, []string{f.Key}, nil)
+	answer, err := f.eval.Eval(ctx, readMark, []string{f.Key}, nil)
 	if err != nil {
 		return fencing.Token{}, f.failClosed(err)
 	}
@@ -188,9 +188,9 @@ func (f *Fence) run(ctx context.Context, script string, t fencing.Token, keys, a
 	case err != nil:
 		return nil, err
 	case refused.verdict == "stale":
-		return nil, fmt.Errorf("redisfence: %q: %w", f.Key, &fencing.StaleError{Presented: t, HighWater: mark})
+		return nil, fmt.Errorf("redisfence: %q: %w", f.Key, &fencing.StaleError{Presented: t, Mark: mark})
 	case refused.verdict == "conflict":
-		return nil, fmt.Errorf("redisfence: %q: %w", f.Key, &fencing.ConflictError{Presented: t, HighWater: mark})
+		return nil, fmt.Errorf("redisfence: %q: %w", f.Key, &fencing.ConflictError{Presented: t, Mark: mark})
 	default:
 		return nil, fmt.Errorf("%w: the script found the mark %v damaged", fencing.ErrUnavailable, mark)
 	}

@@ -45,11 +45,11 @@ if policy and policy:sub(1, 7) == 'allkeys' then return {'evicts', policy} end
 `
 
 const (
-	announce = sound + advance
+	announce = sound + raise
 
-	advance = check + finish + `return {'ok'}`
+	raise = check + finish + `return {'ok'}`
 
-	highWater = `redis.call('PERSIST', KEYS[1])
+	readMark = `redis.call('PERSIST', KEYS[1])
 return {'ok', redis.call('GET', KEYS[1])}`
 )
 

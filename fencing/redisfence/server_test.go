@@ -35,7 +35,7 @@ func TestRefusedConnection(t *testing.T) {
 			err := f.Set(t.Context(), one, k.value(), "a")
 			require.ErrorIs(t, err, fencing.ErrUnavailable, name)
 			require.NotErrorIs(t, err, redisfence.ErrUnknown, name)
-			require.ErrorIs(t, f.Advance(t.Context(), one), fencing.ErrUnavailable, name)
+			require.ErrorIs(t, f.Announce(t.Context(), one), fencing.ErrUnavailable, name)
 		}
 	}
 }
@@ -62,7 +62,7 @@ func TestEviction(t *testing.T) {
 	for _, p := range []string{"allkeys-lru", "allkeys-lfu", "allkeys-random"} {
 		policy(p)
 		for range 2 {
-			err := s.fence(t, s.client, open).Advance(t.Context(), one)
+			err := s.fence(t, s.client, open).Announce(t.Context(), one)
 			require.ErrorIs(t, err, fencing.ErrWiring)
 			require.NotErrorIs(t, err, fencing.ErrUnavailable)
 			require.ErrorContains(t, err, `the server may evict the mark: maxmemory-policy is "`+p+`"`)
@@ -71,12 +71,12 @@ func TestEviction(t *testing.T) {
 	}
 	for _, p := range []string{"volatile-lru", "volatile-ttl", "noeviction"} {
 		policy(p)
-		require.NoError(t, s.fence(t, s.client, open).Advance(t.Context(), one))
+		require.NoError(t, s.fence(t, s.client, open).Announce(t.Context(), one))
 	}
 	f := s.fence(t, s.client, open)
-	require.NoError(t, f.Advance(t.Context(), one))
+	require.NoError(t, f.Announce(t.Context(), one))
 	policy("allkeys-lru") // under a term: it is not what ends one
-	require.NoError(t, f.Advance(t.Context(), two))
+	require.NoError(t, f.Announce(t.Context(), two))
 	require.NoError(t, f.Set(t.Context(), two, s.key("s"), "a"))
 }
 
@@ -115,13 +115,13 @@ func TestReplica(t *testing.T) {
 	host, port, _ := strings.Cut(primary, ":")
 	replica := server(t, "--replicaof", host, port)
 	k := newKeys(primary, 0)
-	require.NoError(t, k.fence(t, k.redis(t), open).Advance(t.Context(), one))
+	require.NoError(t, k.fence(t, k.redis(t), open).Announce(t.Context(), one))
 	k.addr = replica
 	client := k.redis(t)
 	require.Eventually(t, func() bool { return client.Get(t.Context(), k.mark()).Val() == one.String() }, time.Minute, 20*time.Millisecond)
 	f := k.fence(t, client, open)
-	_, err := f.HighWater(t.Context(), guardtest.Scope)
-	for _, err := range []error{err, f.Check(t.Context(), one), f.Advance(t.Context(), one), f.Advance(t.Context(), two)} {
+	_, err := f.Mark(t.Context(), guardtest.Scope)
+	for _, err := range []error{err, f.Check(t.Context(), one), f.Announce(t.Context(), one), f.Announce(t.Context(), two)} {
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
 		require.ErrorContains(t, err, "READONLY")
 	}

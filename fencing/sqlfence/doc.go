@@ -7,12 +7,12 @@
 //
 //	leader, term 41                      database (mark)            successor, term 42
 //	   | InTx: lock shared, mark = 41 ---> 41
-//	   | write ...                         41   <-- waits ---------  Advance(42) |
+//	   | write ...                         41   <-- waits ---------  Announce(42) |
 //	   | commit ------------------------->  42       ok ---------->  work begins |
 //	   | InTx: lock shared, mark = 42 ---> refused: *fencing.StaleError
 //
 // So check and effect are one step, the transactions of one leader run side by side, and when
-// Advance has returned, no older transaction is open or can open.
+// Announce has returned, no older transaction is open or can open.
 //
 // # Setting up
 //
@@ -28,7 +28,7 @@
 //	who                                         PostgreSQL               MariaDB, MySQL
 //	writes, with InTx or Verify                 SELECT                   SELECT
 //	  above READ COMMITTED                      and UPDATE of a column   SELECT
-//	announces (the elector: Advance, Check)     SELECT, INSERT, UPDATE   SELECT, INSERT, UPDATE
+//	announces (the elector: Announce, Check)     SELECT, INSERT, UPDATE   SELECT, INSERT, UPDATE
 //	  and ends who holds it up (Limits of time) the writers' own role    the same, and PROCESS
 //	runs Schema                                 CREATE in the schema     CREATE
 //	runs Triggers                               owns the guarded table,  TRIGGER on the guarded table,
@@ -53,7 +53,7 @@
 //
 // # What lasts
 //
-// When Advance has returned, the mark survives what the database's settings let a commit survive,
+// When Announce has returned, the mark survives what the database's settings let a commit survive,
 // and in PostgreSQL and SQLite more:
 //
 //	            where the server or session has    the mark survives
@@ -78,7 +78,7 @@
 // or with [Config.RequireDurable] the announcement refused.
 //
 // A mark that can be seen need not last: MariaDB shows it before it is on the disk, and PostgreSQL
-// when a commit gave up waiting for its standby. So Advance and Check of a mark that this process
+// when a commit gave up waiting for its standby. So Announce and Check of a mark that this process
 // did not raise commit something behind it first, once (in SQLite what is seen is on the disk).
 // InTx does not: its own commit is behind it. Where that is asynchronous it may be lost together
 // with the mark. Somebody who cancels a PostgreSQL session (pg_cancel_backend) in the midst of its
@@ -191,7 +191,7 @@
 //     such help; MySQL's triggers judge what is written behind a transaction.
 //   - MySQL's connections of Config.DB must commit by themselves, and not be READ UNCOMMITTED by
 //     default: with autocommit off they go on seeing an old mark outside of transactions, and the
-//     other shows marks that may never come. Advance and Check believe both.
+//     other shows marks that may never come. Announce and Check believe both.
 //   - MySQL's tables of other engines than InnoDB do not roll back. Its schema changes and TRUNCATE
 //     commit the transaction they are in, and with that drop its lock: none in fn (InTx answers
 //     ErrCommitUnknown then).

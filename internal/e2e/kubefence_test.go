@@ -172,7 +172,7 @@ func stale(t *testing.T, err error) {
 	t.Helper()
 	var stale *fencing.StaleError
 	require.ErrorAs(t, err, &stale)
-	require.Equal(t, fencing.StaleError{Presented: first, HighWater: second}, *stale)
+	require.Equal(t, fencing.StaleError{Presented: first, Mark: second}, *stale)
 }
 
 // outrun lets a later term stamp a ConfigMap, once.

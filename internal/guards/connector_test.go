@@ -74,7 +74,7 @@ func TestConnectorSavesTheTrip(t *testing.T) {
 	defer func() { _ = db.Close() }()
 	c := d.client(t, db)
 	token := guardtest.Token(5, 0)
-	require.NoError(t, d.client(t, d.admin).Advance(t.Context(), token))
+	require.NoError(t, d.client(t, d.admin).Announce(t.Context(), token))
 	write := func(want ...string) {
 		t.Helper()
 		h.all()
@@ -100,7 +100,7 @@ func TestConnectorSavesTheTrip(t *testing.T) {
 	write("EXECUTE", "INSERT", "COMMIT")
 	token.Epoch++ // of the same term
 	require.NoError(t, c.Write(t.Context(), token, "x", func() {}))
-	mark, err := c.HighWater(t.Context(), token.Scope)
+	mark, err := c.Mark(t.Context(), token.Scope)
 	require.NoError(t, err)
 	require.Equal(t, token, mark)
 	require.ErrorIs(t, c.Write(t.Context(), guardtest.Token(5, 0), "stale", func() {}), fencing.ErrStale)
@@ -164,7 +164,7 @@ func TestConnectorOutlivesItsTable(t *testing.T) {
 		write()
 		d.do(t, "DROP TABLE "+d.fence(), c.Schema())
 		write()
-		require.NoError(t, d.client(t, d.admin).Advance(t.Context(), guardtest.Token(6, 0)))
+		require.NoError(t, d.client(t, d.admin).Announce(t.Context(), guardtest.Token(6, 0)))
 		require.ErrorIs(t, c.Write(t.Context(), guardtest.Token(5, 0), "stale", func() {}), fencing.ErrStale)
 	}, oneTrip, libpq)
 }

@@ -43,7 +43,7 @@ func TestLeastRights(t *testing.T) {
 		writer := d.client(t, writers)
 		announcer := d.client(t, d.connect(t, d.role(t, "SELECT, INSERT, UPDATE ON "+d.fence())))
 		old, now, next := guardtest.Token(5, 0), guardtest.Token(6, 0), guardtest.Token(7, 0)
-		require.NoError(t, announcer.Advance(t.Context(), old))
+		require.NoError(t, announcer.Announce(t.Context(), old))
 		require.NoError(t, writer.Write(t.Context(), old, "a", func() {}))
 		if b.dialect == sqlfence.PostgreSQL {
 			require.NoError(t, writer.Check(t.Context(), old), "seen, and committed behind")
@@ -52,12 +52,12 @@ func TestLeastRights(t *testing.T) {
 			short, cancel := context.WithCancel(ctx)
 			defer cancel()
 			announced := make(chan error, 1)
-			go func() { announced <- announcer.Advance(short, now) }()
+			go func() { announced <- announcer.Announce(short, now) }()
 			d.awaitWaiting(t, 1)
 			cancel()
 			return ignoreUnavailable(<-announced)
 		}), "its lock holds")
-		require.NoError(t, announcer.Advance(t.Context(), now))
+		require.NoError(t, announcer.Announce(t.Context(), now))
 		require.ErrorIs(t, writer.Write(t.Context(), old, "stale", func() {}), fencing.ErrStale)
 		err := writer.Write(t.Context(), next, "not announced", func() {})
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
@@ -104,7 +104,7 @@ func TestSessionOfAStricterLevel(t *testing.T) {
 					var got string
 					require.NoError(t, tx.QueryRowContext(ctx, "SHOW transaction_isolation").Scan(&got))
 					require.Equal(t, level, got)
-					go func() { announced <- announcer.Advance(t.Context(), now) }()
+					go func() { announced <- announcer.Announce(t.Context(), now) }()
 					d.awaitWaiting(t, 1)
 					go func() { stale <- c.Write(t.Context(), old, "stale", func() {}) }() // its snapshot is from before
 					d.awaitWaiting(t, 2)
@@ -130,7 +130,7 @@ func TestTwoNamesOfOneTable(t *testing.T) {
 		require.NoError(t, err)
 		announced := make(chan error, 1)
 		require.NoError(t, c.InTx(t.Context(), guardtest.Token(5, 0), nil, func(ctx context.Context, tx *sql.Tx) error {
-			go func() { announced <- other.Advance(t.Context(), guardtest.Token(6, 0)) }()
+			go func() { announced <- other.Announce(t.Context(), guardtest.Token(6, 0)) }()
 			d.awaitWaiting(t, 1)
 			return d.set(ctx, tx, "last of old")
 		}))
@@ -147,7 +147,7 @@ func TestWiring(t *testing.T) {
 		token := guardtest.Token(5, 0)
 		wired := func(c *client, parts ...string) {
 			t.Helper()
-			for _, err := range []error{c.Advance(t.Context(), token), c.InTx(t.Context(), token, nil, nothing), c.InTx(t.Context(), token, serializable(), nothing)} {
+			for _, err := range []error{c.Announce(t.Context(), token), c.InTx(t.Context(), token, nil, nothing), c.InTx(t.Context(), token, serializable(), nothing)} {
 				require.ErrorIs(t, err, fencing.ErrScope)
 				require.ErrorIs(t, err, fencing.ErrUnavailable)
 				require.NotContains(t, err.Error(), "secret")
@@ -158,12 +158,12 @@ func TestWiring(t *testing.T) {
 		}
 		d.do(t, "ALTER TABLE "+d.fence()+" RENAME TO away_"+d.fence())
 		wired(c, "Guard.Schema makes")
-		_, err := c.HighWater(t.Context(), token.Scope)
+		_, err := c.Mark(t.Context(), token.Scope)
 		require.ErrorIs(t, err, fencing.ErrScope)
 		d.do(t, "CREATE TABLE "+d.fence()+" (scope VARCHAR(317) PRIMARY KEY, number INT)")
 		wired(c)
 		d.do(t, "DROP TABLE "+d.fence(), "ALTER TABLE away_"+d.fence()+" RENAME TO "+d.fence())
-		require.NoError(t, c.Advance(t.Context(), token), "once it is there")
+		require.NoError(t, c.Announce(t.Context(), token), "once it is there")
 		if b.dialect == sqlfence.SQLite {
 			return
 		}
@@ -178,7 +178,7 @@ func TestWiring(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, nobody.Close())
 		away := d.client(t, d.connect(t, strings.Replace(dsn, d.server.server(t).Addr(), nobody.Addr().String(), 1)))
-		err = away.Advance(t.Context(), token)
+		err = away.Announce(t.Context(), token)
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
 		require.NotErrorIs(t, err, fencing.ErrScope, "it may come back")
 		require.NotContains(t, err.Error(), "secret")
@@ -189,7 +189,7 @@ func TestWiring(t *testing.T) {
 func TestBusySQLite(t *testing.T) {
 	d := sqlite.database(t)
 	c := d.client(t, d.admin)
-	require.NoError(t, c.Advance(t.Context(), guardtest.Token(5, 0)))
+	require.NoError(t, c.Announce(t.Context(), guardtest.Token(5, 0)))
 	tx, err := d.open(t, nil).BeginTx(t.Context(), nil)
 	require.NoError(t, err)
 	defer func() { _ = tx.Rollback() }()
@@ -198,7 +198,7 @@ func TestBusySQLite(t *testing.T) {
 	_, err = db.ExecContext(t.Context(), "PRAGMA busy_timeout = 100")
 	require.NoError(t, err)
 	waits := d.client(t, db)
-	for _, err := range []error{waits.Advance(t.Context(), guardtest.Token(6, 0)), waits.Write(t.Context(), guardtest.Token(5, 0), "x", func() {})} {
+	for _, err := range []error{waits.Announce(t.Context(), guardtest.Token(6, 0)), waits.Write(t.Context(), guardtest.Token(5, 0), "x", func() {})} {
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
 		require.NotErrorIs(t, err, fencing.ErrScope)
 		require.ErrorContains(t, err, "the one lock that all who write to the database share")

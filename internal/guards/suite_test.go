@@ -85,7 +85,7 @@ func TestPoisonedMark(t *testing.T) {
 				d.do(t, "INSERT INTO "+fence+" VALUES ('"+token.Scope+"', 4, '"+token.Term+"')", "UPDATE "+fence+" SET "+poison)
 				c := d.client(t, d.admin)
 				for _, err := range []error{
-					c.Advance(t.Context(), token), c.Check(t.Context(), token), c.Write(t.Context(), token, "x", func() {}),
+					c.Announce(t.Context(), token), c.Check(t.Context(), token), c.Write(t.Context(), token, "x", func() {}),
 				} {
 					require.ErrorContains(t, err, "damaged")
 					require.NotErrorIs(t, err, fencing.ErrMalformed, "it is not the caller's mistake")

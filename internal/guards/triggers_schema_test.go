@@ -36,7 +36,7 @@ func in(t *testing.T, d *database, carries string, statements ...string) error {
 func TestTriggersKeepTheirFence(t *testing.T) {
 	d, c := triggered(t, postgres)
 	old, now := guardtest.Token(5, 0), guardtest.Token(6, 0)
-	require.NoError(t, c.Advance(t.Context(), now))
+	require.NoError(t, c.Announce(t.Context(), now))
 	n, fence := names.Add(1), d.fence()
 	columns := " (scope text, epoch bigint, term char(32))"
 	row := fmt.Sprintf(" VALUES ('%s', 5, '%s')", old.Scope, old.Term)
@@ -99,7 +99,7 @@ func TestTriggersOfTwoTenants(t *testing.T) {
 			_, err := db.ExecContext(t.Context(), s)
 			require.NoError(t, err, s)
 		}
-		require.NoError(t, g.Advance(t.Context(), guardtest.Token(int64(10*(i+1)), 0)))
+		require.NoError(t, g.Announce(t.Context(), guardtest.Token(int64(10*(i+1)), 0)))
 	}
 	write := fmt.Sprintf("INSERT INTO b_%d.bill VALUES ('x')", n)
 	path := fmt.Sprintf("SET LOCAL search_path = a_%d", n)
@@ -110,7 +110,7 @@ func TestTriggersOfTwoTenants(t *testing.T) {
 // TestUnfencedSettingOfASession lets nobody through: it would leak behind a pool. One that is of the transaction does.
 func TestUnfencedSettingOfASession(t *testing.T) {
 	d, c := triggered(t, postgres)
-	require.NoError(t, c.Advance(t.Context(), guardtest.Token(6, 0)))
+	require.NoError(t, c.Announce(t.Context(), guardtest.Token(6, 0)))
 	conn, err := d.single(t).Conn(t.Context())
 	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
@@ -143,7 +143,7 @@ func TestUnfencedSettingOfASession(t *testing.T) {
 func TestTriggersOfMariaDBKeepTheirFence(t *testing.T) {
 	d, c := triggered(t, mariadb)
 	old, now := guardtest.Token(5, 0), guardtest.Token(6, 0)
-	require.NoError(t, c.Advance(t.Context(), now))
+	require.NoError(t, c.Announce(t.Context(), now))
 	other := fmt.Sprintf("other_%d", names.Add(1))
 	theirs := other + "." + d.fence()
 	d.do(t, "CREATE DATABASE "+other, "CREATE TABLE "+theirs+" (scope VARCHAR(317), epoch BIGINT, term CHAR(32))",

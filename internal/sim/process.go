@@ -218,8 +218,8 @@ type fence struct {
 	process *process
 }
 
-// Advance is part of [fencing.Guard].
-func (f fence) Advance(ctx context.Context, t fencing.Token) error {
+// Announce is part of [fencing.Guard].
+func (f fence) Announce(ctx context.Context, t fencing.Token) error {
 	_, err := f.process.call(ctx, &message{verb: verbAnnounce, toGuard: toGuard{token: t}})
 	return err
 }
