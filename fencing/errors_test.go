@@ -36,12 +36,12 @@ func TestTypedErrors(t *testing.T) {
 
 // Who knows of wrong scopes only treats all wiring as one.
 func TestWiringIsAScope(t *testing.T) {
-	err := fmt.Errorf("%w: http://ledger/fence answered 404 Not Found", fencing.ErrWiring)
+	err := fmt.Errorf("%w: http://ledger/guard answered 404 Not Found", fencing.ErrWiring)
 	require.ErrorIs(t, err, fencing.ErrWiring)
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.NotErrorIs(t, err, fencing.ErrUnavailable)
 	require.NotErrorIs(t, fencing.ErrScope, fencing.ErrWiring)
-	require.EqualError(t, err, "fencing: guard wired wrongly: http://ledger/fence answered 404 Not Found")
+	require.EqualError(t, err, "fencing: guard wired wrongly: http://ledger/guard answered 404 Not Found")
 }
 
 func TestRefusal(t *testing.T) {

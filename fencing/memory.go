@@ -34,13 +34,13 @@ type Memory struct {
 	drain time.Duration
 
 	mu     sync.Mutex // held for map and field access only: never while waiting or calling out
-	fences map[string]*fence
+	scopes map[string]*state
 }
 
 var _ Tracker = (*Memory)(nil)
 
-// fence is the state of one scope.
-type fence struct {
+// state of one scope.
+type state struct {
 	mark    Token
 	current map[*work]struct{} // in flight, admitted with mark
 	older   map[*work]struct{} // in flight, admitted below mark: ended, has not left yet
@@ -58,7 +58,7 @@ func NewMemory(cfg MemoryConfig) (*Memory, error) {
 	if cfg.Drain < 0 {
 		return nil, fmt.Errorf("fencing: MemoryConfig.Drain is %v, must not be negative", cfg.Drain)
 	}
-	return &Memory{drain: cmp.Or(cfg.Drain, 5*time.Second), fences: make(map[string]*fence)}, nil
+	return &Memory{drain: cmp.Or(cfg.Drain, 5*time.Second), scopes: make(map[string]*state)}, nil
 }
 
 // Announce raises the mark to t, ends the work in flight of older tokens and waits for it. See [Guard].
@@ -81,8 +81,8 @@ func (m *Memory) Mark(_ context.Context, scope string) (Token, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if f := m.fences[scope]; f != nil {
-		return f.mark, nil
+	if s := m.scopes[scope]; s != nil {
+		return s.mark, nil
 	}
 	return Token{}, nil
 }
@@ -138,34 +138,34 @@ func (m *Memory) raise(t Token, w *work) (changed <-chan struct{}, err error) {
 func (m *Memory) decide(t Token, w *work) (ended map[*work]struct{}, changed <-chan struct{}, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	f := m.fences[t.Scope]
-	if f == nil || t != f.mark { // what equals a mark is valid
+	s := m.scopes[t.Scope]
+	if s == nil || t != s.mark { // what equals a mark is valid
 		if err := t.Validate(); err != nil {
 			return nil, nil, err
 		}
 	}
-	if f == nil {
-		f = &fence{mark: t, current: make(map[*work]struct{}), older: make(map[*work]struct{})}
-		m.fences[t.Scope] = f
+	if s == nil {
+		s = &state{mark: t, current: make(map[*work]struct{}), older: make(map[*work]struct{})}
+		m.scopes[t.Scope] = s
 	}
-	raises, err := Judge(t, f.mark)
+	raises, err := Judge(t, s.mark)
 	if err != nil {
 		return nil, nil, err
 	}
 	if raises {
-		ended = f.current
-		f.mark, f.current = t, make(map[*work]struct{})
-		maps.Copy(f.older, ended)
-		f.wake()
+		ended = s.current
+		s.mark, s.current = t, make(map[*work]struct{})
+		maps.Copy(s.older, ended)
+		s.wake()
 	}
-	if len(f.older) > 0 {
-		if f.changed == nil {
-			f.changed = make(chan struct{})
+	if len(s.older) > 0 {
+		if s.changed == nil {
+			s.changed = make(chan struct{})
 		}
-		return ended, f.changed, nil
+		return ended, s.changed, nil
 	}
 	if w != nil {
-		f.current[w] = struct{}{}
+		s.current[w] = struct{}{}
 	}
 	return ended, nil, nil
 }
@@ -174,8 +174,8 @@ func (m *Memory) decide(t Token, w *work) (ended map[*work]struct{}, changed <-c
 func (m *Memory) refusal(t Token) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if f := m.fences[t.Scope]; f != nil {
-		_, err := Judge(t, f.mark)
+	if s := m.scopes[t.Scope]; s != nil {
+		_, err := Judge(t, s.mark)
 		return err
 	}
 	return nil
@@ -195,18 +195,18 @@ func (m *Memory) wait(ctx context.Context, changed <-chan struct{}) error {
 func (m *Memory) leave(w *work) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	f := m.fences[w.token.Scope]
-	delete(f.current, w)
-	delete(f.older, w)
-	if len(f.older) == 0 {
-		f.wake()
+	s := m.scopes[w.token.Scope]
+	delete(s.current, w)
+	delete(s.older, w)
+	if len(s.older) == 0 {
+		s.wake()
 	}
 }
 
 // wake lets everyone who waits look again.
-func (f *fence) wake() {
-	if f.changed != nil {
-		close(f.changed)
-		f.changed = nil
+func (s *state) wake() {
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
 	}
 }

@@ -23,7 +23,7 @@ func Example() {
 	elector, err := singleton.New(cluster.Client("a"), singleton.Config{
 		Name:      "invoicer",
 		Namespace: "shop",
-		Fences:    []fencing.Guard{ledger},
+		Guards:    []fencing.Guard{ledger},
 		Logger:    quiet(),
 	})
 	if err != nil {
@@ -64,7 +64,7 @@ func ExampleConfig_floor() {
 	elector, err := singleton.New(cluster.Client("a"), singleton.Config{
 		Name:      "invoicer",
 		Namespace: "shop",
-		Fences:    []fencing.Guard{database},
+		Guards:    []fencing.Guard{database},
 		Floor: func(ctx context.Context) (int64, error) {
 			mark, err := database.Mark(ctx, "shop/invoicer")
 			return mark.Epoch, err

@@ -101,7 +101,7 @@ func poison(t *testing.T, n int64) {
 		someWay(t, sharedDrains, func(w *world) {
 			guard := memory(w)
 			with := func(c *singleton.Config) {
-				c.Fences = []fencing.Guard{guard}
+				c.Guards = []fencing.Guard{guard}
 				c.MaxRaise = 1 << 40
 				c.Floor = func(ctx context.Context) (int64, error) {
 					mark, err := guard.Mark(ctx, "shop/invoicer")

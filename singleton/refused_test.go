@@ -75,7 +75,7 @@ func TestTwoUnfitAnswersOfAGuard(t *testing.T) {
 		inWorld(t, func(w *world) {
 			guard := &moody{Guard: memory(w)}
 			guard.bad.Store(true)
-			with := func(c *singleton.Config) { c.Fences = []fencing.Guard{guard} }
+			with := func(c *singleton.Config) { c.Guards = []fencing.Guard{guard} }
 			w.start("b", with)
 			sleep(second)
 			require.Empty(w, w.who())

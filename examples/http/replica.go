@@ -28,7 +28,7 @@ type counter struct {
 
 // runCounter is a candidate until ctx ends. In a cluster the client is singleton.InCluster's.
 func runCounter(ctx context.Context, client kubernetes.Interface, cfg singleton.Config, store string, pace time.Duration, log func(string, ...any)) error {
-	remote, err := httpfence.NewRemote(store+"/fence", nil)
+	remote, err := httpfence.NewRemote(store+"/guard", nil)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func runCounter(ctx context.Context, client kubernetes.Interface, cfg singleton.
 		url: store + "/values/counter", pace: pace, log: log,
 		client: &http.Client{Transport: fenced}, reader: &http.Client{},
 	}
-	cfg.Fences = []fencing.Guard{remote} // the store knows each term before its work starts
+	cfg.Guards = []fencing.Guard{remote} // the store knows each term before its work starts
 	elector, err := singleton.New(client, cfg)
 	if err != nil {
 		return err

@@ -85,9 +85,9 @@ func TestStore(t *testing.T) {
 	one, two, none := tokenOf(1, "a"), tokenOf(2, "b"), fencing.Token{}
 	require.Equal(t, http.StatusNotFound, send(http.MethodGet, "/values/n", none, "").Code)
 	require.Equal(t, http.StatusPreconditionRequired, send(http.MethodPut, "/values/n", none, "0").Code)
-	require.Equal(t, http.StatusNoContent, send(http.MethodPost, "/fence", one, "").Code)
+	require.Equal(t, http.StatusNoContent, send(http.MethodPost, "/guard", one, "").Code)
 	require.Equal(t, http.StatusNoContent, send(http.MethodPut, "/values/n", one, "1").Code)
-	require.Equal(t, http.StatusNoContent, send(http.MethodPost, "/fence", two, "").Code)
+	require.Equal(t, http.StatusNoContent, send(http.MethodPost, "/guard", two, "").Code)
 	require.Equal(t, http.StatusPreconditionFailed, send(http.MethodPut, "/values/n", one, "2").Code)
 	require.Equal(t, http.StatusBadRequest, send(http.MethodPut, "/values/n", two, strings.Repeat("x", 2000)).Code)
 	require.Equal(t, "1", send(http.MethodGet, "/values/n", none, "").Body.String())

@@ -16,7 +16,7 @@ func FuzzParseMark(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	w, err := New(Config{Scope: "shop/invoicer", FenceTopic: "fence"})
+	w, err := New(Config{Scope: "shop/invoicer", MarkTopic: "mark"})
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		mark, err := w.parse(text)

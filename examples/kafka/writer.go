@@ -22,8 +22,8 @@ type Config struct {
 	// Write on that TransactionalId to this service alone.
 	Scope string
 
-	// FenceTopic keeps the mark: one partition, cleanup.policy=compact, for this scope alone.
-	FenceTopic string
+	// MarkTopic keeps the mark: one partition, cleanup.policy=compact, for this scope alone.
+	MarkTopic string
 
 	// Options say how the brokers are reached: seeds, TLS, SASL, partitioner. They must not consume.
 	Options []kgo.Opt
@@ -51,8 +51,8 @@ func New(cfg Config) (*Writer, error) {
 		cfg.Timeout = 10 * time.Second
 	}
 	switch {
-	case cfg.FenceTopic == "":
-		return nil, errors.New("kafka: Config.FenceTopic is empty")
+	case cfg.MarkTopic == "":
+		return nil, errors.New("kafka: Config.MarkTopic is empty")
 	case cfg.Timeout < time.Second:
 		return nil, fmt.Errorf("kafka: Config.Timeout is %v, must be at least 1s", cfg.Timeout)
 	}
@@ -77,7 +77,7 @@ func (w *Writer) Announce(ctx context.Context, t fencing.Token) error { return w
 // Check is [Writer.Announce]. Nothing has to follow it: [Writer.Transact] checks by itself.
 func (w *Writer) Check(ctx context.Context, t fencing.Token) error { return w.Transact(ctx, t, nil) }
 
-// Mark returns the mark. It waits for transactions on the fence topic that are being decided.
+// Mark returns the mark. It waits for transactions on the mark topic that are being decided.
 func (w *Writer) Mark(ctx context.Context, scope string) (fencing.Token, error) {
 	if err := fencing.OwnScope(scope, w.cfg.Scope); err != nil {
 		return fencing.Token{}, err

@@ -135,7 +135,7 @@ func TestMarkIsNeverReset(t *testing.T) {
 	require.NoError(t, newWriter(t, cluster).Announce(t.Context(), guardtest.Token(5, 0)))
 	cluster.Compact()
 	require.ErrorIs(t, newWriter(t, cluster).Check(t.Context(), guardtest.Token(4, 0)), fencing.ErrStale)
-	require.NoError(t, cluster.DeleteRecords(fences, 0, -1))
+	require.NoError(t, cluster.DeleteRecords(marks, 0, -1))
 	require.ErrorIs(t, newWriter(t, cluster).Check(t.Context(), guardtest.Token(4, 0)), fencing.ErrUnavailable)
 }
 

@@ -19,7 +19,7 @@ import (
 )
 
 // Two replicas, each with a store of its own. In a service the elector announces the tokens
-// (singleton.Config{Fences: []fencing.Guard{store}}), and the work takes its token from the context.
+// (singleton.Config{Guards: []fencing.Guard{store}}), and the work takes its token from the context.
 func Example() {
 	backend := s3mem.New()
 	if err := backend.CreateBucket("shop"); err != nil {

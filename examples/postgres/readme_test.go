@@ -28,7 +28,7 @@ func bill(ctx context.Context, client kubernetes.Interface, config *pgx.ConnConf
 	if err != nil {
 		return err
 	}
-	elector, err := singleton.New(client, singleton.Config{Namespace: "shop", Name: "invoicer", Fences: []fencing.Guard{guard}})
+	elector, err := singleton.New(client, singleton.Config{Namespace: "shop", Name: "invoicer", Guards: []fencing.Guard{guard}})
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func runReplica() error {
 	elector, err := singleton.New(client, singleton.Config{
 		Name: leaseName, Namespace: namespace, Identity: config.Name,
 		LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod,
-		Fences: []fencing.Guard{guard}, // told of each term's token before its work starts
+		Guards: []fencing.Guard{guard}, // told of each term's token before its work starts
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

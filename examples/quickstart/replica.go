@@ -68,7 +68,7 @@ func runReplica() error {
 		LeaseDuration: config.Timing.LeaseDuration,
 		RenewDeadline: config.Timing.RenewDeadline,
 		RetryPeriod:   config.Timing.RetryPeriod,
-		Fences:        []fencing.Guard{r.ledger},
+		Guards:        []fencing.Guard{r.ledger},
 		Logger:        logger,
 	})
 	if err != nil {

@@ -199,9 +199,9 @@ func (e elsewhereAhead) Check(ctx context.Context, t fencing.Token) error {
 
 func TestEachMessageAsksTheGuard(t *testing.T) {
 	guard := elsewhereAhead{newMemory(t, patience), make(chan error, 1)}
-	fence, err := grpcfence.New(grpcfence.Config{Guard: guard, Scope: scope})
+	guarded, err := grpcfence.NewServer(grpcfence.ServerConfig{Guard: guard, Scope: scope})
 	require.NoError(t, err)
-	g := (&register{}).serve(t, fence.ServerOptions()...)
+	g := (&register{}).serve(t, guarded.ServerOptions()...)
 	stream, err := pour(under(t, token(42)), dial(t, g.addr))
 	require.NoError(t, err)
 	echo := &wrapperspb.StringValue{}
@@ -221,13 +221,13 @@ func TestEachMessageAsksTheGuard(t *testing.T) {
 
 func TestPanickingHandlerLeaves(t *testing.T) {
 	guard := newMemory(t, patience)
-	fence, err := grpcfence.New(grpcfence.Config{Guard: guard, Scope: scope})
+	guarded, err := grpcfence.NewServer(grpcfence.ServerConfig{Guard: guard, Scope: scope})
 	require.NoError(t, err)
 	panics := func(context.Context, any) (any, error) { panic("x") }
 	ctx := incoming(t, token(42))
-	require.Panics(t, func() { _, _ = fence.UnaryServer(ctx, nil, &grpc.UnaryServerInfo{FullMethod: methodWrite}, panics) })
+	require.Panics(t, func() { _, _ = guarded.UnaryServer(ctx, nil, &grpc.UnaryServerInfo{FullMethod: methodWrite}, panics) })
 	require.Panics(t, func() {
-		_ = fence.StreamServer(nil, fakeStream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: methodPour}, func(any, grpc.ServerStream) error { panic("x") })
+		_ = guarded.StreamServer(nil, fakeStream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: methodPour}, func(any, grpc.ServerStream) error { panic("x") })
 	})
 	require.NoError(t, guard.Announce(t.Context(), token(43)), "nothing is in flight")
 }
@@ -235,9 +235,9 @@ func TestPanickingHandlerLeaves(t *testing.T) {
 // Without the tap, a newer term waits until the client sends or goes; it is never let in beside the handler.
 func TestWithoutTheTap(t *testing.T) {
 	guard := newMemory(t, 20*time.Millisecond)
-	fence, err := grpcfence.New(grpcfence.Config{Guard: guard, Scope: scope})
+	guarded, err := grpcfence.NewServer(grpcfence.ServerConfig{Guard: guard, Scope: scope})
 	require.NoError(t, err)
-	g := (&register{guard: guard}).serve(t, grpc.StreamInterceptor(fence.StreamServer))
+	g := (&register{guard: guard}).serve(t, grpc.StreamInterceptor(guarded.StreamServer))
 	stream, err := pour(under(t, token(42)), dial(t, g.addr))
 	require.NoError(t, err)
 	require.NoError(t, stream.SendMsg(wrapperspb.String("one")))

@@ -153,7 +153,7 @@ func TestUnfencedCallsAreSentAsTheyAre(t *testing.T) {
 // Whoever serves may let a call in without a token.
 func TestServerAllowsUnfenced(t *testing.T) {
 	guard := newMemory(t, 0)
-	fence, err := grpcfence.New(grpcfence.Config{Guard: guard, Scope: scope})
+	guarded, err := grpcfence.NewServer(grpcfence.ServerConfig{Guard: guard, Scope: scope})
 	require.NoError(t, err)
 	allow := func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		return handler(fencing.AllowUnfenced(ctx, "repair"), request)
@@ -161,7 +161,7 @@ func TestServerAllowsUnfenced(t *testing.T) {
 	allowStream := func(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		return handler(srv, allowed{s})
 	}
-	g := (&register{guard: guard}).serve(t, append([]grpc.ServerOption{grpc.ChainUnaryInterceptor(allow), grpc.ChainStreamInterceptor(allowStream)}, fence.ServerOptions()...)...)
+	g := (&register{guard: guard}).serve(t, append([]grpc.ServerOption{grpc.ChainUnaryInterceptor(allow), grpc.ChainStreamInterceptor(allowStream)}, guarded.ServerOptions()...)...)
 	require.NoError(t, call(t.Context(), bare(t, g.addr), methodWrite))
 	require.NoError(t, call(t.Context(), bare(t, g.addr), methodPour))
 }
@@ -259,9 +259,9 @@ func (broken) Mark(context.Context, string) (fencing.Token, error) {
 }
 
 func TestServerFailsClosed(t *testing.T) {
-	fence, err := grpcfence.New(grpcfence.Config{Guard: broken{}, Scope: scope})
+	guarded, err := grpcfence.NewServer(grpcfence.ServerConfig{Guard: broken{}, Scope: scope})
 	require.NoError(t, err)
-	g := (&register{seen: func(string, metadata.MD, fencing.Token) { t.Error("reached") }}).serve(t, fence.ServerOptions()...)
+	g := (&register{seen: func(string, metadata.MD, fencing.Token) { t.Error("reached") }}).serve(t, guarded.ServerOptions()...)
 	for _, method := range []string{methodWrite, methodRead, methodPour} {
 		err := call(under(t, token(42)), dial(t, g.addr), method)
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
@@ -281,12 +281,12 @@ func TestServerUnavailableWhileOlderWorkIsInFlight(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	for want, cfg := range map[string]grpcfence.Config{
+	for want, cfg := range map[string]grpcfence.ServerConfig{
 		"Config.Guard is nil (<nil>)": {Scope: scope},
 		"nil (*fencing.Memory)":       {Scope: scope, Guard: (*fencing.Memory)(nil)},
 		"Config.Scope":                {Guard: newMemory(t, 0)},
 	} {
-		_, err := grpcfence.New(cfg)
+		_, err := grpcfence.NewServer(cfg)
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -35,8 +35,8 @@ type announcer interface {
 
 // Register adds the service to which [Remote] announces. It answers as in the package comment, also behind the
 // interceptors, which leave it alone.
-func (f *Fence) Register(s grpc.ServiceRegistrar) {
-	s.RegisterService(&grpc.ServiceDesc{
+func (s *Server) Register(r grpc.ServiceRegistrar) {
+	r.RegisterService(&grpc.ServiceDesc{
 		ServiceName: service,
 		HandlerType: (*announcer)(nil),
 		Methods: []grpc.MethodDesc{
@@ -47,7 +47,7 @@ func (f *Fence) Register(s grpc.ServiceRegistrar) {
 				return a.mark(ctx, scope.GetValue())
 			}),
 		},
-	}, f)
+	}, s)
 }
 
 // method is what protoc would generate for one that returns a token.
@@ -68,25 +68,25 @@ func method[M any](name string, serve func(announcer, context.Context, *M) (fenc
 	}}
 }
 
-func (f *Fence) announce(ctx context.Context) (fencing.Token, error) {
-	t, err := f.token(ctx)
+func (s *Server) announce(ctx context.Context) (fencing.Token, error) {
+	t, err := s.token(ctx)
 	if err != nil {
 		return fencing.Token{}, err
 	}
-	return t, f.config.Guard.Announce(ctx, t)
+	return t, s.config.Guard.Announce(ctx, t)
 }
 
-func (f *Fence) mark(ctx context.Context, scope string) (fencing.Token, error) {
-	if err := fencing.OwnScope(scope, f.config.Scope); err != nil {
+func (s *Server) mark(ctx context.Context, scope string) (fencing.Token, error) {
+	if err := fencing.OwnScope(scope, s.config.Scope); err != nil {
 		return fencing.Token{}, err
 	}
-	return f.config.Guard.Mark(ctx, scope)
+	return s.config.Guard.Mark(ctx, scope)
 }
 
-// Remote is the guard of another process, reached through what [Fence.Register] serves there: list it in
-// singleton.Config.Fences. Make one with [NewRemote]; it is safe for concurrent use.
+// Remote is the guard of another process, reached through what [Server.Register] serves there: list it in
+// singleton.Config.Guards. Make one with [NewRemote]; it is safe for concurrent use.
 //
-// Errors are the guard's, [fencing.ErrWiring] where no Fence is registered (UNIMPLEMENTED, which a 404 is too) or the caller is not
+// Errors are the guard's, [fencing.ErrWiring] where no Server is registered (UNIMPLEMENTED, which a 404 is too) or the caller is not
 // let in (UNAUTHENTICATED, PERMISSION_DENIED), and [fencing.ErrUnavailable] for every other outcome of a call: the announcement may
 // then have arrived, and can be repeated. The text says what was called, where and with which status, to
 // find a wrong address by. No time limit but the context's.
@@ -150,7 +150,7 @@ func (r *Remote) call(ctx context.Context, name string, request any, presented f
 	}
 	switch status.Code(err) {
 	case codes.Unimplemented:
-		why, err = fencing.ErrWiring, fmt.Errorf("no Fence is registered there: %w", err)
+		why, err = fencing.ErrWiring, fmt.Errorf("no Server is registered there: %w", err)
 	case codes.Unauthenticated, codes.PermissionDenied:
 		why = fencing.ErrWiring
 	}

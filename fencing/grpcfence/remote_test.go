@@ -104,10 +104,10 @@ func TestRemoteUnreachable(t *testing.T) {
 }
 
 func TestRemoteOnBrokenGuard(t *testing.T) {
-	fence, err := grpcfence.New(grpcfence.Config{Guard: broken{}, Scope: scope})
+	guarded, err := grpcfence.NewServer(grpcfence.ServerConfig{Guard: broken{}, Scope: scope})
 	require.NoError(t, err)
 	server := grpc.NewServer()
-	fence.Register(server)
+	guarded.Register(server)
 	require.Contains(t, server.GetServiceInfo(), "hotseat.fencing.v1.Fence")
 }
 

@@ -36,7 +36,7 @@ func codeOf(kind fencing.Kind) codes.Code {
 // reasonOf is the same in the status's ErrorInfo.
 func reasonOf(kind fencing.Kind) string { return reasons + strings.ToUpper(string(kind)) }
 
-// kindOf is what a status with that reason says; the zero Kind if it is none of a Fence's.
+// kindOf is what a status with that reason says; the zero Kind if it is none of a Server's.
 func kindOf(code codes.Code, reason string) fencing.Kind {
 	kind := fencing.Kind(strings.ToLower(strings.TrimPrefix(reason, reasons)))
 	if kind.Err() == nil || reasonOf(kind) != reason || codeOf(kind) != code {

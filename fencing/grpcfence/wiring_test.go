@@ -18,17 +18,17 @@ import (
 	"github.com/hotseat-go/hotseat/fencing/grpcfence"
 )
 
-// Who is wired to another Lease's fence learns both scopes.
+// Who is wired to another Lease's server learns both scopes.
 func TestWrongScopeNamesBoth(t *testing.T) {
 	g := (&register{}).serve(t)
-	const says = `fencing: wrong scope: the token is of "shop/other", the fence is for "` + scope + `"`
+	const says = `fencing: wrong scope: the token is of "shop/other", the guard is for "` + scope + `"`
 	remote := grpcfence.NewRemote(bare(t, g.addr))
 	err := remote.Announce(t.Context(), elsewhere(42))
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.EqualError(t, err, says)
 	_, err = remote.Mark(t.Context(), "shop/other")
 	require.ErrorIs(t, err, fencing.ErrScope)
-	require.EqualError(t, err, `fencing: wrong scope: asked for the mark of "shop/other", the fence is for "`+scope+`"`)
+	require.EqualError(t, err, `fencing: wrong scope: asked for the mark of "shop/other", the guard is for "`+scope+`"`)
 	err = dial(t, g.addr).Invoke(under(t, elsewhere(42)), methodWrite, wrapperspb.String("x"), &emptypb.Empty{})
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.EqualError(t, err, says)
@@ -38,7 +38,7 @@ func TestWrongScopeNamesBoth(t *testing.T) {
 func TestWrongServiceIsNamed(t *testing.T) {
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	server := grpc.NewServer() // of no Fence
+	server := grpc.NewServer() // of no Server
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
 	var page http.Server
@@ -51,7 +51,7 @@ func TestWrongServiceIsNamed(t *testing.T) {
 	t.Cleanup(func() { _ = page.Close() })
 
 	for addr, says := range map[string]string{
-		listener.Addr().String(): "no Fence is registered there: rpc error: code = Unimplemented desc = unknown service hotseat.fencing.v1.Fence",
+		listener.Addr().String(): "no Server is registered there: rpc error: code = Unimplemented desc = unknown service hotseat.fencing.v1.Fence",
 		plain.Addr().String():    "unexpected HTTP status code received from server: 404 (Not Found)",
 	} {
 		remote := grpcfence.NewRemote(bare(t, addr))
@@ -69,7 +69,7 @@ func TestWrongServiceIsNamed(t *testing.T) {
 	require.ErrorContains(t, err, `guard unavailable: /hotseat.fencing.v1.Fence/Announce confirmed "hello" when it was told of `)
 }
 
-// A fence whose own guard is wired wrongly says so, and keeps the details for itself.
+// A server whose guard is wired wrongly says so, and keeps the details for itself.
 func TestWiringBehindAFence(t *testing.T) {
 	guard := miswired{err: fmt.Errorf("%w: relation \"secret\" does not exist", fencing.ErrWiring)}
 	g := (&register{guard: guard}).serve(t)

@@ -52,7 +52,7 @@ func parse(value string) (fencing.Token, bool) {
 }
 
 // FromHeader returns the token of a request: [fencing.ErrMissing] if it has none, [fencing.ErrMalformed] if its
-// Fencing-Token is not one valid token, sent once. For handlers whose guard needs no [Fence], such as a database's.
+// Fencing-Token is not one valid token, sent once. For handlers whose guard needs no [Server], such as a database's.
 func FromHeader(h http.Header) (fencing.Token, error) { return single(h, HeaderToken) }
 
 func single(h http.Header, name string) (fencing.Token, error) {

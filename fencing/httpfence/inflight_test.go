@@ -32,7 +32,7 @@ type stage struct {
 // newStage serves h; with h2, over HTTP/2.
 func newStage(t *testing.T, h2 bool, h func(w http.ResponseWriter, r *http.Request) error) *stage {
 	s := &stage{guard: newMemory(t, patience), ended: make(chan error, 1)}
-	f := newFence(t, httpfence.Config{Guard: s.guard})
+	f := newServer(t, httpfence.ServerConfig{Guard: s.guard})
 	s.server = httptest.NewUnstartedServer(f.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.ended <- h(w, r)
 	})))
@@ -185,7 +185,7 @@ func TestStreamingHandlerSeesItsContextEnd(t *testing.T) {
 // A context that ended earlier, for a reason of its own, does not hide the newer term.
 func TestBlockedReadEndsAlsoAfterItsContext(t *testing.T) {
 	guard, ended, reading := newMemory(t, patience), make(chan error, 1), make(chan struct{})
-	fenced := newFence(t, httpfence.Config{Guard: guard}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	fenced := newServer(t, httpfence.ServerConfig{Guard: guard}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		close(reading)
 		_, err := io.ReadAll(r.Body)
@@ -254,7 +254,7 @@ func TestConnectionIsUsable(t *testing.T) {
 	guard := newMemory(t, patience)
 	conns := make(chan net.Conn, 10)
 	inside := make(chan struct{}, 10)
-	s := httptest.NewUnstartedServer(newFence(t, httpfence.Config{Guard: guard}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewUnstartedServer(newServer(t, httpfence.ServerConfig{Guard: guard}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		inside <- struct{}{}
 		if r.URL.Path == "/wait" {
 			<-r.Context().Done()

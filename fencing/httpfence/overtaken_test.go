@@ -103,7 +103,7 @@ func TestSilenceOfAnOvertakenHandlerIsNoSuccess(t *testing.T) {
 // On the wire it is the refusal that any client understands.
 func TestSilenceOnTheWire(t *testing.T) {
 	guard, inside := newMemory(t, patience), make(chan struct{})
-	s := serverOf(t, newFence(t, httpfence.Config{Guard: guard}).Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s := serverOf(t, newServer(t, httpfence.ServerConfig{Guard: guard}).Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(inside)
 		<-r.Context().Done()
 	})).ServeHTTP)
@@ -127,7 +127,7 @@ func TestSilenceOnTheWire(t *testing.T) {
 // A context that ended for another reason does not hide the newer term.
 func TestSilenceAfterAnotherEnd(t *testing.T) {
 	guard, silent := newMemory(t, patience), make(chan struct{})
-	fenced := newFence(t, httpfence.Config{Guard: guard}).Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	fenced := newServer(t, httpfence.ServerConfig{Guard: guard}).Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		close(silent)
 		_, _ = io.ReadAll(r.Body) // ends with the newer term
@@ -241,7 +241,7 @@ func TestNextRequestOnTheConnectionIsAlive(t *testing.T) {
 			for _, body := range []string{"", "read", "unread"} {
 				t.Run(name+" "+when+" body "+body, func(t *testing.T) {
 					guard, inside := newMemory(t, patience), make(chan struct{})
-					s := serverOf(t, newFence(t, httpfence.Config{Guard: guard}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					s := serverOf(t, newServer(t, httpfence.ServerConfig{Guard: guard}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						if r.URL.Path == "/next" {
 							time.Sleep(10 * time.Millisecond) // enough to be told
 							assert.NoError(t, r.Context().Err())

@@ -58,7 +58,7 @@ func Refuse(w http.ResponseWriter, err error) {
 	http.Error(w, err.Error(), status)
 }
 
-// refusal returns the error that an answer stands for, nil if it is not the fence's.
+// refusal returns the error that an answer stands for, nil if it is not a Server's.
 func refusal(r *http.Response, presented fencing.Token) error {
 	switch kind := fencing.Kind(r.Header.Get(HeaderRefused)); {
 	case r.StatusCode == http.StatusPreconditionFailed, r.StatusCode == http.StatusConflict:

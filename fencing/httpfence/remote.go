@@ -13,7 +13,7 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// Remote is the guard of another process, reached through its [Fence.Endpoint]: list it in singleton.Config.Fences. Make
+// Remote is the guard of another process, reached through its [Server.Endpoint]: list it in singleton.Config.Guards. Make
 // one with [NewRemote]; it is safe for concurrent use.
 //
 // Errors are the guard's, [fencing.ErrWiring] for an answer of somebody who is no such endpoint, or does not let in: 404 and
@@ -57,7 +57,7 @@ func (r *Remote) Announce(ctx context.Context, t fencing.Token) error {
 }
 
 // Check is [Remote.Announce]: both admit exactly the mark and what is newer. An effect that follows is not bound to it;
-// send that through [Transport] to [Fence.Middleware].
+// send that through [Transport] to [Server.Middleware].
 func (r *Remote) Check(ctx context.Context, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
 		return nil
@@ -143,7 +143,7 @@ func elsewhere(request *http.Request, answer *http.Response) error {
 		code >= http.StatusInternalServerError && code != http.StatusNotImplemented: // a server, or what is before it, in trouble
 		why = fencing.ErrUnavailable
 	}
-	return fmt.Errorf("%w: %s %s answered %s, which is not a Fence.Endpoint's answer", why, request.Method, place(request.URL), what)
+	return fmt.Errorf("%w: %s %s answered %s, which is not a Server.Endpoint's answer", why, request.Method, place(request.URL), what)
 }
 
 // place is a URL without what may be secret in it.

@@ -24,7 +24,7 @@ func newRemote(t testing.TB, url string) *httpfence.Remote {
 
 func TestRemoteAnnounces(t *testing.T) {
 	m := newMemory(t, 0)
-	s := httptest.NewServer(newFence(t, httpfence.Config{Guard: m}).Endpoint())
+	s := httptest.NewServer(newServer(t, httpfence.ServerConfig{Guard: m}).Endpoint())
 	t.Cleanup(s.Close)
 	remote := newRemote(t, s.URL+"/?kept=1")
 	mark, err := remote.Mark(t.Context(), scope)
@@ -104,11 +104,11 @@ func TestRemoteBelievesNobodyElse(t *testing.T) {
 func TestRemoteUnreachable(t *testing.T) {
 	s := httptest.NewServer(nil)
 	s.Close()
-	remote := newRemote(t, strings.Replace(s.URL, "://", "://secret:secret@", 1)+"/fence?key=secret")
+	remote := newRemote(t, strings.Replace(s.URL, "://", "://secret:secret@", 1)+"/guard?key=secret")
 	err := remote.Announce(t.Context(), token(42))
 	require.ErrorIs(t, err, fencing.ErrUnavailable)
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
-	require.ErrorContains(t, err, "POST "+s.URL+"/fence: ")
+	require.ErrorContains(t, err, "POST "+s.URL+"/guard: ")
 	require.NotContains(t, err.Error(), "secret")
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -121,7 +121,7 @@ func TestRemoteUnreachable(t *testing.T) {
 func TestEndpointAnswers(t *testing.T) {
 	m := newMemory(t, 0)
 	require.NoError(t, m.Announce(t.Context(), token(42)))
-	h := newFence(t, httpfence.Config{Guard: m}).Endpoint()
+	h := newServer(t, httpfence.ServerConfig{Guard: m}).Endpoint()
 	for name, tt := range map[string]struct {
 		method, target, token string
 		status                int
@@ -158,7 +158,7 @@ func TestEndpointAnswers(t *testing.T) {
 }
 
 func TestNewRemoteRefuses(t *testing.T) {
-	for _, bad := range []string{"", "ledger:8080/fence", "/fence", "ftp://ledger/fence", "http://[/"} {
+	for _, bad := range []string{"", "ledger:8080/guard", "/guard", "ftp://ledger/guard", "http://[/"} {
 		_, err := httpfence.NewRemote(bad, nil)
 		require.ErrorContains(t, err, "NewRemote", bad)
 	}

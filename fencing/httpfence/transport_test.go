@@ -168,7 +168,7 @@ func TestTransportReadsRefusals(t *testing.T) {
 	}
 }
 
-// The other refusals are errors only with the fence's own word for them.
+// The other refusals are errors only with the server's own word for them.
 func TestTransportReadsOtherRefusals(t *testing.T) {
 	for reason, tt := range map[string]struct {
 		status int

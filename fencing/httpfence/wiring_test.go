@@ -18,23 +18,23 @@ import (
 	"github.com/hotseat-go/hotseat/fencing/httpfence"
 )
 
-// Who is wired to another Lease's fence learns both scopes.
+// Who is wired to another Lease's server learns both scopes.
 func TestWrongScopeNamesBoth(t *testing.T) {
-	fence := newFence(t, httpfence.Config{Guard: newMemory(t, 0)})
-	endpoint := serverOf(t, fence.Endpoint().ServeHTTP)
-	store := serverOf(t, fence.Middleware(http.NotFoundHandler()).ServeHTTP)
+	guarded := newServer(t, httpfence.ServerConfig{Guard: newMemory(t, 0)})
+	endpoint := serverOf(t, guarded.Endpoint().ServeHTTP)
+	store := serverOf(t, guarded.Middleware(http.NotFoundHandler()).ServeHTTP)
 	elsewhere := token(42)
 	elsewhere.Scope = "shop/" + strings.Repeat("o", 250)
 
 	remote := newRemote(t, endpoint.URL)
 	const of = `fencing: wrong scope: 403 Forbidden: the token is of "`
-	says := of + elsewhere.Scope + `", the fence is for "shop/invoicer"`
+	says := of + elsewhere.Scope + `", the guard is for "shop/invoicer"`
 	err := remote.Announce(t.Context(), elsewhere)
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.EqualError(t, err, says)
 	_, err = remote.Mark(t.Context(), "shop/other")
 	require.ErrorIs(t, err, fencing.ErrScope)
-	require.ErrorContains(t, err, `asked for the mark of "shop/other", the fence is for "shop/invoicer"`)
+	require.ErrorContains(t, err, `asked for the mark of "shop/other", the guard is for "shop/invoicer"`)
 	_, err = client(t).Do(request(under(t, elsewhere), t, http.MethodPost, store.URL, ""))
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.ErrorContains(t, err, says)
@@ -78,7 +78,7 @@ func TestWrongEndpointIsNamed(t *testing.T) {
 			err := remote.Announce(t.Context(), token(42))
 			require.ErrorIs(t, err, want)
 			require.NotErrorIs(t, err, not)
-			require.ErrorContains(t, err, want.Error()+": POST "+s.URL+"/wrong answered "+tt.says+", which is not a Fence.Endpoint's answer")
+			require.ErrorContains(t, err, want.Error()+": POST "+s.URL+"/wrong answered "+tt.says+", which is not a Server.Endpoint's answer")
 			require.NotContains(t, err.Error(), "secret")
 			_, err = remote.Mark(t.Context(), scope)
 			require.ErrorIs(t, err, want)
@@ -106,11 +106,11 @@ func TestWrongServerIsWiring(t *testing.T) {
 	}
 }
 
-// A fence whose own guard is wired wrongly says so, and keeps the details for itself.
+// A server whose guard is wired wrongly says so, and keeps the details for itself.
 func TestWiringBehindAFence(t *testing.T) {
 	store := fmt.Errorf("%w: relation \"secret\" does not exist", fencing.ErrWiring)
-	fence := newFence(t, httpfence.Config{Guard: miswired{err: store}})
-	endpoint, served := serverOf(t, fence.Endpoint().ServeHTTP), serverOf(t, fence.Middleware(http.NotFoundHandler()).ServeHTTP)
+	guarded := newServer(t, httpfence.ServerConfig{Guard: miswired{err: store}})
+	endpoint, served := serverOf(t, guarded.Endpoint().ServeHTTP), serverOf(t, guarded.Middleware(http.NotFoundHandler()).ServeHTTP)
 	err := newRemote(t, endpoint.URL).Announce(t.Context(), token(42))
 	require.ErrorIs(t, err, fencing.ErrWiring)
 	require.EqualError(t, err, "fencing: guard wired wrongly: POST "+endpoint.URL+": 500 Internal Server Error")
@@ -143,17 +143,17 @@ func TestPasswordsAreNotShown(t *testing.T) {
 		require.ErrorContains(t, err, "TransportConfig.Server", raw)
 		require.NotContains(t, err.Error(), "s3c", raw)
 	}
-	_, err := httpfence.NewRemote("ftp://user:s3cret@ledger:21/fence?key=s3cret", nil)
+	_, err := httpfence.NewRemote("ftp://user:s3cret@ledger:21/guard?key=s3cret", nil)
 	require.EqualError(t, err, "httpfence: NewRemote: ftp://ledger:21/... must be an absolute http or https URL")
 }
 
 // The user and password of the URL are sent, as any client of net/http does.
 func TestRemoteAuthenticates(t *testing.T) {
-	fence := newFence(t, httpfence.Config{Guard: newMemory(t, 0)})
+	guarded := newServer(t, httpfence.ServerConfig{Guard: newMemory(t, 0)})
 	s := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
 		user, password, ok := r.BasicAuth()
 		assert.True(t, ok && user == "me" && password == "s3cret")
-		fence.Endpoint().ServeHTTP(w, r)
+		guarded.Endpoint().ServeHTTP(w, r)
 	})
 	require.NoError(t, newRemote(t, strings.Replace(s.URL, "://", "://me:s3cret@", 1)).Announce(t.Context(), token(42)))
 }

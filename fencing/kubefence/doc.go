@@ -25,7 +25,7 @@
 //	invoices := ... // kubefence.New(client.CoreV1().ConfigMaps("shop"), kubefence.Config{Scope: "shop/invoicer"})
 //	guard, err := kubefence.NewGuard(invoices.Object("invoicer-mark"), invoices.Object("open"), invoices.Object("paid"))
 //	...
-//	elector, err := singleton.New(client, singleton.Config{Name: "invoicer", Fences: []fencing.Guard{guard}})
+//	elector, err := singleton.New(client, singleton.Config{Name: "invoicer", Guards: []fencing.Guard{guard}})
 //
 // [Guard.Announce] then stamps the mark and every object named, before the work of a term starts, and after it none of them takes a stale
 // write. It costs two requests for each object and announcement, a read and a write of just that version, also where the mark is

@@ -26,7 +26,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	guard, err := kubefence.NewGuard(shards.Object("shard-7")) // for singleton.Config.Fences
+	guard, err := kubefence.NewGuard(shards.Object("shard-7")) // for singleton.Config.Guards
 	if err != nil {
 		panic(err)
 	}

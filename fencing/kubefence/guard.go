@@ -80,7 +80,7 @@ func (o object[T]) settle(ctx context.Context, judge func(T) error) error {
 	return o.giveUp(ctx, o.name, nil, last)
 }
 
-// Guard is a [fencing.Guard] whose mark is the annotation of an object, for singleton.Config.Fences. Safe for concurrent use.
+// Guard is a [fencing.Guard] whose mark is the annotation of an object, for singleton.Config.Guards. Safe for concurrent use.
 type Guard struct {
 	scope   string
 	objects []Object     // the first is the mark

@@ -33,5 +33,5 @@ func Example() {
 		fmt.Println(result)
 		return nil
 	}
-	_ = work // runs under an elector whose Config.Fences has the ledger
+	_ = work // runs under an elector whose Config.Guards has the ledger
 }

@@ -42,13 +42,13 @@ func (k keys) redis(t testing.TB) *redis.Client {
 	return client
 }
 
-func (k keys) fence(t testing.TB, client goredis.Client, gate func()) *redisfence.Fence {
+func (k keys) guard(t testing.TB, client goredis.Client, gate func()) *redisfence.Guard {
 	f, err := k.parked(client, gate)
 	require.NoError(t, err)
 	return f
 }
 
-func (k keys) parked(client goredis.Client, gate func()) (*redisfence.Fence, error) {
+func (k keys) parked(client goredis.Client, gate func()) (*redisfence.Guard, error) {
 	return redisfence.New(gated{goredis.Eval(client), gate}, redisfence.Config{Scope: guardtest.Scope, Key: k.mark()})
 }
 
@@ -68,11 +68,11 @@ func open() {}
 
 func (k keys) Client(t testing.TB) guardtest.Client {
 	client := k.redis(t)
-	return &register{k.fence(t, client, open), k, client}
+	return &register{k.guard(t, client, open), k, client}
 }
 
 type register struct {
-	*redisfence.Fence
+	*redisfence.Guard
 	keys   keys
 	client *redis.Client
 }
@@ -126,14 +126,14 @@ var one, two = guardtest.Token(1, 0), guardtest.Token(2, 0)
 // single is a resource of its own with a client without losses.
 type single struct {
 	keys
-	*redisfence.Fence
+	*redisfence.Guard
 	client *redis.Client
 }
 
 func newSingle(t *testing.T, addr string) single {
 	k := newKeys(addr, 0)
 	client := k.redis(t)
-	return single{k, k.fence(t, client, open), client}
+	return single{k, k.guard(t, client, open), client}
 }
 
 func (s single) key(name string) string { return s.tag + ":" + name }
@@ -210,12 +210,12 @@ func TestWrites(t *testing.T) {
 		require.NoError(t, s.client.Do(ctx, acl...).Err())
 		limited := redis.NewClient(&redis.Options{Addr: addr, Username: "limited", Password: "secret"})
 		t.Cleanup(func() { require.NoError(t, limited.Close()) })
-		err := s.fence(t, limited, open).Announce(ctx, one)
+		err := s.guard(t, limited, open).Announce(ctx, one)
 		require.ErrorIs(t, err, fencing.ErrWiring)
 		require.NotErrorIs(t, err, fencing.ErrUnavailable)
 		// All that is documented, and no INFO: what evicts is not seen then.
 		require.NoError(t, s.client.Do(ctx, append(acl, "+persist")...).Err())
-		require.NoError(t, s.fence(t, limited, open).Announce(ctx, one))
+		require.NoError(t, s.guard(t, limited, open).Announce(ctx, one))
 	})
 
 	t.Run("keys in other slots are not sent", func(t *testing.T) {

@@ -116,17 +116,17 @@ func FuzzAnswer(f *testing.F) {
 		if bytes {
 			answer = []any{[]byte(verdict), []byte(mark)}
 		}
-		fence, err := redisfence.New(says{answer: answer}, redisfence.Config{Scope: scope, Key: "{x}"})
+		guard, err := redisfence.New(says{answer: answer}, redisfence.Config{Scope: scope, Key: "{x}"})
 		require.NoError(t, err)
 		parsed, parseErr := fencing.ParseToken(mark)
 		good := parseErr == nil && parsed.Scope == scope
 
-		err = fence.Set(t.Context(), token(1), "{x}y", "z")
+		err = guard.Set(t.Context(), token(1), "{x}y", "z")
 		require.Equal(t, verdict == "ok", err == nil, "%v", err)
 		require.Equal(t, verdict == "stale" && good, errors.Is(err, fencing.ErrStale), "%v", err)
 		require.Equal(t, verdict == "conflict" && good, errors.Is(err, fencing.ErrConflict), "%v", err)
 
-		got, err := fence.Mark(t.Context(), scope)
+		got, err := guard.Mark(t.Context(), scope)
 		if verdict == "ok" && good {
 			require.NoError(t, err)
 			require.Equal(t, parsed, got)

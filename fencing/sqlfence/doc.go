@@ -16,7 +16,7 @@
 //
 // # Setting up
 //
-// Run [Guard.Schema] with your migrations, give the guard to the elector (Config.Fences of package
+// Run [Guard.Schema] with your migrations, give the guard to the elector (Config.Guards of package
 // singleton), and write through [Guard.InTx] with the token from the work's context. One guard may
 // serve many electors. Optional: [Guard.Triggers] refuse writers that know nothing of guards.
 // [Guard.RowSet] fences single rows without the lock.
@@ -40,7 +40,7 @@
 //	GRANT SELECT, INSERT, UPDATE ON hotseat_fence TO announcers -- the elector's
 //
 // A token that was not announced is then ErrUnavailable for a writer, with the database's refusal.
-// The UPDATE that PostgreSQL asks for above READ COMMITTED is for locking the fence's row, and the
+// The UPDATE that PostgreSQL asks for above READ COMMITTED is for locking the mark's row, and the
 // right to any column will do, also to one that says nothing:
 //
 //	ALTER TABLE hotseat_fence ADD COLUMN lockable boolean;
@@ -136,7 +136,7 @@
 //
 // One round trip more, beside those of begin, each statement and commit. It has to come before the
 // first effect, and database/sql cannot send it along with another. In PostgreSQL [Connector] can:
-// the fence travels with BEGIN, prepared. What that means hangs on how long a commit takes to reach
+// the guard's statement travels with BEGIN, prepared. What that means hangs on how long a commit takes to reach
 // the disk. One writer's transactions over the same unfenced, medians, with pgx on a local
 // PostgreSQL 15 (BenchmarkInTx of internal/guards, whose bar for Connector is 1.25 with the default
 // settings):
@@ -147,11 +147,11 @@
 //	default settings, a transaction takes 0.5-1 ms
 //	    InTx over connections of Connector             1.11-1.20      1.10-1.15
 //	    InTx                                           1.26-1.38      1.18-1.27
-//	    SELECT 1 in place of the fence                 1.19-1.26      1.11-1.19
+//	    SELECT 1 in place of the guard's               1.19-1.26      1.11-1.19
 //	fsync off
 //	    InTx over connections of Connector             1.27-1.36      1.14-1.25
 //	    InTx                                           1.44-1.50      1.24-1.35
-//	    SELECT 1 in place of the fence                 1.27-1.36      1.15-1.22
+//	    SELECT 1 in place of the guard's               1.27-1.36      1.15-1.22
 //
 // Many writers wait for the processor rather than for the disk. What is kept of unfenced transactions a
 // second over connections of Connector (BenchmarkThroughput, default settings, no triggers, lowest and
@@ -174,7 +174,7 @@
 //     driver by itself a COMMIT and BEGIN of fn is not noticed, and what comes behind it not
 //     fenced.
 //   - Marks are read at READ COMMITTED behind PostgreSQL's advisory lock alone: whoever changes the
-//     fence's table by other means than a guard waits for no writer.
+//     guard's table by other means than the guard waits for no writer.
 //   - A commit whose answer is lost is [ErrCommitUnknown]. It is never retried here, and never
 //     taken for done.
 //   - A database that was restored, or failed over to a replica that lags behind, has an older mark

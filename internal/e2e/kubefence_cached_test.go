@@ -75,8 +75,8 @@ func TestKubefenceWiring(t *testing.T) {
 	require.NoError(t, err)
 	for name, objects := range map[string]kubefence.Object{
 		"missing":   f.objects().Object("missing"),
-		"forbidden": fence(t, kubefence.Client[*corev1.ConfigMap](clientOf(t, stranger).CoreV1().ConfigMaps(f.namespace))).Object("m"),
-		"no kind":   fence(t, kubefence.Dynamic(dynamicOf(t, f.AdminConfig()).Resource(widgets).Namespace(f.namespace))).Object("m"),
+		"forbidden": newObjects(t, kubefence.Client[*corev1.ConfigMap](clientOf(t, stranger).CoreV1().ConfigMaps(f.namespace))).Object("m"),
+		"no kind":   newObjects(t, kubefence.Dynamic(dynamicOf(t, f.AdminConfig()).Resource(widgets).Namespace(f.namespace))).Object("m"),
 	} {
 		guard, err := kubefence.NewGuard(objects)
 		require.NoError(t, err)

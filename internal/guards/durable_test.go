@@ -44,7 +44,7 @@ func TestMarkOutlivesACrash(t *testing.T) {
 		require.ErrorIs(t, settled(t, func() error { return c.InTx(t.Context(), old, nil, nothing) }), fencing.ErrStale)
 
 		// What another raised without waiting for the disk, as one does that was cancelled.
-		d.do(t, "UPDATE "+d.fence()+" SET epoch = 7, term = '"+last.Term+"'")
+		d.do(t, "UPDATE "+d.marks()+" SET epoch = 7, term = '"+last.Term+"'")
 		require.NoError(t, d.client(t, d.open(t, nil)).Announce(t.Context(), last))
 		require.NoError(t, s.Restart(t.Context()))
 		require.ErrorIs(t, settled(t, func() error { return c.InTx(t.Context(), next, nil, nothing) }), fencing.ErrStale)
@@ -167,7 +167,7 @@ func TestForgetfulDatabaseIsTold(t *testing.T) {
 		announce := func(require bool, db *sql.DB) (said string, err error) {
 			var log bytes.Buffer
 			g, err := sqlfence.New(sqlfence.Config{
-				DB: db, Dialect: d.dialect, Table: d.fence(), RequireDurable: require, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+				DB: db, Dialect: d.dialect, Table: d.marks(), RequireDurable: require, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 			})
 			for range 2 {
 				if epoch++; err == nil {
@@ -208,7 +208,7 @@ func TestSQLiteMarkIsOnTheDiskFirst(t *testing.T) {
 	d.do(t, "CREATE TABLE seen (synchronous INT)", "PRAGMA trusted_schema = ON")
 	db := d.single(t)
 	for _, event := range []string{"INSERT", "UPDATE OF epoch"} {
-		d.do(t, "CREATE TRIGGER seen_"+event[:6]+" AFTER "+event+" ON "+d.fence()+
+		d.do(t, "CREATE TRIGGER seen_"+event[:6]+" AFTER "+event+" ON "+d.marks()+
 			" BEGIN INSERT INTO seen SELECT synchronous FROM pragma_synchronous; END")
 	}
 	c := d.client(t, db)

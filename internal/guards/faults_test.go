@@ -111,7 +111,7 @@ func TestFrozenLeader(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), soon)
 		defer cancel()
 		d := b.database(t)
-		g, err := sqlfence.New(sqlfence.Config{DB: d.admin, Dialect: d.dialect, Table: d.fence(), IdleLimit: 300 * time.Millisecond})
+		g, err := sqlfence.New(sqlfence.Config{DB: d.admin, Dialect: d.dialect, Table: d.marks(), IdleLimit: 300 * time.Millisecond})
 		require.NoError(t, err)
 		err = g.InTx(ctx, guardtest.Token(5, 0), nil, func(ctx context.Context, tx *sql.Tx) error {
 			require.NoError(t, d.set(ctx, tx, "stale"))
@@ -131,7 +131,7 @@ func TestSettingsEndWithTheTransaction(t *testing.T) {
 		require.NoError(t, err)
 		d.do(t, statements...) // which are told of the token
 		db := d.single(t)
-		g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence(), IdleLimit: time.Hour})
+		g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.marks(), IdleLimit: time.Hour})
 		require.NoError(t, err)
 		show := func(name, want string, q interface {
 			QueryRowContext(context.Context, string, ...any) *sql.Row

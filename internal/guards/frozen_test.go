@@ -156,7 +156,7 @@ func TestFrozenClient(t *testing.T) {
 				require.NoError(t, successor.Announce(t.Context(), guardtest.Token(5, 0)))
 				v := newValve(t, d.server.server(t).Addr())
 				db := d.openAt(t, v.Addr().String())
-				g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence(), IdleLimit: time.Second})
+				g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.marks(), IdleLimit: time.Second})
 				require.NoError(t, err)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
@@ -186,7 +186,7 @@ func TestFrozenAnnouncer(t *testing.T) {
 		require.NoError(t, c.Announce(t.Context(), guardtest.Token(5, 0)))
 		v := newValve(t, d.server.server(t).Addr())
 		db := d.openAt(t, v.Addr().String())
-		g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence()})
+		g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.marks()})
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -218,7 +218,7 @@ func TestFrozenWhileItWaits(t *testing.T) {
 		require.NoError(t, c.Announce(t.Context(), old))
 		v := newValve(t, d.server.server(t).Addr())
 		db := d.openAt(t, v.Addr().String())
-		g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence(), IdleLimit: time.Second})
+		g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.marks(), IdleLimit: time.Second})
 		require.NoError(t, err)
 		require.NoError(t, g.InTx(t.Context(), old, nil, nothing)) // connected, and prepared
 		ctx, cancel := context.WithCancel(t.Context())
@@ -252,7 +252,7 @@ func TestHoldLimit(t *testing.T) {
 		if b.dialect == sqlfence.MySQL {
 			sleep = "SELECT sleep(100)"
 		}
-		g, err := sqlfence.New(sqlfence.Config{DB: d.admin, Dialect: d.dialect, Table: d.fence(), HoldLimit: 500 * time.Millisecond})
+		g, err := sqlfence.New(sqlfence.Config{DB: d.admin, Dialect: d.dialect, Table: d.marks(), HoldLimit: 500 * time.Millisecond})
 		require.NoError(t, err)
 		c := d.client(t, d.open(t, nil))
 		require.NoError(t, c.Announce(t.Context(), guardtest.Token(5, 0)))

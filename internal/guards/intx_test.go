@@ -191,7 +191,7 @@ func TestIsolation(t *testing.T) {
 func TestNoSchema(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		d := b.database(t)
-		d.do(t, "DROP TABLE "+d.fence())
+		d.do(t, "DROP TABLE "+d.marks())
 		c := d.client(t, d.admin)
 		for _, err := range []error{c.Announce(t.Context(), guardtest.Token(5, 0)), c.InTx(t.Context(), guardtest.Token(5, 0), nil, nothing)} {
 			require.ErrorIs(t, err, fencing.ErrUnavailable)

@@ -67,7 +67,7 @@ const (
 type workState uint8
 
 const (
-	untold  workState = iota // no fence knows the token yet
+	untold  workState = iota // no guard knows the token yet
 	told                     // the guard knows it
 	running                  // work runs
 	done                     // work has returned, or will never start

@@ -13,7 +13,7 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// ledgerClient is a replica's way to the ledger: a fence for the elector, and
+// ledgerClient is a replica's way to the ledger: a guard for the elector, and
 // write for the work. It is safe for concurrent use.
 type ledgerClient struct {
 	url  string

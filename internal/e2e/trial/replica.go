@@ -95,7 +95,7 @@ func runReplica() error {
 		LeaseDuration: spec.Timing.LeaseDuration,
 		RenewDeadline: spec.Timing.RenewDeadline,
 		RetryPeriod:   spec.Timing.RetryPeriod,
-		Fences:        []fencing.Guard{r.ledger},
+		Guards:        []fencing.Guard{r.ledger},
 		MaxRaise:      spec.MaxRaise,
 		Logger:        slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}
