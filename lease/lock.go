@@ -76,7 +76,7 @@ func (l *Lock) Claim(from Observation, in EpochInputs) (Claim, error) {
 		return Claim{}, err
 	}
 	claim := Claim{
-		Token:  fencing.Token{Scope: l.Namespace + "/" + l.Name, Epoch: epoch, Term: newTerm()},
+		Token:  fencing.Token{Scope: fencing.Scope(l.Namespace, l.Name), Epoch: epoch, Term: newTerm()},
 		Source: source,
 	}
 	claim.Record = Record{l.taken(from.Record, claim.Token)}

@@ -44,7 +44,7 @@ func period(d time.Duration) func(*singleton.Config) {
 
 // above returns the token of another term.
 func above(epoch int64) fencing.Token {
-	return fencing.Token{Scope: "shop/invoicer", Epoch: epoch, Term: "0123456789abcdef0123456789abcdef"}
+	return fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: epoch, Term: "0123456789abcdef0123456789abcdef"}
 }
 
 func TestGuardsAreToldAgain(t *testing.T) {
@@ -90,7 +90,7 @@ func TestGuardThatWentBackIsToldAgain(t *testing.T) {
 		require.NoError(l, guard.Announce(l.Context(), old), "it knows nothing yet")
 		sleep(15 * second)
 		require.ErrorIs(l, guard.Check(l.Context(), old), fencing.ErrStale)
-		mark, err := guard.Mark(l.Context(), "shop/invoicer")
+		mark, err := guard.Mark(l.Context(), fencing.Scope("shop", "invoicer"))
 		require.NoError(l, err)
 		require.Equal(l, b.Status().Token, mark)
 		require.Equal(l, singleton.StateActive, b.Status().State)

@@ -82,6 +82,7 @@ func TestNamespaceAndIdentityFromTheEnvironment(t *testing.T) {
 		e, err := singleton.New(c.Client("a"), singleton.Config{Name: "invoicer"})
 		require.NoError(t, err)
 		require.Regexp(t, `^invoicer-7d9f-x2x_[0-9a-f]{16}$`, e.Identity())
+		require.Equal(t, "shop/invoicer", e.Scope())
 		require.False(t, seen[e.Identity()])
 		seen[e.Identity()] = true
 	}

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -60,6 +61,10 @@ func New(client kubernetes.Interface, config Config) (*Elector, error) {
 
 // Identity is what the Lease shows while this replica holds it.
 func (e *Elector) Identity() string { return e.config.Identity }
+
+// Scope is that of this elector's tokens: [fencing.Scope] of its Lease, in the
+// namespace that it has by default, too.
+func (e *Elector) Scope() string { return fencing.Scope(e.config.Namespace, e.config.Name) }
 
 // Run is a candidate, and while it holds the Lease calls work, until
 //   - ctx ends: nil, after work returned and the Lease was released;

@@ -56,7 +56,7 @@ func ExampleConfig_floor() {
 	if err != nil {
 		panic(err)
 	}
-	old := fencing.Token{Scope: "shop/invoicer", Epoch: 5_000_000, Term: "0123456789abcdef0123456789abcdef"}
+	old := fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 5_000_000, Term: "0123456789abcdef0123456789abcdef"}
 	if err := database.Announce(context.Background(), old); err != nil {
 		panic(err)
 	}
@@ -66,7 +66,7 @@ func ExampleConfig_floor() {
 		Namespace: "shop",
 		Guards:    []fencing.Guard{database},
 		Floor: func(ctx context.Context) (int64, error) {
-			mark, err := database.Mark(ctx, "shop/invoicer")
+			mark, err := database.Mark(ctx, fencing.Scope("shop", "invoicer"))
 			return mark.Epoch, err
 		},
 		Logger: quiet(),

@@ -49,7 +49,7 @@ func TestGuardFailuresAreShown(t *testing.T) {
 				failure := a.Status().Guard
 				require.NotNil(l, failure)
 				require.Equal(l, 1, failure.Guard)
-				require.Equal(l, "shop/invoicer", failure.Token.Scope)
+				require.Equal(l, a.Scope(), failure.Token.Scope)
 				require.WithinDuration(l, began, failure.At, second)
 				require.Equal(l, said, failure.Err)
 				require.EqualError(l, failure, fmt.Sprintf("announcing %v to Guards[1]: %v", failure.Token, said))

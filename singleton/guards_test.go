@@ -49,7 +49,7 @@ func TestGuardsAreToldBeforeWorkStarts(t *testing.T) {
 		checked := 0
 		l.run(e, func(ctx context.Context, term *singleton.Term) error {
 			for _, guard := range []fencing.Guard{one, two} {
-				mark, err := guard.Mark(ctx, "shop/invoicer")
+				mark, err := guard.Mark(ctx, fencing.Scope("shop", "invoicer"))
 				if assert.NoError(l, err) && assert.Equal(l, term.Token(), mark) {
 					checked++
 				}
@@ -191,7 +191,7 @@ func TestRaiseOnASlowAPIServer(t *testing.T) {
 // The API server went back in time: a guard holds a higher mark, or ours with
 // another term, although the Lease is still ours.
 func TestRaiseHealsAnAPIServerThatWentBack(t *testing.T) {
-	other := fencing.Token{Scope: "shop/invoicer", Epoch: 500, Term: "0123456789abcdef0123456789abcdef"}
+	other := fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 500, Term: "0123456789abcdef0123456789abcdef"}
 	raise := func(c *singleton.Config) { c.MaxRaise = 10_000 }
 	t.Run("stale", func(t *testing.T) {
 		inLab(t, func(l lab) {
@@ -208,7 +208,7 @@ func TestRaiseHealsAnAPIServerThatWentBack(t *testing.T) {
 			require.True(l, ok)
 			require.Equal(l, a.Status().Token, token)
 			for _, guard := range []fencing.Guard{one, two} {
-				mark, err := guard.Mark(context.Background(), "shop/invoicer")
+				mark, err := guard.Mark(context.Background(), fencing.Scope("shop", "invoicer"))
 				require.NoError(l, err)
 				require.Equal(l, token, mark)
 			}
@@ -298,7 +298,7 @@ func TestRaiseByTheWork(t *testing.T) {
 		l.Link("a").Heal()
 		sleep(30 * second)
 		require.EqualValues(l, 701, term.Token().Epoch, "what never arrived is not shown")
-		mark, err := guard.Mark(l.Context(), "shop/invoicer")
+		mark, err := guard.Mark(l.Context(), fencing.Scope("shop", "invoicer"))
 		require.NoError(l, err)
 		require.Equal(l, term.Token(), mark)
 		l.edit(func(x *coordv1.Lease) { other := "x"; x.Spec.HolderIdentity = &other })

@@ -104,7 +104,7 @@ func poison(t *testing.T, n int64) {
 				c.Guards = []fencing.Guard{guard}
 				c.MaxRaise = 1 << 40
 				c.Floor = func(ctx context.Context) (int64, error) {
-					mark, err := guard.Mark(ctx, "shop/invoicer")
+					mark, err := guard.Mark(ctx, fencing.Scope("shop", "invoicer"))
 					return mark.Epoch, err
 				}
 			}

@@ -114,7 +114,7 @@ func TestRaiseThatArrivedUnheardIsAnnounced(t *testing.T) {
 		defer cancel()
 		require.Error(l, term.Raise(short, 800))
 		sleep(8 * second)
-		mark, err := guard.Mark(l.Context(), "shop/invoicer")
+		mark, err := guard.Mark(l.Context(), fencing.Scope("shop", "invoicer"))
 		require.NoError(l, err)
 		require.EqualValues(l, 801, mark.Epoch)
 	})

@@ -52,7 +52,7 @@ func TestStory(t *testing.T) {
 }
 
 func tokenOf(epoch int64, term string) fencing.Token {
-	return fencing.Token{Scope: scope, Epoch: epoch, Term: strings.Repeat(term, 32)}
+	return fencing.Token{Scope: fencing.Scope(namespace, leaseName), Epoch: epoch, Term: strings.Repeat(term, 32)}
 }
 
 func TestAuditSeesWhatFencingPrevents(t *testing.T) {
@@ -72,7 +72,7 @@ func TestAuditSeesWhatFencingPrevents(t *testing.T) {
 }
 
 func TestStore(t *testing.T) {
-	s, err := newStore(scope)
+	s, err := newStore(fencing.Scope(namespace, leaseName))
 	require.NoError(t, err)
 	send := func(method, path string, token fencing.Token, text string) *httptest.ResponseRecorder {
 		w, r := httptest.NewRecorder(), httptest.NewRequest(method, path, strings.NewReader(text))

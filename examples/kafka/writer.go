@@ -18,7 +18,7 @@ var ErrUnknown = errors.New("kafka: outcome unknown")
 
 // Config configures a [Writer].
 type Config struct {
-	// Scope is that of all tokens, namespace/name of the Lease, and the transactional.id. Nobody else may use it: grant
+	// Scope is that of all tokens, [fencing.Scope] of the Lease, and the transactional.id. Nobody else may use it: grant
 	// Write on that TransactionalId to this service alone.
 	Scope string
 

@@ -28,7 +28,7 @@ type Store struct {
 
 var _ fencing.Guard = (*Store)(nil)
 
-// New returns the store under prefix (such as "invoicer/") in bucket. Only tokens of scope, namespace/name of the Lease,
+// New returns the store under prefix (such as "invoicer/") in bucket. Only tokens of scope, [fencing.Scope] of the Lease,
 // are taken.
 func New(client *s3.Client, bucket, prefix, scope string) (*Store, error) {
 	if bucket == "" {

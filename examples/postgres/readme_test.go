@@ -24,7 +24,7 @@ import (
 // README example
 func bill(ctx context.Context, client kubernetes.Interface, config *pgx.ConnConfig) error {
 	db := sql.OpenDB(sqlfence.Connector(stdlib.GetConnector(*config))) // with other databases sql.Open will do
-	guard, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: sqlfence.PostgreSQL, Scope: "shop/invoicer"})
+	guard, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: sqlfence.PostgreSQL, Scope: fencing.Scope("shop", "invoicer")})
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ const (
 // newGuard returns the guard that replicas write through, and whose Schema the story runs.
 func newGuard(db *sql.DB) (*sqlfence.Guard, error) {
 	return sqlfence.New(sqlfence.Config{
-		DB: db, Dialect: sqlfence.PostgreSQL, Scope: namespace + "/" + leaseName, IdleLimit: idleLimit,
+		DB: db, Dialect: sqlfence.PostgreSQL, Scope: fencing.Scope(namespace, leaseName), IdleLimit: idleLimit,
 	})
 }
 

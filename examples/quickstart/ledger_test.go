@@ -29,7 +29,7 @@ func serveLedger(t *testing.T) served {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, file.Close()) })
-	l, err := newLedger("ns/lease", file)
+	l, err := newLedger(fencing.Scope("ns", "lease"), file)
 	require.NoError(t, err)
 	server := httptest.NewServer(l)
 	t.Cleanup(server.Close)
@@ -50,7 +50,7 @@ func TestLedgerKeepsWhatTheCurrentTermWrites(t *testing.T) {
 	require.NoError(t, s.client.append(t.Context(), first, record{"a", 10, 2}))
 	require.NoError(t, s.client.Announce(t.Context(), second))
 
-	mark, err := s.client.Mark(t.Context(), "ns/lease")
+	mark, err := s.client.Mark(t.Context(), fencing.Scope("ns", "lease"))
 	require.NoError(t, err)
 	require.Equal(t, second, mark)
 	var got []entry
@@ -68,7 +68,7 @@ func TestLedgerKeepsWhatTheCurrentTermWrites(t *testing.T) {
 }
 
 func TestLedgerHasNoMarkBeforeItsFirstToken(t *testing.T) {
-	mark, err := serveLedger(t).client.Mark(t.Context(), "ns/lease")
+	mark, err := serveLedger(t).client.Mark(t.Context(), fencing.Scope("ns", "lease"))
 	require.NoError(t, err)
 	require.True(t, mark.IsZero())
 }
@@ -78,7 +78,7 @@ func TestLedgerRefusals(t *testing.T) {
 	conflict := mark
 	conflict.Term = strings.Repeat("f", 32)
 	elsewhere := tokenOf(9)
-	elsewhere.Scope = "ns/other"
+	elsewhere.Scope = fencing.Scope("ns", "other")
 	tests := []struct {
 		name   string
 		tokens []string
@@ -127,7 +127,7 @@ func TestLedgerClientReturnsTheGuardsErrors(t *testing.T) {
 	require.ErrorAs(t, s.client.Announce(t.Context(), conflict), &other)
 	require.Equal(t, fencing.ConflictError{Presented: conflict, Mark: mark}, *other)
 	require.ErrorIs(t, s.client.Announce(t.Context(), fencing.Token{}), fencing.ErrMissing)
-	require.ErrorIs(t, s.client.Announce(t.Context(), fencing.Token{Scope: "ns/lease"}), fencing.ErrMalformed)
+	require.ErrorIs(t, s.client.Announce(t.Context(), fencing.Token{Scope: fencing.Scope("ns", "lease")}), fencing.ErrMalformed)
 	_, err := s.client.Mark(t.Context(), "")
 	require.ErrorIs(t, err, fencing.ErrMalformed)
 

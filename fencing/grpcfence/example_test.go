@@ -16,7 +16,7 @@ func ExampleServer() {
 	}
 	guarded, err := grpcfence.NewServer(grpcfence.ServerConfig{
 		Guard:  guard,
-		Scope:  "shop/invoicer",
+		Scope:  fencing.Scope("shop", "invoicer"),
 		Fenced: func(method string) bool { return method != "/shop.Invoices/List" },
 	})
 	if err != nil {

@@ -23,7 +23,7 @@ type ServerConfig struct {
 	// Guard judges the tokens and follows the calls in flight. Required.
 	Guard fencing.Tracker
 
-	// Scope is the only one whose tokens are taken: namespace/name of the Lease. Required.
+	// Scope is the only one whose tokens are taken: [fencing.Scope] of the Lease. Required.
 	Scope string
 
 	// Fenced reports whether a method, as /package.Service/Method, needs a token. Default: all do but gRPC's own health

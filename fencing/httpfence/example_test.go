@@ -19,7 +19,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	guarded, err := httpfence.NewServer(httpfence.ServerConfig{Guard: guard, Scope: "shop/invoicer"})
+	guarded, err := httpfence.NewServer(httpfence.ServerConfig{Guard: guard, Scope: fencing.Scope("shop", "invoicer")})
 	if err != nil {
 		panic(err)
 	}
@@ -60,9 +60,9 @@ func Example() {
 		}
 		return fencing.NewContext(context.Background(), token)
 	}
-	first := begin(fencing.Token{Scope: "shop/invoicer", Epoch: 41, Term: "0123456789abcdef0123456789abcdef"})
+	first := begin(fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 41, Term: "0123456789abcdef0123456789abcdef"})
 	fmt.Println(write(first))
-	second := begin(fencing.Token{Scope: "shop/invoicer", Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"})
+	second := begin(fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"})
 	fmt.Println(write(second))
 	if stale, ok := errors.AsType[*fencing.StaleError](write(first)); ok {
 		fmt.Println("refused: the mark is", stale.Mark.Epoch)

@@ -14,7 +14,7 @@ type ServerConfig struct {
 	// Guard judges the tokens and follows the requests in flight. Required.
 	Guard fencing.Tracker
 
-	// Scope is the only one whose tokens are taken: namespace/name of the Lease. Required. A server of several makes
+	// Scope is the only one whose tokens are taken: [fencing.Scope] of the Lease. Required. A server of several makes
 	// one Server for each.
 	Scope string
 

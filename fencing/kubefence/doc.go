@@ -22,7 +22,7 @@
 // A mark on an object fences that object, from the successor's first write to it on. Objects that the successor has not written yet
 // are still open to the old term. To close them all before the work starts, name them to the guard that is announced to:
 //
-//	invoices := ... // kubefence.New(client.CoreV1().ConfigMaps("shop"), kubefence.Config{Scope: "shop/invoicer"})
+//	invoices := ... // kubefence.New(client.CoreV1().ConfigMaps("shop"), kubefence.Config{Scope: fencing.Scope("shop", "invoicer")})
 //	guard, err := kubefence.NewGuard(invoices.Object("invoicer-mark"), invoices.Object("open"), invoices.Object("paid"))
 //	...
 //	elector, err := singleton.New(client, singleton.Config{Name: "invoicer", Guards: []fencing.Guard{guard}})

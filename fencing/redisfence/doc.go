@@ -9,7 +9,7 @@
 // is compared when it runs: after a newer token was announced ([Guard.Announce]) it does nothing.
 //
 //	client := redis.NewClient(&redis.Options{Addr: "redis:6379"})
-//	ledger, err := redisfence.New(goredis.Eval(client), redisfence.Config{Scope: "shop/invoicer", Key: "{invoicer}:mark"})
+//	ledger, err := redisfence.New(goredis.Eval(client), redisfence.Config{Scope: fencing.Scope("shop", "invoicer"), Key: "{invoicer}:mark"})
 //	...
 //	elector, err := singleton.New(kube, singleton.Config{Name: "invoicer", Guards: []fencing.Guard{ledger}})
 //	...

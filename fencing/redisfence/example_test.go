@@ -15,7 +15,7 @@ import (
 func Example() {
 	client := redis.NewClient(&redis.Options{Addr: "redis:6379"})
 	defer func() { _ = client.Close() }()
-	ledger, err := redisfence.New(goredis.Eval(client), redisfence.Config{Scope: "shop/invoicer", Key: "{invoicer}:mark"})
+	ledger, err := redisfence.New(goredis.Eval(client), redisfence.Config{Scope: fencing.Scope("shop", "invoicer"), Key: "{invoicer}:mark"})
 	if err != nil {
 		panic(err)
 	}

@@ -28,7 +28,7 @@ var ErrUnknown = errors.New("redisfence: whether the write happened is not known
 
 // Config of [New]. Both are required.
 type Config struct {
-	// Scope of the tokens that write: namespace/name of the Lease. Tokens of others are refused with [fencing.ErrScope].
+	// Scope of the tokens that write: [fencing.Scope] of the Lease. Tokens of others are refused with [fencing.ErrScope].
 	Scope string
 
 	// Key of the mark, with a hash tag that the keys behind it have too: "{invoicer}:mark" for "{invoicer}:total".

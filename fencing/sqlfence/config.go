@@ -30,7 +30,7 @@ type Config struct {
 	// the name is created in front.
 	Table string
 
-	// Scope binds the guard to one scope, namespace/name of the Lease as in shop/invoicer: others are refused with fencing.ErrScope.
+	// Scope binds the guard to one scope, [fencing.Scope] of the Lease as in shop/invoicer: others are refused with fencing.ErrScope.
 	// Empty takes any, with a mark for each; then the token of another Lease is as good as the first.
 	Scope string
 

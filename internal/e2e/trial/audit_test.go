@@ -55,7 +55,7 @@ func refusedOf(e Entry, mark int64) Entry {
 func nameOf(pid int) string { return string(rune('a' + (pid-1)%3)) }
 
 func tokenOf(epoch int64) fencing.Token {
-	return fencing.Token{Scope: "ns/lease", Epoch: epoch, Term: fmt.Sprintf("%032d", epoch)}
+	return fencing.Token{Scope: fencing.Scope("ns", "lease"), Epoch: epoch, Term: fmt.Sprintf("%032d", epoch)}
 }
 
 // change edits the first event of a kind and pid.

@@ -101,7 +101,7 @@ func runReplica() error {
 	}
 	if spec.Floor {
 		config.Floor = func(ctx context.Context) (int64, error) {
-			mark, err := r.ledger.Mark(ctx, spec.Namespace+"/"+spec.Lease)
+			mark, err := r.ledger.Mark(ctx, fencing.Scope(spec.Namespace, spec.Lease))
 			return mark.Epoch, err
 		}
 	}
