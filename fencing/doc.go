@@ -6,9 +6,9 @@
 // writing process can prevent it. The resource that is written to can, if each write says which term it belongs to:
 //
 //	active n                       guard (mark)                    active n+1
-//	   | Advance(n)  ---------------> n
+//	   | Announce(n)  ---------------> n
 //	   | write, n    ---------------> n       ok
-//	   | ... frozen ...               n+1 <-----------  Advance(n+1) |
+//	   | ... frozen ...               n+1 <-----------  Announce(n+1) |
 //	   |                              n+1     ok <----  write, n+1   |
 //	   | write, n    ---------------> n+1     refused: *StaleError
 //
@@ -20,7 +20,7 @@
 //
 // # Guard
 //
-// A [Guard] keeps the highest token it has seen per scope, its high-water mark, and refuses anything lower. The elector
+// A [Guard] keeps the highest token it has seen per scope, its mark, and refuses anything lower. The elector
 // announces each new token to its guards before the work starts, so an old active is fenced off from that moment, not
 // only from the successor's first write.
 //

@@ -63,20 +63,20 @@ func NewDurable(store Store, cfg MemoryConfig) (*Durable, error) {
 	return &Durable{store: store, flight: flight, stored: make(map[string]Token)}, nil
 }
 
-// Advance stores t, ends the work in flight of older tokens and waits for it. See [Guard] and [Memory.Advance].
-func (d *Durable) Advance(ctx context.Context, t Token) error {
+// Announce stores t, ends the work in flight of older tokens and waits for it. See [Guard] and [Memory.Announce].
+func (d *Durable) Announce(ctx context.Context, t Token) error {
 	if err := d.persist(ctx, t); err != nil {
 		return Report(ctx, err)
 	}
-	return d.flight.Advance(ctx, t)
+	return d.flight.Announce(ctx, t)
 }
 
-// Check is Advance: both admit exactly the mark and what is newer. An effect that follows it is not followed: prefer Enter.
+// Check is Announce: both admit exactly the mark and what is newer. An effect that follows it is not followed: prefer Enter.
 func (d *Durable) Check(ctx context.Context, t Token) error {
 	if Unfenced(ctx, t) {
 		return nil
 	}
-	return d.Advance(ctx, t)
+	return d.Announce(ctx, t)
 }
 
 // Enter is Check for an effect that takes time: see [Memory.Enter].
@@ -89,15 +89,15 @@ func (d *Durable) Enter(ctx context.Context, t Token) (_ context.Context, leave 
 	return d.flight.Enter(ctx, t)
 }
 
-// HighWater returns the mark of a scope: the stored one, or a higher one that this process saw.
-func (d *Durable) HighWater(ctx context.Context, scope string) (Token, error) {
+// Mark returns the mark of a scope: the stored one, or a higher one that this process saw.
+func (d *Durable) Mark(ctx context.Context, scope string) (Token, error) {
 	if err := ValidateScope(scope); err != nil {
 		return Token{}, err
 	}
 	if _, _, err := d.load(ctx, scope); err != nil {
 		return Token{}, err
 	}
-	return d.flight.HighWater(ctx, scope)
+	return d.flight.Mark(ctx, scope)
 }
 
 // persist returns nil once t is the mark and this process has stored it. Whether t may be admitted here and now is up to flight.

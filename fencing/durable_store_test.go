@@ -22,7 +22,7 @@ func TestDurableDoesNotAdmitByWhatIsOnlyVisible(t *testing.T) {
 			t.Run(who+"/"+door, func(t *testing.T) {
 				store := newShelf()
 				g := newDurable(t, store)
-				require.NoError(t, g.Advance(t.Context(), token(41)))
+				require.NoError(t, g.Announce(t.Context(), token(41)))
 				store.late, store.swap = true, func(fencing.Token) error { return hangs }
 				require.ErrorIs(t, present(t.Context(), g, token(42)), fencing.ErrUnavailable)
 				require.Equal(t, token(42), store.marks["shop/invoicer"], "visible")
@@ -57,7 +57,7 @@ func TestDurableStoreWiredWrongly(t *testing.T) {
 		require.NotErrorIs(t, err, fencing.ErrUnavailable, door)
 	}
 	store.load = func(string) (fencing.Token, error) { return fencing.Token{}, wiring }
-	_, err := g.HighWater(t.Context(), "shop/invoicer")
+	_, err := g.Mark(t.Context(), "shop/invoicer")
 	require.ErrorIs(t, err, fencing.ErrWiring)
 	require.NotErrorIs(t, err, fencing.ErrUnavailable)
 }

@@ -72,7 +72,7 @@ func newDurable(t testing.TB, store fencing.Store) *fencing.Durable {
 
 func mark(t testing.TB, g fencing.Guard) fencing.Token {
 	t.Helper()
-	mark, err := g.HighWater(t.Context(), "shop/invoicer")
+	mark, err := g.Mark(t.Context(), "shop/invoicer")
 	require.NoError(t, err)
 	return mark
 }
@@ -112,8 +112,8 @@ func (p persistent) again(f func() error) error {
 	}
 }
 
-func (p persistent) Advance(ctx context.Context, t fencing.Token) error {
-	return p.again(func() error { return p.Durable.Advance(ctx, t) })
+func (p persistent) Announce(ctx context.Context, t fencing.Token) error {
+	return p.again(func() error { return p.Durable.Announce(ctx, t) })
 }
 
 func (p persistent) Check(ctx context.Context, t fencing.Token) error {
@@ -139,7 +139,7 @@ func TestNewDurableRefuses(t *testing.T) {
 
 func TestDurableOutlivesItsProcess(t *testing.T) {
 	store := newShelf()
-	require.NoError(t, newDurable(t, store).Advance(t.Context(), token(7)))
+	require.NoError(t, newDurable(t, store).Announce(t.Context(), token(7)))
 	next := newDurable(t, store)
 	require.Equal(t, token(7), mark(t, next))
 	for _, g := range []*fencing.Durable{next, newDurable(t, store)} {
@@ -149,7 +149,7 @@ func TestDurableOutlivesItsProcess(t *testing.T) {
 	}
 	require.Equal(t, 3, store.version, "each process that did not store the mark itself stores it again, once")
 	require.NoError(t, next.Check(t.Context(), token(7)))
-	require.NoError(t, next.Advance(t.Context(), token(7)))
+	require.NoError(t, next.Announce(t.Context(), token(7)))
 	require.Equal(t, 3, store.version)
 }
 
@@ -163,7 +163,7 @@ func TestDurableStoresBeforeItAdmits(t *testing.T) {
 
 		stored := make(chan struct{})
 		store.swap = func(fencing.Token) error { <-stored; return nil }
-		newer := ask(func() error { return g.Advance(t.Context(), token(2)) })
+		newer := ask(func() error { return g.Announce(t.Context(), token(2)) })
 		time.Sleep(time.Second)
 		require.NoError(t, work.Err(), "nothing is decided yet")
 		require.NoError(t, g.Check(t.Context(), token(1)))
@@ -185,7 +185,7 @@ func TestDurableDoesNotAdmitWithoutAnAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := newShelf()
 			g := newDurable(t, store)
-			require.NoError(t, g.Advance(t.Context(), token(1)))
+			require.NoError(t, g.Announce(t.Context(), token(1)))
 			store.late, store.swap = late, func(fencing.Token) error { return lost }
 			for door, present := range trackerDoors {
 				err := present(t.Context(), g, token(2))
@@ -201,7 +201,7 @@ func TestDurableDoesNotAdmitWithoutAnAnswer(t *testing.T) {
 				require.NoError(t, g.Check(t.Context(), token(1)), "the older term goes on")
 			}
 			store.swap = nil
-			require.NoError(t, g.Advance(t.Context(), token(2)))
+			require.NoError(t, g.Announce(t.Context(), token(2)))
 			require.Equal(t, token(2), mark(t, newDurable(t, store)))
 		})
 	}
@@ -209,8 +209,8 @@ func TestDurableDoesNotAdmitWithoutAnAnswer(t *testing.T) {
 
 // trackerDoors are the three ways to present a token.
 var trackerDoors = map[string]func(context.Context, fencing.Tracker, fencing.Token) error{
-	"Advance": func(ctx context.Context, g fencing.Tracker, t fencing.Token) error { return g.Advance(ctx, t) },
-	"Check":   func(ctx context.Context, g fencing.Tracker, t fencing.Token) error { return g.Check(ctx, t) },
+	"Announce": func(ctx context.Context, g fencing.Tracker, t fencing.Token) error { return g.Announce(ctx, t) },
+	"Check":    func(ctx context.Context, g fencing.Tracker, t fencing.Token) error { return g.Check(ctx, t) },
 	"Enter": func(ctx context.Context, g fencing.Tracker, t fencing.Token) error {
 		_, leave, err := g.Enter(ctx, t)
 		if err == nil {
@@ -229,12 +229,12 @@ func TestDurableSeesOtherProcesses(t *testing.T) {
 			work, leave, err := here.Enter(t.Context(), token(1))
 			require.NoError(t, err)
 			defer leave()
-			require.NoError(t, there.Advance(t.Context(), token(3)))
+			require.NoError(t, there.Announce(t.Context(), token(3)))
 
 			err = present(t.Context(), here, token(2))
 			var stale *fencing.StaleError
 			require.ErrorAs(t, err, &stale)
-			require.Equal(t, fencing.StaleError{Presented: token(2), HighWater: token(3)}, *stale)
+			require.Equal(t, fencing.StaleError{Presented: token(2), Mark: token(3)}, *stale)
 			require.ErrorIs(t, context.Cause(work), fencing.ErrStale, "ended as soon as it is known")
 			require.Equal(t, token(3), mark(t, here))
 			require.ErrorIs(t, present(t.Context(), here, rival(3)), fencing.ErrConflict)
@@ -255,9 +255,9 @@ func TestDurableLosesARace(t *testing.T) {
 			g, other := newDurable(t, store), newDurable(t, store)
 			store.swap = func(fencing.Token) error {
 				store.swap = nil
-				return other.Advance(t.Context(), won)
+				return other.Announce(t.Context(), won)
 			}
-			require.ErrorIs(t, g.Advance(t.Context(), token(2)), want)
+			require.ErrorIs(t, g.Announce(t.Context(), token(2)), want)
 			if want != nil {
 				require.Equal(t, won, mark(t, g))
 			} else {
@@ -271,7 +271,7 @@ func TestDurableLosesARace(t *testing.T) {
 func TestDurableStoreGoesBack(t *testing.T) {
 	store := newShelf()
 	g := newDurable(t, store)
-	require.NoError(t, g.Advance(t.Context(), token(9)))
+	require.NoError(t, g.Announce(t.Context(), token(9)))
 	for _, old := range []map[string]fencing.Token{{"shop/invoicer": token(5)}, {}} {
 		store.marks, store.version = old, store.version+1
 		require.Equal(t, token(9), mark(t, g))
@@ -280,7 +280,7 @@ func TestDurableStoreGoesBack(t *testing.T) {
 		}
 		require.ErrorIs(t, g.Check(t.Context(), rival(9)), fencing.ErrConflict)
 		require.Equal(t, old["shop/invoicer"], store.marks["shop/invoicer"], "what is refused is not stored")
-		require.NoError(t, g.Advance(t.Context(), token(9)))
+		require.NoError(t, g.Announce(t.Context(), token(9)))
 		require.Equal(t, token(9), store.marks["shop/invoicer"], "announced again, stored again")
 	}
 	store.put(rival(9))
@@ -303,14 +303,14 @@ func TestDurableFailsClosed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := newShelf()
 			g := newDurable(t, store)
-			require.NoError(t, g.Advance(t.Context(), token(1)))
+			require.NoError(t, g.Announce(t.Context(), token(1)))
 			store.load = load
 			for door, present := range trackerDoors {
 				for _, tok := range []fencing.Token{token(1), token(2), token(10)} {
 					require.ErrorIs(t, present(t.Context(), g, tok), fencing.ErrUnavailable, door)
 				}
 			}
-			_, err := g.HighWater(t.Context(), "shop/invoicer")
+			_, err := g.Mark(t.Context(), "shop/invoicer")
 			require.ErrorIs(t, err, fencing.ErrUnavailable)
 			require.Equal(t, 1, store.version, "nothing is written over it")
 			store.load = nil
@@ -321,7 +321,7 @@ func TestDurableFailsClosed(t *testing.T) {
 
 // A store that neither swaps nor shows why must not keep the caller for ever.
 func TestDurableStoreThatNeverSwaps(t *testing.T) {
-	err := newDurable(t, stuck{}).Advance(t.Context(), token(1))
+	err := newDurable(t, stuck{}).Announce(t.Context(), token(1))
 	require.ErrorIs(t, err, fencing.ErrUnavailable)
 	require.ErrorContains(t, err, `did not swap version "v"`)
 }
@@ -338,14 +338,14 @@ func (stuck) CompareAndSwap(context.Context, string, fencing.Token) (bool, error
 func TestDurableAsksTheStoreLast(t *testing.T) {
 	store := newShelf()
 	g := newDurable(t, store)
-	require.NoError(t, g.Advance(t.Context(), token(7)))
+	require.NoError(t, g.Announce(t.Context(), token(7)))
 	loads := store.loads
 	for _, tok := range []fencing.Token{{}, token(0), token(-1), {Scope: "a b", Epoch: 9, Term: termA}, token(6), rival(7)} {
 		for door, present := range trackerDoors {
 			require.Error(t, present(t.Context(), g, tok), door)
 		}
 	}
-	_, err := g.HighWater(t.Context(), "a b")
+	_, err := g.Mark(t.Context(), "a b")
 	require.ErrorIs(t, err, fencing.ErrMalformed)
 	require.Equal(t, loads, store.loads)
 	require.NoError(t, g.Check(fencing.AllowUnfenced(t.Context(), "test"), fencing.Token{}))

@@ -42,35 +42,35 @@ func (wiring) Error() string { return "fencing: guard wired wrongly" }
 func (wiring) Is(target error) bool { return target == ErrScope }
 
 // StaleError is the [ErrStale] that says which token won. Presented was refused, or ended while its work was in flight;
-// HighWater is the highest token the guard had admitted at that moment.
-type StaleError struct{ Presented, HighWater Token }
+// Mark is the highest token the guard had admitted at that moment.
+type StaleError struct{ Presented, Mark Token }
 
-func (e *StaleError) Error() string { return describe(ErrStale, e.Presented, e.HighWater) }
+func (e *StaleError) Error() string { return describe(ErrStale, e.Presented, e.Mark) }
 
 // Is reports whether target is [ErrStale].
 func (e *StaleError) Is(target error) bool { return target == ErrStale }
 
-// ConflictError is the [ErrConflict] that says which term came first. Presented was refused; HighWater has the same
+// ConflictError is the [ErrConflict] that says which term came first. Presented was refused; Mark has the same
 // epoch and another term, and was admitted earlier.
-type ConflictError struct{ Presented, HighWater Token }
+type ConflictError struct{ Presented, Mark Token }
 
-func (e *ConflictError) Error() string { return describe(ErrConflict, e.Presented, e.HighWater) }
+func (e *ConflictError) Error() string { return describe(ErrConflict, e.Presented, e.Mark) }
 
 // Is reports whether target is [ErrConflict].
 func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
 
-func describe(why error, presented, highWater Token) string {
-	return fmt.Sprintf("%v: presented %v, high-water mark %v", why, presented, highWater)
+func describe(why error, presented, mark Token) string {
+	return fmt.Sprintf("%v: presented %v, mark %v", why, presented, mark)
 }
 
 // Refusal returns which token err says was refused, and the mark that won: those of the [*StaleError] or [*ConflictError]
 // that err wraps. Both are the zero Token for any other error.
-func Refusal(err error) (presented, highWater Token) {
+func Refusal(err error) (presented, mark Token) {
 	if stale, ok := errors.AsType[*StaleError](err); ok {
-		return stale.Presented, stale.HighWater
+		return stale.Presented, stale.Mark
 	}
 	if conflict, ok := errors.AsType[*ConflictError](err); ok {
-		return conflict.Presented, conflict.HighWater
+		return conflict.Presented, conflict.Mark
 	}
 	return Token{}, Token{}
 }

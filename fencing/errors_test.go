@@ -23,8 +23,8 @@ func TestTypedErrors(t *testing.T) {
 		err  error
 		only string
 	}{
-		{&fencing.StaleError{Presented: token(8), HighWater: token(9)}, "ErrStale"},
-		{&fencing.ConflictError{Presented: token(9), HighWater: other}, "ErrConflict"},
+		{&fencing.StaleError{Presented: token(8), Mark: token(9)}, "ErrStale"},
+		{&fencing.ConflictError{Presented: token(9), Mark: other}, "ErrConflict"},
 	} {
 		wrapped := fmt.Errorf("append: %w", tt.err)
 		for name, sentinel := range all {
@@ -36,18 +36,18 @@ func TestTypedErrors(t *testing.T) {
 
 // Who knows of wrong scopes only treats all wiring as one.
 func TestWiringIsAScope(t *testing.T) {
-	err := fmt.Errorf("%w: http://ledger/fence answered 404 Not Found", fencing.ErrWiring)
+	err := fmt.Errorf("%w: http://ledger/guard answered 404 Not Found", fencing.ErrWiring)
 	require.ErrorIs(t, err, fencing.ErrWiring)
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.NotErrorIs(t, err, fencing.ErrUnavailable)
 	require.NotErrorIs(t, fencing.ErrScope, fencing.ErrWiring)
-	require.EqualError(t, err, "fencing: guard wired wrongly: http://ledger/fence answered 404 Not Found")
+	require.EqualError(t, err, "fencing: guard wired wrongly: http://ledger/guard answered 404 Not Found")
 }
 
 func TestRefusal(t *testing.T) {
 	older, newer := token(1), token(2)
 	for _, err := range []error{
-		&fencing.StaleError{Presented: older, HighWater: newer}, &fencing.ConflictError{Presented: older, HighWater: newer},
+		&fencing.StaleError{Presented: older, Mark: newer}, &fencing.ConflictError{Presented: older, Mark: newer},
 	} {
 		presented, mark := fencing.Refusal(fmt.Errorf("wrapped: %w", err))
 		require.Equal(t, older, presented)

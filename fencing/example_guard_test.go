@@ -17,15 +17,11 @@ type column struct {
 	store map[string]string
 }
 
-func (c *column) Advance(ctx context.Context, t fencing.Token) error {
+func (c *column) Announce(ctx context.Context, t fencing.Token) error {
 	return c.admit(ctx, t, func() {})
 }
 
-func (c *column) Check(ctx context.Context, t fencing.Token) error {
-	return c.Write(ctx, t, func() {})
-}
-
-func (c *column) HighWater(_ context.Context, scope string) (fencing.Token, error) {
+func (c *column) Mark(_ context.Context, scope string) (fencing.Token, error) {
 	if err := fencing.OwnScope(scope, c.scope); err != nil {
 		return fencing.Token{}, err
 	}
@@ -76,15 +72,15 @@ func (c *column) mark() (fencing.Token, error) {
 // A guard of one's own makes the judgements of this package in the order of [fencing.Guard], and
 // adds the store's own part: one atomic step.
 func ExampleJudge() {
-	guard := &column{scope: "shop/invoicer", store: map[string]string{}}
+	guard := &column{scope: fencing.Scope("shop", "invoicer"), store: map[string]string{}}
 	var _ fencing.Guard = guard
 	ctx := context.Background()
-	first := fencing.Token{Scope: "shop/invoicer", Epoch: 41, Term: "0123456789abcdef0123456789abcdef"}
-	second := fencing.Token{Scope: "shop/invoicer", Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"}
+	first := fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 41, Term: "0123456789abcdef0123456789abcdef"}
+	second := fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"}
 
 	say := func(what string, err error) { fmt.Printf("%s: %q\n", what, fencing.KindOf(err)) }
 	say("first", guard.Write(ctx, first, func() {}))
-	say("second", guard.Advance(ctx, second))
+	say("second", guard.Announce(ctx, second))
 	say("first, once more", guard.Write(ctx, first, func() {}))
 	say("nobody", guard.Write(ctx, fencing.Token{}, func() {}))
 	say("an operator", guard.Write(fencing.AllowUnfenced(ctx, "repair"), fencing.Token{}, func() {}))

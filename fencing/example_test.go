@@ -40,19 +40,19 @@ func Example() {
 
 	// The elector does this at the start of each term: announce the token, then put it into the work's context.
 	begin := func(token fencing.Token) context.Context {
-		if err := guard.Advance(context.Background(), token); err != nil {
+		if err := guard.Announce(context.Background(), token); err != nil {
 			panic(err)
 		}
 		return fencing.NewContext(context.Background(), token)
 	}
 
-	first := begin(fencing.Token{Scope: "shop/invoicer", Epoch: 41, Term: "0123456789abcdef0123456789abcdef"})
+	first := begin(fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 41, Term: "0123456789abcdef0123456789abcdef"})
 	fmt.Println("first:", book.append(first, "invoice 1"))
 
-	second := begin(fencing.Token{Scope: "shop/invoicer", Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"})
+	second := begin(fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"})
 	err = book.append(first, "invoice 1, once more")
 	if stale, ok := errors.AsType[*fencing.StaleError](err); ok {
-		fmt.Println("first: refused, the mark is", stale.HighWater.Epoch)
+		fmt.Println("first: refused, the mark is", stale.Mark.Epoch)
 	}
 	fmt.Println("second:", book.append(second, "invoice 2"))
 	fmt.Println("nobody:", book.append(context.Background(), "invoice 3"))
@@ -72,15 +72,15 @@ func ExampleMemory_Enter() {
 	if err != nil {
 		panic(err)
 	}
-	older := fencing.Token{Scope: "shop/invoicer", Epoch: 41, Term: "0123456789abcdef0123456789abcdef"}
-	newer := fencing.Token{Scope: "shop/invoicer", Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"}
+	older := fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 41, Term: "0123456789abcdef0123456789abcdef"}
+	newer := fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"}
 
 	ctx, leave, err := guard.Enter(context.Background(), older)
 	if err != nil {
 		panic(err)
 	}
 	admitted := make(chan error)
-	go func() { admitted <- guard.Advance(context.Background(), newer) }()
+	go func() { admitted <- guard.Announce(context.Background(), newer) }()
 
 	<-ctx.Done() // a parked request wakes up here
 	fmt.Println("older: stale", errors.Is(context.Cause(ctx), fencing.ErrStale))
@@ -108,7 +108,7 @@ func ExampleParseToken() {
 
 func ExampleToken_MarshalText() {
 	data, err := json.Marshal(map[string]fencing.Token{
-		"token": {Scope: "shop/invoicer", Epoch: 9007199254740993, Term: "9f86d081884c7d659a2feaa0c55ad015"},
+		"token": {Scope: fencing.Scope("shop", "invoicer"), Epoch: 9007199254740993, Term: "9f86d081884c7d659a2feaa0c55ad015"},
 	})
 	fmt.Println(string(data), err)
 

@@ -10,7 +10,7 @@ import (
 // are functions of their arguments alone, so they may be called by many goroutines at once.
 
 // Unfenced reports whether a write that carries t needs none: t is the zero Token, and ctx allows
-// that ([AllowUnfenced]). Guards ask it where they admit effects, but never in Advance.
+// that ([AllowUnfenced]). Guards ask it where they admit effects, but never in Announce.
 func Unfenced(ctx context.Context, t Token) bool {
 	if !t.IsZero() {
 		return false
@@ -27,19 +27,19 @@ func OwnToken(t Token, own string) error {
 		return err
 	}
 	if t.Scope != own {
-		return fmt.Errorf("%w: the token is of %q, the fence is for %q", ErrScope, t.Scope, own)
+		return fmt.Errorf("%w: the token is of %q, the guard is for %q", ErrScope, t.Scope, own)
 	}
 	return nil
 }
 
 // OwnScope returns nil if scope is the one whose mark a guard for the scope own keeps. Otherwise it
-// is [ErrMalformed] or [ErrScope], as HighWater returns them.
+// is [ErrMalformed] or [ErrScope], as Mark returns them.
 func OwnScope(scope, own string) error {
 	if err := ValidateScope(scope); err != nil {
 		return err
 	}
 	if scope != own {
-		return fmt.Errorf("%w: asked for the mark of %q, the fence is for %q", ErrScope, scope, own)
+		return fmt.Errorf("%w: asked for the mark of %q, the guard is for %q", ErrScope, scope, own)
 	}
 	return nil
 }
@@ -63,7 +63,7 @@ func ownMark(mark Token, own string) error {
 	if mark.Scope == own {
 		return nil
 	}
-	return fmt.Errorf("%w: %w: the mark is of %q, the fence is for %q", ErrUnavailable, ErrScope, mark.Scope, own)
+	return fmt.Errorf("%w: %w: the mark is of %q, the guard is for %q", ErrUnavailable, ErrScope, mark.Scope, own)
 }
 
 // Judge compares a valid token with the mark of its scope, the zero Token where there is none yet.
@@ -81,7 +81,7 @@ func Judge(t, mark Token) (raises bool, err error) {
 	}
 	order, err := Compare(t, mark)
 	if order < 0 {
-		return false, &StaleError{Presented: t, HighWater: mark}
+		return false, &StaleError{Presented: t, Mark: mark}
 	}
 	return order > 0, err
 }

@@ -68,9 +68,9 @@ func TestJudge(t *testing.T) {
 		{token(7), token(6), true, nil},
 		{token(7), rival(6), true, nil},
 		{token(7), token(7), false, nil},
-		{token(7), token(8), false, &fencing.StaleError{Presented: token(7), HighWater: token(8)}},
-		{token(7), rival(8), false, &fencing.StaleError{Presented: token(7), HighWater: rival(8)}},
-		{token(7), rival(7), false, &fencing.ConflictError{Presented: token(7), HighWater: rival(7)}},
+		{token(7), token(8), false, &fencing.StaleError{Presented: token(7), Mark: token(8)}},
+		{token(7), rival(8), false, &fencing.StaleError{Presented: token(7), Mark: rival(8)}},
+		{token(7), rival(7), false, &fencing.ConflictError{Presented: token(7), Mark: rival(7)}},
 	} {
 		raises, err := fencing.Judge(tt.presented, tt.mark)
 		require.Equal(t, tt.raises, raises)
@@ -87,7 +87,7 @@ func TestJudge(t *testing.T) {
 func TestFailClosed(t *testing.T) {
 	require.NoError(t, fencing.FailClosed(nil))
 	for _, as := range []error{
-		&fencing.StaleError{Presented: token(1), HighWater: token(2)}, &fencing.ConflictError{Presented: token(1), HighWater: rival(1)},
+		&fencing.StaleError{Presented: token(1), Mark: token(2)}, &fencing.ConflictError{Presented: token(1), Mark: rival(1)},
 		fencing.ErrUnavailable, fencing.ErrWiring,
 	} {
 		err := fmt.Errorf("store: %w", as)

@@ -17,8 +17,8 @@ func TestKind(t *testing.T) {
 		word, label string
 		refused     bool
 	}{
-		{&fencing.StaleError{Presented: token(1), HighWater: token(2)}, "stale", "stale", true},
-		{&fencing.ConflictError{Presented: token(1), HighWater: rival(1)}, "conflict", "conflict", true},
+		{&fencing.StaleError{Presented: token(1), Mark: token(2)}, "stale", "stale", true},
+		{&fencing.ConflictError{Presented: token(1), Mark: rival(1)}, "conflict", "conflict", true},
 		{fencing.ErrMissing, "missing", "missing", false},
 		{fencing.ErrMalformed, "malformed", "malformed", false},
 		{fencing.ErrWiring, "wiring", "scope", false},

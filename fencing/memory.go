@@ -22,7 +22,7 @@ type MemoryConfig struct {
 // for concurrent use.
 //
 // It forgets its marks when the process ends, so an old token may be the first one a new process sees. It is then
-// admitted until the current term is announced again. Where that matters, call Advance with a mark kept elsewhere
+// admitted until the current term is announced again. Where that matters, call Announce with a mark kept elsewhere
 // before serving, or use a guard whose store is the resource itself.
 //
 // Each scope has a mark of its own, and any scope is taken: a server in front of one resource checks the scope of what
@@ -34,13 +34,13 @@ type Memory struct {
 	drain time.Duration
 
 	mu     sync.Mutex // held for map and field access only: never while waiting or calling out
-	fences map[string]*fence
+	scopes map[string]*state
 }
 
 var _ Tracker = (*Memory)(nil)
 
-// fence is the state of one scope.
-type fence struct {
+// state of one scope.
+type state struct {
 	mark    Token
 	current map[*work]struct{} // in flight, admitted with mark
 	older   map[*work]struct{} // in flight, admitted below mark: ended, has not left yet
@@ -58,14 +58,14 @@ func NewMemory(cfg MemoryConfig) (*Memory, error) {
 	if cfg.Drain < 0 {
 		return nil, fmt.Errorf("fencing: MemoryConfig.Drain is %v, must not be negative", cfg.Drain)
 	}
-	return &Memory{drain: cmp.Or(cfg.Drain, 5*time.Second), fences: make(map[string]*fence)}, nil
+	return &Memory{drain: cmp.Or(cfg.Drain, 5*time.Second), scopes: make(map[string]*state)}, nil
 }
 
-// Advance raises the mark to t, ends the work in flight of older tokens and waits for it. See [Guard].
+// Announce raises the mark to t, ends the work in flight of older tokens and waits for it. See [Guard].
 // It fails with [ErrUnavailable] when that work has not left within Drain, or before ctx ended: retry.
-func (m *Memory) Advance(ctx context.Context, t Token) error { return m.admit(ctx, t, nil) }
+func (m *Memory) Announce(ctx context.Context, t Token) error { return m.admit(ctx, t, nil) }
 
-// Check is [Memory.Advance]: both admit exactly the mark and what is newer. With the current token and no older work in
+// Check is [Memory.Announce]: both admit exactly the mark and what is newer. With the current token and no older work in
 // flight it neither blocks nor allocates, nor does it look at ctx. An effect that follows Check is not followed: prefer Enter.
 func (m *Memory) Check(ctx context.Context, t Token) error {
 	if Unfenced(ctx, t) {
@@ -74,15 +74,15 @@ func (m *Memory) Check(ctx context.Context, t Token) error {
 	return m.admit(ctx, t, nil)
 }
 
-// HighWater returns the mark of a scope, which is the zero Token for one never seen.
-func (m *Memory) HighWater(_ context.Context, scope string) (Token, error) {
+// Mark returns the mark of a scope, which is the zero Token for one never seen.
+func (m *Memory) Mark(_ context.Context, scope string) (Token, error) {
 	if err := ValidateScope(scope); err != nil {
 		return Token{}, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if f := m.fences[scope]; f != nil {
-		return f.mark, nil
+	if s := m.scopes[scope]; s != nil {
+		return s.mark, nil
 	}
 	return Token{}, nil
 }
@@ -129,7 +129,7 @@ func (m *Memory) admit(ctx context.Context, t Token, w *work) error {
 func (m *Memory) raise(t Token, w *work) (changed <-chan struct{}, err error) {
 	ended, changed, err := m.decide(t, w)
 	for w := range ended {
-		w.end(fmt.Errorf("%w: %w", &StaleError{Presented: w.token, HighWater: t}, context.Canceled))
+		w.end(fmt.Errorf("%w: %w", &StaleError{Presented: w.token, Mark: t}, context.Canceled))
 	}
 	return changed, err
 }
@@ -138,34 +138,34 @@ func (m *Memory) raise(t Token, w *work) (changed <-chan struct{}, err error) {
 func (m *Memory) decide(t Token, w *work) (ended map[*work]struct{}, changed <-chan struct{}, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	f := m.fences[t.Scope]
-	if f == nil || t != f.mark { // what equals a mark is valid
+	s := m.scopes[t.Scope]
+	if s == nil || t != s.mark { // what equals a mark is valid
 		if err := t.Validate(); err != nil {
 			return nil, nil, err
 		}
 	}
-	if f == nil {
-		f = &fence{mark: t, current: make(map[*work]struct{}), older: make(map[*work]struct{})}
-		m.fences[t.Scope] = f
+	if s == nil {
+		s = &state{mark: t, current: make(map[*work]struct{}), older: make(map[*work]struct{})}
+		m.scopes[t.Scope] = s
 	}
-	raises, err := Judge(t, f.mark)
+	raises, err := Judge(t, s.mark)
 	if err != nil {
 		return nil, nil, err
 	}
 	if raises {
-		ended = f.current
-		f.mark, f.current = t, make(map[*work]struct{})
-		maps.Copy(f.older, ended)
-		f.wake()
+		ended = s.current
+		s.mark, s.current = t, make(map[*work]struct{})
+		maps.Copy(s.older, ended)
+		s.wake()
 	}
-	if len(f.older) > 0 {
-		if f.changed == nil {
-			f.changed = make(chan struct{})
+	if len(s.older) > 0 {
+		if s.changed == nil {
+			s.changed = make(chan struct{})
 		}
-		return ended, f.changed, nil
+		return ended, s.changed, nil
 	}
 	if w != nil {
-		f.current[w] = struct{}{}
+		s.current[w] = struct{}{}
 	}
 	return ended, nil, nil
 }
@@ -174,8 +174,8 @@ func (m *Memory) decide(t Token, w *work) (ended map[*work]struct{}, changed <-c
 func (m *Memory) refusal(t Token) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if f := m.fences[t.Scope]; f != nil {
-		_, err := Judge(t, f.mark)
+	if s := m.scopes[t.Scope]; s != nil {
+		_, err := Judge(t, s.mark)
 		return err
 	}
 	return nil
@@ -195,18 +195,18 @@ func (m *Memory) wait(ctx context.Context, changed <-chan struct{}) error {
 func (m *Memory) leave(w *work) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	f := m.fences[w.token.Scope]
-	delete(f.current, w)
-	delete(f.older, w)
-	if len(f.older) == 0 {
-		f.wake()
+	s := m.scopes[w.token.Scope]
+	delete(s.current, w)
+	delete(s.older, w)
+	if len(s.older) == 0 {
+		s.wake()
 	}
 }
 
 // wake lets everyone who waits look again.
-func (f *fence) wake() {
-	if f.changed != nil {
-		close(f.changed)
-		f.changed = nil
+func (s *state) wake() {
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
 	}
 }

@@ -69,15 +69,15 @@ func TestMemoryCauseOfEndedWork(t *testing.T) {
 		work, leave, err := m.Enter(t.Context(), token(1))
 		require.NoError(t, err)
 		defer leave()
-		require.ErrorIs(t, m.Advance(expired(t), token(2)), fencing.ErrUnavailable)
-		require.ErrorIs(t, m.Advance(expired(t), token(3)), fencing.ErrUnavailable)
+		require.ErrorIs(t, m.Announce(expired(t), token(2)), fencing.ErrUnavailable)
+		require.ErrorIs(t, m.Announce(expired(t), token(3)), fencing.ErrUnavailable)
 
 		cause := context.Cause(work)
 		require.ErrorIs(t, cause, fencing.ErrStale)
 		require.ErrorIs(t, cause, context.Canceled, "net/http returns the cause, and callers look for Canceled")
 		var stale *fencing.StaleError
 		require.ErrorAs(t, cause, &stale)
-		require.Equal(t, fencing.StaleError{Presented: token(1), HighWater: token(2)}, *stale, "the first newer token ended it")
+		require.Equal(t, fencing.StaleError{Presented: token(1), Mark: token(2)}, *stale, "the first newer token ended it")
 	})
 }
 
@@ -116,7 +116,7 @@ func TestMemoryEndedRequestIsStillInFlight(t *testing.T) {
 		m := newMemory(t, 0)
 		_, leave, err := m.Enter(expired(t), token(1))
 		require.NoError(t, err)
-		newer := ask(func() error { return m.Advance(t.Context(), token(2)) })
+		newer := ask(func() error { return m.Announce(t.Context(), token(2)) })
 		time.Sleep(time.Second)
 		require.Empty(t, newer)
 		leave()
@@ -133,7 +133,7 @@ func TestMemoryLeaveIsIdempotent(t *testing.T) {
 		require.NoError(t, err)
 		leaveFirst()
 		leaveFirst()
-		newer := ask(func() error { return m.Advance(t.Context(), token(2)) })
+		newer := ask(func() error { return m.Announce(t.Context(), token(2)) })
 		leaveFirst()
 		synctest.Wait()
 		require.Empty(t, newer, "leaving twice must not stand for another request")
@@ -152,7 +152,7 @@ func TestMemoryWaitsForAllOlderWork(t *testing.T) {
 			require.NoError(t, err)
 			time.AfterFunc(time.Duration(n)*100*time.Millisecond, leave)
 		}
-		require.Equal(t, answer{nil, 900 * time.Millisecond}, <-ask(func() error { return m.Advance(t.Context(), token(2)) }))
+		require.Equal(t, answer{nil, 900 * time.Millisecond}, <-ask(func() error { return m.Announce(t.Context(), token(2)) }))
 	})
 }
 
@@ -177,7 +177,7 @@ func TestMemoryDrainTimeoutThenRetry(t *testing.T) {
 						require.ErrorContains(t, got.err, tt.want.String())
 						require.NotErrorIs(t, got.err, context.DeadlineExceeded, "the caller's own deadline has not passed")
 						require.Equal(t, tt.want, got.took, "each try waits its own Drain")
-						mark, err := m.HighWater(t.Context(), "shop/invoicer")
+						mark, err := m.Mark(t.Context(), "shop/invoicer")
 						require.NoError(t, err)
 						require.Equal(t, token(2), mark, "the mark stays raised")
 						require.ErrorIs(t, m.Check(t.Context(), token(1)), fencing.ErrStale)
@@ -199,19 +199,19 @@ func TestMemoryContextEndsWhileDraining(t *testing.T) {
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		got := <-ask(func() error { return m.Advance(ctx, token(2)) })
+		got := <-ask(func() error { return m.Announce(ctx, token(2)) })
 		require.ErrorIs(t, got.err, fencing.ErrUnavailable)
 		require.ErrorIs(t, got.err, context.DeadlineExceeded)
 		require.Equal(t, time.Second, got.took)
 
 		why := errors.New("shutting down")
 		causeCtx, cancelCause := context.WithCancelCause(t.Context())
-		waiting := ask(func() error { return m.Advance(causeCtx, token(2)) })
+		waiting := ask(func() error { return m.Announce(causeCtx, token(2)) })
 		cancelCause(why)
 		require.ErrorIs(t, (<-waiting).err, why)
 
 		leave()
-		require.NoError(t, m.Advance(t.Context(), token(2)), "the retry finds the work gone")
+		require.NoError(t, m.Announce(t.Context(), token(2)), "the retry finds the work gone")
 		require.NoError(t, m.Check(expired(t), token(2)), "what needs no wait does not look at the context")
 	})
 }
@@ -227,12 +227,12 @@ func TestMemoryWaitingTokenIsSuperseded(t *testing.T) {
 			return err
 		})
 		time.Sleep(time.Second)
-		third := ask(func() error { return m.Advance(t.Context(), token(3)) })
+		third := ask(func() error { return m.Announce(t.Context(), token(3)) })
 
 		got := <-second
 		var stale *fencing.StaleError
 		require.ErrorAs(t, got.err, &stale)
-		require.Equal(t, fencing.StaleError{Presented: token(2), HighWater: token(3)}, *stale)
+		require.Equal(t, fencing.StaleError{Presented: token(2), Mark: token(3)}, *stale)
 		require.Equal(t, time.Second, got.took)
 
 		time.Sleep(time.Second)
@@ -248,13 +248,13 @@ func TestMemoryWaitsWithoutBlockingOthers(t *testing.T) {
 		m := newMemory(t, 0)
 		_, leave, err := m.Enter(t.Context(), token(1))
 		require.NoError(t, err)
-		waiting := ask(func() error { return m.Advance(t.Context(), token(2)) })
+		waiting := ask(func() error { return m.Announce(t.Context(), token(2)) })
 
 		began := time.Now()
 		elsewhere := fencing.Token{Scope: "shop/mailer", Epoch: 1, Term: termA}
-		require.NoError(t, m.Advance(t.Context(), elsewhere))
+		require.NoError(t, m.Announce(t.Context(), elsewhere))
 		require.ErrorIs(t, m.Check(t.Context(), token(1)), fencing.ErrStale)
-		_, err = m.HighWater(t.Context(), "shop/invoicer")
+		_, err = m.Mark(t.Context(), "shop/invoicer")
 		require.NoError(t, err)
 		require.Zero(t, time.Since(began))
 
@@ -263,7 +263,7 @@ func TestMemoryWaitsWithoutBlockingOthers(t *testing.T) {
 	})
 }
 
-// Advances that race for one scope: all of the highest epoch succeed, no lower one does after it.
+// Announcements that race for one scope: all of the highest epoch succeed, no lower one does after it.
 func TestMemoryConcurrentAdvance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory(t, 0)
@@ -271,7 +271,7 @@ func TestMemoryConcurrentAdvance(t *testing.T) {
 		require.NoError(t, err)
 		var asked []<-chan answer
 		for _, epoch := range []int64{3, 9, 5, 9, 2, 9, 8} {
-			asked = append(asked, ask(func() error { return m.Advance(t.Context(), token(epoch)) }))
+			asked = append(asked, ask(func() error { return m.Announce(t.Context(), token(epoch)) }))
 		}
 		time.AfterFunc(time.Second, leave)
 		for i, want := range []error{fencing.ErrStale, nil, fencing.ErrStale, nil, fencing.ErrStale, nil, fencing.ErrStale} {

@@ -83,12 +83,12 @@ func (a *auditor) refused(tok fencing.Token, err error) {
 	switch {
 	case errors.As(err, &stale):
 		a.counts["stale"]++
-		if stale.Presented != tok || stale.HighWater.Epoch <= tok.Epoch {
+		if stale.Presented != tok || stale.Mark.Epoch <= tok.Epoch {
 			a.fault("%v refused with %v", tok, err)
 		}
 	case errors.As(err, &conflict):
 		a.counts["conflict"]++
-		if conflict.Presented != tok || conflict.HighWater.Epoch != tok.Epoch || conflict.HighWater.Term == tok.Term {
+		if conflict.Presented != tok || conflict.Mark.Epoch != tok.Epoch || conflict.Mark.Term == tok.Term {
 			a.fault("%v refused with %v", tok, err)
 		}
 	case errors.Is(err, fencing.ErrUnavailable):
@@ -110,7 +110,7 @@ func (a *auditor) marked(before, now fencing.Token) {
 // hammer is one client: rounds random calls with epochs around the current mark, pausing by pause.
 func hammer(t *testing.T, m *fencing.Memory, a *auditor, rng *rand.Rand, rounds int, pause func(*rand.Rand)) {
 	for range rounds {
-		mark, err := m.HighWater(t.Context(), "shop/invoicer")
+		mark, err := m.Mark(t.Context(), "shop/invoicer")
 		if err != nil {
 			t.Error(err)
 			return
@@ -121,7 +121,7 @@ func hammer(t *testing.T, m *fencing.Memory, a *auditor, rng *rand.Rand, rounds 
 			tok.Term = termB
 		}
 		present(t, m, a, rng, tok, pause)
-		now, _ := m.HighWater(t.Context(), "shop/invoicer")
+		now, _ := m.Mark(t.Context(), "shop/invoicer")
 		a.marked(mark, now)
 	}
 }
@@ -130,7 +130,7 @@ func hammer(t *testing.T, m *fencing.Memory, a *auditor, rng *rand.Rand, rounds 
 func present(t *testing.T, m *fencing.Memory, a *auditor, rng *rand.Rand, tok fencing.Token, pause func(*rand.Rand)) {
 	settled := a.before()
 	if rng.IntN(2) == 0 {
-		door := m.Advance
+		door := m.Announce
 		if rng.IntN(2) == 0 {
 			door = m.Check
 		}
@@ -158,7 +158,7 @@ func present(t *testing.T, m *fencing.Memory, a *auditor, rng *rand.Rand, tok fe
 func (a *auditor) verdict(t *testing.T, m *fencing.Memory) {
 	t.Helper()
 	require.Empty(t, a.faults)
-	require.NoError(t, m.Advance(t.Context(), token(a.mark+1)), "when all work has left, the next term gets in")
+	require.NoError(t, m.Announce(t.Context(), token(a.mark+1)), "when all work has left, the next term gets in")
 }
 
 // Virtual time: pauses of milliseconds against a Drain of about their size, so that waits, timeouts and overtaking happen.

@@ -27,8 +27,8 @@ func rival(epoch int64) fencing.Token {
 
 // doors are the three ways to present a token; each must decide alike.
 var doors = map[string]func(context.Context, *fencing.Memory, fencing.Token) error{
-	"Advance": func(ctx context.Context, m *fencing.Memory, t fencing.Token) error { return m.Advance(ctx, t) },
-	"Check":   func(ctx context.Context, m *fencing.Memory, t fencing.Token) error { return m.Check(ctx, t) },
+	"Announce": func(ctx context.Context, m *fencing.Memory, t fencing.Token) error { return m.Announce(ctx, t) },
+	"Check":    func(ctx context.Context, m *fencing.Memory, t fencing.Token) error { return m.Check(ctx, t) },
 	"Enter": func(ctx context.Context, m *fencing.Memory, t fencing.Token) error {
 		_, leave, err := m.Enter(ctx, t)
 		if err == nil {
@@ -71,7 +71,7 @@ func TestMemoryDecides(t *testing.T) {
 					if s.present.IsZero() {
 						continue
 					}
-					mark, err := m.HighWater(t.Context(), s.present.Scope)
+					mark, err := m.Mark(t.Context(), s.present.Scope)
 					require.NoError(t, err)
 					require.Equal(t, s.mark, mark)
 				}
@@ -82,20 +82,20 @@ func TestMemoryDecides(t *testing.T) {
 
 func TestMemoryErrorsNameBothTokens(t *testing.T) {
 	m := newMemory(t, 0)
-	require.NoError(t, m.Advance(t.Context(), token(7)))
+	require.NoError(t, m.Announce(t.Context(), token(7)))
 
 	var stale *fencing.StaleError
 	require.ErrorAs(t, m.Check(t.Context(), token(6)), &stale)
-	require.Equal(t, fencing.StaleError{Presented: token(6), HighWater: token(7)}, *stale)
+	require.Equal(t, fencing.StaleError{Presented: token(6), Mark: token(7)}, *stale)
 
 	var conflict *fencing.ConflictError
 	require.ErrorAs(t, m.Check(t.Context(), rival(7)), &conflict)
-	require.Equal(t, fencing.ConflictError{Presented: rival(7), HighWater: token(7)}, *conflict)
+	require.Equal(t, fencing.ConflictError{Presented: rival(7), Mark: token(7)}, *conflict)
 }
 
 func TestMemoryEnterRefusedReturnsNothing(t *testing.T) {
 	m := newMemory(t, 0)
-	require.NoError(t, m.Advance(t.Context(), token(7)))
+	require.NoError(t, m.Announce(t.Context(), token(7)))
 	for _, tok := range []fencing.Token{token(6), rival(7), {}} {
 		ctx, leave, err := m.Enter(t.Context(), tok)
 		require.Error(t, err)
@@ -104,14 +104,14 @@ func TestMemoryEnterRefusedReturnsNothing(t *testing.T) {
 	}
 }
 
-func TestMemoryHighWater(t *testing.T) {
+func TestMemoryMark(t *testing.T) {
 	m := newMemory(t, 0)
-	mark, err := m.HighWater(t.Context(), "never/seen")
+	mark, err := m.Mark(t.Context(), "never/seen")
 	require.NoError(t, err)
 	require.Zero(t, mark)
 
 	for _, scope := range []string{"", "two words", "a@b"} {
-		_, err = m.HighWater(t.Context(), scope)
+		_, err = m.Mark(t.Context(), scope)
 		require.ErrorIs(t, err, fencing.ErrMalformed)
 		require.ErrorContains(t, err, "Scope")
 	}

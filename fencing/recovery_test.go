@@ -19,10 +19,10 @@ func TestRecovery(t *testing.T) {
 	})
 	t.Run("Memory that is told a mark kept elsewhere", func(t *testing.T) {
 		before := newMemory(t, 0)
-		require.NoError(t, before.Advance(t.Context(), token(5)))
+		require.NoError(t, before.Announce(t.Context(), token(5)))
 		kept := mark(t, before)
 		after := newMemory(t, 0)
-		require.NoError(t, after.Advance(t.Context(), kept)) // before it serves
+		require.NoError(t, after.Announce(t.Context(), kept)) // before it serves
 		require.ErrorIs(t, after.Check(t.Context(), token(4)), fencing.ErrStale)
 	})
 	t.Run("Durable", func(t *testing.T) {
@@ -41,10 +41,10 @@ func TestRecovery(t *testing.T) {
 	t.Run("Durable remembers what its store forgot", func(t *testing.T) {
 		store := newShelf()
 		g := newDurable(t, store)
-		require.NoError(t, g.Advance(t.Context(), token(1<<40)))
+		require.NoError(t, g.Announce(t.Context(), token(1<<40)))
 		store.put(fencing.Token{Scope: guardtest.Scope})
 		store.marks = map[string]fencing.Token{}
-		require.ErrorIs(t, g.Advance(t.Context(), token(7)), fencing.ErrStale, "a mark is repaired while no process uses it")
-		require.NoError(t, newDurable(t, store).Advance(t.Context(), token(7)))
+		require.ErrorIs(t, g.Announce(t.Context(), token(7)), fencing.ErrStale, "a mark is repaired while no process uses it")
+		require.NoError(t, newDurable(t, store).Announce(t.Context(), token(7)))
 	})
 }

@@ -13,8 +13,8 @@ import (
 func TestReportPassesRefusalsOn(t *testing.T) {
 	var told []error
 	ctx := fencing.WithReporter(t.Context(), func(err error) { told = append(told, err) })
-	stale := fmt.Errorf("writing: %w", &fencing.StaleError{Presented: token(1), HighWater: token(2)})
-	conflict := &fencing.ConflictError{Presented: token(1), HighWater: rival(1)}
+	stale := fmt.Errorf("writing: %w", &fencing.StaleError{Presented: token(1), Mark: token(2)})
+	conflict := &fencing.ConflictError{Presented: token(1), Mark: rival(1)}
 	for _, err := range []error{
 		stale, conflict,
 		nil, fencing.ErrMissing, fencing.ErrMalformed, fencing.ErrUnavailable, fencing.ErrScope, context.Canceled,
@@ -35,7 +35,7 @@ func TestGuardsReportRefusals(t *testing.T) {
 			work, leave, err := g.Enter(ctx, token(7))
 			require.NoError(t, err)
 			context.AfterFunc(work, leave)
-			require.NoError(t, g.Advance(t.Context(), token(8)))
+			require.NoError(t, g.Announce(t.Context(), token(8)))
 			require.Len(t, told, 1, "work in flight that a newer token ended")
 			require.Equal(t, context.Cause(work), told[0])
 

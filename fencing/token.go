@@ -19,7 +19,8 @@ const (
 //
 // The zero Token means "no token". It is never valid and no guard admits it.
 type Token struct {
-	// Scope names what is fenced: namespace/name of the Lease. Epochs of different scopes are not comparable.
+	// Scope names what is fenced, by the Lease of those who write: [Scope] makes it. Epochs of different scopes are not
+	// comparable.
 	// 1 to 317 bytes of printable ASCII without space and without @ " \ , and ; so that it fits headers and text unquoted.
 	Scope string
 
@@ -30,6 +31,10 @@ type Token struct {
 	// restored from an old copy. Exactly 32 lower-case hexadecimal digits (128 bits).
 	Term string
 }
+
+// Scope returns the scope of the tokens of a Lease: namespace/name. An elector tells its own by a
+// method of that name. It does not validate: see [ValidateScope].
+func Scope(namespace, name string) string { return namespace + "/" + name }
 
 // IsZero reports whether t is the zero Token.
 func (t Token) IsZero() bool { return t == Token{} }
@@ -123,7 +128,7 @@ func Compare(a, b Token) (int, error) {
 	}
 	order := cmp.Compare(a.Epoch, b.Epoch)
 	if order == 0 && a.Term != b.Term {
-		return 0, &ConflictError{Presented: a, HighWater: b}
+		return 0, &ConflictError{Presented: a, Mark: b}
 	}
 	return order, nil
 }

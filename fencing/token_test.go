@@ -218,5 +218,10 @@ func TestCompare(t *testing.T) {
 	_, err := fencing.Compare(other, token(5))
 	var conflict *fencing.ConflictError
 	require.ErrorAs(t, err, &conflict)
-	require.Equal(t, fencing.ConflictError{Presented: other, HighWater: token(5)}, *conflict)
+	require.Equal(t, fencing.ConflictError{Presented: other, Mark: token(5)}, *conflict)
+}
+
+func TestScope(t *testing.T) {
+	require.Equal(t, "shop/invoicer", fencing.Scope("shop", "invoicer"))
+	require.NoError(t, fencing.ValidateScope(fencing.Scope(strings.Repeat("n", 63), strings.Repeat("l", 253))), "the longest")
 }

@@ -30,20 +30,20 @@ func TestUnfencedReason(t *testing.T) {
 func TestUnfencedWrites(t *testing.T) {
 	for name, g := range trackers(t) {
 		t.Run(name, func(t *testing.T) {
-			require.NoError(t, g.Advance(t.Context(), token(7)))
+			require.NoError(t, g.Announce(t.Context(), token(7)))
 			allowed := fencing.AllowUnfenced(t.Context(), "test")
 
 			require.NoError(t, g.Check(allowed, fencing.Token{}))
 			work, leave, err := g.Enter(allowed, fencing.Token{})
 			require.NoError(t, err)
 			require.NoError(t, work.Err())
-			require.NoError(t, g.Advance(t.Context(), token(8)), "no term waits for it")
+			require.NoError(t, g.Announce(t.Context(), token(8)), "no term waits for it")
 			require.NoError(t, work.Err(), "nor ends it")
 			leave()
 			leave()
 			require.ErrorIs(t, work.Err(), context.Canceled)
 
-			require.ErrorIs(t, g.Advance(allowed, fencing.Token{}), fencing.ErrMissing, "nothing can be announced without a token")
+			require.ErrorIs(t, g.Announce(allowed, fencing.Token{}), fencing.ErrMissing, "nothing can be announced without a token")
 			require.ErrorIs(t, g.Check(t.Context(), fencing.Token{}), fencing.ErrMissing)
 			_, _, err = g.Enter(fencing.AllowUnfenced(allowed, ""), fencing.Token{})
 			require.ErrorIs(t, err, fencing.ErrMissing)
@@ -58,7 +58,7 @@ func TestUnfencedWrites(t *testing.T) {
 				_, _, err = g.Enter(allowed, bad)
 				require.ErrorIs(t, err, why)
 			}
-			mark, err := g.HighWater(t.Context(), "shop/invoicer")
+			mark, err := g.Mark(t.Context(), "shop/invoicer")
 			require.NoError(t, err)
 			require.Equal(t, token(8), mark)
 		})

@@ -105,7 +105,7 @@ func TestRenewalOfADeletedLeaseCreatesNothing(t *testing.T) {
 	})
 }
 
-func TestRaiseStopsAtTheOperatorsFence(t *testing.T) {
+func TestRaiseStopsAtAnEpochRaisedByHand(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)

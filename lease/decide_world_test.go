@@ -126,7 +126,7 @@ var steps = []func(w *world, n int){
 		w.edit(func(l *coordv1.Lease) { l.Labels = map[string]string{"n": strconv.Itoa(n)} })
 	},
 	func(w *world, n int) { w.edit(duration(int32(1 + n))) },
-	func(w *world, n int) { // an operator's fence, or a slip
+	func(w *world, n int) { // an epoch raised by an operator, or a slip
 		epoch, _ := w.stored.Epoch()
 		if n == 7 {
 			epoch = math.MaxInt64 - 100

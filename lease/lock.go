@@ -25,8 +25,8 @@ type Options struct {
 	// Labels on one that is created. Both may be empty.
 	Program string
 	Labels  map[string]string
-	Timing          Timing
-	Clock           Clock // zero: the machine's
+	Timing  Timing
+	Clock   Clock // zero: the machine's
 	// Wall is read for the times that are written for people. Nil: [time.Now].
 	Wall func() time.Time
 }
@@ -79,7 +79,7 @@ func (l *Lock) Claim(from Observation, in EpochInputs) (Claim, error) {
 		return Claim{}, err
 	}
 	claim := Claim{
-		Token:  fencing.Token{Scope: l.Namespace + "/" + l.Name, Epoch: epoch, Term: newTerm()},
+		Token:  fencing.Token{Scope: fencing.Scope(l.Namespace, l.Name), Epoch: epoch, Term: newTerm()},
 		Source: source,
 	}
 	claim.Record = Record{l.taken(from.Record, claim.Token)}

@@ -82,7 +82,7 @@ func TestRaiseThatWasSentTwice(t *testing.T) {
 	})
 }
 
-// What the server refuses for good is not on the Lease: a fence below it is one.
+// What the server refuses for good is not on the Lease: an epoch raised by hand below it is one.
 func TestRaiseThatIsRefused(t *testing.T) {
 	inBed(t, singletontest.Options{}, func(b *bed) {
 		b.ship()

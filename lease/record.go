@@ -53,12 +53,12 @@ func (r Record) Lease() *coordv1.Lease { return r.lease.DeepCopy() }
 // Exists reports whether there is a Lease.
 func (r Record) Exists() bool { return r.lease != nil }
 
-// Scope is what tokens of this Lease are compared within: namespace/name.
+// Scope is what tokens of this Lease are compared within: its [fencing.Scope].
 func (r Record) Scope() string {
 	if r.lease == nil {
 		return ""
 	}
-	return r.lease.Namespace + "/" + r.lease.Name
+	return fencing.Scope(r.lease.Namespace, r.lease.Name)
 }
 
 // UID of the object.

@@ -122,7 +122,7 @@ func (b *bed) holdsFrom(c lease.Claim, after time.Duration) {
 	require.Zero(b, b.a.Clock.Since(c.Sent))
 }
 
-// An operator's fence that falls between the lost answer and the look is kept.
+// An epoch raised by an operator that falls between the lost answer and the look is kept.
 func TestFencedAcquireIsNotAdopted(t *testing.T) {
 	for name, again := range map[string]func(*lease.Lock, context.Context, lease.Record, lease.Claim) (lease.Claim, error){
 		"take": (*lease.Lock).Take, "ensure": (*lease.Lock).Ensure,

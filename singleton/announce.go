@@ -11,10 +11,10 @@ import (
 )
 
 // announceTries bounds how often a term raises its epoch before it gives up:
-// each fence may hold a higher mark than the one before.
+// each guard may hold a higher mark than the one before.
 const announceTries = 3
 
-// announce tells every fence of t's token, side by side. A fence that holds a higher mark,
+// announce tells every guard of t's token, side by side. A guard that holds a higher mark,
 // or the same epoch of another term, although the Lease is still ours, shows
 // that the API server went back in time: the epoch is raised above it
 // (Config.MaxRaise) and announced again, to all.
@@ -45,17 +45,17 @@ func announceAbove(ctx context.Context, t *Term) error {
 	}
 }
 
-// announceOnce tells all fences side by side. The error joins a *FenceError of each
+// announceOnce tells all guards side by side. The error joins a *GuardError of each
 // that did not take the token; the *PanicError of one that panicked comes alone.
 func announceOnce(ctx context.Context, t *Term) error {
 	token := t.Token()
-	errs := make([]error, len(t.config.Fences))
+	errs := make([]error, len(t.config.Guards))
 	var told sync.WaitGroup
-	for i, fence := range t.config.Fences {
+	for i, guard := range t.config.Guards {
 		told.Go(func() {
-			protect(func() error { return advance(ctx, fence, token, t) }, func(err error) {
+			protect(func() error { return announceTo(ctx, guard, token, t) }, func(err error) {
 				if err != nil && !isPanic(err) {
-					err = &FenceError{Fence: i, Token: token, At: time.Now(), Err: err}
+					err = &GuardError{Guard: i, Token: token, At: time.Now(), Err: err}
 				}
 				errs[i] = err
 			})
@@ -68,9 +68,9 @@ func announceOnce(ctx context.Context, t *Term) error {
 	return errors.Join(errs...)
 }
 
-// highestMark is the highest one of that scope which fences refused a token for.
+// highestMark is the highest one of that scope which guards refused a token for.
 func highestMark(err error, scope string) (highest fencing.Token) {
-	for _, failure := range fenceErrors(err) {
+	for _, failure := range guardErrors(err) {
 		if _, mark := fencing.Refusal(failure); mark.Scope == scope && mark.Epoch > highest.Epoch {
 			highest = mark
 		}
@@ -78,12 +78,12 @@ func highestMark(err error, scope string) (highest fencing.Token) {
 	return highest
 }
 
-// advance tells one fence. What it refuses is this caller's to judge, not a
+// announceTo tells one guard. What it refuses is this caller's to judge, not a
 // report about the work.
-func advance(ctx context.Context, fence fencing.Guard, token fencing.Token, t *Term) error {
+func announceTo(ctx context.Context, guard fencing.Guard, token fencing.Token, t *Term) error {
 	ctx, cancel := context.WithTimeout(ctx, t.config.RenewDeadline)
 	defer cancel()
-	return fence.Advance(fencing.WithReporter(ctx, nil), token)
+	return guard.Announce(fencing.WithReporter(ctx, nil), token)
 }
 
 // outranked reports whether a mark refuses the term's token as it is now.
@@ -103,20 +103,20 @@ func (t *Term) refused(err error) {
 	}
 }
 
-// keepAnnouncing tells the fences of the token again, on a goroutine of its own
-// that ends with the work's context, so that a fence whose own store went back
+// keepAnnouncing tells the guards of the token again, on a goroutine of its own
+// that ends with the work's context, so that a guard whose own store went back
 // hears of the current term again:
 //
 //   - AnnouncePeriod after the last time, and
 //   - when a renewal is acknowledged after one was not, since what cut this
-//     replica off may have hit the fences too.
+//     replica off may have hit the guards too.
 //
 // One announcement runs at a time, so there is at most one per acknowledged
-// renewal. A fence that cannot be reached, or says that it is wired to something
+// renewal. A guard that cannot be reached, or says that it is wired to something
 // else, is tried at the next of these times; one that holds another term's mark,
 // with nothing to raise, ends the term.
 func (r *run) keepAnnouncing(t *Term) {
-	if len(r.config.Fences) == 0 {
+	if len(r.config.Guards) == 0 {
 		return
 	}
 	r.helpers.Go(func() {
@@ -131,16 +131,16 @@ func (r *run) keepAnnouncing(t *Term) {
 			case refused(err):
 				t.end(&EndError{Reason: ReasonRefused, Err: err})
 			case err != nil && !failing:
-				r.config.Logger.Log(r.ctx, fenceLevel(err), "a fence could not be told of the token again, trying later", "token", t.Token().String(), "error", err)
+				r.config.Logger.Log(r.ctx, guardLevel(err), "a guard could not be told of the token again, trying later", "token", t.Token().String(), "error", err)
 			case err == nil && failing:
-				r.config.Logger.Info("fences were told of the token again", "token", t.Token().String())
+				r.config.Logger.Info("guards were told of the token again", "token", t.Token().String())
 			}
 			failing = err != nil
 		}
 	})
 }
 
-// wait returns when the fences are to be told again; false once there is nothing
+// wait returns when the guards are to be told again; false once there is nothing
 // to tell them.
 func (t *Term) wait(period time.Duration) bool {
 	timer := time.NewTimer(period)
@@ -153,7 +153,7 @@ func (t *Term) wait(period time.Duration) bool {
 	return t.Valid() && t.ctx.Err() == nil
 }
 
-// reconnect has the fences told again, without waiting.
+// reconnect has the guards told again, without waiting.
 func (t *Term) reconnect() {
 	select {
 	case t.reconnected <- struct{}{}:

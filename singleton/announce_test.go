@@ -15,19 +15,19 @@ import (
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
-// scripted is a fence that counts its announcements; then, if not nil, decides.
+// scripted is a guard that counts its announcements; then, if not nil, decides.
 type scripted struct {
 	*fencing.Memory
 	asked  atomic.Int32
 	script atomic.Pointer[func(ctx context.Context, t fencing.Token) error]
 }
 
-func (s *scripted) Advance(ctx context.Context, t fencing.Token) error {
+func (s *scripted) Announce(ctx context.Context, t fencing.Token) error {
 	s.asked.Add(1)
 	if script := s.script.Load(); script != nil {
 		return (*script)(ctx, t)
 	}
-	return s.Memory.Advance(ctx, t)
+	return s.Memory.Announce(ctx, t)
 }
 
 func (s *scripted) then(script func(ctx context.Context, t fencing.Token) error) {
@@ -44,81 +44,81 @@ func period(d time.Duration) func(*singleton.Config) {
 
 // above returns the token of another term.
 func above(epoch int64) fencing.Token {
-	return fencing.Token{Scope: "shop/invoicer", Epoch: epoch, Term: "0123456789abcdef0123456789abcdef"}
+	return fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: epoch, Term: "0123456789abcdef0123456789abcdef"}
 }
 
-func TestFencesAreToldAgain(t *testing.T) {
+func TestGuardsAreToldAgain(t *testing.T) {
 	for name, c := range map[string]struct{ config, want time.Duration }{
 		"default": {0, 15 * second}, "configured": {4 * second, 4 * second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(l lab) {
-				fence := &scripted{Memory: memory(l)}
-				a := l.elector("a", fenced(period(c.config), fence))
+				guard := &scripted{Memory: memory(l)}
+				a := l.elector("a", fenced(period(c.config), guard))
 				r := l.run(a, idle)
 				for n := range int32(10) {
-					require.Equal(l, 1+n, fence.asked.Load())
+					require.Equal(l, 1+n, guard.asked.Load())
 					sleep(c.want - 1)
-					require.Equal(l, 1+n, fence.asked.Load())
+					require.Equal(l, 1+n, guard.asked.Load())
 					sleep(1)
 				}
 				r.stop()
 				require.NoError(l, r.wait(l))
-				told := fence.asked.Load()
+				told := guard.asked.Load()
 				sleep(time.Minute)
-				require.Equal(l, told, fence.asked.Load(), "not once the term is over")
+				require.Equal(l, told, guard.asked.Load(), "not once the term is over")
 			})
 		})
 	}
 }
 
-// A fence that was restarted without its mark, or from an old copy, admits an
+// A guard that was restarted without its mark, or from an old copy, admits an
 // old token only until it hears of the current term again.
-func TestFenceThatWentBackIsToldAgain(t *testing.T) {
+func TestGuardThatWentBackIsToldAgain(t *testing.T) {
 	inLab(t, func(l lab) {
-		fence := &scripted{Memory: memory(l)}
-		a, b := l.elector("a", fenced(nil, fence)), l.elector("b", fenced(nil, fence))
+		guard := &scripted{Memory: memory(l)}
+		a, b := l.elector("a", fenced(nil, guard)), l.elector("b", fenced(nil, guard))
 		l.run(a, idle)
 		l.run(b, idle)
 		old := a.Status().Token
 		a.Resign()
 		synctest.Wait()
 		require.Equal(l, singleton.StateActive, b.Status().State)
-		require.ErrorIs(l, fence.Check(l.Context(), old), fencing.ErrStale)
+		require.ErrorIs(l, guard.Check(l.Context(), old), fencing.ErrStale)
 
-		fence.Memory = memory(l)
-		require.NoError(l, fence.Advance(l.Context(), old), "it knows nothing yet")
+		guard.Memory = memory(l)
+		require.NoError(l, guard.Announce(l.Context(), old), "it knows nothing yet")
 		sleep(15 * second)
-		require.ErrorIs(l, fence.Check(l.Context(), old), fencing.ErrStale)
-		mark, err := fence.HighWater(l.Context(), "shop/invoicer")
+		require.ErrorIs(l, guard.Check(l.Context(), old), fencing.ErrStale)
+		mark, err := guard.Mark(l.Context(), fencing.Scope("shop", "invoicer"))
 		require.NoError(l, err)
 		require.Equal(l, b.Status().Token, mark)
 		require.Equal(l, singleton.StateActive, b.Status().State)
 	})
 }
 
-func TestFencesAreToldAfterAReconnect(t *testing.T) {
+func TestGuardsAreToldAfterAReconnect(t *testing.T) {
 	inLab(t, func(l lab) {
-		fence := &scripted{Memory: memory(l)}
-		a := l.elector("a", fenced(period(time.Hour), fence))
+		guard := &scripted{Memory: memory(l)}
+		a := l.elector("a", fenced(period(time.Hour), guard))
 		l.run(a, idle)
 		sleep(time.Minute)
-		require.EqualValues(l, 1, fence.asked.Load())
+		require.EqualValues(l, 1, guard.asked.Load())
 		for n := range int32(3) {
 			l.Link("a").BlackHole()
 			sleep(6 * second)
-			require.Equal(l, 1+n, fence.asked.Load())
+			require.Equal(l, 1+n, guard.asked.Load())
 			l.Link("a").Heal()
 			sleep(3 * second)
 			require.Equal(l, singleton.StateActive, a.Status().State)
-			require.Equal(l, 2+n, fence.asked.Load(), "once")
+			require.Equal(l, 2+n, guard.asked.Load(), "once")
 			sleep(time.Minute)
 		}
 	})
 }
 
-// A fence that hangs, fails or is cut off costs a running term nothing.
-func TestFenceThatFailsLater(t *testing.T) {
+// A guard that hangs, fails or is cut off costs a running term nothing.
+func TestGuardThatFailsLater(t *testing.T) {
 	for name, fail := range map[string]func(ctx context.Context, t fencing.Token) error{
 		"unavailable": func(context.Context, fencing.Token) error { return fencing.ErrUnavailable },
 		"other error": func(context.Context, fencing.Token) error { return errors.New("no route to host") },
@@ -130,23 +130,23 @@ func TestFenceThatFailsLater(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(l lab) {
 				log := &lines{}
-				fence := &scripted{Memory: memory(l)}
-				a := l.elector("a", fenced(func(c *singleton.Config) { c.Logger = log.logger() }, fence))
+				guard := &scripted{Memory: memory(l)}
+				a := l.elector("a", fenced(func(c *singleton.Config) { c.Logger = log.logger() }, guard))
 				r := l.run(a, idle)
 				token := a.Status().Token
 				sleep(second)
-				fence.then(fail)
+				guard.then(fail)
 				for range 300 {
 					sleep(second)
 					require.Greater(l, a.Status().ValidFor, 7*second, "renewed as ever")
 				}
 				require.Equal(l, token, a.Status().Token)
-				require.InDelta(l, 300/15, fence.asked.Load(), 9, "one at a time, each bounded")
+				require.InDelta(l, 300/15, guard.asked.Load(), 9, "one at a time, each bounded")
 				require.Equal(l, 1, log.count("could not be told"), "said once")
-				fence.then(nil)
+				guard.then(nil)
 				sleep(30 * second)
 				require.Equal(l, 1, log.count("were told of the token again"))
-				fence.then(fail)
+				guard.then(fail)
 				sleep(16 * second)
 				r.stop()
 				require.NoError(l, r.wait(l), "hanging does not keep Run")
@@ -155,32 +155,32 @@ func TestFenceThatFailsLater(t *testing.T) {
 	}
 }
 
-// During the work, a fence holds a mark above ours although the Lease is ours.
-func TestFenceThatRefusesLater(t *testing.T) {
+// During the work, a guard holds a mark above ours although the Lease is ours.
+func TestGuardThatRefusesLater(t *testing.T) {
 	for name, mark := range map[string]func(own fencing.Token) fencing.Token{
 		"stale":    func(fencing.Token) fencing.Token { return above(500) },
 		"conflict": func(own fencing.Token) fencing.Token { return above(own.Epoch) },
 	} {
-		refuse := func(fence *scripted, mark fencing.Token) {
-			fence.then(func(ctx context.Context, t fencing.Token) error {
-				if current, _ := fence.HighWater(ctx, t.Scope); current != mark && current.Epoch <= mark.Epoch {
-					fence.Memory, _ = fencing.NewMemory(fencing.MemoryConfig{})
-					_ = fence.Memory.Advance(ctx, mark)
+		refuse := func(guard *scripted, mark fencing.Token) {
+			guard.then(func(ctx context.Context, t fencing.Token) error {
+				if current, _ := guard.Mark(ctx, t.Scope); current != mark && current.Epoch <= mark.Epoch {
+					guard.Memory, _ = fencing.NewMemory(fencing.MemoryConfig{})
+					_ = guard.Memory.Announce(ctx, mark)
 				}
-				return fence.Memory.Advance(ctx, t)
+				return guard.Memory.Announce(ctx, t)
 			})
 		}
 		t.Run(name+" ends the term", func(t *testing.T) {
 			inLab(t, func(l lab) {
-				fence := &scripted{Memory: memory(l)}
-				a := l.elector("a", fenced(nil, fence))
+				guard := &scripted{Memory: memory(l)}
+				a := l.elector("a", fenced(nil, guard))
 				var cause error
 				r := l.run(a, func(ctx context.Context, _ *singleton.Term) error {
 					<-ctx.Done()
 					cause = context.Cause(ctx)
 					return nil
 				})
-				refuse(fence, mark(a.Status().Token))
+				refuse(guard, mark(a.Status().Token))
 				sleep(15 * second)
 				require.Equal(l, singleton.StateStandby, a.Status().State)
 				require.True(l, l.record().Released())
@@ -197,17 +197,17 @@ func TestFenceThatRefusesLater(t *testing.T) {
 		})
 		t.Run(name+" is raised above", func(t *testing.T) {
 			inLab(t, func(l lab) {
-				fence := &scripted{Memory: memory(l)}
-				a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 1000 }, fence))
+				guard := &scripted{Memory: memory(l)}
+				a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 1000 }, guard))
 				l.run(a, idle)
 				before := a.Status().Token
 				m := mark(before)
-				refuse(fence, m)
+				refuse(guard, m)
 				sleep(15 * second)
 				after := a.Status().Token
 				require.Equal(l, m.Epoch+1, after.Epoch)
 				require.Equal(l, before.Term, after.Term, "one term")
-				held, err := fence.HighWater(l.Context(), after.Scope)
+				held, err := guard.Mark(l.Context(), after.Scope)
 				require.NoError(l, err)
 				require.Equal(l, after, held)
 				sleep(time.Minute)
@@ -217,20 +217,20 @@ func TestFenceThatRefusesLater(t *testing.T) {
 	}
 }
 
-// The work raises the epoch while the old token is on its way to the fence, and
+// The work raises the epoch while the old token is on its way to the guard, and
 // is there first.
 func TestRaiseOvertakesAnAnnouncement(t *testing.T) {
 	inLab(t, func(l lab) {
-		fence := &scripted{Memory: memory(l)}
+		guard := &scripted{Memory: memory(l)}
 		var term *singleton.Term
-		a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 1000 }, fence))
+		a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 1000 }, guard))
 		l.run(a, func(ctx context.Context, t *singleton.Term) error { term = t; <-ctx.Done(); return nil })
 		old := term.Token()
-		fence.then(func(ctx context.Context, t fencing.Token) error {
+		guard.then(func(ctx context.Context, t fencing.Token) error {
 			if t == old {
 				time.Sleep(second)
 			}
-			return fence.Memory.Advance(ctx, t)
+			return guard.Memory.Announce(ctx, t)
 		})
 		sleep(15 * second)
 		require.NoError(l, term.Raise(l.Context(), 700))
@@ -241,17 +241,17 @@ func TestRaiseOvertakesAnAnnouncement(t *testing.T) {
 	})
 }
 
-func TestFenceThatPanicsLater(t *testing.T) {
+func TestGuardThatPanicsLater(t *testing.T) {
 	inLab(t, func(l lab) {
-		fence := &scripted{Memory: memory(l)}
-		a := l.elector("a", fenced(nil, fence))
+		guard := &scripted{Memory: memory(l)}
+		a := l.elector("a", fenced(nil, guard))
 		r := l.run(a, idle)
-		fence.then(func(context.Context, fencing.Token) error { panic("fence") })
+		guard.then(func(context.Context, fencing.Token) error { panic("guard") })
 		sleep(15 * second)
 		<-r.done
 		panicked, ok := r.panicked.(*singleton.PanicError)
 		require.True(l, ok)
-		require.Equal(l, "fence", panicked.Value)
+		require.Equal(l, "guard", panicked.Value)
 		require.True(l, l.record().Released())
 	})
 }
@@ -262,23 +262,23 @@ func TestResignOnStale(t *testing.T) {
 		refused func(own fencing.Token) error
 		ends    bool
 	}{
-		"stale": {func(own fencing.Token) error { return &fencing.StaleError{Presented: own, HighWater: above(500)} }, true},
+		"stale": {func(own fencing.Token) error { return &fencing.StaleError{Presented: own, Mark: above(500)} }, true},
 		"conflict": {func(own fencing.Token) error {
-			return &fencing.ConflictError{Presented: own, HighWater: above(own.Epoch)}
+			return &fencing.ConflictError{Presented: own, Mark: above(own.Epoch)}
 		}, true},
 		"of another scope": {func(own fencing.Token) error {
-			return &fencing.StaleError{Presented: elsewhere(own), HighWater: elsewhere(above(500))}
+			return &fencing.StaleError{Presented: elsewhere(own), Mark: elsewhere(above(500))}
 		}, false},
 		"of another term": {func(own fencing.Token) error {
-			return &fencing.StaleError{Presented: above(own.Epoch - 1), HighWater: own}
+			return &fencing.StaleError{Presented: above(own.Epoch - 1), Mark: own}
 		}, false},
 		"of another term, newer": {func(fencing.Token) error {
-			return &fencing.StaleError{Presented: above(400), HighWater: above(500)}
+			return &fencing.StaleError{Presented: above(400), Mark: above(500)}
 		}, false},
 		"before a raise": {func(own fencing.Token) error {
 			earlier := own
 			earlier.Epoch--
-			return &fencing.StaleError{Presented: earlier, HighWater: own}
+			return &fencing.StaleError{Presented: earlier, Mark: own}
 		}, false},
 		"without tokens": {func(fencing.Token) error { return fencing.ErrStale }, false},
 		"unavailable":    {func(fencing.Token) error { return fencing.ErrUnavailable }, false},
@@ -322,7 +322,7 @@ func TestResignOnStaleOfMemory(t *testing.T) {
 	for name, write := range map[string]func(ctx context.Context, guard *fencing.Memory) error{
 		"check": func(ctx context.Context, guard *fencing.Memory) error {
 			token, _ := fencing.FromContext(ctx)
-			_ = guard.Advance(context.Background(), above(500))
+			_ = guard.Announce(context.Background(), above(500))
 			return guard.Check(ctx, token)
 		},
 		"in flight": func(ctx context.Context, guard *fencing.Memory) error {
@@ -332,7 +332,7 @@ func TestResignOnStaleOfMemory(t *testing.T) {
 				return err
 			}
 			context.AfterFunc(work, leave)
-			return errors.Join(guard.Advance(context.Background(), above(500)), context.Cause(work))
+			return errors.Join(guard.Announce(context.Background(), above(500)), context.Cause(work))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

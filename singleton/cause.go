@@ -39,8 +39,8 @@ const (
 	ReasonCleared     Reason = "cleared"     // the holder was removed from the Lease
 	ReasonDeleted     Reason = "deleted"     // the Lease was deleted
 	ReasonFenced      Reason = "fenced"      // the Lease carries a higher epoch
-	ReasonRefused     Reason = "refused"     // a fence refused the token
-	ReasonUnavailable Reason = "unavailable" // a fence did not decide before work started
+	ReasonRefused     Reason = "refused"     // a guard refused the token
+	ReasonUnavailable Reason = "unavailable" // a guard did not decide before work started
 	ReasonResigned    Reason = "resigned"    // Resign
 	ReasonShutdown    Reason = "shutdown"    // Run's context ended
 	ReasonReturned    Reason = "returned"    // work returned by itself

@@ -50,7 +50,7 @@ type Config struct {
 	RetryPeriod   time.Duration
 	MaxClockDrift float64
 	// HoldOff is how long this replica stands back after it resigned, its work
-	// failed or a fence stopped it, so that another one wins. Default: twice
+	// failed or a guard stopped it, so that another one wins. Default: twice
 	// RetryPeriod, which is longer than the poll of a standby that may not
 	// watch.
 	HoldOff time.Duration
@@ -62,20 +62,20 @@ type Config struct {
 	// Default: 5 minutes, longer than most drains are meant to take.
 	DrainLimit time.Duration
 
-	// Fences are told of each term's token before its work starts
-	// ([fencing.Guard.Advance]), each within RenewDeadline. If one
+	// Guards are told of each term's token before its work starts
+	// ([fencing.Guard.Announce]), each within RenewDeadline. If one
 	// refuses it or is unavailable, the work does not start and the term is given
-	// up ([Status] and hotseat_fence_failures_total say why). While the work runs
+	// up ([Status] and hotseat_guard_failures_total say why). While the work runs
 	// they are told again each AnnouncePeriod, and when a renewal is acknowledged
-	// after one was not: a fence whose own store went back learns of the current
-	// term again. A fence that has seen a later token then ends the term, unless
+	// after one was not: a guard whose own store went back learns of the current
+	// term again. A guard that has seen a later token then ends the term, unless
 	// MaxRaise lets it raise its epoch; any other failure does not.
-	Fences []fencing.Guard
+	Guards []fencing.Guard
 	// AnnouncePeriod is the time between two announcements of one term.
 	// Default: LeaseDuration.
 	AnnouncePeriod time.Duration
 	// ResignOnStale ends the term when the work's token is refused for a newer
-	// one anywhere, also by a guard that is not among Fences: it passed its
+	// one anywhere, also by a guard that is not among Guards: it passed its
 	// error to [fencing.Report] with a context that comes from the work's. The
 	// Lease is kept until work returns, then released, and this replica stands
 	// back for HoldOff. Default: work decides, by the error.
@@ -84,13 +84,13 @@ type Config struct {
 	// must lie above: it keeps tokens growing when the API server's own history
 	// went back, or began anew beside an old database (a new cluster), whose guard
 	// refuses every epoch up to its mark. Return that: the Epoch of the guard's
-	// [fencing.Guard.HighWater] of the scope Namespace/Name; the example shows it.
+	// [fencing.Guard.Mark] of the scope Namespace/Name; the example shows it.
 	// While it fails, this replica does not acquire. It must return within a
 	// quarter of RenewDeadline.
 	Floor func(ctx context.Context) (int64, error)
 	// MaxRaise bounds by how much [Term.Raise] may lift an epoch at once, to one
 	// above a mark. It keeps one poisoned mark from using the numbers up. Default 0: a term does
-	// not raise its epoch, and ends if a fence holds a higher one.
+	// not raise its epoch, and ends if a guard holds a higher one.
 	MaxRaise int64
 
 	// OneTerm has Run return after the first term whose work was called, once the Lease is
@@ -147,9 +147,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.AnnouncePeriod = cmp.Or(c.AnnouncePeriod, c.LeaseDuration)
 	c = c.named(refuse)
-	for i, fence := range c.Fences {
-		if isNil(fence) {
-			refuse(fmt.Sprintf("Fences[%d]", i), nil, mustNotBeNil(fence))
+	for i, guard := range c.Guards {
+		if isNil(guard) {
+			refuse(fmt.Sprintf("Guards[%d]", i), nil, mustNotBeNil(guard))
 		}
 	}
 	switch shared := c.SharedWatch; {

@@ -22,10 +22,9 @@ import (
 // funcGuard is a guard that is a function.
 type funcGuard func() fencing.Guard
 
-func (f funcGuard) Advance(ctx context.Context, t fencing.Token) error { return f().Advance(ctx, t) }
-func (f funcGuard) Check(ctx context.Context, t fencing.Token) error   { return f().Check(ctx, t) }
-func (f funcGuard) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
-	return f().HighWater(ctx, scope)
+func (f funcGuard) Announce(ctx context.Context, t fencing.Token) error { return f().Announce(ctx, t) }
+func (f funcGuard) Mark(ctx context.Context, scope string) (fencing.Token, error) {
+	return f().Mark(ctx, scope)
 }
 
 func TestConfigErrorsNameFieldValueAndRule(t *testing.T) {
@@ -47,9 +46,9 @@ func TestConfigErrorsNameFieldValueAndRule(t *testing.T) {
 		"deadline too late": {singleton.Config{Name: "x", Namespace: "shop", RenewDeadline: 14286 * time.Millisecond}, []string{"RenewDeadline 14.286s must be at most LeaseDuration/(1+MaxClockDrift) - 100ms = 15s/1.05 - 100ms = 14.185714285s"}},
 		"retry too slow":    {singleton.Config{Name: "x", Namespace: "shop", RetryPeriod: 10 * time.Second}, []string{"RetryPeriod 10s must be at most RenewDeadline/2 = 10s/2 = 5s"}},
 		"drift":             {singleton.Config{Name: "x", Namespace: "shop", MaxClockDrift: math.NaN()}, []string{"MaxClockDrift NaN must be between 0 and 1"}},
-		"nil fence":         {singleton.Config{Name: "x", Namespace: "shop", Fences: []fencing.Guard{nil}}, []string{"Fences[0] <nil> must not be nil"}},
-		"nil in a fence": {singleton.Config{Name: "x", Namespace: "shop", Fences: []fencing.Guard{memory(t), (*fencing.Durable)(nil), funcGuard(nil)}},
-			[]string{"Fences[1] <nil> must not be a nil *fencing.Durable", "Fences[2] <nil> must not be a nil singleton_test.funcGuard"}},
+		"nil guard":         {singleton.Config{Name: "x", Namespace: "shop", Guards: []fencing.Guard{nil}}, []string{"Guards[0] <nil> must not be nil"}},
+		"nil in a guard": {singleton.Config{Name: "x", Namespace: "shop", Guards: []fencing.Guard{memory(t), (*fencing.Durable)(nil), funcGuard(nil)}},
+			[]string{"Guards[1] <nil> must not be a nil *fencing.Durable", "Guards[2] <nil> must not be a nil singleton_test.funcGuard"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := singleton.New(c.Client("a"), test.config)
@@ -82,6 +81,7 @@ func TestNamespaceAndIdentityFromTheEnvironment(t *testing.T) {
 		e, err := singleton.New(c.Client("a"), singleton.Config{Name: "invoicer"})
 		require.NoError(t, err)
 		require.Regexp(t, `^invoicer-7d9f-x2x_[0-9a-f]{16}$`, e.Identity())
+		require.Equal(t, "shop/invoicer", e.Scope())
 		require.False(t, seen[e.Identity()])
 		seen[e.Identity()] = true
 	}

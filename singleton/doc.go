@@ -20,7 +20,7 @@
 //
 // G3, stale writes are refused: also when the assumptions of G1 break, a guard
 // (package fencing) that knows token n refuses every token below n, and each
-// term's token is announced to Config.Fences before its work starts.
+// term's token is announced to Config.Guards before its work starts.
 //
 // G4, always one again: after faults end, a replica is active within
 // LeaseDuration + 0.5 s, and no process had to exit. A fault lasts until its last
@@ -78,8 +78,8 @@
 //	Lease deleted, replaced, or holder cleared    at once; taken back as a new term once work returned
 //	not renewed                                   RenewDeadline after the last good renewal was sent
 //	Resign, or Run's context ends                 at once; the Lease is kept until work returned
-//	a fence refuses the token, or is unavailable  before work starts
-//	a fence has seen a later token                when it is told again
+//	a guard refuses the token, or is unavailable  before work starts
+//	a guard has seen a later token                when it is told again
 //	work returns or panics                        then, and Run returns or panics too
 //
 // Work that returns because its context ended, or because Valid turned false,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -27,7 +28,7 @@ type Elector struct {
 	previous   *lease.Candidate // what the last Run knew, nil before; owned by Run
 	eligible   chan struct{}    // buffered; eligibility changed
 	status     atomic.Pointer[status]
-	fence      atomic.Pointer[FenceError] // the last failure; nil once all were told after it
+	guard      atomic.Pointer[GuardError] // the last failure; nil once all were told after it
 }
 
 // New returns an elector for the Lease that config names. It makes no request. The
@@ -59,6 +60,10 @@ func New[L lease.Client](client LeasesGetter[L], config Config) (*Elector, error
 // Identity is what the Lease shows while this replica holds it.
 func (e *Elector) Identity() string { return e.config.Identity }
 
+// Scope is that of this elector's tokens: [fencing.Scope] of its Lease, in the
+// namespace that it has by default, too.
+func (e *Elector) Scope() string { return fencing.Scope(e.config.Namespace, e.config.Name) }
+
 // Run is a candidate, and while it holds the Lease calls work, until
 //   - ctx ends: nil, after work returned and the Lease was released;
 //   - work returns by itself: its error, after the Lease was released;
@@ -66,11 +71,11 @@ func (e *Elector) Identity() string { return e.config.Identity }
 //   - reading or writing the Lease is refused (RBAC, a missing namespace, an
 //     invalid request) from the start and for a whole LeaseDuration: an error
 //     that names the verb. It is logged at once. Later refusals are waited out;
-//   - one of Config.Fences is wired to something else (fencing.ErrScope,
+//   - one of Config.Guards is wired to something else (fencing.ErrScope,
 //     ErrMissing or ErrMalformed) from the start and still a LeaseDuration later:
-//     its [*FenceError], after the Lease was released. Each refusal is logged as
-//     an error. Once the fences took a token of this Run, a later such refusal is
-//     waited out, as is a fence that is unavailable or holds a higher mark.
+//     its [*GuardError], after the Lease was released. Each refusal is logged as
+//     an error. Once the guards took a token of this Run, a later such refusal is
+//     waited out, as is a guard that is unavailable or holds a higher mark.
 //
 // Losing the Lease is not an error: Run stands by again, and calls work anew for
 // the next term. What work returns after its context ended is only logged. If

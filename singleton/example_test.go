@@ -23,7 +23,7 @@ func Example() {
 	elector, err := singleton.New(cluster.Client("a"), singleton.Config{
 		Name:      "invoicer",
 		Namespace: "shop",
-		Fences:    []fencing.Guard{ledger},
+		Guards:    []fencing.Guard{ledger},
 		Logger:    quiet(),
 	})
 	if err != nil {
@@ -56,17 +56,17 @@ func ExampleConfig_floor() {
 	if err != nil {
 		panic(err)
 	}
-	old := fencing.Token{Scope: "shop/invoicer", Epoch: 5_000_000, Term: "0123456789abcdef0123456789abcdef"}
-	if err := database.Advance(context.Background(), old); err != nil {
+	old := fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 5_000_000, Term: "0123456789abcdef0123456789abcdef"}
+	if err := database.Announce(context.Background(), old); err != nil {
 		panic(err)
 	}
 
 	elector, err := singleton.New(cluster.Client("a"), singleton.Config{
 		Name:      "invoicer",
 		Namespace: "shop",
-		Fences:    []fencing.Guard{database},
+		Guards:    []fencing.Guard{database},
 		Floor: func(ctx context.Context) (int64, error) {
-			mark, err := database.HighWater(ctx, "shop/invoicer")
+			mark, err := database.Mark(ctx, fencing.Scope("shop", "invoicer"))
 			return mark.Epoch, err
 		},
 		Logger: quiet(),

@@ -142,13 +142,13 @@ func TestRaiseBesideAForbiddenCopy(t *testing.T) {
 // An announcement that finds the mark above which work raises is no refusal.
 func TestRaiseBesideAnAnnouncement(t *testing.T) {
 	inLab(t, func(l lab) {
-		fence := memory(l)
-		e := l.elector("a", fenced(mayRaise, fence), func(c *singleton.Config) { c.AnnouncePeriod = 10 * second })
+		guard := memory(l)
+		e := l.elector("a", fenced(mayRaise, guard), func(c *singleton.Config) { c.AnnouncePeriod = 10 * second })
 		var term *singleton.Term
 		l.run(e, firstTerm(func(_ context.Context, t *singleton.Term) { term = t }))
 		sleep(9500 * time.Millisecond)
 		l.Link("a").Inject(delayed(second, 0, "patch"))
-		require.NoError(l, fence.Advance(context.Background(), above(800)))
+		require.NoError(l, guard.Announce(context.Background(), above(800)))
 		require.NoError(l, term.Raise(context.Background(), 800))
 		sleep(20 * second)
 		require.True(l, term.Valid())

@@ -210,7 +210,7 @@ func (r *run) logEnd(t *Term, cause *EndError, workErr error) {
 	case ReasonResigned, ReasonShutdown, ReasonReturned:
 		level = slog.LevelInfo
 	case ReasonRefused:
-		level = fenceLevel(cause)
+		level = guardLevel(cause)
 	}
 	args := []any{"token", t.Token().String(), "cause", cause.Error()}
 	if workErr != nil && !errors.Is(workErr, context.Canceled) && cause.Reason != ReasonRefused && cause.Reason != ReasonUnavailable {

@@ -15,7 +15,7 @@ import (
 // returns. A hook that panics ends Run like work that panics.
 type Hooks struct {
 	// OnAcquire is called at the start of a term, after its token was announced
-	// to every fence and before its work starts, which waits for it. ctx is the
+	// to every guard and before its work starts, which waits for it. ctx is the
 	// work's.
 	OnAcquire func(ctx context.Context, term *Term)
 	// OnLose is called exactly once for each OnAcquire, after the term's work has returned and the

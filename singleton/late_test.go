@@ -18,7 +18,7 @@ import (
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
-// What comes late: answers, fences and hooks.
+// What comes late: answers, guards and hooks.
 
 func TestTermExtendsFromSending(t *testing.T) {
 	inLab(t, func(l lab) {
@@ -46,17 +46,17 @@ func takenByX(x *coordv1.Lease) {
 	x.Spec.HolderIdentity = &other
 }
 
-// A term that is lost while a fence takes its time, and does not listen to its
+// A term that is lost while a guard takes its time, and does not listen to its
 // context, has not begun for anybody.
 func TestLostWhileAnnouncing(t *testing.T) {
 	inLab(t, func(l lab) {
 		block := make(chan struct{})
-		fence := guardFunc{memory(l), func(context.Context, fencing.Token) error { <-block; return nil }}
+		guard := guardFunc{memory(l), func(context.Context, fencing.Token) error { <-block; return nil }}
 		told := 0
 		a := l.elector("a", fenced(func(c *singleton.Config) {
 			c.Hooks.OnAcquire = func(context.Context, *singleton.Term) { told++ }
 			c.Hooks.OnLose = func(*singleton.Term, error) { told++ }
-		}, fence))
+		}, guard))
 		worked := false
 		l.run(a, func(context.Context, *singleton.Term) error { worked = true; return nil })
 		require.Equal(l, singleton.StateActive, a.Status().State)
@@ -90,11 +90,11 @@ func TestLostInsideOnAcquire(t *testing.T) {
 	})
 }
 
-// A fence that hangs does not keep the Lease from everybody.
-func TestHangingFenceGivesTheLeaseUp(t *testing.T) {
+// A guard that hangs does not keep the Lease from everybody.
+func TestHangingGuardGivesTheLeaseUp(t *testing.T) {
 	inLab(t, func(l lab) {
-		fence := guardFunc{memory(l), func(ctx context.Context, _ fencing.Token) error { <-ctx.Done(); return ctx.Err() }}
-		a, b := l.elector("a", fenced(nil, fence)), l.elector("b")
+		guard := guardFunc{memory(l), func(ctx context.Context, _ fencing.Token) error { <-ctx.Done(); return ctx.Err() }}
+		a, b := l.elector("a", fenced(nil, guard)), l.elector("b")
 		l.run(a, idle)
 		l.run(b, idle)
 		require.Equal(l, singleton.StateActive, a.Status().State)

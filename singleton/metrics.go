@@ -20,7 +20,7 @@ type metrics struct {
 	terms    map[Reason]uint64
 	sources  map[lease.Source]uint64
 	failures map[string]uint64
-	fences   map[string]uint64 // announcements that failed
+	guards   map[string]uint64 // announcements that failed
 	overruns uint64
 	renewals uint64
 	seconds  float64  // the sum of all renewals'
@@ -67,10 +67,10 @@ func (m *metrics) renewalFailed(reason string) {
 	count(&m.failures, reason)
 }
 
-func (m *metrics) fenceFailed(reason string) {
+func (m *metrics) guardFailed(reason string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	count(&m.fences, reason)
+	count(&m.guards, reason)
 }
 
 func (m *metrics) overran() {
@@ -107,7 +107,7 @@ type descs struct {
 
 type (
 	gauges   struct{ active, state, validity, epoch, overrun, missing *prometheus.Desc }
-	counters struct{ terms, renewals, failures, overruns, sources, fences *prometheus.Desc }
+	counters struct{ terms, renewals, failures, overruns, sources, guards *prometheus.Desc }
 )
 
 func (e *Elector) descs() descs {
@@ -129,7 +129,7 @@ func (e *Elector) descs() descs {
 			failures: desc("renew_failures_total", "Renewals that failed, by reason.", "reason"),
 			overruns: desc("overruns_total", "Terms whose work outstayed its stop budget or drain limit."),
 			sources:  desc("terms_started_total", "Terms of this replica that began, by what their epoch was derived from.", "source"),
-			fences:   desc("fence_failures_total", "Announcements to the fences that failed, by reason.", "reason"),
+			guards:   desc("guard_failures_total", "Announcements to the guards that failed, by reason.", "reason"),
 		},
 	}
 }
@@ -138,7 +138,7 @@ func (e *Elector) descs() descs {
 func (e *Elector) Describe(ch chan<- *prometheus.Desc) {
 	d := e.descs()
 	for _, desc := range []*prometheus.Desc{
-		d.active, d.state, d.validity, d.epoch, d.overrun, d.missing, d.terms, d.renewals, d.failures, d.overruns, d.sources, d.fences,
+		d.active, d.state, d.validity, d.epoch, d.overrun, d.missing, d.terms, d.renewals, d.failures, d.overruns, d.sources, d.guards,
 	} {
 		ch <- desc
 	}
@@ -177,7 +177,7 @@ func (e *Elector) collect() (all []prometheus.Metric) {
 		add(d.failures, prometheus.CounterValue, float64(m.failures[reason]), reason)
 	}
 	for _, reason := range fencing.Labels() {
-		add(d.fences, prometheus.CounterValue, float64(m.fences[reason]), reason)
+		add(d.guards, prometheus.CounterValue, float64(m.guards[reason]), reason)
 	}
 	add(d.overruns, prometheus.CounterValue, float64(m.overruns))
 	return append(all, prometheus.MustNewConstHistogram(d.renewals, m.renewals, m.seconds, m.histogram()))

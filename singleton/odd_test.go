@@ -101,10 +101,10 @@ func poison(t *testing.T, n int64) {
 		someWay(t, sharedDrains, func(w *world) {
 			guard := memory(w)
 			with := func(c *singleton.Config) {
-				c.Fences = []fencing.Guard{guard}
+				c.Guards = []fencing.Guard{guard}
 				c.MaxRaise = 1 << 40
 				c.Floor = func(ctx context.Context) (int64, error) {
-					mark, err := guard.HighWater(ctx, "shop/invoicer")
+					mark, err := guard.Mark(ctx, fencing.Scope("shop", "invoicer"))
 					return mark.Epoch, err
 				}
 			}

@@ -19,7 +19,7 @@ import (
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
-// Raises that are slow, swallowed, or meet an operator's fence.
+// Raises that are slow, swallowed, or meet an epoch raised by an operator.
 
 // patches has f see the body of each patch; one of which f returns false is swallowed.
 func patches(f func(body string) bool) func(http.RoundTripper) http.RoundTripper {
@@ -70,8 +70,8 @@ func firstTerm(f func(ctx context.Context, t *singleton.Term)) singleton.Work {
 func TestRaisedEpochIsShownOnceItIsOnTheLease(t *testing.T) {
 	for _, patience := range []time.Duration{second, 3 * second, 5 * second, 20 * second} {
 		inLab(t, func(l lab) {
-			fence := memory(l)
-			more := fenced(mayRaise, fence)
+			guard := memory(l)
+			more := fenced(mayRaise, guard)
 			l.Link("a").Inject(delayed(second, second, "patch"))
 			a := l.electorThrough("a", swallowRaises(9, "801"), more)
 			var term atomic.Pointer[singleton.Term]
@@ -99,35 +99,35 @@ func TestRaisedEpochIsShownOnceItIsOnTheLease(t *testing.T) {
 			require.Error(l, <-raised)
 			require.Equal(l, singleton.StateActive, b.Status().State)
 			require.Greater(l, b.Status().Token.Epoch, term.Load().Token().Epoch)
-			require.ErrorIs(l, fence.Check(context.Background(), term.Load().Token()), fencing.ErrStale)
+			require.ErrorIs(l, guard.Check(context.Background(), term.Load().Token()), fencing.ErrStale)
 		})
 	}
 }
 
-// One that arrived unheard is found out by a renewal, and the fences are told.
+// One that arrived unheard is found out by a renewal, and the guards are told.
 func TestRaiseThatArrivedUnheardIsAnnounced(t *testing.T) {
 	inLab(t, func(l lab) {
-		fence := memory(l)
+		guard := memory(l)
 		unheard := fated(raises, func(int32) fate { return fate{after: 5 * second} })
-		ctx, term := l.work(l.electorThrough("a", unheard, fenced(mayRaise, fence)))
+		ctx, term := l.work(l.electorThrough("a", unheard, fenced(mayRaise, guard)))
 		short, cancel := context.WithTimeout(ctx, second)
 		defer cancel()
 		require.Error(l, term.Raise(short, 800))
 		sleep(8 * second)
-		mark, err := fence.HighWater(l.Context(), "shop/invoicer")
+		mark, err := guard.Mark(l.Context(), fencing.Scope("shop", "invoicer"))
 		require.NoError(l, err)
 		require.EqualValues(l, 801, mark.Epoch)
 	})
 }
 
 // Rule E4 holds under a raise, too: also while it hangs, or after it never left the
-// machine, and for a fence below its epoch.
-func TestFenceUnderARaise(t *testing.T) {
+// machine, and for an epoch below its own, written by hand.
+func TestEpochRaisedByHandUnderARaise(t *testing.T) {
 	for name, wrap := range map[string]func(http.RoundTripper) http.RoundTripper{
 		"on its way": swallowRaises(0, "8"), "swallowed": swallowRaises(1, "8"), "each swallowed": swallowRaises(1000, "8"),
 	} {
-		for _, fence := range []string{"700", "900", "5000"} {
-			t.Run(name+" "+fence, func(t *testing.T) {
+		for _, byHand := range []string{"700", "900", "5000"} {
+			t.Run(name+" "+byHand, func(t *testing.T) {
 				inLab(t, func(l lab) {
 					l.Link("a").Inject(delayed(second, 0, "patch", "get"))
 					var term *singleton.Term
@@ -141,15 +141,15 @@ func TestFenceUnderARaise(t *testing.T) {
 					}))
 					sleep(5200 * time.Millisecond)
 					was := term.Token().Epoch
-					l.edit(func(x *coordv1.Lease) { x.Annotations[lease.AnnotationEpoch] = fence })
-					if fence == "700" && was > 700 {
+					l.edit(func(x *coordv1.Lease) { x.Annotations[lease.AnnotationEpoch] = byHand })
+					if byHand == "700" && was > 700 {
 						return // mended: it was lowered
 					}
 					sleep(4 * second)
 					require.False(l, term.Valid())
 					epoch, err := l.record().Epoch()
 					require.NoError(l, err)
-					require.GreaterOrEqual(l, fmt.Sprint(epoch), fence)
+					require.GreaterOrEqual(l, fmt.Sprint(epoch), byHand)
 				})
 			})
 		}
@@ -171,10 +171,10 @@ func TestFenceUnderARaise(t *testing.T) {
 func TestRaiseIsSentAgain(t *testing.T) {
 	for _, replicas := range []string{"a", "ab"} {
 		inWorldWith(t, func(w *world) { w.wraps["a"] = swallowRaises(1, "901") }, func(w *world) {
-			fence := memory(w)
-			require.NoError(w, fence.Advance(context.Background(), above(900)))
+			guard := memory(w)
+			require.NoError(w, guard.Announce(context.Background(), above(900)))
 			for _, who := range replicas {
-				w.start(string(who), fenced(mayRaise, fence))
+				w.start(string(who), fenced(mayRaise, guard))
 			}
 			require.Less(w, w.nobodyFor(time.Minute), 4*second)
 		})

@@ -61,11 +61,11 @@ type moody struct {
 	bad atomic.Bool
 }
 
-func (m *moody) Advance(ctx context.Context, t fencing.Token) error {
+func (m *moody) Announce(ctx context.Context, t fencing.Token) error {
 	if m.bad.Load() {
 		return fencing.ErrScope
 	}
-	return m.Guard.Advance(ctx, t)
+	return m.Guard.Announce(ctx, t)
 }
 
 // The same for answers of a guard.
@@ -75,7 +75,7 @@ func TestTwoUnfitAnswersOfAGuard(t *testing.T) {
 		inWorld(t, func(w *world) {
 			guard := &moody{Guard: memory(w)}
 			guard.bad.Store(true)
-			with := func(c *singleton.Config) { c.Fences = []fencing.Guard{guard} }
+			with := func(c *singleton.Config) { c.Guards = []fencing.Guard{guard} }
 			w.start("b", with)
 			sleep(second)
 			require.Empty(w, w.who())

@@ -417,7 +417,7 @@ func TestPanickingFloor(t *testing.T) {
 }
 
 // An epoch raised by hand ends the term, and another replica goes first.
-func TestOperatorsFenceMovesTheSeat(t *testing.T) {
+func TestEpochRaisedByHandMovesTheSeat(t *testing.T) {
 	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
 		trio(t, s)
 		scenario.Edit(s, func(l *coordv1.Lease) { l.Annotations[lease.AnnotationEpoch] = "1000000" })

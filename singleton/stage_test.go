@@ -71,7 +71,7 @@ func onStage(t *testing.T, o scenario.Options, script func(t *testing.T, s *scen
 }
 
 // onRestoredStage leaves tokens out where the store may go back without a bump:
-// without a floor or a fence to raise above, nothing stored there can be strict.
+// without a floor or a guard to raise above, nothing stored there can be strict.
 func onRestoredStage(t *testing.T, tokensMayRepeat bool, script func(t *testing.T, s *scenario.Stage)) {
 	t.Helper()
 	play(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {

@@ -39,10 +39,10 @@ type Status struct {
 	Overrun  bool          // its work has outstayed the stop budget, or Config.DrainLimit
 	Missing  bool          // there was no Lease when it was looked at last
 
-	// Fence is the last announcement to Config.Fences that failed, of the current
-	// term or an earlier one of this replica's: which fence, when, and why. Nil
-	// once all fences took one after it.
-	Fence *FenceError
+	// Guard is the last announcement to Config.Guards that failed, of the current
+	// term or an earlier one of this replica's: which guard, when, and why. Nil
+	// once all guards took one after it.
+	Guard *GuardError
 }
 
 // status is what the loop publishes; immutable.
@@ -61,7 +61,7 @@ type status struct {
 // Status returns a snapshot. It does no I/O and takes no lock.
 func (e *Elector) Status() Status {
 	s := e.status.Load()
-	out := Status{State: s.state, Since: s.since, Holder: s.holder, Overrun: s.overrun, Missing: s.missing, Fence: e.fence.Load()}
+	out := Status{State: s.state, Since: s.since, Holder: s.holder, Overrun: s.overrun, Missing: s.missing, Guard: e.guard.Load()}
 	if s.term != nil {
 		out.Term, out.Token = s.term, s.term.Token()
 		out.ValidFor = max(0, s.term.left())
@@ -73,9 +73,9 @@ func (e *Elector) Status() Status {
 // probe: Run is running, warm, and has read the Lease. A standby is ready, since
 // a Deployment whose standbys were not could never finish a rollout; and an API
 // outage later makes nobody unready. It cannot know whether an update will be
-// allowed, or what Config.Fences will say: that shows when the Lease comes free.
-// What a fence said in an earlier term makes nobody unready either, since a standby
-// would not notice that it was mended; it is in [Status]. A fence that is wired to
+// allowed, or what Config.Guards will say: that shows when the Lease comes free.
+// What a guard said in an earlier term makes nobody unready either, since a standby
+// would not notice that it was mended; it is in [Status]. A guard that is wired to
 // something else from the start ends Run, and with it readiness.
 func (e *Elector) Ready() error {
 	switch s := e.status.Load(); {

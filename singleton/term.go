@@ -88,12 +88,12 @@ func (t *Term) Resign() { t.end(&EndError{Reason: ReasonResigned}) }
 
 // Raise lifts the term's epoch above mark, which a guard holds although the
 // Lease is still ours: the API server went back in time. If the term does not stand
-// on the Lease any more, it ends instead. The new token is announced to every fence
+// on the Lease any more, it ends instead. The new token is announced to every guard
 // before Raise returns.
 //
 // It fails if mark is Config.MaxRaise or more above the epoch
 // ([*lease.FieldError]), with ErrOver if the term ended, with ctx's error, or
-// with the error of the request or the fence ([*FenceError]). Retry while the term is valid.
+// with the error of the request or the guard ([*GuardError]). Retry while the term is valid.
 func (t *Term) Raise(ctx context.Context, mark int64) error {
 	if err := t.lift(ctx, mark); err != nil {
 		return err

@@ -24,7 +24,7 @@ func testTerm(t testing.TB) (*Term, *Config) {
 	config, err := Config{Name: "invoicer", Namespace: "shop"}.withDefaults()
 	require.NoError(t, err)
 	claim := lease.Claim{
-		Token: fencing.Token{Scope: "shop/invoicer", Epoch: 42, Term: "0123456789abcdef0123456789abcdef"},
+		Token: fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 42, Term: "0123456789abcdef0123456789abcdef"},
 		Sent:  config.clock.Now(),
 	}
 	return newTerm(context.Background(), &config, claim), &config

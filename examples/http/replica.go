@@ -26,7 +26,7 @@ type counter struct {
 
 // runCounter is a candidate until ctx ends. In a cluster the client is singleton.DefaultClient's.
 func runCounter(ctx context.Context, client *singleton.Client, cfg singleton.Config, store string, pace time.Duration, log func(string, ...any)) error {
-	remote, err := httpfence.NewRemote(store+"/fence", nil)
+	remote, err := httpfence.NewRemote(store+"/guard", nil)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func runCounter(ctx context.Context, client *singleton.Client, cfg singleton.Con
 		url: store + "/values/counter", pace: pace, log: log,
 		client: &http.Client{Transport: fenced}, reader: &http.Client{},
 	}
-	cfg.Fences = []fencing.Guard{remote} // the store knows each term before its work starts
+	cfg.Guards = []fencing.Guard{remote} // the store knows each term before its work starts
 	elector, err := singleton.New(client, cfg)
 	if err != nil {
 		return err

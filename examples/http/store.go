@@ -20,7 +20,7 @@ type change struct {
 //
 //	GET /values/KEY   the value, or 404         no token needed
 //	PUT /values/KEY   204                       fenced
-//	    /fence        where terms are announced
+//	    /guard        where terms are announced
 //
 // The guard and the values live and die together, in this one process. A store whose values outlive it keeps the mark
 // beside them: fencing.Durable.
@@ -38,15 +38,15 @@ func newStore(scope string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	fence, err := httpfence.New(httpfence.Config{Guard: guard, Scope: scope})
+	front, err := httpfence.NewServer(httpfence.ServerConfig{Guard: guard, Scope: scope})
 	if err != nil {
 		return nil, err
 	}
 	s, values, mux := &store{values: map[string]string{}}, http.NewServeMux(), http.NewServeMux()
 	values.HandleFunc("GET /values/{key}", s.get)
 	values.HandleFunc("PUT /values/{key}", s.put)
-	mux.Handle("/values/", s.counted(fence.Middleware(values)))
-	mux.Handle("/fence", fence.Endpoint())
+	mux.Handle("/values/", s.counted(front.Middleware(values)))
+	mux.Handle("/guard", front.Endpoint())
 	s.Handler = mux
 	return s, nil
 }
@@ -77,7 +77,7 @@ func (s *store) put(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// counted notes what the fence refused: the story wants to see it happen.
+// counted notes what the guard refused: the story wants to see it happen.
 func (s *store) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r)

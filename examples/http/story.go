@@ -24,7 +24,6 @@ import (
 const (
 	namespace = "shop"
 	leaseName = "counter"
-	scope     = namespace + "/" + leaseName
 )
 
 // story is the stage: an API server, the store, and the replicas.
@@ -47,7 +46,7 @@ func tell(ctx context.Context, out io.Writer) error {
 	if s.api, err = s.cluster.Listen(); err != nil {
 		return err
 	}
-	if s.store, err = newStore(scope); err != nil {
+	if s.store, err = newStore(fencing.Scope(namespace, leaseName)); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

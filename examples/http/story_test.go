@@ -52,7 +52,7 @@ func TestStory(t *testing.T) {
 }
 
 func tokenOf(epoch int64, term string) fencing.Token {
-	return fencing.Token{Scope: scope, Epoch: epoch, Term: strings.Repeat(term, 32)}
+	return fencing.Token{Scope: fencing.Scope(namespace, leaseName), Epoch: epoch, Term: strings.Repeat(term, 32)}
 }
 
 func TestAuditSeesWhatFencingPrevents(t *testing.T) {
@@ -72,7 +72,7 @@ func TestAuditSeesWhatFencingPrevents(t *testing.T) {
 }
 
 func TestStore(t *testing.T) {
-	s, err := newStore(scope)
+	s, err := newStore(fencing.Scope(namespace, leaseName))
 	require.NoError(t, err)
 	send := func(method, path string, token fencing.Token, text string) *httptest.ResponseRecorder {
 		w, r := httptest.NewRecorder(), httptest.NewRequest(method, path, strings.NewReader(text))
@@ -85,9 +85,9 @@ func TestStore(t *testing.T) {
 	one, two, none := tokenOf(1, "a"), tokenOf(2, "b"), fencing.Token{}
 	require.Equal(t, http.StatusNotFound, send(http.MethodGet, "/values/n", none, "").Code)
 	require.Equal(t, http.StatusPreconditionRequired, send(http.MethodPut, "/values/n", none, "0").Code)
-	require.Equal(t, http.StatusNoContent, send(http.MethodPost, "/fence", one, "").Code)
+	require.Equal(t, http.StatusNoContent, send(http.MethodPost, "/guard", one, "").Code)
 	require.Equal(t, http.StatusNoContent, send(http.MethodPut, "/values/n", one, "1").Code)
-	require.Equal(t, http.StatusNoContent, send(http.MethodPost, "/fence", two, "").Code)
+	require.Equal(t, http.StatusNoContent, send(http.MethodPost, "/guard", two, "").Code)
 	require.Equal(t, http.StatusPreconditionFailed, send(http.MethodPut, "/values/n", one, "2").Code)
 	require.Equal(t, http.StatusBadRequest, send(http.MethodPut, "/values/n", two, strings.Repeat("x", 2000)).Code)
 	require.Equal(t, "1", send(http.MethodGet, "/values/n", none, "").Body.String())

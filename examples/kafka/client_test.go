@@ -74,7 +74,7 @@ func TestFirstTransactionWithATopic(t *testing.T) {
 func TestFirstTransactionWithATopicJustMade(t *testing.T) {
 	cluster, h := newCluster(t), new(held)
 	w := newWriter(t, cluster, kgo.WithHooks(h), kgo.RecordPartitioner(h), kgo.MetadataMinAge(50*time.Millisecond))
-	require.NoError(t, w.Advance(t.Context(), guardtest.Token(1, 0)))
+	require.NoError(t, w.Announce(t.Context(), guardtest.Token(1, 0)))
 
 	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
 	require.NoError(t, err)

@@ -14,7 +14,7 @@
 // # How
 //
 // The mark is the last committed record "mark" of a compacted topic with one partition, and only the one transactional.id
-// writes there. A claim ([Writer.Advance], or the first use of a token) is: initialize and commit a record "claim"; read the topic up
+// writes there. A claim ([Writer.Announce], or the first use of a token) is: initialize and commit a record "claim"; read the topic up
 // to it; compare; if the token is newer, commit it as the mark. Whoever initialized since makes that commit fail. So
 // the mark cannot have moved between its reading and any later commit of this producer, and comparing and writing are one
 // step, although no broker knows of tokens. A session of a producer ends with its first error, and begins with a claim: also one
@@ -26,7 +26,7 @@
 //
 // # What is fenced
 //
-// What read_committed consumers see, exactly: after Advance(n) returned nil, nothing of a lower token is committed, however long it
+// What read_committed consumers see, exactly: after Announce(n) returned nil, nothing of a lower token is committed, however long it
 // was parked, and what an older term had left open is aborted.
 //
 // # What is not, and why

@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	fences = "invoicer.fence"
-	data   = "invoices"
+	marks = "invoicer.mark"
+	data  = "invoices"
 )
 
 // newCluster returns a broker in this process with both topics.
 func newCluster(t testing.TB, options ...kfake.Opt) *kfake.Cluster {
 	t.Helper()
-	cluster, err := kfake.NewCluster(append(options, kfake.NumBrokers(1), kfake.SeedTopics(1, fences, data))...)
+	cluster, err := kfake.NewCluster(append(options, kfake.NumBrokers(1), kfake.SeedTopics(1, marks, data))...)
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
 	return cluster
@@ -34,7 +34,7 @@ func newCluster(t testing.TB, options ...kfake.Opt) *kfake.Cluster {
 func newWriter(t testing.TB, cluster *kfake.Cluster, options ...kgo.Opt) *kafka.Writer {
 	t.Helper()
 	w, err := kafka.New(kafka.Config{
-		Scope: guardtest.Scope, FenceTopic: fences, Options: append(options, kgo.SeedBrokers(cluster.ListenAddrs()...)),
+		Scope: guardtest.Scope, MarkTopic: marks, Options: append(options, kgo.SeedBrokers(cluster.ListenAddrs()...)),
 	})
 	require.NoError(t, err)
 	t.Cleanup(w.Close)
@@ -150,7 +150,7 @@ func damage(t testing.TB, s guardtest.Subject, text string) {
 	defer client.Close()
 	good := guardtest.Token(5, 0).String()
 	mark := strings.Replace(good, "@5.", "@"+text+".", 1)
-	require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: fences, Key: []byte("mark"), Value: []byte(mark)}).FirstErr())
+	require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: marks, Key: []byte("mark"), Value: []byte(mark)}).FirstErr())
 }
 
 func TestGuard(t *testing.T) {

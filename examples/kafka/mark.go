@@ -13,7 +13,7 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// The fence topic has two records after compaction.
+// The mark topic has two records after compaction.
 const (
 	markKey  = "mark"  // the mark
 	claimKey = "claim" // who initialized last; it means nothing, but that the log is read up to there
@@ -32,11 +32,11 @@ func (w *Writer) glance(ctx context.Context) (fencing.Token, error) {
 	return w.readMark(ctx, toStable)
 }
 
-// readMark reads the fence topic, committed records only, up to the offset until. What lies below it and is
+// readMark reads the mark topic, committed records only, up to the offset until. What lies below it and is
 // not decided yet is waited for: Kafka answers a commit before it is visible.
 func (w *Writer) readMark(ctx context.Context, until int64) (fencing.Token, error) {
 	client, err := kgo.NewClient(append(slices.Clone(w.cfg.Options),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{w.cfg.FenceTopic: {0: kgo.NewOffset().AtStart()}}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{w.cfg.MarkTopic: {0: kgo.NewOffset().AtStart()}}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // the last record is a commit or an abort
 	)...)
@@ -44,7 +44,7 @@ func (w *Writer) readMark(ctx context.Context, until int64) (fencing.Token, erro
 		return fencing.Token{}, err
 	}
 	defer client.Close()
-	start, end, err := bounds(ctx, client, w.cfg.FenceTopic, until == toStable)
+	start, end, err := bounds(ctx, client, w.cfg.MarkTopic, until == toStable)
 	if err != nil {
 		return fencing.Token{}, err
 	}
@@ -69,7 +69,7 @@ func (w *Writer) readMark(ctx context.Context, until int64) (fencing.Token, erro
 	case found:
 		return w.parse(mark)
 	case start > 0: // compaction keeps the last record of each key, and the start where it was
-		return fencing.Token{}, fmt.Errorf("topic %s lost its beginning, and the mark with it: its cleanup.policy must be compact", w.cfg.FenceTopic)
+		return fencing.Token{}, fmt.Errorf("topic %s lost its beginning, and the mark with it: its cleanup.policy must be compact", w.cfg.MarkTopic)
 	}
 	return fencing.Token{}, nil
 }

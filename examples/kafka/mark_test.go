@@ -16,7 +16,7 @@ func FuzzParseMark(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	w, err := New(Config{Scope: "shop/invoicer", FenceTopic: "fence"})
+	w, err := New(Config{Scope: fencing.Scope("shop", "invoicer"), MarkTopic: "mark"})
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		mark, err := w.parse(text)
@@ -24,7 +24,7 @@ func FuzzParseMark(f *testing.F) {
 			require.Zero(t, mark)
 			return
 		}
-		require.NoError(t, fencing.OwnToken(mark, "shop/invoicer"))
+		require.NoError(t, fencing.OwnToken(mark, fencing.Scope("shop", "invoicer")))
 		require.Equal(t, string(text), mark.String())
 	})
 }

@@ -32,7 +32,7 @@ func (e *workError) Unwrap() error { return e.error }
 type session struct {
 	client *kgo.Client
 	token  fencing.Token
-	fences string    // topic
+	marks  string    // topic
 	owned  *producer // as of the latest commit; nil before the first
 }
 
@@ -49,7 +49,7 @@ func (w *Writer) open(t fencing.Token) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{client: client, token: t, fences: w.cfg.FenceTopic}, nil
+	return &session{client: client, token: t, marks: w.cfg.MarkTopic}, nil
 }
 
 // Tx is a transaction being made.
@@ -117,19 +117,19 @@ func (s *session) transact(ctx context.Context, timeout time.Duration, work func
 		if tx.err != nil || tx.produced {
 			return tx.err
 		}
-		return tx.Produce(ctx, &kgo.Record{Topic: s.fences, Key: []byte(claimKey), Value: []byte(s.token.String())})
+		return tx.Produce(ctx, &kgo.Record{Topic: s.marks, Key: []byte(claimKey), Value: []byte(s.token.String())})
 	})
 }
 
-// put commits one record on the fence topic and returns its offset.
+// put commits one record on the mark topic and returns its offset.
 func (s *session) put(ctx context.Context, timeout time.Duration, key string) (offset int64, err error) {
 	err = s.commit(ctx, timeout, func(tx *Tx) error {
-		results, err := tx.produce(ctx, []*kgo.Record{{Topic: s.fences, Key: []byte(key), Value: []byte(s.token.String())}})
+		results, err := tx.produce(ctx, []*kgo.Record{{Topic: s.marks, Key: []byte(key), Value: []byte(s.token.String())}})
 		if err != nil {
 			return err
 		}
 		if p := results[0].Record.Partition; p != 0 {
-			return fmt.Errorf("topic %s has more than one partition: %d", s.fences, p)
+			return fmt.Errorf("topic %s has more than one partition: %d", s.marks, p)
 		}
 		offset = results[0].Record.Offset
 		return nil

@@ -18,12 +18,12 @@ var ErrUnknown = errors.New("kafka: outcome unknown")
 
 // Config configures a [Writer].
 type Config struct {
-	// Scope is that of all tokens, namespace/name of the Lease, and the transactional.id. Nobody else may use it: grant
+	// Scope is that of all tokens, [fencing.Scope] of the Lease, and the transactional.id. Nobody else may use it: grant
 	// Write on that TransactionalId to this service alone.
 	Scope string
 
-	// FenceTopic keeps the mark: one partition, cleanup.policy=compact, for this scope alone.
-	FenceTopic string
+	// MarkTopic keeps the mark: one partition, cleanup.policy=compact, for this scope alone.
+	MarkTopic string
 
 	// Options say how the brokers are reached: seeds, TLS, SASL, partitioner. They must not consume.
 	Options []kgo.Opt
@@ -51,8 +51,8 @@ func New(cfg Config) (*Writer, error) {
 		cfg.Timeout = 10 * time.Second
 	}
 	switch {
-	case cfg.FenceTopic == "":
-		return nil, errors.New("kafka: Config.FenceTopic is empty")
+	case cfg.MarkTopic == "":
+		return nil, errors.New("kafka: Config.MarkTopic is empty")
 	case cfg.Timeout < time.Second:
 		return nil, fmt.Errorf("kafka: Config.Timeout is %v, must be at least 1s", cfg.Timeout)
 	}
@@ -71,14 +71,14 @@ func (w *Writer) Close() {
 	w.turn <- struct{}{}
 }
 
-// Advance makes t the mark: older producers can commit nothing any more, and what they left open is aborted.
-func (w *Writer) Advance(ctx context.Context, t fencing.Token) error { return w.Transact(ctx, t, nil) }
+// Announce makes t the mark: older producers can commit nothing any more, and what they left open is aborted.
+func (w *Writer) Announce(ctx context.Context, t fencing.Token) error { return w.Transact(ctx, t, nil) }
 
-// Check is [Writer.Advance]. Nothing has to follow it: [Writer.Transact] checks by itself.
+// Check is [Writer.Announce]. Nothing has to follow it: [Writer.Transact] checks by itself.
 func (w *Writer) Check(ctx context.Context, t fencing.Token) error { return w.Transact(ctx, t, nil) }
 
-// HighWater returns the mark. It waits for transactions on the fence topic that are being decided.
-func (w *Writer) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
+// Mark returns the mark. It waits for transactions on the mark topic that are being decided.
+func (w *Writer) Mark(ctx context.Context, scope string) (fencing.Token, error) {
 	if err := fencing.OwnScope(scope, w.cfg.Scope); err != nil {
 		return fencing.Token{}, err
 	}

@@ -43,7 +43,7 @@ func TestSuccessorAbortsOpenTransaction(t *testing.T) {
 	older, newer := guardtest.Token(1, 0), guardtest.Token(2, 0)
 	stale, successor := newWriter(t, cluster), newWriter(t, cluster)
 	err := stale.Transact(t.Context(), older, produce(func() {
-		require.NoError(t, successor.Advance(t.Context(), newer))
+		require.NoError(t, successor.Announce(t.Context(), newer))
 	}, "stale"))
 	require.ErrorIs(t, err, kafka.ErrUnknown, "a commit that was fenced may be the repetition of one that was not")
 	require.NotErrorIs(t, err, fencing.ErrStale)
@@ -62,7 +62,7 @@ func TestLateInitDoesNotEndTheCurrent(t *testing.T) {
 	cluster := newCluster(t)
 	token := guardtest.Token(2, 0)
 	current := newWriter(t, cluster)
-	require.NoError(t, current.Advance(t.Context(), token))
+	require.NoError(t, current.Announce(t.Context(), token))
 	late, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.TransactionalID(guardtest.Scope))
 	require.NoError(t, err)
 	defer late.Close()
@@ -107,7 +107,7 @@ func TestStaleInitBetweenLookAndClaim(t *testing.T) {
 func TestContextBoundsEachCall(t *testing.T) {
 	cluster := newCluster(t)
 	w := newWriter(t, cluster)
-	require.NoError(t, w.Advance(t.Context(), guardtest.Token(1, 0)))
+	require.NoError(t, w.Announce(t.Context(), guardtest.Token(1, 0)))
 	cluster.Close()
 	for _, tok := range []fencing.Token{guardtest.Token(1, 0), guardtest.Token(2, 0)} {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -132,10 +132,10 @@ func TestWorksErrorAborts(t *testing.T) {
 // The mark survives compaction, and a topic that lost it is an error.
 func TestMarkIsNeverReset(t *testing.T) {
 	cluster := newCluster(t)
-	require.NoError(t, newWriter(t, cluster).Advance(t.Context(), guardtest.Token(5, 0)))
+	require.NoError(t, newWriter(t, cluster).Announce(t.Context(), guardtest.Token(5, 0)))
 	cluster.Compact()
 	require.ErrorIs(t, newWriter(t, cluster).Check(t.Context(), guardtest.Token(4, 0)), fencing.ErrStale)
-	require.NoError(t, cluster.DeleteRecords(fences, 0, -1))
+	require.NoError(t, cluster.DeleteRecords(marks, 0, -1))
 	require.ErrorIs(t, newWriter(t, cluster).Check(t.Context(), guardtest.Token(4, 0)), fencing.ErrUnavailable)
 }
 

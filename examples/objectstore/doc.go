@@ -3,10 +3,10 @@
 //
 // # How
 //
-// One object, the manifest, names everything else and carries the high-water mark. It is only ever replaced by compare
+// One object, the manifest, names everything else and carries the mark. It is only ever replaced by compare
 // and swap: read it, compare the token, put the next one with If-Match of the ETag that was read (If-None-Match: * for
 // the first). The store refuses the put when anything was written in between, so check and effect are one step, and
-// announcing a token ([Store.Advance]) ends whatever an older term has on its way: the ETag that it waits for is gone.
+// announcing a token ([Store.Announce]) ends whatever an older term has on its way: the ETag that it waits for is gone.
 //
 //	<prefix>manifest.json                          {"token": "shop/invoicer@42.9f86...", "write": "...", "objects": {"report": "<prefix>data/..."}}
 //	<prefix>data/0000000000000000042-9f86.../JQ2M...    written once, never changed
@@ -16,7 +16,7 @@
 //
 // # What is fenced
 //
-// Everything that is read through the manifest, exactly: after Advance(n) returned nil, no write of a lower token takes
+// Everything that is read through the manifest, exactly: after Announce(n) returned nil, no write of a lower token takes
 // effect in [Store.Get], however late its request arrives.
 //
 // # What is not, and why

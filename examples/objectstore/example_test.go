@@ -19,7 +19,7 @@ import (
 )
 
 // Two replicas, each with a store of its own. In a service the elector announces the tokens
-// (singleton.Config{Fences: []fencing.Guard{store}}), and the work takes its token from the context.
+// (singleton.Config{Guards: []fencing.Guard{store}}), and the work takes its token from the context.
 func Example() {
 	backend := s3mem.New()
 	if err := backend.CreateBucket("shop"); err != nil {
@@ -31,19 +31,19 @@ func Example() {
 		client := s3.New(s3.Options{
 			BaseEndpoint: &server.URL, UsePathStyle: true, Region: "us-east-1", Credentials: aws.AnonymousCredentials{},
 		})
-		store, err := objectstore.New(client, "shop", "invoicer/", "shop/invoicer")
+		store, err := objectstore.New(client, "shop", "invoicer/", fencing.Scope("shop", "invoicer"))
 		if err != nil {
 			panic(err)
 		}
 		return store
 	}
 	ctx := context.Background()
-	first := fencing.Token{Scope: "shop/invoicer", Epoch: 41, Term: "0123456789abcdef0123456789abcdef"}
-	second := fencing.Token{Scope: "shop/invoicer", Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"}
+	first := fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 41, Term: "0123456789abcdef0123456789abcdef"}
+	second := fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"}
 
 	a, b := replica(), replica()
-	fmt.Println("a:", a.Advance(ctx, first), a.Put(ctx, first, "report", []byte("by a")))
-	fmt.Println("b:", b.Advance(ctx, second))
+	fmt.Println("a:", a.Announce(ctx, first), a.Put(ctx, first, "report", []byte("by a")))
+	fmt.Println("b:", b.Announce(ctx, second))
 	fmt.Println("a, stale:", errors.Is(a.Put(ctx, first, "report", []byte("late, by a")), fencing.ErrStale))
 	report, err := b.Get(ctx, "report")
 	fmt.Println(string(report), err)
@@ -56,7 +56,7 @@ func Example() {
 }
 
 func TestNewRefuses(t *testing.T) {
-	_, err := objectstore.New(nil, "", "", "shop/invoicer")
+	_, err := objectstore.New(nil, "", "", fencing.Scope("shop", "invoicer"))
 	require.ErrorContains(t, err, "bucket")
 	_, err = objectstore.New(nil, "shop", "", "two words")
 	require.ErrorIs(t, err, fencing.ErrMalformed)

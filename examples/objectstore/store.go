@@ -28,7 +28,7 @@ type Store struct {
 
 var _ fencing.Guard = (*Store)(nil)
 
-// New returns the store under prefix (such as "invoicer/") in bucket. Only tokens of scope, namespace/name of the Lease,
+// New returns the store under prefix (such as "invoicer/") in bucket. Only tokens of scope, [fencing.Scope] of the Lease,
 // are taken.
 func New(client *s3.Client, bucket, prefix, scope string) (*Store, error) {
 	if bucket == "" {
@@ -40,14 +40,14 @@ func New(client *s3.Client, bucket, prefix, scope string) (*Store, error) {
 	return &Store{client: client, bucket: bucket, prefix: prefix, scope: scope}, nil
 }
 
-// Advance raises the mark to t. It is one read, and one put if t is new.
-func (s *Store) Advance(ctx context.Context, t fencing.Token) error { return s.swap(ctx, t, nil) }
+// Announce raises the mark to t. It is one read, and one put if t is new.
+func (s *Store) Announce(ctx context.Context, t fencing.Token) error { return s.swap(ctx, t, nil) }
 
-// Check is [Store.Advance]. Nothing has to follow it: [Store.Put] and [Store.Update] check by themselves.
+// Check is [Store.Announce]. Nothing has to follow it: [Store.Put] and [Store.Update] check by themselves.
 func (s *Store) Check(ctx context.Context, t fencing.Token) error { return s.swap(ctx, t, nil) }
 
-// HighWater returns the mark. See [fencing.Guard].
-func (s *Store) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
+// Mark returns the mark. See [fencing.Guard].
+func (s *Store) Mark(ctx context.Context, scope string) (fencing.Token, error) {
 	if err := fencing.OwnScope(scope, s.scope); err != nil {
 		return fencing.Token{}, err
 	}

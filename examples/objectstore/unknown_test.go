@@ -137,7 +137,7 @@ func TestUnknownIsSettledByReading(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server, w := newServer(t), &wire{}
 			store := overWire(t, server.URL, w)
-			require.NoError(t, store.Advance(t.Context(), guardtest.Token(1, 0)))
+			require.NoError(t, store.Announce(t.Context(), guardtest.Token(1, 0)))
 			w.onPut, w.requests = tt.onPut(t), nil
 			asked := 0
 			require.NoError(t, store.Update(t.Context(), guardtest.Token(1, 0), set("report", "key", &asked)))
@@ -155,10 +155,10 @@ func TestUnknownIsNeitherClaimedNorRefused(t *testing.T) {
 	server, w := newServer(t), &wire{}
 	older, newer := guardtest.Token(1, 0), guardtest.Token(2, 0)
 	stale, successor := overWire(t, server.URL, w), overWire(t, server.URL, &wire{})
-	require.NoError(t, stale.Advance(t.Context(), older))
+	require.NoError(t, stale.Announce(t.Context(), older))
 	w.onPut = func(_ int, send func() (*http.Response, error)) (*http.Response, error) {
 		delivered(t, send, http.StatusOK)
-		require.NoError(t, successor.Advance(t.Context(), newer))
+		require.NoError(t, successor.Announce(t.Context(), newer))
 		return nil, errLost
 	}
 	asked := 0
@@ -176,7 +176,7 @@ func TestLatePutIsRefused(t *testing.T) {
 	server, w := newServer(t), &wire{}
 	older, newer := guardtest.Token(1, 0), guardtest.Token(2, 0)
 	stale, successor := overWire(t, server.URL, w), overWire(t, server.URL, &wire{})
-	require.NoError(t, stale.Advance(t.Context(), older))
+	require.NoError(t, stale.Announce(t.Context(), older))
 	ctx, cancel := context.WithCancel(t.Context())
 	var late func() (*http.Response, error)
 	w.onPut = func(_ int, send func() (*http.Response, error)) (*http.Response, error) {
@@ -186,7 +186,7 @@ func TestLatePutIsRefused(t *testing.T) {
 	}
 	asked := 0
 	require.ErrorIs(t, stale.Update(ctx, older, set("report", "old", &asked)), objectstore.ErrUnknown)
-	require.NoError(t, successor.Advance(t.Context(), newer))
+	require.NoError(t, successor.Announce(t.Context(), newer))
 	delivered(t, late, http.StatusPreconditionFailed)
 	require.NoError(t, successor.Update(t.Context(), newer, set("report", "new", &asked)))
 	delivered(t, late, http.StatusPreconditionFailed)
@@ -199,13 +199,13 @@ func TestAnnouncementIsRepeated(t *testing.T) {
 	store, other := overWire(t, server.URL, w), overWire(t, server.URL, &wire{})
 	w.onPut = func(n int, send func() (*http.Response, error)) (*http.Response, error) {
 		if n == 1 {
-			require.NoError(t, other.Advance(t.Context(), guardtest.Token(1, 0)))
+			require.NoError(t, other.Announce(t.Context(), guardtest.Token(1, 0)))
 			return nil, errLost
 		}
 		return send()
 	}
-	require.NoError(t, store.Advance(t.Context(), guardtest.Token(2, 0)))
-	mark, err := other.HighWater(t.Context(), guardtest.Scope)
+	require.NoError(t, store.Announce(t.Context(), guardtest.Token(2, 0)))
+	mark, err := other.Mark(t.Context(), guardtest.Scope)
 	require.NoError(t, err)
 	require.Equal(t, guardtest.Token(2, 0), mark)
 }
@@ -250,7 +250,7 @@ func TestAttemptsAreBounded(t *testing.T) {
 				asked := 0
 				require.ErrorIs(t, store.Update(t.Context(), guardtest.Token(1, 0), set("a", "b", &asked)), want.err)
 				require.Equal(t, want.puts, c.puts)
-				require.ErrorIs(t, store.Advance(t.Context(), guardtest.Token(2, 0)), fencing.ErrUnavailable)
+				require.ErrorIs(t, store.Announce(t.Context(), guardtest.Token(2, 0)), fencing.ErrUnavailable)
 			})
 		})
 	}

@@ -13,7 +13,7 @@ import (
 // audit is what the tables say, and what was seen on the way.
 type audit struct {
 	invoices, charges, terms, processes int
-	refused                             int // charges of frozen replicas that the fence refused
+	refused                             int // charges of frozen replicas that the guard refused
 	violations                          []string
 }
 

@@ -28,7 +28,7 @@ func TestStory(t *testing.T) {
 	require.NoError(t, errors.Join(err, result.verdict()))
 	require.NotZero(t, result.invoices)
 	require.Equal(t, result.invoices, result.charges)
-	require.NotZero(t, result.refused, "no frozen replica was at the right point: the fence had nothing to do")
+	require.NotZero(t, result.refused, "no frozen replica was at the right point: the guard had nothing to do")
 }
 
 // TestAuditSeesIt: every kind of damage.

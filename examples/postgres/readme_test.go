@@ -24,11 +24,11 @@ import (
 // README example
 func bill(ctx context.Context, client coordclient.LeasesGetter, config *pgx.ConnConfig) error {
 	db := sql.OpenDB(sqlfence.Connector(stdlib.GetConnector(*config))) // with other databases sql.Open will do
-	guard, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: sqlfence.PostgreSQL, Scope: "shop/invoicer"})
+	guard, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: sqlfence.PostgreSQL, Scope: fencing.Scope("shop", "invoicer")})
 	if err != nil {
 		return err
 	}
-	elector, err := singleton.New(client, singleton.Config{Namespace: "shop", Name: "invoicer", Fences: []fencing.Guard{guard}})
+	elector, err := singleton.New(client, singleton.Config{Namespace: "shop", Name: "invoicer", Guards: []fencing.Guard{guard}})
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ const (
 // newGuard returns the guard that replicas write through, and whose Schema the story runs.
 func newGuard(db *sql.DB) (*sqlfence.Guard, error) {
 	return sqlfence.New(sqlfence.Config{
-		DB: db, Dialect: sqlfence.PostgreSQL, Scope: namespace + "/" + leaseName, IdleLimit: idleLimit,
+		DB: db, Dialect: sqlfence.PostgreSQL, Scope: fencing.Scope(namespace, leaseName), IdleLimit: idleLimit,
 	})
 }
 
@@ -81,7 +81,7 @@ func runReplica() error {
 	elector, err := singleton.New(client, singleton.Config{
 		Name: leaseName, Namespace: namespace, Identity: config.Name,
 		LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod,
-		Fences: []fencing.Guard{guard}, // told of each term's token before its work starts
+		Guards: []fencing.Guard{guard}, // told of each term's token before its work starts
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

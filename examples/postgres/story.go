@@ -20,8 +20,8 @@ import (
 const patience = 2 * time.Minute
 
 // tables have no constraint that would keep an invoice from being billed
-// twice: that is left to the singleton and its fence. landed is the order of
-// inserts, which under the fence is the order of terms.
+// twice: that is left to the singleton and its guard. landed is the order of
+// inserts, which behind the guard is the order of terms.
 func tables() []string {
 	return []string{
 		"DROP TABLE IF EXISTS invoices, charges, hotseat_fence",

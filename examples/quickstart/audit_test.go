@@ -48,7 +48,7 @@ func at(seconds float64) int64 { return int64(seconds * float64(time.Second)) }
 func nameOf(pid int) string { return string(rune('a' + pid%3)) }
 
 func tokenOf(epoch int64) fencing.Token {
-	return fencing.Token{Scope: "ns/lease", Epoch: epoch, Term: strings.Repeat("0", 31) + string(rune('0'+epoch%10))}
+	return fencing.Token{Scope: fencing.Scope("ns", "lease"), Epoch: epoch, Term: strings.Repeat("0", 31) + string(rune('0'+epoch%10))}
 }
 
 // goodStory is the five acts as they should be. PIDs 0 to 2 are the first

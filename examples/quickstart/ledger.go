@@ -16,7 +16,7 @@ import (
 )
 
 // tokenHeader carries a token's text form: the caller's in a request, the
-// high-water mark in an answer.
+// mark in an answer.
 const tokenHeader = "Fencing-Token"
 
 // entry is one line of the ledger: what the guard admitted, in order.
@@ -45,7 +45,7 @@ type record struct {
 //
 //	POST /announcements   a new term's token, before its work    204
 //	POST /records         one record                             201
-//	GET  /mark?scope=...  the high-water mark                    200, or 204 for none
+//	GET  /mark?scope=...  the mark                    200, or 204 for none
 //
 // Refusals: 400 malformed token or another scope's, 409 another term has this
 // epoch, 412 stale, 428 no token, 503 cannot tell now.
@@ -131,7 +131,7 @@ func (l *ledger) token(r *http.Request) (fencing.Token, error) {
 }
 
 func (l *ledger) mark(w http.ResponseWriter, r *http.Request) {
-	mark, err := l.guard.HighWater(r.Context(), r.URL.Query().Get("scope"))
+	mark, err := l.guard.Mark(r.Context(), r.URL.Query().Get("scope"))
 	switch {
 	case err != nil:
 		refuse(w, err)
@@ -150,10 +150,10 @@ func refuse(w http.ResponseWriter, err error) {
 	status := http.StatusServiceUnavailable
 	switch {
 	case errors.As(err, &stale):
-		w.Header().Set(tokenHeader, stale.HighWater.String())
+		w.Header().Set(tokenHeader, stale.Mark.String())
 		status = http.StatusPreconditionFailed
 	case errors.As(err, &conflict):
-		w.Header().Set(tokenHeader, conflict.HighWater.String())
+		w.Header().Set(tokenHeader, conflict.Mark.String())
 		status = http.StatusConflict
 	case errors.Is(err, fencing.ErrMissing):
 		status = http.StatusPreconditionRequired

@@ -29,7 +29,7 @@ func serveLedger(t *testing.T) served {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, file.Close()) })
-	l, err := newLedger("ns/lease", file)
+	l, err := newLedger(fencing.Scope("ns", "lease"), file)
 	require.NoError(t, err)
 	server := httptest.NewServer(l)
 	t.Cleanup(server.Close)
@@ -45,12 +45,12 @@ func (s served) entries(t *testing.T) []entry {
 func TestLedgerKeepsWhatTheCurrentTermWrites(t *testing.T) {
 	s := serveLedger(t)
 	first, second := tokenOf(1), tokenOf(2)
-	require.NoError(t, s.client.Advance(t.Context(), first))
+	require.NoError(t, s.client.Announce(t.Context(), first))
 	require.NoError(t, s.client.append(t.Context(), first, record{"a", 10, 1}))
 	require.NoError(t, s.client.append(t.Context(), first, record{"a", 10, 2}))
-	require.NoError(t, s.client.Check(t.Context(), second))
+	require.NoError(t, s.client.Announce(t.Context(), second))
 
-	mark, err := s.client.HighWater(t.Context(), "ns/lease")
+	mark, err := s.client.Mark(t.Context(), fencing.Scope("ns", "lease"))
 	require.NoError(t, err)
 	require.Equal(t, second, mark)
 	var got []entry
@@ -68,7 +68,7 @@ func TestLedgerKeepsWhatTheCurrentTermWrites(t *testing.T) {
 }
 
 func TestLedgerHasNoMarkBeforeItsFirstToken(t *testing.T) {
-	mark, err := serveLedger(t).client.HighWater(t.Context(), "ns/lease")
+	mark, err := serveLedger(t).client.Mark(t.Context(), fencing.Scope("ns", "lease"))
 	require.NoError(t, err)
 	require.True(t, mark.IsZero())
 }
@@ -78,7 +78,7 @@ func TestLedgerRefusals(t *testing.T) {
 	conflict := mark
 	conflict.Term = strings.Repeat("f", 32)
 	elsewhere := tokenOf(9)
-	elsewhere.Scope = "ns/other"
+	elsewhere.Scope = fencing.Scope("ns", "other")
 	tests := []struct {
 		name   string
 		tokens []string
@@ -98,7 +98,7 @@ func TestLedgerRefusals(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := serveLedger(t)
-			require.NoError(t, s.client.Advance(t.Context(), mark))
+			require.NoError(t, s.client.Announce(t.Context(), mark))
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.client.url+"/records", strings.NewReader(tt.body))
 			require.NoError(t, err)
 			request.Header[tokenHeader] = tt.tokens
@@ -117,26 +117,26 @@ func TestLedgerClientReturnsTheGuardsErrors(t *testing.T) {
 	mark := tokenOf(5)
 	conflict := mark
 	conflict.Term = strings.Repeat("f", 32)
-	require.NoError(t, s.client.Advance(t.Context(), mark))
+	require.NoError(t, s.client.Announce(t.Context(), mark))
 
 	var stale *fencing.StaleError
 	require.ErrorAs(t, s.client.append(t.Context(), tokenOf(4), record{}), &stale)
-	require.Equal(t, fencing.StaleError{Presented: tokenOf(4), HighWater: mark}, *stale)
-	require.ErrorAs(t, s.client.Advance(t.Context(), tokenOf(4)), &stale)
+	require.Equal(t, fencing.StaleError{Presented: tokenOf(4), Mark: mark}, *stale)
+	require.ErrorAs(t, s.client.Announce(t.Context(), tokenOf(4)), &stale)
 	var other *fencing.ConflictError
-	require.ErrorAs(t, s.client.Advance(t.Context(), conflict), &other)
-	require.Equal(t, fencing.ConflictError{Presented: conflict, HighWater: mark}, *other)
-	require.ErrorIs(t, s.client.Advance(t.Context(), fencing.Token{}), fencing.ErrMissing)
-	require.ErrorIs(t, s.client.Advance(t.Context(), fencing.Token{Scope: "ns/lease"}), fencing.ErrMalformed)
-	_, err := s.client.HighWater(t.Context(), "")
+	require.ErrorAs(t, s.client.Announce(t.Context(), conflict), &other)
+	require.Equal(t, fencing.ConflictError{Presented: conflict, Mark: mark}, *other)
+	require.ErrorIs(t, s.client.Announce(t.Context(), fencing.Token{}), fencing.ErrMissing)
+	require.ErrorIs(t, s.client.Announce(t.Context(), fencing.Token{Scope: fencing.Scope("ns", "lease")}), fencing.ErrMalformed)
+	_, err := s.client.Mark(t.Context(), "")
 	require.ErrorIs(t, err, fencing.ErrMalformed)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, s.client.Advance(ctx, mark), fencing.ErrUnavailable)
+	require.ErrorIs(t, s.client.Announce(ctx, mark), fencing.ErrUnavailable)
 	unwell := httptest.NewServer(http.NotFoundHandler())
 	defer unwell.Close()
-	require.ErrorIs(t, (&ledgerClient{url: unwell.URL, http: unwell.Client()}).Advance(t.Context(), mark), fencing.ErrUnavailable)
+	require.ErrorIs(t, (&ledgerClient{url: unwell.URL, http: unwell.Client()}).Announce(t.Context(), mark), fencing.ErrUnavailable)
 }
 
 func TestLedgerThatCannotWriteAdmitsNothing(t *testing.T) {
@@ -153,20 +153,20 @@ func TestLedgerThatCannotWriteAdmitsNothing(t *testing.T) {
 // older one, woken after it was told to end, leaves nothing.
 func TestLedgerAdmitsANewerTokenAfterTheWriteInFlight(t *testing.T) {
 	s := serveLedger(t)
-	require.NoError(t, s.client.Advance(t.Context(), tokenOf(1)))
+	require.NoError(t, s.client.Announce(t.Context(), tokenOf(1)))
 	parked, leave, err := s.guard.Enter(t.Context(), tokenOf(1)) // a handler between check and append
 	require.NoError(t, err)
-	advanced := make(chan error, 1)
-	go func() { advanced <- s.client.Advance(context.WithoutCancel(t.Context()), tokenOf(2)) }()
+	announced := make(chan error, 1)
+	go func() { announced <- s.client.Announce(context.WithoutCancel(t.Context()), tokenOf(2)) }()
 	<-parked.Done()
 	require.ErrorIs(t, context.Cause(parked), fencing.ErrStale)
 	select {
-	case err := <-advanced:
+	case err := <-announced:
 		t.Fatalf("token 2 was admitted beside a write of token 1: %v", err)
 	case <-time.After(50 * time.Millisecond): // it is a real server: nothing tells that it waits
 	}
 	leave()
-	require.NoError(t, <-advanced)
+	require.NoError(t, <-announced)
 }
 
 // Many terms write at once, as after thaws: whatever gets in is in order.

@@ -23,17 +23,14 @@ type ledgerClient struct {
 
 var _ fencing.Guard = (*ledgerClient)(nil)
 
-// Advance implements fencing.Guard.
-func (c *ledgerClient) Advance(ctx context.Context, t fencing.Token) error {
+// Announce implements fencing.Guard.
+func (c *ledgerClient) Announce(ctx context.Context, t fencing.Token) error {
 	_, err := c.send(ctx, http.MethodPost, "/announcements", t, nil)
 	return err
 }
 
-// Check implements fencing.Guard. Like fencing.Memory's, it is Advance.
-func (c *ledgerClient) Check(ctx context.Context, t fencing.Token) error { return c.Advance(ctx, t) }
-
-// HighWater implements fencing.Guard.
-func (c *ledgerClient) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
+// Mark implements fencing.Guard.
+func (c *ledgerClient) Mark(ctx context.Context, scope string) (fencing.Token, error) {
 	return c.send(ctx, http.MethodGet, "/mark?scope="+url.QueryEscape(scope), fencing.Token{}, nil)
 }
 
@@ -83,9 +80,9 @@ func answer(t fencing.Token, r *http.Response, text string) (fencing.Token, erro
 	case http.StatusOK, http.StatusCreated, http.StatusNoContent:
 		return mark, nil
 	case http.StatusPreconditionFailed:
-		err = &fencing.StaleError{Presented: t, HighWater: mark}
+		err = &fencing.StaleError{Presented: t, Mark: mark}
 	case http.StatusConflict:
-		err = &fencing.ConflictError{Presented: t, HighWater: mark}
+		err = &fencing.ConflictError{Presented: t, Mark: mark}
 	case http.StatusPreconditionRequired:
 		err = fencing.ErrMissing
 	case http.StatusBadRequest:

@@ -68,7 +68,7 @@ func runReplica() error {
 		LeaseDuration: config.Timing.LeaseDuration,
 		RenewDeadline: config.Timing.RenewDeadline,
 		RetryPeriod:   config.Timing.RetryPeriod,
-		Fences:        []fencing.Guard{r.ledger},
+		Guards:        []fencing.Guard{r.ledger},
 		Logger:        logger,
 	})
 	if err != nil {
@@ -120,7 +120,7 @@ func (r *replica) write(ctx context.Context, token fencing.Token) event {
 	case errors.Is(err, fencing.ErrUnavailable):
 		outcome.Kind = kindUnanswered
 	case errors.As(err, &stale):
-		outcome.Kind, outcome.Stale, outcome.Mark = kindRefused, true, stale.HighWater
+		outcome.Kind, outcome.Stale, outcome.Mark = kindRefused, true, stale.Mark
 	default:
 		outcome.Kind = kindRefused
 	}

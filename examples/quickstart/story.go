@@ -20,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
@@ -97,7 +98,7 @@ func (s *story) serve(ctx context.Context, dir string) error {
 	if err := s.createLease(ctx, name); err != nil {
 		return err
 	}
-	ledgerURL, err := s.serveLedger(dir, namespace+"/"+name)
+	ledgerURL, err := s.serveLedger(dir, fencing.Scope(namespace, name))
 	if err != nil {
 		return err
 	}

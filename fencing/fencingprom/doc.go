@@ -1,7 +1,7 @@
 // Package fencingprom counts what a guard does, for Prometheus. It wraps a guard, and is both that guard and a
 // collector:
 //
-//	ledger, err := fencingprom.NewTracker(memory, fencingprom.Config{Guard: "ledger"})
+//	ledger, err := fencingprom.NewTracker(memory, fencingprom.Config{Name: "ledger"})
 //	registry.MustRegister(ledger)
 //	http.Handle("/append", handler(ledger))
 //
@@ -9,13 +9,13 @@
 //
 //	return ledger.Observe(token, guard.InTx(ctx, token, nil, fn))
 //
-// All metrics have the label guard, which is Config.Guard:
+// All metrics have the label guard, which is Config.Name:
 //
 //	hotseat_guard_checks_total{result}           effects that asked to be admitted (Check, Enter, Observe), by what came of it
-//	hotseat_guard_advances_total{result}         announcements (Advance), by what came of it
-//	hotseat_guard_advance_duration_seconds       histogram: time an announcement took, waiting for older work included
+//	hotseat_guard_announcements_total{result}    tokens announced (Announce), by what came of it
+//	hotseat_guard_announcement_duration_seconds  histogram: time an announcement took, waiting for older work included
 //	hotseat_guard_stale_lag_epochs               histogram: by how much a stale token's epoch was below the mark
-//	hotseat_guard_high_water_epoch{scope}        highest epoch this process saw the guard hold
+//	hotseat_guard_mark_epoch{scope}              highest epoch this process saw the guard hold
 //
 // # Results
 //

@@ -15,9 +15,9 @@ import (
 
 // Config of a [Guard].
 type Config struct {
-	// Guard names the guard in the label of that name: one per guard in a process. Required.
-	Guard string
-	// Scopes bounds the series of hotseat_guard_high_water_epoch. Default 100; negative is an error.
+	// Name is the value of the label guard: another one for each guard in a process. Required.
+	Name string
+	// Scopes bounds the series of hotseat_guard_mark_epoch. Default 100; negative is an error.
 	Scopes int
 }
 
@@ -27,15 +27,16 @@ type Guard struct {
 	guard  fencing.Guard
 	scopes int
 
-	checks, advances *prometheus.CounterVec
-	took, lag        prometheus.Histogram
-	epoch            *prometheus.Desc
+	checks, announced *prometheus.CounterVec
+	took, lag         prometheus.Histogram
+	epoch             *prometheus.Desc
 
 	mu    sync.Mutex
 	marks map[string]int64 // by scope
 }
 
-// Tracker is a [Guard] around a guard that also follows work in flight.
+// Tracker is a [Guard] around a guard that also follows work in flight. It counts Check and Enter
+// by itself.
 type Tracker struct {
 	*Guard
 	tracker fencing.Tracker
@@ -52,22 +53,22 @@ func New(guard fencing.Guard, cfg Config) (*Guard, error) {
 	switch {
 	case guard == nil:
 		return nil, errors.New("fencingprom: guard is nil")
-	case cfg.Guard == "":
-		return nil, errors.New("fencingprom: Config.Guard is empty, must name the guard")
+	case cfg.Name == "":
+		return nil, errors.New("fencingprom: Config.Name is empty, must name the guard")
 	case cfg.Scopes < 0:
 		return nil, fmt.Errorf("fencingprom: Config.Scopes is %d, must not be negative", cfg.Scopes)
 	}
-	labels := prometheus.Labels{"guard": cfg.Guard}
+	labels := prometheus.Labels{"guard": cfg.Name}
 	g := &Guard{
 		guard: guard, scopes: cmp.Or(cfg.Scopes, 100), marks: map[string]int64{},
 		checks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotseat_guard_checks_total", Help: "Effects that asked a guard to be admitted, by result.", ConstLabels: labels,
 		}, []string{"result"}),
-		advances: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "hotseat_guard_advances_total", Help: "Tokens announced to a guard, by result.", ConstLabels: labels,
+		announced: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hotseat_guard_announcements_total", Help: "Tokens announced to a guard, by result.", ConstLabels: labels,
 		}, []string{"result"}),
 		took: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "hotseat_guard_advance_duration_seconds", ConstLabels: labels,
+			Name: "hotseat_guard_announcement_duration_seconds", ConstLabels: labels,
 			Help:    "Time an announcement took, waiting for the work in flight of older terms included.",
 			Buckets: []float64{.0001, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
@@ -76,9 +77,9 @@ func New(guard fencing.Guard, cfg Config) (*Guard, error) {
 			Help:    "By how much the epoch of a stale token was below the guard's mark.",
 			Buckets: prometheus.ExponentialBuckets(1, 10, 10),
 		}),
-		epoch: prometheus.NewDesc("hotseat_guard_high_water_epoch", "Highest epoch this process saw the guard hold.", []string{"scope"}, labels),
+		epoch: prometheus.NewDesc("hotseat_guard_mark_epoch", "Highest epoch this process saw the guard hold.", []string{"scope"}, labels),
 	}
-	for _, counters := range []*prometheus.CounterVec{g.checks, g.advances} {
+	for _, counters := range []*prometheus.CounterVec{g.checks, g.announced} {
 		for _, result := range append(fencing.Labels(), admitted, unfenced) { // there from the start: a rate needs a zero
 			counters.WithLabelValues(result)
 		}
@@ -98,25 +99,23 @@ func NewTracker(guard fencing.Tracker, cfg Config) (*Tracker, error) {
 	return &Tracker{Guard: g, tracker: guard}, nil
 }
 
-// Advance implements [fencing.Guard].
-func (g *Guard) Advance(ctx context.Context, t fencing.Token) error {
+// Announce implements [fencing.Guard].
+func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
 	began := time.Now()
-	err := g.guard.Advance(ctx, t)
+	err := g.guard.Announce(ctx, t)
 	g.took.Observe(time.Since(began).Seconds())
-	g.count(g.advances, t, err)
+	g.count(g.announced, t, err)
 	return err
 }
 
-// Check implements [fencing.Guard].
-func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
-	err := g.guard.Check(ctx, t)
-	g.count(g.checks, t, err)
-	return err
+// Mark implements [fencing.Guard].
+func (g *Guard) Mark(ctx context.Context, scope string) (fencing.Token, error) {
+	return g.guard.Mark(ctx, scope)
 }
 
-// HighWater implements [fencing.Guard].
-func (g *Guard) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
-	return g.guard.HighWater(ctx, scope)
+// Check implements [fencing.Checker].
+func (t *Tracker) Check(ctx context.Context, token fencing.Token) error {
+	return t.Observe(token, t.tracker.Check(ctx, token))
 }
 
 // Enter implements [fencing.Tracker]; it counts as a check.
@@ -126,8 +125,9 @@ func (t *Tracker) Enter(ctx context.Context, token fencing.Token) (_ context.Con
 	return work, leave, err
 }
 
-// Observe counts an effect that asked to be admitted by another door than Check and Enter, such as a transaction of
-// sqlfence or a write of redisfence or kubefence, as a check. It returns err, the outcome, as it is.
+// Observe counts an effect that asked to be admitted by a door that is not measured, such as a
+// transaction of sqlfence or a write of redisfence or kubefence, as a check. It returns err, the
+// outcome, as it is.
 func (g *Guard) Observe(t fencing.Token, err error) error {
 	g.count(g.checks, t, err)
 	return err
@@ -139,8 +139,8 @@ func (g *Guard) count(counters *prometheus.CounterVec, t fencing.Token, err erro
 		g.saw(t)
 	}
 	if stale, ok := errors.AsType[*fencing.StaleError](err); ok {
-		g.lag.Observe(float64(stale.HighWater.Epoch) - float64(stale.Presented.Epoch))
-		g.saw(stale.HighWater)
+		g.lag.Observe(float64(stale.Mark.Epoch) - float64(stale.Presented.Epoch))
+		g.saw(stale.Mark)
 	}
 }
 
@@ -191,7 +191,7 @@ func (g *Guard) Collect(ch chan<- prometheus.Metric) {
 }
 
 func (g *Guard) collectors() []prometheus.Collector {
-	return []prometheus.Collector{g.checks, g.advances, g.took, g.lag}
+	return []prometheus.Collector{g.checks, g.announced, g.took, g.lag}
 }
 
 func (g *Guard) epochs() (all []prometheus.Metric) {

@@ -25,7 +25,7 @@ func tracker(t testing.TB, cfg fencingprom.Config) *fencingprom.Tracker {
 	t.Helper()
 	m, err := fencing.NewMemory(fencing.MemoryConfig{Drain: time.Minute})
 	require.NoError(t, err)
-	cfg.Guard = "ledger"
+	cfg.Name = "ledger"
 	g, err := fencingprom.NewTracker(m, cfg)
 	require.NoError(t, err)
 	return g
@@ -76,8 +76,8 @@ type scripted struct {
 	err error
 }
 
-func (s scripted) Advance(context.Context, fencing.Token) error { return s.err }
-func (s scripted) Check(context.Context, fencing.Token) error   { return s.err }
+func (s scripted) Announce(context.Context, fencing.Token) error { return s.err }
+func (s scripted) Check(context.Context, fencing.Token) error    { return s.err }
 
 func (s scripted) Enter(ctx context.Context, _ fencing.Token) (context.Context, func(), error) {
 	if s.err != nil {
@@ -93,8 +93,8 @@ func TestResults(t *testing.T) {
 	}{
 		"ok":          {token(7), nil},
 		"unfenced":    {fencing.Token{}, nil},
-		"stale":       {token(7), fmt.Errorf("x: %w", &fencing.StaleError{Presented: token(7), HighWater: token(9)})},
-		"conflict":    {token(7), &fencing.ConflictError{Presented: token(7), HighWater: guardtest.Token(7, 1)}},
+		"stale":       {token(7), fmt.Errorf("x: %w", &fencing.StaleError{Presented: token(7), Mark: token(9)})},
+		"conflict":    {token(7), &fencing.ConflictError{Presented: token(7), Mark: guardtest.Token(7, 1)}},
 		"missing":     {fencing.Token{}, fencing.ErrMissing},
 		"malformed":   {token(-1), fencing.ErrMalformed},
 		"scope":       {token(7), fencing.ErrScope},
@@ -102,9 +102,9 @@ func TestResults(t *testing.T) {
 		"other":       {token(7), context.Canceled},
 	} {
 		t.Run(result, func(t *testing.T) {
-			g, err := fencingprom.NewTracker(scripted{err: c.err}, fencingprom.Config{Guard: "ledger"})
+			g, err := fencingprom.NewTracker(scripted{err: c.err}, fencingprom.Config{Name: "ledger"})
 			require.NoError(t, err)
-			require.Equal(t, c.err, g.Advance(t.Context(), c.token), "passed on")
+			require.Equal(t, c.err, g.Announce(t.Context(), c.token), "passed on")
 			require.Equal(t, c.err, g.Check(t.Context(), c.token))
 			_, leave, err := g.Enter(t.Context(), c.token)
 			require.Equal(t, c.err, err)
@@ -112,7 +112,7 @@ func TestResults(t *testing.T) {
 
 			seen := samples(t, g)
 			require.InDelta(t, 2, seen["hotseat_guard_checks_total "+result], 0)
-			require.InDelta(t, 1, seen["hotseat_guard_advances_total "+result], 0)
+			require.InDelta(t, 1, seen["hotseat_guard_announcements_total "+result], 0)
 			total := 0.0
 			for name, value := range seen {
 				if strings.HasPrefix(name, "hotseat_guard_checks_total ") {
@@ -137,33 +137,33 @@ func TestMeasuredGuardIsAGuard(t *testing.T) {
 
 func TestMarksAndLag(t *testing.T) {
 	g := tracker(t, fencingprom.Config{})
-	const mark = "hotseat_guard_high_water_epoch " + guardtest.Scope
+	const mark = "hotseat_guard_mark_epoch " + guardtest.Scope
 	require.NotContains(t, samples(t, g), mark, "unknown is not zero")
-	require.NoError(t, g.Advance(t.Context(), token(7)))
+	require.NoError(t, g.Announce(t.Context(), token(7)))
 	require.NoError(t, g.Check(t.Context(), token(1000)))
 	require.ErrorIs(t, g.Check(t.Context(), token(7)), fencing.ErrStale)
-	require.ErrorIs(t, g.Advance(t.Context(), token(999)), fencing.ErrStale)
+	require.ErrorIs(t, g.Announce(t.Context(), token(999)), fencing.ErrStale)
 	seen := samples(t, g)
 	require.InDelta(t, 1000, seen[mark], 0)
 	require.InDelta(t, 2, seen["hotseat_guard_stale_lag_epochs count"], 0)
 	require.InDelta(t, 993+1, seen["hotseat_guard_stale_lag_epochs sum"], 0)
 
-	behind, err := fencingprom.New(scripted{err: &fencing.StaleError{Presented: token(1), HighWater: token(50)}}, fencingprom.Config{Guard: "ledger"})
+	behind, err := fencingprom.New(scripted{err: &fencing.StaleError{Presented: token(1), Mark: token(50)}}, fencingprom.Config{Name: "ledger"})
 	require.NoError(t, err)
-	require.Error(t, behind.Check(t.Context(), token(1)))
+	require.Error(t, behind.Announce(t.Context(), token(1)))
 	require.InDelta(t, 50, samples(t, behind)[mark], 0, "a refusal tells the mark too")
 }
 
-func TestAdvanceTimeIncludesTheWait(t *testing.T) {
+func TestAnnounceTimeIncludesTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := tracker(t, fencingprom.Config{})
 		_, leave, err := g.Enter(t.Context(), token(1))
 		require.NoError(t, err)
 		time.AfterFunc(3*time.Second, leave)
-		require.NoError(t, g.Advance(t.Context(), token(2)))
+		require.NoError(t, g.Announce(t.Context(), token(2)))
 		seen := samples(t, g)
-		require.InDelta(t, 1, seen["hotseat_guard_advance_duration_seconds count"], 0)
-		require.InDelta(t, 3, seen["hotseat_guard_advance_duration_seconds sum"], 1e-9)
+		require.InDelta(t, 1, seen["hotseat_guard_announcement_duration_seconds count"], 0)
+		require.InDelta(t, 3, seen["hotseat_guard_announcement_duration_seconds sum"], 1e-9)
 	})
 }
 
@@ -181,7 +181,7 @@ func TestScopesAreBounded(t *testing.T) {
 			}
 			marks, epochs := 0, 0.0
 			for name, value := range samples(t, g) {
-				if strings.HasPrefix(name, "hotseat_guard_high_water_epoch ") {
+				if strings.HasPrefix(name, "hotseat_guard_mark_epoch ") {
 					marks++
 					epochs += value
 				}
@@ -195,7 +195,7 @@ func TestScopesAreBounded(t *testing.T) {
 func TestNames(t *testing.T) {
 	g := tracker(t, fencingprom.Config{})
 	require.NoError(t, g.Check(t.Context(), token(1)))
-	other, err := fencingprom.New(scripted{}, fencingprom.Config{Guard: "other"})
+	other, err := fencingprom.New(scripted{}, fencingprom.Config{Name: "other"})
 	require.NoError(t, err)
 	families := gather(t, g, other)
 	require.Len(t, families, 5)
@@ -209,13 +209,13 @@ func TestNames(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	_, err := fencingprom.New(nil, fencingprom.Config{Guard: "x"})
+	_, err := fencingprom.New(nil, fencingprom.Config{Name: "x"})
 	require.ErrorContains(t, err, "guard is nil")
-	_, err = fencingprom.NewTracker(nil, fencingprom.Config{Guard: "x"})
+	_, err = fencingprom.NewTracker(nil, fencingprom.Config{Name: "x"})
 	require.ErrorContains(t, err, "guard is nil")
 	_, err = fencingprom.New(scripted{}, fencingprom.Config{})
-	require.ErrorContains(t, err, "Config.Guard is empty")
-	_, err = fencingprom.NewTracker(scripted{}, fencingprom.Config{Guard: "x", Scopes: -1})
+	require.ErrorContains(t, err, "Config.Name is empty")
+	_, err = fencingprom.NewTracker(scripted{}, fencingprom.Config{Name: "x", Scopes: -1})
 	require.ErrorContains(t, err, "Config.Scopes is -1")
 }
 
@@ -231,7 +231,7 @@ func TestUnfencedIsCounted(t *testing.T) {
 // What passes a guard's own doors is counted where it is told.
 func TestObserve(t *testing.T) {
 	g := tracker(t, fencingprom.Config{})
-	stale := &fencing.StaleError{Presented: token(2), HighWater: token(5)}
+	stale := &fencing.StaleError{Presented: token(2), Mark: token(5)}
 	failed := errors.New("the effect's own")
 	require.NoError(t, g.Observe(token(5), nil))
 	require.NoError(t, g.Observe(fencing.Token{}, nil))
@@ -241,7 +241,7 @@ func TestObserve(t *testing.T) {
 	for result, want := range map[string]float64{"ok": 1, "unfenced": 1, "stale": 1, "other": 1, "missing": 0} {
 		require.Equal(t, want, got["hotseat_guard_checks_total "+result], result)
 	}
-	require.Equal(t, 5.0, got["hotseat_guard_high_water_epoch "+guardtest.Scope])
+	require.Equal(t, 5.0, got["hotseat_guard_mark_epoch "+guardtest.Scope])
 	require.Equal(t, 3.0, got["hotseat_guard_stale_lag_epochs sum"])
 }
 

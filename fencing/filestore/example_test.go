@@ -35,8 +35,8 @@ func Example() {
 		defer leave()
 		return nil // write
 	}
-	older := fencing.Token{Scope: "shop/invoicer", Epoch: 41, Term: "0123456789abcdef0123456789abcdef"}
-	newer := fencing.Token{Scope: "shop/invoicer", Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"}
+	older := fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 41, Term: "0123456789abcdef0123456789abcdef"}
+	newer := fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"}
 	fmt.Println(serve(newer))
 	fmt.Println(errors.Is(serve(older), fencing.ErrStale))
 	// Output:

@@ -74,7 +74,7 @@ func terms(store fencing.Store, n int) error {
 	if err != nil {
 		return err
 	}
-	mark, err := g.HighWater(ctx, guardtest.Scope)
+	mark, err := g.Mark(ctx, guardtest.Scope)
 	if err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func (l life) judge(t *testing.T, dir string, before int64) int64 {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, store.Close()) }()
 	g := guardOver(t, store)
-	mark, err := g.HighWater(t.Context(), guardtest.Scope)
+	mark, err := g.Mark(t.Context(), guardtest.Scope)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, mark.Epoch, accepted)
 	require.LessOrEqual(t, mark.Epoch, accepted+1)
@@ -184,7 +184,7 @@ func (l life) judge(t *testing.T, dir string, before int64) int64 {
 		require.ErrorIs(t, g.Check(t.Context(), token(mark.Epoch-1)), fencing.ErrStale)
 	}
 	next := token(mark.Epoch + 1)
-	require.NoError(t, g.Advance(t.Context(), next), "no lock and no leftover is in the way")
+	require.NoError(t, g.Announce(t.Context(), next), "no lock and no leftover is in the way")
 	return next.Epoch
 }
 

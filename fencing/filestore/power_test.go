@@ -91,14 +91,14 @@ func TestFailedFolderSyncIsNotMadeGoodByAnother(t *testing.T) {
 			fails := false
 			d.syncFails = func() bool { return fails }
 			tried, other := newStore(d), newStore(d)
-			require.NoError(t, guardOver(t, tried).Advance(t.Context(), token(41)))
+			require.NoError(t, guardOver(t, tried).Announce(t.Context(), token(41)))
 			fails = true
-			require.ErrorIs(t, guardOver(t, tried).Advance(t.Context(), token(42)), syscall.EIO)
+			require.ErrorIs(t, guardOver(t, tried).Announce(t.Context(), token(42)), syscall.EIO)
 			fails = false
 			mark, _, err := other.Load(t.Context(), guardtest.Scope)
 			require.NoError(t, err)
 			require.Equal(t, token(42), mark, "visible")
-			require.NoError(t, guardOver(t, again(tried, other)).Advance(t.Context(), token(42)))
+			require.NoError(t, guardOver(t, again(tried, other)).Announce(t.Context(), token(42)))
 			d.fail(rand.New(rand.NewPCG(0, 0)))
 			mark, _, err = newStore(d).Load(t.Context(), guardtest.Scope)
 			require.NoError(t, err)
@@ -116,15 +116,15 @@ func TestEachCallFailsOnce(t *testing.T) {
 		g := guardOver(t, newStore(faulty))
 		failures := 0
 		for epoch := range int64(3) {
-			err := g.Advance(t.Context(), token(epoch+1))
+			err := g.Announce(t.Context(), token(epoch+1))
 			if err != nil {
 				failures++
 				require.ErrorIs(t, err, fencing.ErrUnavailable)
 				require.ErrorIs(t, err, syscall.EIO)
-				require.NoError(t, g.Advance(t.Context(), token(epoch+1)), "call %d", n)
+				require.NoError(t, g.Announce(t.Context(), token(epoch+1)), "call %d", n)
 			}
 			d.fail(rand.New(rand.NewPCG(0, uint64(n))))
-			mark, err := guardOver(t, newStore(d)).HighWater(t.Context(), guardtest.Scope)
+			mark, err := guardOver(t, newStore(d)).Mark(t.Context(), guardtest.Scope)
 			require.NoError(t, err)
 			require.Equal(t, token(epoch+1), mark, "call %d", n)
 		}

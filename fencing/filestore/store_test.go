@@ -96,10 +96,10 @@ func TestFolderThatIsReplaced(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "marks")
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	g := guardOver(t, open(t, dir))
-	require.NoError(t, g.Advance(t.Context(), token(5)))
+	require.NoError(t, g.Announce(t.Context(), token(5)))
 	require.NoError(t, os.RemoveAll(dir))
 	require.NoError(t, os.Mkdir(dir, 0o700))
-	require.ErrorIs(t, g.Advance(t.Context(), token(6)), fencing.ErrUnavailable)
+	require.ErrorIs(t, g.Announce(t.Context(), token(6)), fencing.ErrUnavailable)
 	require.ErrorIs(t, g.Check(t.Context(), token(5)), fencing.ErrUnavailable, "nothing is left that would outlive this process")
 	require.ErrorIs(t, g.Check(t.Context(), token(4)), fencing.ErrStale)
 	entries, err := os.ReadDir(dir)
@@ -164,17 +164,17 @@ func TestForeignAndDamagedFiles(t *testing.T) {
 		dir := t.TempDir()
 		path := filepath.Join(dir, fileName(guardtest.Scope))
 		running := guardOver(t, open(t, dir))
-		require.NoError(t, running.Advance(t.Context(), token(5)))
+		require.NoError(t, running.Announce(t.Context(), token(5)))
 		require.NoError(t, os.Remove(path))
 		put(t, path)
 		before, err := os.Lstat(path)
 		require.NoError(t, err)
 		for _, g := range []*fencing.Durable{running, guardOver(t, open(t, dir))} {
 			for _, tok := range []fencing.Token{token(5), token(6)} {
-				require.ErrorIs(t, g.Advance(t.Context(), tok), fencing.ErrUnavailable, name)
+				require.ErrorIs(t, g.Announce(t.Context(), tok), fencing.ErrUnavailable, name)
 				require.ErrorIs(t, g.Check(t.Context(), tok), fencing.ErrUnavailable, name)
 			}
-			_, err = g.HighWater(t.Context(), guardtest.Scope)
+			_, err = g.Mark(t.Context(), guardtest.Scope)
 			require.ErrorIs(t, err, fencing.ErrUnavailable, name)
 			require.ErrorIs(t, err, errForeign, name)
 		}
@@ -193,11 +193,11 @@ func TestMarksOfManyScopes(t *testing.T) {
 	for i, scope := range scopes {
 		tok := token(int64(i + 1))
 		tok.Scope = scope
-		require.NoError(t, g.Advance(t.Context(), tok))
+		require.NoError(t, g.Announce(t.Context(), tok))
 	}
 	again := guardOver(t, open(t, dir))
 	for i, scope := range scopes {
-		mark, err := again.HighWater(t.Context(), scope)
+		mark, err := again.Mark(t.Context(), scope)
 		require.NoError(t, err)
 		require.EqualValues(t, i+1, mark.Epoch)
 	}
@@ -248,7 +248,7 @@ func TestWhatIsWiring(t *testing.T) {
 	} {
 		for _, call := range []string{"lock", "read", "create", "sync folder"} {
 			g := guardOver(t, newStore(&failing{folder: newDisk(), at: call, err: err}))
-			got := g.Advance(t.Context(), token(1))
+			got := g.Announce(t.Context(), token(1))
 			require.ErrorIs(t, got, err)
 			require.Equal(t, wiring, errors.Is(got, fencing.ErrWiring), "%s: %v", call, got)
 			require.Equal(t, !wiring, errors.Is(got, fencing.ErrUnavailable), "%s: %v", call, got)
@@ -262,10 +262,10 @@ func TestLeftoverIsReplaced(t *testing.T) {
 	g := guardOver(t, open(t, dir))
 	temp := filepath.Join(dir, tempName(fileName(guardtest.Scope)))
 	require.NoError(t, os.WriteFile(temp, bytes.Repeat([]byte("x"), 5000), 0o600))
-	require.NoError(t, g.Advance(t.Context(), token(1)))
+	require.NoError(t, g.Announce(t.Context(), token(1)))
 	require.NoError(t, os.Link(filepath.Join(dir, fileName(guardtest.Scope)), temp))
-	require.NoError(t, g.Advance(t.Context(), token(2)))
-	mark, err := guardOver(t, open(t, dir)).HighWater(t.Context(), guardtest.Scope)
+	require.NoError(t, g.Announce(t.Context(), token(2)))
+	mark, err := guardOver(t, open(t, dir)).Mark(t.Context(), guardtest.Scope)
 	require.NoError(t, err)
 	require.Equal(t, token(2), mark)
 }

@@ -18,7 +18,7 @@ import (
 // and of whole calls on loopback, with the interceptors of both ends.
 func BenchmarkUnary(b *testing.B) {
 	b.Run("handler", func(b *testing.B) {
-		fence, err := grpcfence.New(grpcfence.Config{Guard: newMemory(b, time.Second), Scope: scope})
+		guarded, err := grpcfence.NewServer(grpcfence.ServerConfig{Guard: newMemory(b, time.Second), Scope: scope})
 		require.NoError(b, err)
 		ctx := metadata.NewIncomingContext(b.Context(), metadata.Pairs(grpcfence.MetadataKey, token(42).String()))
 		info := &grpc.UnaryServerInfo{FullMethod: methodWrite}
@@ -28,7 +28,7 @@ func BenchmarkUnary(b *testing.B) {
 			_, err := handler(ctx, request)
 			return err
 		}, func() error {
-			_, err := fence.UnaryServer(ctx, request, info, handler)
+			_, err := guarded.UnaryServer(ctx, request, info, handler)
 			return err
 		})
 	})

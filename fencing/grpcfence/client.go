@@ -68,7 +68,7 @@ type clientStream struct {
 func (s *clientStream) RecvMsg(m any) error {
 	err := s.ClientStream.RecvMsg(m)
 	if status.Code(err) == codes.Canceled {
-		if marks := s.Trailer().Get(trailerHighWater); len(marks) == 1 {
+		if marks := s.Trailer().Get(trailerMark); len(marks) == 1 {
 			return fencing.Report(s.Context(), Refuse(lost(codes.FailedPrecondition, s.token, marks[0])))
 		}
 	}

@@ -2,11 +2,11 @@
 // that gRPC stays out of the library's dependencies.
 //
 //	replica                                               server, one process in front of one resource
-//	UnaryClient, StreamClient  -- fencing-token: ... ---> Fence.ServerOptions --> your handler
-//	Remote                     -- Announce ------------>  Fence.Register
+//	UnaryClient, StreamClient  -- fencing-token: ... ---> Server.ServerOptions --> your handler
+//	Remote                     -- Announce ------------>  Server.Register
 //
 // In each replica, the client interceptors stamp what work calls with the token in its context, and [Remote], listed in
-// singleton.Config.Fences, announces each term before its work starts. At the server, [Fence] judges the token, keeps the
+// singleton.Config.Guards, announces each term before its work starts. At the server, [Server] judges the token, keeps the
 // handler's work in flight at the guard, and ends it when a newer term arrives.
 //
 // # Wire form

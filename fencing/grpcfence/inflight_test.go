@@ -45,7 +45,7 @@ func (s *stage) open(t *testing.T) grpc.ClientStream {
 
 // supersede announces token 43; it must be admitted, and the handler be over by then.
 func (s *stage) supersede(t *testing.T) error {
-	require.NoError(t, s.guard.Advance(t.Context(), token(43)))
+	require.NoError(t, s.guard.Announce(t.Context(), token(43)))
 	select {
 	case err := <-s.ended:
 		return err
@@ -65,7 +65,7 @@ func stale(t *testing.T, s grpc.ClientStream) {
 		}
 		var refused *fencing.StaleError
 		require.ErrorAs(t, err, &refused)
-		require.Equal(t, fencing.StaleError{Presented: token(42), HighWater: token(43)}, *refused)
+		require.Equal(t, fencing.StaleError{Presented: token(42), Mark: token(43)}, *refused)
 		require.Equal(t, codes.FailedPrecondition, status.Code(err))
 		return
 	}
@@ -140,7 +140,7 @@ func TestUnaryHandlerEnds(t *testing.T) {
 	conn := dial(t, g.addr)
 	go func() { ended <- write(under(t, token(42)), conn, "x") }()
 	<-inside
-	require.NoError(t, g.guard.Advance(t.Context(), token(43)))
+	require.NoError(t, g.guard.Announce(t.Context(), token(43)))
 	require.ErrorIs(t, <-ended, fencing.ErrStale)
 }
 
@@ -155,7 +155,7 @@ func TestHandlerThatFinishesAnyway(t *testing.T) {
 	conn := dial(t, g.addr)
 	go func() { ended <- write(under(t, token(42)), conn, "x") }()
 	<-inside
-	require.NoError(t, g.guard.Advance(t.Context(), token(43)))
+	require.NoError(t, g.guard.Announce(t.Context(), token(43)))
 	require.NoError(t, <-ended)
 }
 
@@ -199,16 +199,16 @@ func (e elsewhereAhead) Check(ctx context.Context, t fencing.Token) error {
 
 func TestEachMessageAsksTheGuard(t *testing.T) {
 	guard := elsewhereAhead{newMemory(t, patience), make(chan error, 1)}
-	fence, err := grpcfence.New(grpcfence.Config{Guard: guard, Scope: scope})
+	guarded, err := grpcfence.NewServer(grpcfence.ServerConfig{Guard: guard, Scope: scope})
 	require.NoError(t, err)
-	g := (&register{}).serve(t, fence.ServerOptions()...)
+	g := (&register{}).serve(t, guarded.ServerOptions()...)
 	stream, err := pour(under(t, token(42)), dial(t, g.addr))
 	require.NoError(t, err)
 	echo := &wrapperspb.StringValue{}
 	require.NoError(t, stream.SendMsg(wrapperspb.String("one")))
 	require.NoError(t, stream.RecvMsg(echo))
 
-	guard.ahead <- &fencing.StaleError{Presented: token(42), HighWater: token(43)}
+	guard.ahead <- &fencing.StaleError{Presented: token(42), Mark: token(43)}
 	require.NoError(t, stream.SendMsg(wrapperspb.String("two")))
 	stale(t, stream)
 	value, err := read(t.Context(), bare(t, (g).addr))
@@ -221,29 +221,29 @@ func TestEachMessageAsksTheGuard(t *testing.T) {
 
 func TestPanickingHandlerLeaves(t *testing.T) {
 	guard := newMemory(t, patience)
-	fence, err := grpcfence.New(grpcfence.Config{Guard: guard, Scope: scope})
+	guarded, err := grpcfence.NewServer(grpcfence.ServerConfig{Guard: guard, Scope: scope})
 	require.NoError(t, err)
 	panics := func(context.Context, any) (any, error) { panic("x") }
 	ctx := incoming(t, token(42))
-	require.Panics(t, func() { _, _ = fence.UnaryServer(ctx, nil, &grpc.UnaryServerInfo{FullMethod: methodWrite}, panics) })
+	require.Panics(t, func() { _, _ = guarded.UnaryServer(ctx, nil, &grpc.UnaryServerInfo{FullMethod: methodWrite}, panics) })
 	require.Panics(t, func() {
-		_ = fence.StreamServer(nil, fakeStream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: methodPour}, func(any, grpc.ServerStream) error { panic("x") })
+		_ = guarded.StreamServer(nil, fakeStream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: methodPour}, func(any, grpc.ServerStream) error { panic("x") })
 	})
-	require.NoError(t, guard.Advance(t.Context(), token(43)), "nothing is in flight")
+	require.NoError(t, guard.Announce(t.Context(), token(43)), "nothing is in flight")
 }
 
 // Without the tap, a newer term waits until the client sends or goes; it is never let in beside the handler.
 func TestWithoutTheTap(t *testing.T) {
 	guard := newMemory(t, 20*time.Millisecond)
-	fence, err := grpcfence.New(grpcfence.Config{Guard: guard, Scope: scope})
+	guarded, err := grpcfence.NewServer(grpcfence.ServerConfig{Guard: guard, Scope: scope})
 	require.NoError(t, err)
-	g := (&register{guard: guard}).serve(t, grpc.StreamInterceptor(fence.StreamServer))
+	g := (&register{guard: guard}).serve(t, grpc.StreamInterceptor(guarded.StreamServer))
 	stream, err := pour(under(t, token(42)), dial(t, g.addr))
 	require.NoError(t, err)
 	require.NoError(t, stream.SendMsg(wrapperspb.String("one")))
 	require.NoError(t, stream.RecvMsg(&wrapperspb.StringValue{}))
-	require.ErrorIs(t, guard.Advance(t.Context(), token(43)), fencing.ErrUnavailable)
+	require.ErrorIs(t, guard.Announce(t.Context(), token(43)), fencing.ErrUnavailable)
 	require.NoError(t, stream.SendMsg(wrapperspb.String("two")))
 	stale(t, stream)
-	require.Eventually(t, func() bool { return guard.Advance(t.Context(), token(43)) == nil }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return guard.Announce(t.Context(), token(43)) == nil }, patience, time.Millisecond)
 }

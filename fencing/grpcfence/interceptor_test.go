@@ -64,7 +64,7 @@ func TestServerAnswers(t *testing.T) {
 			g := &register{seen: func(_ string, _ metadata.MD, tok fencing.Token) { reached <- tok }}
 			g.pour = func(grpc.ServerStream) error { return nil }
 			g.serve(t)
-			require.NoError(t, g.guard.Advance(t.Context(), token(42)))
+			require.NoError(t, g.guard.Announce(t.Context(), token(42)))
 			ctx := metadata.NewOutgoingContext(t.Context(), metadata.MD{grpcfence.MetadataKey: tt.tokens})
 			err := call(ctx, bare(t, g.addr), tt.method)
 			require.Equal(t, tt.code, status.Code(err), "%v", err)
@@ -80,10 +80,10 @@ func TestServerAnswers(t *testing.T) {
 			if name == "newer" {
 				want = token(43)
 			}
-			mark, err := g.guard.HighWater(t.Context(), scope)
+			mark, err := g.guard.Mark(t.Context(), scope)
 			require.NoError(t, err)
 			require.Equal(t, want, mark)
-			mark, err = g.guard.HighWater(t.Context(), "shop/other")
+			mark, err = g.guard.Mark(t.Context(), "shop/other")
 			require.NoError(t, err)
 			require.Zero(t, mark)
 		})
@@ -153,7 +153,7 @@ func TestUnfencedCallsAreSentAsTheyAre(t *testing.T) {
 // Whoever serves may let a call in without a token.
 func TestServerAllowsUnfenced(t *testing.T) {
 	guard := newMemory(t, 0)
-	fence, err := grpcfence.New(grpcfence.Config{Guard: guard, Scope: scope})
+	guarded, err := grpcfence.NewServer(grpcfence.ServerConfig{Guard: guard, Scope: scope})
 	require.NoError(t, err)
 	allow := func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		return handler(fencing.AllowUnfenced(ctx, "repair"), request)
@@ -161,7 +161,7 @@ func TestServerAllowsUnfenced(t *testing.T) {
 	allowStream := func(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		return handler(srv, allowed{s})
 	}
-	g := (&register{guard: guard}).serve(t, append([]grpc.ServerOption{grpc.ChainUnaryInterceptor(allow), grpc.ChainStreamInterceptor(allowStream)}, fence.ServerOptions()...)...)
+	g := (&register{guard: guard}).serve(t, append([]grpc.ServerOption{grpc.ChainUnaryInterceptor(allow), grpc.ChainStreamInterceptor(allowStream)}, guarded.ServerOptions()...)...)
 	require.NoError(t, call(t.Context(), bare(t, g.addr), methodWrite))
 	require.NoError(t, call(t.Context(), bare(t, g.addr), methodPour))
 }
@@ -185,8 +185,8 @@ func TestClientReadsRefusals(t *testing.T) {
 		is   error // nil: the handler's own status comes through
 		full error
 	}{
-		"stale":               {refusal(codes.FailedPrecondition, "FENCING_STALE", token(43).String()), fencing.ErrStale, &fencing.StaleError{Presented: token(42), HighWater: token(43)}},
-		"conflict":            {refusal(codes.Aborted, "FENCING_CONFLICT", rival(42).String()), fencing.ErrConflict, &fencing.ConflictError{Presented: token(42), HighWater: rival(42)}},
+		"stale":               {refusal(codes.FailedPrecondition, "FENCING_STALE", token(43).String()), fencing.ErrStale, &fencing.StaleError{Presented: token(42), Mark: token(43)}},
+		"conflict":            {refusal(codes.Aborted, "FENCING_CONFLICT", rival(42).String()), fencing.ErrConflict, &fencing.ConflictError{Presented: token(42), Mark: rival(42)}},
 		"missing":             {refusal(codes.InvalidArgument, "FENCING_MISSING", ""), fencing.ErrMissing, nil},
 		"malformed":           {refusal(codes.InvalidArgument, "FENCING_MALFORMED", ""), fencing.ErrMalformed, nil},
 		"scope":               {refusal(codes.InvalidArgument, "FENCING_SCOPE", ""), fencing.ErrScope, nil},
@@ -232,7 +232,7 @@ func TestHandlerErrors(t *testing.T) {
 		code codes.Code
 		text string
 	}{
-		"stale":       {fmt.Errorf("in a transaction: %w", &fencing.StaleError{Presented: token(42), HighWater: token(50)}), codes.FailedPrecondition, "@50."},
+		"stale":       {fmt.Errorf("in a transaction: %w", &fencing.StaleError{Presented: token(42), Mark: token(50)}), codes.FailedPrecondition, "@50."},
 		"unavailable": {fmt.Errorf("%w: password rejected", fencing.ErrUnavailable), codes.Unavailable, "fencing: guard unavailable"},
 		"its own":     {errors.New("out of paper"), codes.Unknown, "out of paper"},
 		"canceled":    {context.Canceled, codes.Canceled, "canceled"},
@@ -253,15 +253,15 @@ var errSecret = errors.New("password rejected")
 func (broken) Enter(context.Context, fencing.Token) (context.Context, func(), error) {
 	return nil, nil, errSecret
 }
-func (broken) Advance(context.Context, fencing.Token) error { return errSecret }
-func (broken) HighWater(context.Context, string) (fencing.Token, error) {
+func (broken) Announce(context.Context, fencing.Token) error { return errSecret }
+func (broken) Mark(context.Context, string) (fencing.Token, error) {
 	return fencing.Token{}, errSecret
 }
 
 func TestServerFailsClosed(t *testing.T) {
-	fence, err := grpcfence.New(grpcfence.Config{Guard: broken{}, Scope: scope})
+	guarded, err := grpcfence.NewServer(grpcfence.ServerConfig{Guard: broken{}, Scope: scope})
 	require.NoError(t, err)
-	g := (&register{seen: func(string, metadata.MD, fencing.Token) { t.Error("reached") }}).serve(t, fence.ServerOptions()...)
+	g := (&register{seen: func(string, metadata.MD, fencing.Token) { t.Error("reached") }}).serve(t, guarded.ServerOptions()...)
 	for _, method := range []string{methodWrite, methodRead, methodPour} {
 		err := call(under(t, token(42)), dial(t, g.addr), method)
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
@@ -281,12 +281,12 @@ func TestServerUnavailableWhileOlderWorkIsInFlight(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	for want, cfg := range map[string]grpcfence.Config{
+	for want, cfg := range map[string]grpcfence.ServerConfig{
 		"Config.Guard is nil (<nil>)": {Scope: scope},
 		"nil (*fencing.Memory)":       {Scope: scope, Guard: (*fencing.Memory)(nil)},
 		"Config.Scope":                {Guard: newMemory(t, 0)},
 	} {
-		_, err := grpcfence.New(cfg)
+		_, err := grpcfence.NewServer(cfg)
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -12,8 +12,8 @@ import (
 // MetadataKey of the token in a call's metadata.
 const MetadataKey = "fencing-token"
 
-// trailerHighWater has the token that ended a stream while its handler waited for the client.
-const trailerHighWater = "fencing-high-water"
+// trailerMark has the token that ended a stream while its handler waited for the client.
+const trailerMark = "fencing-high-water"
 
 // FromIncoming returns the token of a call that a server serves: [fencing.ErrMissing] if it has none,
 // [fencing.ErrMalformed] if its metadata is not one valid token, sent once.

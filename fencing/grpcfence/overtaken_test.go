@@ -68,9 +68,9 @@ func TestStreamCutShortIsNoSuccess(t *testing.T) {
 				s := &register{guard: newMemory(t, patience), pour: func(s grpc.ServerStream) error { return handle(began, s) }}
 				var options []grpc.ServerOption
 				if !tap {
-					fence, err := grpcfence.New(grpcfence.Config{Guard: s.guard, Scope: scope})
+					guarded, err := grpcfence.NewServer(grpcfence.ServerConfig{Guard: s.guard, Scope: scope})
 					require.NoError(t, err)
-					options = fence.ServerOptions()[1:]
+					options = guarded.ServerOptions()[1:]
 				}
 				s.serve(t, options...)
 				ctx, cancel := context.WithTimeout(under(t, token(42)), patience)
@@ -80,9 +80,9 @@ func TestStreamCutShortIsNoSuccess(t *testing.T) {
 				require.NoError(t, stream.SendMsg(wrapperspb.String("one")))
 				<-began
 				announced := make(chan error, 1)
-				go func() { announced <- s.guard.Advance(t.Context(), token(43)) }()
+				go func() { announced <- s.guard.Announce(t.Context(), token(43)) }()
 				for until := time.Now().Add(patience); ; time.Sleep(time.Millisecond) { // without the tap, the next message ends it
-					mark, err := s.guard.HighWater(t.Context(), scope)
+					mark, err := s.guard.Mark(t.Context(), scope)
 					require.NoError(t, err)
 					if mark == token(43) {
 						break
@@ -124,11 +124,11 @@ func (undecided) Check(context.Context, fencing.Token) error { return fencing.Er
 
 // Probes and tools have no token, and no effect that one would be for.
 func TestHealthAndReflectionNeedNoToken(t *testing.T) {
-	probe := func(t *testing.T, cfg grpcfence.Config) (checked, listed error) {
+	probe := func(t *testing.T, cfg grpcfence.ServerConfig) (checked, listed error) {
 		cfg.Guard, cfg.Scope = newMemory(t, 0), scope
-		fence, err := grpcfence.New(cfg)
+		guarded, err := grpcfence.NewServer(cfg)
 		require.NoError(t, err)
-		addr := serveProbes(t, fence)
+		addr := serveProbes(t, guarded)
 		conn := bare(t, addr)
 		_, checked = healthpb.NewHealthClient(conn).Check(t.Context(), &healthpb.HealthCheckRequest{})
 		stream, err := reflectionpb.NewServerReflectionClient(conn).ServerReflectionInfo(t.Context())
@@ -142,16 +142,16 @@ func TestHealthAndReflectionNeedNoToken(t *testing.T) {
 		assert.ErrorIs(t, err, fencing.ErrScope)
 		return checked, listed
 	}
-	checked, listed := probe(t, grpcfence.Config{})
+	checked, listed := probe(t, grpcfence.ServerConfig{})
 	require.NoError(t, checked)
 	require.NoError(t, listed)
-	checked, listed = probe(t, grpcfence.Config{Fenced: func(string) bool { return true }})
+	checked, listed = probe(t, grpcfence.ServerConfig{Fenced: func(string) bool { return true }})
 	require.Equal(t, codes.InvalidArgument, status.Code(checked))
 	require.Equal(t, codes.InvalidArgument, status.Code(listed))
 }
 
-func serveProbes(t *testing.T, fence *grpcfence.Fence) (addr string) {
-	server := grpc.NewServer(fence.ServerOptions()...)
+func serveProbes(t *testing.T, guarded *grpcfence.Server) (addr string) {
+	server := grpc.NewServer(guarded.ServerOptions()...)
 	healthpb.RegisterHealthServer(server, health.NewServer())
 	reflection.Register(server)
 	return listen(t, server)

@@ -25,12 +25,12 @@ func TestRecovery(t *testing.T) {
 // restarting is the guard of a server that is started again.
 type restarting struct{ atomic.Pointer[fencing.Memory] }
 
-func (r *restarting) Advance(ctx context.Context, t fencing.Token) error {
-	return r.Load().Advance(ctx, t)
+func (r *restarting) Announce(ctx context.Context, t fencing.Token) error {
+	return r.Load().Announce(ctx, t)
 }
 func (r *restarting) Check(ctx context.Context, t fencing.Token) error { return r.Load().Check(ctx, t) }
-func (r *restarting) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
-	return r.Load().HighWater(ctx, scope)
+func (r *restarting) Mark(ctx context.Context, scope string) (fencing.Token, error) {
+	return r.Load().Mark(ctx, scope)
 }
 func (r *restarting) Enter(ctx context.Context, t fencing.Token) (context.Context, func(), error) {
 	return r.Load().Enter(ctx, t)

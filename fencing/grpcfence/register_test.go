@@ -87,13 +87,13 @@ func (g *register) serve(t testing.TB, options ...grpc.ServerOption) *register {
 		g.guard = newMemory(t, time.Second)
 	}
 	g.betweens = map[string]*between{}
-	fence, err := grpcfence.New(grpcfence.Config{Guard: g.guard, Scope: scope, Fenced: func(m string) bool { return m != methodRead }})
+	guarded, err := grpcfence.NewServer(grpcfence.ServerConfig{Guard: g.guard, Scope: scope, Fenced: func(m string) bool { return m != methodRead }})
 	require.NoError(t, err)
 	if options == nil {
-		options = fence.ServerOptions()
+		options = guarded.ServerOptions()
 	}
 	server := grpc.NewServer(options...)
-	fence.Register(server)
+	guarded.Register(server)
 	server.RegisterService(&grpc.ServiceDesc{
 		ServiceName: "test.Register",
 		HandlerType: (*registerServer)(nil),

@@ -24,30 +24,30 @@ const (
 	service     = "hotseat.fencing.v1.Fence"
 	servicePath = "/" + service + "/"
 	announce    = "Announce"
-	highWater   = "HighWater"
+	markMethod  = "HighWater"
 )
 
 // announcer is what the service's handlers are called on.
 type announcer interface {
 	announce(ctx context.Context) (fencing.Token, error)
-	highWater(ctx context.Context, scope string) (fencing.Token, error)
+	mark(ctx context.Context, scope string) (fencing.Token, error)
 }
 
 // Register adds the service to which [Remote] announces. It answers as in the package comment, also behind the
 // interceptors, which leave it alone.
-func (f *Fence) Register(s grpc.ServiceRegistrar) {
-	s.RegisterService(&grpc.ServiceDesc{
+func (s *Server) Register(r grpc.ServiceRegistrar) {
+	r.RegisterService(&grpc.ServiceDesc{
 		ServiceName: service,
 		HandlerType: (*announcer)(nil),
 		Methods: []grpc.MethodDesc{
 			method(announce, func(a announcer, ctx context.Context, _ *emptypb.Empty) (fencing.Token, error) {
 				return a.announce(ctx)
 			}),
-			method(highWater, func(a announcer, ctx context.Context, scope *wrapperspb.StringValue) (fencing.Token, error) {
-				return a.highWater(ctx, scope.GetValue())
+			method(markMethod, func(a announcer, ctx context.Context, scope *wrapperspb.StringValue) (fencing.Token, error) {
+				return a.mark(ctx, scope.GetValue())
 			}),
 		},
-	}, f)
+	}, s)
 }
 
 // method is what protoc would generate for one that returns a token.
@@ -68,37 +68,37 @@ func method[M any](name string, serve func(announcer, context.Context, *M) (fenc
 	}}
 }
 
-func (f *Fence) announce(ctx context.Context) (fencing.Token, error) {
-	t, err := f.token(ctx)
+func (s *Server) announce(ctx context.Context) (fencing.Token, error) {
+	t, err := s.token(ctx)
 	if err != nil {
 		return fencing.Token{}, err
 	}
-	return t, f.config.Guard.Advance(ctx, t)
+	return t, s.config.Guard.Announce(ctx, t)
 }
 
-func (f *Fence) highWater(ctx context.Context, scope string) (fencing.Token, error) {
-	if err := fencing.OwnScope(scope, f.config.Scope); err != nil {
+func (s *Server) mark(ctx context.Context, scope string) (fencing.Token, error) {
+	if err := fencing.OwnScope(scope, s.config.Scope); err != nil {
 		return fencing.Token{}, err
 	}
-	return f.config.Guard.HighWater(ctx, scope)
+	return s.config.Guard.Mark(ctx, scope)
 }
 
-// Remote is the guard of another process, reached through what [Fence.Register] serves there: list it in
-// singleton.Config.Fences. Make one with [NewRemote]; it is safe for concurrent use.
+// Remote is the guard of another process, reached through what [Server.Register] serves there: list it in
+// singleton.Config.Guards. Make one with [NewRemote]; it is safe for concurrent use.
 //
-// Errors are the guard's, [fencing.ErrWiring] where no Fence is registered (UNIMPLEMENTED, which a 404 is too) or the caller is not
+// Errors are the guard's, [fencing.ErrWiring] where no Server is registered (UNIMPLEMENTED, which a 404 is too) or the caller is not
 // let in (UNAUTHENTICATED, PERMISSION_DENIED), and [fencing.ErrUnavailable] for every other outcome of a call: the announcement may
 // then have arrived, and can be repeated. The text says what was called, where and with which status, to
 // find a wrong address by. No time limit but the context's.
 type Remote struct{ conn grpc.ClientConnInterface }
 
-var _ fencing.Guard = (*Remote)(nil)
+var _ fencing.Checker = (*Remote)(nil)
 
 // NewRemote returns the guard at the other end of conn, which may have the client interceptors, or not.
 func NewRemote(conn grpc.ClientConnInterface) *Remote { return &Remote{conn} }
 
-// Advance announces t and returns nil once the guard has admitted it. See [fencing.Guard].
-func (r *Remote) Advance(ctx context.Context, t fencing.Token) error {
+// Announce tells the far guard of t and returns nil once it has admitted it. See [fencing.Guard].
+func (r *Remote) Announce(ctx context.Context, t fencing.Token) error {
 	out, err := stamp(ctx, t)
 	if err != nil {
 		return err
@@ -110,27 +110,27 @@ func (r *Remote) Advance(ctx context.Context, t fencing.Token) error {
 	return fencing.Report(ctx, err)
 }
 
-// Check is [Remote.Advance]: both admit exactly the mark and what is newer. An effect that follows is not bound to it;
+// Check is [Remote.Announce]: both admit exactly the mark and what is newer. An effect that follows is not bound to it;
 // make that a call under the token.
 func (r *Remote) Check(ctx context.Context, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
 		return nil
 	}
-	return r.Advance(ctx, t)
+	return r.Announce(ctx, t)
 }
 
-// HighWater asks for the mark of a scope. See [fencing.Guard].
-func (r *Remote) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
+// Mark asks for the mark of a scope. See [fencing.Guard].
+func (r *Remote) Mark(ctx context.Context, scope string) (fencing.Token, error) {
 	if err := fencing.ValidateScope(scope); err != nil {
 		return fencing.Token{}, err
 	}
-	text, err := r.call(ctx, highWater, wrapperspb.String(scope), fencing.Token{})
+	text, err := r.call(ctx, markMethod, wrapperspb.String(scope), fencing.Token{})
 	if err != nil || text == (fencing.Token{}).String() {
 		return fencing.Token{}, err
 	}
 	mark, err := fencing.ParseToken(text)
 	if err != nil || mark.Scope != scope {
-		return fencing.Token{}, fmt.Errorf("%w: %s has %.400q for the mark of %q", fencing.ErrUnavailable, r.place(highWater), text, scope)
+		return fencing.Token{}, fmt.Errorf("%w: %s has %.400q for the mark of %q", fencing.ErrUnavailable, r.place(markMethod), text, scope)
 	}
 	return mark, nil
 }
@@ -150,7 +150,7 @@ func (r *Remote) call(ctx context.Context, name string, request any, presented f
 	}
 	switch status.Code(err) {
 	case codes.Unimplemented:
-		why, err = fencing.ErrWiring, fmt.Errorf("no Fence is registered there: %w", err)
+		why, err = fencing.ErrWiring, fmt.Errorf("no Server is registered there: %w", err)
 	case codes.Unauthenticated, codes.PermissionDenied:
 		why = fencing.ErrWiring
 	}

@@ -38,23 +38,23 @@ func TestRemoteAnnounces(t *testing.T) {
 			t.Run(name+", "+kind, func(t *testing.T) {
 				g := (&register{}).serve(t, options...)
 				remote := grpcfence.NewRemote(connect(t, g.addr))
-				mark, err := remote.HighWater(t.Context(), scope)
+				mark, err := remote.Mark(t.Context(), scope)
 				require.NoError(t, err)
 				require.Zero(t, mark)
-				require.NoError(t, remote.Advance(t.Context(), token(42)))
+				require.NoError(t, remote.Announce(t.Context(), token(42)))
 				require.NoError(t, remote.Check(under(t, token(7)), token(42)), "the argument counts, not the context")
-				mark, err = remote.HighWater(t.Context(), scope)
+				mark, err = remote.Mark(t.Context(), scope)
 				require.NoError(t, err)
 				require.Equal(t, token(42), mark)
 
 				var told []error
 				ctx := fencing.WithReporter(t.Context(), func(err error) { told = append(told, err) })
-				err = remote.Advance(ctx, token(41))
+				err = remote.Announce(ctx, token(41))
 				require.ErrorIs(t, err, fencing.ErrStale)
 				require.Equal(t, []error{err}, told)
 				require.ErrorIs(t, remote.Check(ctx, fencing.Token{}), fencing.ErrMissing)
 				require.NoError(t, remote.Check(fencing.AllowUnfenced(ctx, "repair"), fencing.Token{}))
-				require.ErrorIs(t, remote.Advance(fencing.AllowUnfenced(ctx, "repair"), fencing.Token{}), fencing.ErrMissing)
+				require.ErrorIs(t, remote.Announce(fencing.AllowUnfenced(ctx, "repair"), fencing.Token{}), fencing.ErrMissing)
 			})
 		}
 	}
@@ -88,8 +88,8 @@ func TestRemoteBelievesNobodyElse(t *testing.T) {
 		"deadline":          {answering{err: status.FromContextError(context.DeadlineExceeded).Err()}, fencing.ErrUnavailable},
 	} {
 		remote := grpcfence.NewRemote(tt.answering)
-		require.ErrorIs(t, remote.Advance(t.Context(), token(42)), tt.want, name)
-		_, err := remote.HighWater(t.Context(), "shop/third")
+		require.ErrorIs(t, remote.Announce(t.Context(), token(42)), tt.want, name)
+		_, err := remote.Mark(t.Context(), "shop/third")
 		for _, is := range []error{fencing.ErrUnavailable, fencing.ErrWiring, fencing.ErrMalformed} {
 			require.Equal(t, is == tt.want, errors.Is(err, is), "%s: %v", name, err) //nolint:errorlint // the table's own value
 		}
@@ -100,14 +100,14 @@ func TestRemoteUnreachable(t *testing.T) {
 	g := (&register{}).serve(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, grpcfence.NewRemote(bare(t, g.addr)).Advance(ctx, token(42)), fencing.ErrUnavailable)
+	require.ErrorIs(t, grpcfence.NewRemote(bare(t, g.addr)).Announce(ctx, token(42)), fencing.ErrUnavailable)
 }
 
 func TestRemoteOnBrokenGuard(t *testing.T) {
-	fence, err := grpcfence.New(grpcfence.Config{Guard: broken{}, Scope: scope})
+	guarded, err := grpcfence.NewServer(grpcfence.ServerConfig{Guard: broken{}, Scope: scope})
 	require.NoError(t, err)
 	server := grpc.NewServer()
-	fence.Register(server)
+	guarded.Register(server)
 	require.Contains(t, server.GetServiceInfo(), "hotseat.fencing.v1.Fence")
 }
 

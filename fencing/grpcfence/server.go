@@ -18,12 +18,12 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// Config configures a [Fence].
-type Config struct {
+// ServerConfig configures a [Server].
+type ServerConfig struct {
 	// Guard judges the tokens and follows the calls in flight. Required.
 	Guard fencing.Tracker
 
-	// Scope is the only one whose tokens are taken: namespace/name of the Lease. Required.
+	// Scope is the only one whose tokens are taken: [fencing.Scope] of the Lease. Required.
 	Scope string
 
 	// Fenced reports whether a method, as /package.Service/Method, needs a token. Default: all do but gRPC's own health
@@ -31,21 +31,21 @@ type Config struct {
 	Fenced func(fullMethod string) bool
 }
 
-// Fence is the server's side. Make one with [New]; all methods are safe for concurrent use.
-type Fence struct{ config Config }
+// Server stands before the handlers of a resource. Make one with [NewServer]; all methods are safe for concurrent use.
+type Server struct{ config ServerConfig }
 
-// New fails when cfg lacks Guard, or Scope cannot be that of a token.
-func New(cfg Config) (*Fence, error) {
+// NewServer fails when cfg lacks Guard, or Scope cannot be that of a token.
+func NewServer(cfg ServerConfig) (*Server, error) {
 	if g := reflect.ValueOf(cfg.Guard); !g.IsValid() || g.Kind() == reflect.Pointer && g.IsNil() {
-		return nil, fmt.Errorf("grpcfence: Config.Guard is nil (%T), must be set", cfg.Guard)
+		return nil, fmt.Errorf("grpcfence: ServerConfig.Guard is nil (%T), must be set", cfg.Guard)
 	}
 	if err := fencing.ValidateScope(cfg.Scope); err != nil {
-		return nil, fmt.Errorf("grpcfence: Config.Scope: %w", err)
+		return nil, fmt.Errorf("grpcfence: ServerConfig.Scope: %w", err)
 	}
 	if cfg.Fenced == nil {
 		cfg.Fenced = effective
 	}
-	return &Fence{cfg}, nil
+	return &Server{cfg}, nil
 }
 
 // effective reports whether a method may have an effect: those of gRPC's own services have none.
@@ -53,19 +53,19 @@ func effective(method string) bool {
 	return !strings.HasPrefix(method, "/grpc.health.") && !strings.HasPrefix(method, "/grpc.reflection.")
 }
 
-// ServerOptions are [Tap], [Fence.UnaryServer] and [Fence.StreamServer], chained behind what is there already. A server
+// ServerOptions are [Tap], [Server.UnaryServer] and [Server.StreamServer], chained behind what is there already. A server
 // has one tap: if yours has its own, install the interceptors yourself and call Tap from it.
-func (f *Fence) ServerOptions() []grpc.ServerOption {
+func (s *Server) ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.InTapHandle(Tap),
-		grpc.ChainUnaryInterceptor(f.UnaryServer),
-		grpc.ChainStreamInterceptor(f.StreamServer),
+		grpc.ChainUnaryInterceptor(s.UnaryServer),
+		grpc.ChainStreamInterceptor(s.StreamServer),
 	}
 }
 
 type cutKey struct{}
 
-// Tap is a [tap.ServerInHandle] that lets [Fence.StreamServer] end a stream whose handler waits for the client: that can
+// Tap is a [tap.ServerInHandle] that lets [Server.StreamServer] end a stream whose handler waits for the client: that can
 // be done from nowhere else. Without it such a handler ends with the client's next message, and a newer term waits.
 func Tap(ctx context.Context, _ *tap.Info) (context.Context, error) {
 	ctx, cut := context.WithCancel(ctx) // ends with ctx at the latest, which is with the call
@@ -78,8 +78,8 @@ func Tap(ctx context.Context, _ *tap.Info) (context.Context, error) {
 //
 // Errors of package fencing that the handler returns become their status, and so does the end of its context by a
 // newer term.
-func (f *Fence) UnaryServer(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	entry, err := f.enter(ctx, info.FullMethod)
+func (s *Server) UnaryServer(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	entry, err := s.enter(ctx, info.FullMethod)
 	if err != nil {
 		return nil, Refuse(err)
 	}
@@ -88,20 +88,20 @@ func (f *Fence) UnaryServer(ctx context.Context, request any, info *grpc.UnarySe
 	return reply, entry.outcome(err)
 }
 
-// StreamServer is [Fence.UnaryServer] for streams. The guard is asked again for each message that the client sends. When a
+// StreamServer is [Server.UnaryServer] for streams. The guard is asked again for each message that the client sends. When a
 // newer term arrives, RecvMsg and SendMsg fail, also where they block already (see [Tap]). A handler that returns nil after its
 // term ended, or after a message was refused, whether it noticed or not, has not done all that was asked: the refusal is the status.
-func (f *Fence) StreamServer(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	entry, err := f.enter(s.Context(), info.FullMethod)
+func (s *Server) StreamServer(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	entry, err := s.enter(ss.Context(), info.FullMethod)
 	if err != nil {
 		return Refuse(err)
 	}
 	defer entry.leave()
 	if entry.token.IsZero() {
-		return entry.outcome(handler(srv, s))
+		return entry.outcome(handler(srv, ss))
 	}
-	defer cutOff(s, &entry)()
-	stream := &serverStream{ServerStream: s, guard: f.config.Guard, entry: entry}
+	defer cutOff(ss, &entry)()
+	stream := &serverStream{ServerStream: ss, guard: s.config.Guard, entry: entry}
 	return cmp.Or(entry.outcome(handler(srv, stream)), stream.cut())
 }
 
@@ -115,7 +115,7 @@ func cutOff(s grpc.ServerStream, e *entry) (stop func() bool) {
 	return context.AfterFunc(e.ctx, func() {
 		if ended := e.superseded(); ended != nil {
 			_, mark := fencing.Refusal(ended)
-			s.SetTrailer(metadata.Pairs(trailerHighWater, mark.String()))
+			s.SetTrailer(metadata.Pairs(trailerMark, mark.String()))
 		}
 		cut()
 	})
@@ -128,27 +128,27 @@ type entry struct {
 	leave func()
 }
 
-func (f *Fence) enter(ctx context.Context, method string) (entry, error) {
+func (s *Server) enter(ctx context.Context, method string) (entry, error) {
 	if strings.HasPrefix(method, servicePath) {
 		return entry{ctx: ctx, leave: func() {}}, nil // Register's own
 	}
-	token, err := f.token(ctx)
+	token, err := s.token(ctx)
 	missing := errors.Is(err, fencing.ErrMissing)
 	switch {
-	case missing && !f.config.Fenced(method):
+	case missing && !s.config.Fenced(method):
 		return entry{ctx: ctx, leave: func() {}}, nil
 	case err != nil && !missing:
 		return entry{}, err
 	}
-	work, leave, err := f.config.Guard.Enter(ctx, token) // it knows what to do about a missing one
+	work, leave, err := s.config.Guard.Enter(ctx, token) // it knows what to do about a missing one
 	return entry{work, token, leave}, err
 }
 
-// token of a call; its scope is the Fence's.
-func (f *Fence) token(ctx context.Context) (fencing.Token, error) {
+// token of a call; its scope is the Server's.
+func (s *Server) token(ctx context.Context) (fencing.Token, error) {
 	t, err := FromIncoming(ctx)
 	if err == nil {
-		err = fencing.OwnToken(t, f.config.Scope)
+		err = fencing.OwnToken(t, s.config.Scope)
 	}
 	return t, err
 }
@@ -180,7 +180,7 @@ func (e *entry) outcome(err error) error {
 // serverStream is a stream that ends with its term.
 type serverStream struct {
 	grpc.ServerStream
-	guard fencing.Guard
+	guard fencing.Checker
 	entry entry
 
 	mu      sync.Mutex

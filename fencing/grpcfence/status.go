@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	domain       = "hotseat-go.github.io" // of every ErrorInfo
-	reasons      = "FENCING_"             // the kind, in upper case
-	keyHighWater = "highWater"
+	domain  = "hotseat-go.github.io" // of every ErrorInfo
+	reasons = "FENCING_"             // the kind, in upper case
+	keyMark = "highWater"
 )
 
 // codeOf is how the server says no.
@@ -36,7 +36,7 @@ func codeOf(kind fencing.Kind) codes.Code {
 // reasonOf is the same in the status's ErrorInfo.
 func reasonOf(kind fencing.Kind) string { return reasons + strings.ToUpper(string(kind)) }
 
-// kindOf is what a status with that reason says; the zero Kind if it is none of a Fence's.
+// kindOf is what a status with that reason says; the zero Kind if it is none of a Server's.
 func kindOf(code codes.Code, reason string) fencing.Kind {
 	kind := fencing.Kind(strings.ToLower(strings.TrimPrefix(reason, reasons)))
 	if kind.Err() == nil || reasonOf(kind) != reason || codeOf(kind) != code {
@@ -71,7 +71,7 @@ func Refuse(err error) error {
 	}
 	info := &errdetails.ErrorInfo{Reason: reasonOf(kind), Domain: domain}
 	if _, mark := fencing.Refusal(err); !mark.IsZero() {
-		info.Metadata = map[string]string{keyHighWater: mark.String()}
+		info.Metadata = map[string]string{keyMark: mark.String()}
 	}
 	st, invalid := status.New(code, text).WithDetails(info)
 	if invalid != nil {
@@ -93,7 +93,7 @@ func refusal(err error, presented fencing.Token) error {
 		}
 		switch kind := kindOf(st.Code(), info.GetReason()); {
 		case kind.Refused():
-			return &fenced{lost(st.Code(), presented, info.GetMetadata()[keyHighWater]), st}
+			return &fenced{lost(st.Code(), presented, info.GetMetadata()[keyMark]), st}
 		case kind != "":
 			return &fenced{named(kind.Err(), st.Message()), st}
 		}
@@ -113,7 +113,7 @@ func named(err error, message string) error {
 func lost(code codes.Code, presented fencing.Token, text string) error {
 	mark, err := fencing.ParseToken(text)
 	if err != nil {
-		return fmt.Errorf("%w: %v with %s: %v", fencing.ErrUnavailable, code, keyHighWater, err) //nolint:errorlint // the mark is malformed, not the token
+		return fmt.Errorf("%w: %v with %s: %v", fencing.ErrUnavailable, code, keyMark, err) //nolint:errorlint // the mark is malformed, not the token
 	}
 	_, err = fencing.Judge(presented, mark)
 	if kind := fencing.KindOf(err); kind.Refused() && codeOf(kind) == code {

@@ -18,17 +18,17 @@ import (
 	"github.com/hotseat-go/hotseat/fencing/grpcfence"
 )
 
-// Who is wired to another Lease's fence learns both scopes.
+// Who is wired to another Lease's server learns both scopes.
 func TestWrongScopeNamesBoth(t *testing.T) {
 	g := (&register{}).serve(t)
-	const says = `fencing: wrong scope: the token is of "shop/other", the fence is for "` + scope + `"`
+	const says = `fencing: wrong scope: the token is of "shop/other", the guard is for "` + scope + `"`
 	remote := grpcfence.NewRemote(bare(t, g.addr))
-	err := remote.Advance(t.Context(), elsewhere(42))
+	err := remote.Announce(t.Context(), elsewhere(42))
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.EqualError(t, err, says)
-	_, err = remote.HighWater(t.Context(), "shop/other")
+	_, err = remote.Mark(t.Context(), "shop/other")
 	require.ErrorIs(t, err, fencing.ErrScope)
-	require.EqualError(t, err, `fencing: wrong scope: asked for the mark of "shop/other", the fence is for "`+scope+`"`)
+	require.EqualError(t, err, `fencing: wrong scope: asked for the mark of "shop/other", the guard is for "`+scope+`"`)
 	err = dial(t, g.addr).Invoke(under(t, elsewhere(42)), methodWrite, wrapperspb.String("x"), &emptypb.Empty{})
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.EqualError(t, err, says)
@@ -38,7 +38,7 @@ func TestWrongScopeNamesBoth(t *testing.T) {
 func TestWrongServiceIsNamed(t *testing.T) {
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	server := grpc.NewServer() // of no Fence
+	server := grpc.NewServer() // of no Server
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
 	var page http.Server
@@ -51,29 +51,29 @@ func TestWrongServiceIsNamed(t *testing.T) {
 	t.Cleanup(func() { _ = page.Close() })
 
 	for addr, says := range map[string]string{
-		listener.Addr().String(): "no Fence is registered there: rpc error: code = Unimplemented desc = unknown service hotseat.fencing.v1.Fence",
+		listener.Addr().String(): "no Server is registered there: rpc error: code = Unimplemented desc = unknown service hotseat.fencing.v1.Fence",
 		plain.Addr().String():    "unexpected HTTP status code received from server: 404 (Not Found)",
 	} {
 		remote := grpcfence.NewRemote(bare(t, addr))
-		err := remote.Advance(t.Context(), token(42))
+		err := remote.Announce(t.Context(), token(42))
 		require.ErrorIs(t, err, fencing.ErrWiring)
 		require.NotErrorIs(t, err, fencing.ErrUnavailable)
 		require.ErrorContains(t, err, "fencing: guard wired wrongly: /hotseat.fencing.v1.Fence/Announce at passthrough:///"+addr+": ")
 		require.ErrorContains(t, err, says)
 		require.Equal(t, codes.Unimplemented, status.Code(err), "the status stays visible")
-		_, err = remote.HighWater(t.Context(), scope)
+		_, err = remote.Mark(t.Context(), scope)
 		require.ErrorContains(t, err, "/hotseat.fencing.v1.Fence/HighWater at passthrough:///"+addr+": ")
 		require.ErrorContains(t, err, says)
 	}
-	err = grpcfence.NewRemote(answering{text: "hello"}).Advance(t.Context(), token(42))
+	err = grpcfence.NewRemote(answering{text: "hello"}).Announce(t.Context(), token(42))
 	require.ErrorContains(t, err, `guard unavailable: /hotseat.fencing.v1.Fence/Announce confirmed "hello" when it was told of `)
 }
 
-// A fence whose own guard is wired wrongly says so, and keeps the details for itself.
+// A server whose guard is wired wrongly says so, and keeps the details for itself.
 func TestWiringBehindAFence(t *testing.T) {
 	guard := miswired{err: fmt.Errorf("%w: relation \"secret\" does not exist", fencing.ErrWiring)}
 	g := (&register{guard: guard}).serve(t)
-	err := grpcfence.NewRemote(bare(t, g.addr)).Advance(t.Context(), token(42))
+	err := grpcfence.NewRemote(bare(t, g.addr)).Announce(t.Context(), token(42))
 	require.ErrorIs(t, err, fencing.ErrWiring)
 	require.NotErrorIs(t, err, fencing.ErrUnavailable)
 	require.ErrorContains(t, err, "fencing: guard wired wrongly: /hotseat.fencing.v1.Fence/Announce at passthrough:///"+g.addr+": ")
@@ -88,7 +88,7 @@ type miswired struct {
 	err error
 }
 
-func (m miswired) Advance(context.Context, fencing.Token) error { return m.err }
+func (m miswired) Announce(context.Context, fencing.Token) error { return m.err }
 func (m miswired) Enter(context.Context, fencing.Token) (context.Context, func(), error) {
 	return nil, nil, m.err
 }

@@ -23,7 +23,7 @@ func (b blank) WriteHeader(int)             {}
 // reports the nanoseconds of both and their ratio.
 func BenchmarkMiddleware(b *testing.B) {
 	handler := http.HandlerFunc(ok)
-	fenced := newFence(b, httpfence.Config{Guard: newMemory(b, 0)}).Middleware(handler)
+	fenced := newServer(b, httpfence.ServerConfig{Guard: newMemory(b, 0)}).Middleware(handler)
 
 	b.Run("call", func(b *testing.B) {
 		r := httptest.NewRequest(http.MethodPost, "/", nil)

@@ -12,13 +12,13 @@ import (
 
 // serve calls next with ctx, cuts it off from its client when a newer term comes, and says so where next, which returned on
 // that, did not.
-func (f *Fence) serve(ctx context.Context, t fencing.Token, next http.Handler, w http.ResponseWriter, r *http.Request) {
+func (s *Server) serve(ctx context.Context, t fencing.Token, next http.Handler, w http.ResponseWriter, r *http.Request) {
 	o := &reply{ResponseWriter: w, control: http.NewResponseController(w), work: &work{Context: ctx}, resets: r.ProtoMajor > 1}
 	inner := r.WithContext(o.work)
 	if r.Body != nil && r.Body != http.NoBody {
 		inner.Body, o.has.unread = body{r.Body, o}, true
 	}
-	stop, returned := f.cutOff(ctx, t, o), false
+	stop, returned := s.cutOff(ctx, t, o), false
 	defer func() {
 		r.MultipartForm = inner.MultipartForm // the server removes the files of the request it made
 		if newer := stop(); newer != nil && returned {
@@ -32,13 +32,13 @@ func (f *Fence) serve(ctx context.Context, t fencing.Token, next http.Handler, w
 // cutOff ends what blocks in reading from or writing to the client when a newer term comes. The returned function
 // ends that, and returns the refusal that the newer term made of t; it must be called before the handler is over, when
 // the ResponseWriter may no longer be used.
-func (f *Fence) cutOff(ctx context.Context, t fencing.Token, o *reply) (stop func() (newer error)) {
+func (s *Server) cutOff(ctx context.Context, t fencing.Token, o *reply) (stop func() (newer error)) {
 	cut := make(chan error, 1)
 	running, over := context.WithCancel(context.WithoutCancel(ctx))
 	cancel := context.AfterFunc(ctx, func() {
 		newer := superseded(ctx)
 		if newer == nil {
-			newer = f.awaitNewer(running, t)
+			newer = s.awaitNewer(running, t)
 		}
 		if newer != nil {
 			o.newer()
@@ -60,8 +60,8 @@ func (f *Fence) cutOff(ctx context.Context, t fencing.Token, o *reply) (stop fun
 
 // awaitNewer waits, for work whose context ended for another reason, until a newer term comes or the work is over, with
 // which running ends. A second entry tells: it is at the guard beside the first one, and ends for nothing else.
-func (f *Fence) awaitNewer(running context.Context, t fencing.Token) (newer error) {
-	watch, leave, err := f.config.Guard.Enter(running, t)
+func (s *Server) awaitNewer(running context.Context, t fencing.Token) (newer error) {
+	watch, leave, err := s.config.Guard.Enter(running, t)
 	if errors.Is(err, fencing.ErrStale) {
 		return err
 	}

@@ -1,11 +1,11 @@
 // Package httpfence carries fencing tokens over HTTP and refuses requests of yesterday's leader. Standard library only.
 //
 //	replica                                     server, one process in front of one resource
-//	Transport  --- Fencing-Token: ... --------> Fence.Middleware --> your handler
-//	Remote     --- POST, Fencing-Token: ... --> Fence.Endpoint
+//	Transport  --- Fencing-Token: ... --------> Server.Middleware --> your handler
+//	Remote     --- POST, Fencing-Token: ... --> Server.Endpoint
 //
 // In each replica, [Transport] stamps what work sends with the token in its context, and [Remote], listed in
-// singleton.Config.Fences, announces each term before its work starts. At the server, [Fence] judges the token, keeps the
+// singleton.Config.Guards, announces each term before its work starts. At the server, [Server] judges the token, keeps the
 // handler's work in flight at the guard, and ends it when a newer term arrives.
 //
 // # Wire form
@@ -29,7 +29,7 @@
 //	503  Fencing-Refused: unavailable  the guard cannot decide, or older work is still in flight; Retry-After is set
 //
 // The handler did not run, or a newer term overtook it: then what it did before stays done. It answers so itself ([Refuse]), or
-// says nothing and returns after it could see that its context had ended, which would be 200 without a fence. A body that was cut
+// says nothing and returns after it could see that its context had ended, which would otherwise be 200. A body that was cut
 // short so is broken off, not ended. [Transport] turns all of these back into errors; the first two by status and Fencing-High-Water
 // alone, so that a server in another language need not send Fencing-Refused.
 //
@@ -37,11 +37,11 @@
 //
 //   - A response that never came says nothing: the request may have taken effect, or may yet.
 //   - What a handler starts and leaves behind is not followed: goroutines, a hijacked connection, a queue, the handler
-//     that [http.TimeoutHandler] no longer waits for. Put that one around the Fence, never behind it.
+//     that [http.TimeoutHandler] no longer waits for. Put that one around the Server, never behind it.
 //   - A handler that ignores its context and blocks in neither body nor response delays the successor's announcement; the
 //     guard answers that with 503 and never admits both.
-//   - Reads are not fenced by default. GET that writes must be named in Config.Fenced, and so must GET with a method
+//   - Reads are not fenced by default. GET that writes must be named in ServerConfig.Fenced, and so must GET with a method
 //     override header, if something behind obeys that.
-//   - A token proves nothing about its sender. Authenticate before the Fence: whoever presents a high epoch locks the
+//   - A token proves nothing about its sender. Authenticate before the Server: whoever presents a high epoch locks the
 //     others out.
 package httpfence

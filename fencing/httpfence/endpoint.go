@@ -19,15 +19,15 @@ const none = "none"
 //
 // Each 204 has a Fencing-High-Water, so that no other server's success is taken for an announcement. Refusals are as in
 // the package comment, 405 for other methods.
-func (f *Fence) Endpoint() http.Handler {
+func (s *Server) Endpoint() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var mark fencing.Token
 		var err error
 		switch r.Method {
 		case http.MethodPost:
-			mark, err = f.announce(r)
+			mark, err = s.announce(r)
 		case http.MethodGet:
-			mark, err = f.mark(r)
+			mark, err = s.mark(r)
 		default:
 			w.Header().Set("Allow", http.MethodGet+", "+http.MethodPost)
 			http.Error(w, "GET or POST", http.StatusMethodNotAllowed)
@@ -41,28 +41,28 @@ func (f *Fence) Endpoint() http.Handler {
 			Refuse(w, err)
 			return
 		}
-		w.Header().Set(HeaderHighWater, value)
+		w.Header().Set(HeaderMark, value)
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(http.StatusNoContent)
 	})
 }
 
-func (f *Fence) announce(r *http.Request) (fencing.Token, error) {
-	t, err := f.token(r)
+func (s *Server) announce(r *http.Request) (fencing.Token, error) {
+	t, err := s.token(r)
 	if err != nil {
 		return fencing.Token{}, err
 	}
-	return t, f.config.Guard.Advance(r.Context(), t)
+	return t, s.config.Guard.Announce(r.Context(), t)
 }
 
-func (f *Fence) mark(r *http.Request) (fencing.Token, error) {
+func (s *Server) mark(r *http.Request) (fencing.Token, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil || len(query["scope"]) != 1 {
 		return fencing.Token{}, fmt.Errorf("%w: query is %.400q, must be scope=SCOPE", fencing.ErrMalformed, r.URL.RawQuery)
 	}
 	scope := query.Get("scope")
-	if err := fencing.OwnScope(scope, f.config.Scope); err != nil {
+	if err := fencing.OwnScope(scope, s.config.Scope); err != nil {
 		return fencing.Token{}, err
 	}
-	return f.config.Guard.HighWater(r.Context(), scope)
+	return s.config.Guard.Mark(r.Context(), scope)
 }

@@ -12,27 +12,27 @@ import (
 	"github.com/hotseat-go/hotseat/fencing/httpfence"
 )
 
-// A store behind a fence, and two replicas: the older one wakes up and writes beside its successor.
+// A store behind a guard, and two replicas: the older one wakes up and writes beside its successor.
 func Example() {
 	// The server: one process in front of the data.
 	guard, err := fencing.NewMemory(fencing.MemoryConfig{})
 	if err != nil {
 		panic(err)
 	}
-	fence, err := httpfence.New(httpfence.Config{Guard: guard, Scope: "shop/invoicer"})
+	guarded, err := httpfence.NewServer(httpfence.ServerConfig{Guard: guard, Scope: fencing.Scope("shop", "invoicer")})
 	if err != nil {
 		panic(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/fence", fence.Endpoint())
-	mux.Handle("/invoices", fence.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("/guard", guarded.Endpoint())
+	mux.Handle("/invoices", guarded.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusCreated) // r.Context ends when a newer term arrives
 	})))
 	server := httptest.NewServer(mux)
 	defer server.Close()
 
-	// A replica: singleton.Config{Fences: []fencing.Guard{remote}}, and a client for the work.
-	remote, err := httpfence.NewRemote(server.URL+"/fence", nil)
+	// A replica: singleton.Config{Guards: []fencing.Guard{remote}}, and a client for the work.
+	remote, err := httpfence.NewRemote(server.URL+"/guard", nil)
 	if err != nil {
 		panic(err)
 	}
@@ -55,17 +55,17 @@ func Example() {
 
 	// What the elector does at the start of a term: announce, then put the token into the work's context.
 	begin := func(token fencing.Token) context.Context {
-		if err := remote.Advance(context.Background(), token); err != nil {
+		if err := remote.Announce(context.Background(), token); err != nil {
 			panic(err)
 		}
 		return fencing.NewContext(context.Background(), token)
 	}
-	first := begin(fencing.Token{Scope: "shop/invoicer", Epoch: 41, Term: "0123456789abcdef0123456789abcdef"})
+	first := begin(fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 41, Term: "0123456789abcdef0123456789abcdef"})
 	fmt.Println(write(first))
-	second := begin(fencing.Token{Scope: "shop/invoicer", Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"})
+	second := begin(fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"})
 	fmt.Println(write(second))
 	if stale, ok := errors.AsType[*fencing.StaleError](write(first)); ok {
-		fmt.Println("refused: the mark is", stale.HighWater.Epoch)
+		fmt.Println("refused: the mark is", stale.Mark.Epoch)
 	}
 
 	// Output:

@@ -51,11 +51,11 @@ const headerBetween = "X-Between"
 func suite(odds int) guardtest.Suite {
 	return guardtest.Suite{New: func(t testing.TB) guardtest.Subject {
 		g := &register{odds: odds, betweens: map[string]*between{}}
-		fence, err := httpfence.New(httpfence.Config{Guard: newMemory(t, time.Second), Scope: guardtest.Scope})
+		guarded, err := httpfence.NewServer(httpfence.ServerConfig{Guard: newMemory(t, time.Second), Scope: guardtest.Scope})
 		require.NoError(t, err)
 		mux := http.NewServeMux()
-		mux.Handle("/fence", fence.Endpoint())
-		mux.Handle("/register", fence.Middleware(g))
+		mux.Handle("/guard", guarded.Endpoint())
+		mux.Handle("/register", guarded.Middleware(g))
 		server := httptest.NewServer(mux)
 		t.Cleanup(server.Close)
 		g.addr = server.Listener.Addr().String()
@@ -99,7 +99,7 @@ func (g *register) Client(t testing.TB) guardtest.Client {
 	c := &registerClient{register: g, url: "http://" + link.Addr() + "/register", bare: &http.Client{Transport: base}}
 	c.fenced = &http.Client{Transport: newTransport(t, httpfence.TransportConfig{Base: base})}
 	var err error
-	c.Remote, err = httpfence.NewRemote("http://"+link.Addr()+"/fence", base)
+	c.Remote, err = httpfence.NewRemote("http://"+link.Addr()+"/guard", base)
 	require.NoError(t, err)
 	return c
 }

@@ -34,7 +34,7 @@ func (h *hanging) Enter(ctx context.Context, t fencing.Token) (context.Context, 
 func TestHandlerIsOverWhateverTheGuardDoes(t *testing.T) {
 	memory := newMemory(t, patience)
 	guard := &hanging{Tracker: memory, asked: make(chan struct{})}
-	served := newFence(t, httpfence.Config{Guard: guard}).Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-guard.asked }))
+	served := newServer(t, httpfence.ServerConfig{Guard: guard}).Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-guard.asked }))
 	gone, goAway := context.WithCancel(t.Context())
 	goAway()
 	r := httptest.NewRequestWithContext(gone, http.MethodPost, "/", nil)
@@ -47,6 +47,6 @@ func TestHandlerIsOverWhateverTheGuardDoes(t *testing.T) {
 		served.ServeHTTP(httptest.NewRecorder(), r)
 	}()
 	<-guard.asked
-	require.NoError(t, memory.Advance(t.Context(), token(43)), "the handler has left")
+	require.NoError(t, memory.Announce(t.Context(), token(43)), "the handler has left")
 	<-over
 }

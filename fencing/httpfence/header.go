@@ -11,9 +11,9 @@ import (
 
 // Names of the header fields.
 const (
-	HeaderToken     = "Fencing-Token"      // request: the token it is sent under
-	HeaderHighWater = "Fencing-High-Water" // answer: the mark, in the same form, or "none"
-	HeaderRefused   = "Fencing-Refused"    // answer: why the handler did not run
+	HeaderToken   = "Fencing-Token"      // request: the token it is sent under
+	HeaderMark    = "Fencing-High-Water" // answer: the mark, in the same form, or "none"
+	HeaderRefused = "Fencing-Refused"    // answer: why the handler did not run
 )
 
 // maxValue is more than any token takes: the limits of its fields are fencing's.
@@ -52,7 +52,7 @@ func parse(value string) (fencing.Token, bool) {
 }
 
 // FromHeader returns the token of a request: [fencing.ErrMissing] if it has none, [fencing.ErrMalformed] if its
-// Fencing-Token is not one valid token, sent once. For handlers whose guard needs no [Fence], such as a database's.
+// Fencing-Token is not one valid token, sent once. For handlers whose guard needs no [Server], such as a database's.
 func FromHeader(h http.Header) (fencing.Token, error) { return single(h, HeaderToken) }
 
 func single(h http.Header, name string) (fencing.Token, error) {

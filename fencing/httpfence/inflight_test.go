@@ -32,7 +32,7 @@ type stage struct {
 // newStage serves h; with h2, over HTTP/2.
 func newStage(t *testing.T, h2 bool, h func(w http.ResponseWriter, r *http.Request) error) *stage {
 	s := &stage{guard: newMemory(t, patience), ended: make(chan error, 1)}
-	f := newFence(t, httpfence.Config{Guard: s.guard})
+	f := newServer(t, httpfence.ServerConfig{Guard: s.guard})
 	s.server = httptest.NewUnstartedServer(f.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.ended <- h(w, r)
 	})))
@@ -75,7 +75,7 @@ func (s *stage) post(t *testing.T, body io.Reader) (response func() (*http.Respo
 
 // supersede announces token 43; it must be admitted, and the handler be over by then.
 func (s *stage) supersede(t *testing.T) error {
-	require.NoError(t, s.guard.Advance(t.Context(), token(43)))
+	require.NoError(t, s.guard.Announce(t.Context(), token(43)))
 	select {
 	case err := <-s.ended:
 		return err
@@ -116,7 +116,7 @@ func TestBlockedReadEnds(t *testing.T) {
 		err := s.supersede(t)
 		var stale *fencing.StaleError
 		require.ErrorAs(t, err, &stale)
-		require.Equal(t, fencing.StaleError{Presented: token(42), HighWater: token(43)}, *stale)
+		require.Equal(t, fencing.StaleError{Presented: token(42), Mark: token(43)}, *stale)
 		if !h2 {
 			_, err = response()
 			require.ErrorIs(t, err, fencing.ErrStale, "what the handler answers after it was cut off arrives")
@@ -185,7 +185,7 @@ func TestStreamingHandlerSeesItsContextEnd(t *testing.T) {
 // A context that ended earlier, for a reason of its own, does not hide the newer term.
 func TestBlockedReadEndsAlsoAfterItsContext(t *testing.T) {
 	guard, ended, reading := newMemory(t, patience), make(chan error, 1), make(chan struct{})
-	fenced := newFence(t, httpfence.Config{Guard: guard}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	fenced := newServer(t, httpfence.ServerConfig{Guard: guard}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		close(reading)
 		_, err := io.ReadAll(r.Body)
@@ -235,7 +235,7 @@ func TestParkedRequestHasNoEffectAfterANewerTerm(t *testing.T) {
 	s.post(t, nil)
 	<-parked
 	announced := make(chan error, 1)
-	go func() { announced <- s.guard.Advance(t.Context(), token(43)) }()
+	go func() { announced <- s.guard.Announce(t.Context(), token(43)) }()
 	select {
 	case err := <-announced:
 		t.Fatalf("announced beside a parked request: %v", err)
@@ -254,7 +254,7 @@ func TestConnectionIsUsable(t *testing.T) {
 	guard := newMemory(t, patience)
 	conns := make(chan net.Conn, 10)
 	inside := make(chan struct{}, 10)
-	s := httptest.NewUnstartedServer(newFence(t, httpfence.Config{Guard: guard}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewUnstartedServer(newServer(t, httpfence.ServerConfig{Guard: guard}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		inside <- struct{}{}
 		if r.URL.Path == "/wait" {
 			<-r.Context().Done()
@@ -295,7 +295,7 @@ func TestConnectionIsUsable(t *testing.T) {
 	held, ended := ask(token(42), "/wait"), make(chan error, 1)
 	go func() { _, err := post(held); ended <- err }()
 	<-inside
-	require.NoError(t, guard.Advance(t.Context(), token(43)))
+	require.NoError(t, guard.Announce(t.Context(), token(43)))
 	require.ErrorIs(t, <-ended, fencing.ErrStale)
 	for range 3 {
 		text, err := post(ask(token(43), "/"))

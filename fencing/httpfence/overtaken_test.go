@@ -35,7 +35,7 @@ func wantStale(t *testing.T, err error) {
 	t.Helper()
 	var stale *fencing.StaleError
 	require.ErrorAs(t, err, &stale)
-	require.Equal(t, fencing.StaleError{Presented: token(42), HighWater: token(43)}, *stale)
+	require.Equal(t, fencing.StaleError{Presented: token(42), Mark: token(43)}, *stale)
 }
 
 // A handler that gives up when its context ends, and has said nothing, has not done what was asked: net/http would say 200.
@@ -103,7 +103,7 @@ func TestSilenceOfAnOvertakenHandlerIsNoSuccess(t *testing.T) {
 // On the wire it is the refusal that any client understands.
 func TestSilenceOnTheWire(t *testing.T) {
 	guard, inside := newMemory(t, patience), make(chan struct{})
-	s := serverOf(t, newFence(t, httpfence.Config{Guard: guard}).Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s := serverOf(t, newServer(t, httpfence.ServerConfig{Guard: guard}).Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(inside)
 		<-r.Context().Done()
 	})).ServeHTTP)
@@ -116,18 +116,18 @@ func TestSilenceOnTheWire(t *testing.T) {
 		answered <- answer
 	}()
 	<-inside
-	require.NoError(t, guard.Advance(t.Context(), token(43)))
+	require.NoError(t, guard.Announce(t.Context(), token(43)))
 	answer := <-answered
 	defer answer.Body.Close()
 	require.Equal(t, http.StatusPreconditionFailed, answer.StatusCode)
 	require.Equal(t, "stale", answer.Header.Get(httpfence.HeaderRefused))
-	require.Equal(t, wire("43"), answer.Header.Get(httpfence.HeaderHighWater))
+	require.Equal(t, wire("43"), answer.Header.Get(httpfence.HeaderMark))
 }
 
 // A context that ended for another reason does not hide the newer term.
 func TestSilenceAfterAnotherEnd(t *testing.T) {
 	guard, silent := newMemory(t, patience), make(chan struct{})
-	fenced := newFence(t, httpfence.Config{Guard: guard}).Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	fenced := newServer(t, httpfence.ServerConfig{Guard: guard}).Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		close(silent)
 		_, _ = io.ReadAll(r.Body) // ends with the newer term
@@ -141,7 +141,7 @@ func TestSilenceAfterAnotherEnd(t *testing.T) {
 	t.Cleanup(s.server.Close)
 	answer := s.post(t, halfBody(t))
 	<-silent
-	require.NoError(t, guard.Advance(t.Context(), token(43)))
+	require.NoError(t, guard.Announce(t.Context(), token(43)))
 	_, err := answer()
 	wantStale(t, err)
 }
@@ -241,7 +241,7 @@ func TestNextRequestOnTheConnectionIsAlive(t *testing.T) {
 			for _, body := range []string{"", "read", "unread"} {
 				t.Run(name+" "+when+" body "+body, func(t *testing.T) {
 					guard, inside := newMemory(t, patience), make(chan struct{})
-					s := serverOf(t, newFence(t, httpfence.Config{Guard: guard}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					s := serverOf(t, newServer(t, httpfence.ServerConfig{Guard: guard}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						if r.URL.Path == "/next" {
 							time.Sleep(10 * time.Millisecond) // enough to be told
 							assert.NoError(t, r.Context().Err())
@@ -279,7 +279,7 @@ func TestNextRequestOnTheConnectionIsAlive(t *testing.T) {
 					first, done := ask("/", token(42)), make(chan struct{})
 					go func() { post(first); close(done) }()
 					<-inside
-					require.NoError(t, guard.Advance(t.Context(), token(43)))
+					require.NoError(t, guard.Announce(t.Context(), token(43)))
 					<-done
 					post(ask("/next", token(43)))
 				})

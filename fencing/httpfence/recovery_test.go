@@ -18,12 +18,12 @@ import (
 func TestRecovery(t *testing.T) {
 	var behind atomic.Pointer[fencing.Tracker]
 	s := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
-		fence, err := httpfence.New(httpfence.Config{Guard: *behind.Load(), Scope: guardtest.Scope})
+		guarded, err := httpfence.NewServer(httpfence.ServerConfig{Guard: *behind.Load(), Scope: guardtest.Scope})
 		if err != nil {
 			httpfence.Refuse(w, err)
 			return
 		}
-		fence.Endpoint().ServeHTTP(w, r)
+		guarded.Endpoint().ServeHTTP(w, r)
 	})
 	guard := func(t testing.TB) fencing.Guard { return newRemote(t, s.URL) }
 	restart := func(g fencing.Tracker) { behind.Store(&g) }

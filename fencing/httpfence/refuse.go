@@ -51,18 +51,18 @@ func Refuse(w http.ResponseWriter, err error) {
 	}
 	_, mark := fencing.Refusal(err)
 	if value, invalid := Format(mark); invalid == nil {
-		w.Header().Set(HeaderHighWater, value)
+		w.Header().Set(HeaderMark, value)
 	}
 	w.Header().Set(HeaderRefused, string(kind))
 	w.Header().Set("Cache-Control", "no-store")
 	http.Error(w, err.Error(), status)
 }
 
-// refusal returns the error that an answer stands for, nil if it is not the fence's.
+// refusal returns the error that an answer stands for, nil if it is not a Server's.
 func refusal(r *http.Response, presented fencing.Token) error {
 	switch kind := fencing.Kind(r.Header.Get(HeaderRefused)); {
 	case r.StatusCode == http.StatusPreconditionFailed, r.StatusCode == http.StatusConflict:
-		if len(r.Header.Values(HeaderHighWater)) > 0 {
+		if len(r.Header.Values(HeaderMark)) > 0 {
 			return lost(r, presented)
 		}
 	case kind.Err() != nil && statusOf(kind) == r.StatusCode:
@@ -85,9 +85,9 @@ func said(body io.Reader, name error) string {
 
 // lost returns the error of an answer which says that another term won, if its mark bears that out.
 func lost(r *http.Response, presented fencing.Token) error {
-	mark, err := single(r.Header, HeaderHighWater)
+	mark, err := single(r.Header, HeaderMark)
 	if err != nil {
-		return fmt.Errorf("%w: %s with %s: %v", fencing.ErrUnavailable, r.Status, HeaderHighWater, err) //nolint:errorlint // the mark is malformed, not the token
+		return fmt.Errorf("%w: %s with %s: %v", fencing.ErrUnavailable, r.Status, HeaderMark, err) //nolint:errorlint // the mark is malformed, not the token
 	}
 	_, err = fencing.Judge(presented, mark)
 	if kind := fencing.KindOf(err); kind.Refused() && statusOf(kind) == r.StatusCode {

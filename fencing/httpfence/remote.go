@@ -13,7 +13,7 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// Remote is the guard of another process, reached through its [Fence.Endpoint]: list it in singleton.Config.Fences. Make
+// Remote is the guard of another process, reached through its [Server.Endpoint]: list it in singleton.Config.Guards. Make
 // one with [NewRemote]; it is safe for concurrent use.
 //
 // Errors are the guard's, [fencing.ErrWiring] for an answer of somebody who is no such endpoint, or does not let in: 404 and
@@ -25,7 +25,7 @@ type Remote struct {
 	base http.RoundTripper
 }
 
-var _ fencing.Guard = (*Remote)(nil)
+var _ fencing.Checker = (*Remote)(nil)
 
 // NewRemote returns a guard whose endpoint is at rawURL. Base sends the requests, with what authenticates them; nil means
 // [http.DefaultTransport]. It fails when rawURL is not an absolute http or https URL.
@@ -37,8 +37,8 @@ func NewRemote(rawURL string, base http.RoundTripper) (*Remote, error) {
 	return &Remote{u, cmp.Or(base, http.DefaultTransport)}, nil
 }
 
-// Advance announces t and returns nil once the guard has admitted it. See [fencing.Guard].
-func (r *Remote) Advance(ctx context.Context, t fencing.Token) error {
+// Announce tells the far guard of t and returns nil once it has admitted it. See [fencing.Guard].
+func (r *Remote) Announce(ctx context.Context, t fencing.Token) error {
 	value, err := Format(t)
 	if err != nil {
 		return err
@@ -56,17 +56,17 @@ func (r *Remote) Advance(ctx context.Context, t fencing.Token) error {
 	return fencing.Report(ctx, err)
 }
 
-// Check is [Remote.Advance]: both admit exactly the mark and what is newer. An effect that follows is not bound to it;
-// send that through [Transport] to [Fence.Middleware].
+// Check is [Remote.Announce]: both admit exactly the mark and what is newer. An effect that follows is not bound to it;
+// send that through [Transport] to [Server.Middleware].
 func (r *Remote) Check(ctx context.Context, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
 		return nil
 	}
-	return r.Advance(ctx, t)
+	return r.Announce(ctx, t)
 }
 
-// HighWater asks for the mark of a scope. See [fencing.Guard].
-func (r *Remote) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
+// Mark asks for the mark of a scope. See [fencing.Guard].
+func (r *Remote) Mark(ctx context.Context, scope string) (fencing.Token, error) {
 	if err := fencing.ValidateScope(scope); err != nil {
 		return fencing.Token{}, err
 	}
@@ -100,7 +100,7 @@ func (r *Remote) ask(request *http.Request, presented fencing.Token) (fencing.To
 	}
 	defer discard(answer.Body)
 	err = refusal(answer, presented)
-	switch values := answer.Header.Values(HeaderHighWater); {
+	switch values := answer.Header.Values(HeaderMark); {
 	case errors.Is(err, fencing.ErrWiring):
 		return fencing.Token{}, fmt.Errorf("%w: %s %s: %s", fencing.ErrWiring, request.Method, place(request.URL), answer.Status)
 	case err != nil:
@@ -110,10 +110,10 @@ func (r *Remote) ask(request *http.Request, presented fencing.Token) (fencing.To
 	case len(values) == 1 && values[0] == none:
 		return fencing.Token{}, nil
 	}
-	mark, err := single(answer.Header, HeaderHighWater)
+	mark, err := single(answer.Header, HeaderMark)
 	if err != nil {
 		return fencing.Token{}, fmt.Errorf("%w: %s %s answered with the %s %v",
-			fencing.ErrUnavailable, request.Method, place(request.URL), HeaderHighWater, err) //nolint:errorlint // the mark is malformed, not the token
+			fencing.ErrUnavailable, request.Method, place(request.URL), HeaderMark, err) //nolint:errorlint // the mark is malformed, not the token
 	}
 	return mark, nil
 }
@@ -143,7 +143,7 @@ func elsewhere(request *http.Request, answer *http.Response) error {
 		code >= http.StatusInternalServerError && code != http.StatusNotImplemented: // a server, or what is before it, in trouble
 		why = fencing.ErrUnavailable
 	}
-	return fmt.Errorf("%w: %s %s answered %s, which is not a Fence.Endpoint's answer", why, request.Method, place(request.URL), what)
+	return fmt.Errorf("%w: %s %s answered %s, which is not a Server.Endpoint's answer", why, request.Method, place(request.URL), what)
 }
 
 // place is a URL without what may be secret in it.

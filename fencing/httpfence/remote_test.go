@@ -24,27 +24,27 @@ func newRemote(t testing.TB, url string) *httpfence.Remote {
 
 func TestRemoteAnnounces(t *testing.T) {
 	m := newMemory(t, 0)
-	s := httptest.NewServer(newFence(t, httpfence.Config{Guard: m}).Endpoint())
+	s := httptest.NewServer(newServer(t, httpfence.ServerConfig{Guard: m}).Endpoint())
 	t.Cleanup(s.Close)
 	remote := newRemote(t, s.URL+"/?kept=1")
-	mark, err := remote.HighWater(t.Context(), scope)
+	mark, err := remote.Mark(t.Context(), scope)
 	require.NoError(t, err)
 	require.Zero(t, mark)
 
-	require.NoError(t, remote.Advance(t.Context(), token(42)))
-	mark, err = m.HighWater(t.Context(), scope)
+	require.NoError(t, remote.Announce(t.Context(), token(42)))
+	mark, err = m.Mark(t.Context(), scope)
 	require.NoError(t, err)
 	require.Equal(t, token(42), mark)
 
 	var told []error
 	ctx := fencing.WithReporter(t.Context(), func(err error) { told = append(told, err) })
-	want := &fencing.StaleError{Presented: token(41), HighWater: token(42)}
+	want := &fencing.StaleError{Presented: token(41), Mark: token(42)}
 	require.Equal(t, want, remote.Check(ctx, token(41)))
 	require.Equal(t, []error{want}, told)
 
 	require.ErrorIs(t, remote.Check(ctx, fencing.Token{}), fencing.ErrMissing)
 	require.NoError(t, remote.Check(fencing.AllowUnfenced(ctx, "repair"), fencing.Token{}))
-	require.ErrorIs(t, remote.Advance(fencing.AllowUnfenced(ctx, "repair"), fencing.Token{}), fencing.ErrMissing)
+	require.ErrorIs(t, remote.Announce(fencing.AllowUnfenced(ctx, "repair"), fencing.Token{}), fencing.ErrMissing)
 }
 
 // Only the endpoint's own words count as an announcement, or as a mark.
@@ -70,13 +70,13 @@ func TestRemoteBelievesNobodyElse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
-				w.Header()[httpfence.HeaderHighWater] = tt.marks
+				w.Header()[httpfence.HeaderMark] = tt.marks
 				w.Header().Set("Location", "/")
 				w.WriteHeader(tt.status)
 			})
 			remote := newRemote(t, s.URL)
-			require.ErrorIs(t, remote.Advance(t.Context(), token(42)), tt.want)
-			_, err := remote.HighWater(t.Context(), scope)
+			require.ErrorIs(t, remote.Announce(t.Context(), token(42)), tt.want)
+			_, err := remote.Mark(t.Context(), scope)
 			require.ErrorIs(t, err, tt.want)
 			for _, wrong := range []error{fencing.ErrMalformed, fencing.ErrMissing, fencing.ErrWiring, fencing.ErrStale, fencing.ErrUnavailable} {
 				require.Equal(t, wrong == tt.want, errors.Is(err, wrong), "%v: %v", wrong, err) //nolint:errorlint // the table's own value
@@ -88,12 +88,12 @@ func TestRemoteBelievesNobodyElse(t *testing.T) {
 	} {
 		t.Run("confirms "+name, func(t *testing.T) {
 			s := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
-				w.Header().Set(httpfence.HeaderHighWater, mark)
+				w.Header().Set(httpfence.HeaderMark, mark)
 				w.WriteHeader(http.StatusNoContent)
 			})
 			remote := newRemote(t, s.URL)
-			require.ErrorIs(t, remote.Advance(t.Context(), token(42)), fencing.ErrUnavailable)
-			_, err := remote.HighWater(t.Context(), "shop/third")
+			require.ErrorIs(t, remote.Announce(t.Context(), token(42)), fencing.ErrUnavailable)
+			_, err := remote.Mark(t.Context(), "shop/third")
 			if name != "none" {
 				require.ErrorIs(t, err, fencing.ErrUnavailable)
 			}
@@ -104,24 +104,24 @@ func TestRemoteBelievesNobodyElse(t *testing.T) {
 func TestRemoteUnreachable(t *testing.T) {
 	s := httptest.NewServer(nil)
 	s.Close()
-	remote := newRemote(t, strings.Replace(s.URL, "://", "://secret:secret@", 1)+"/fence?key=secret")
-	err := remote.Advance(t.Context(), token(42))
+	remote := newRemote(t, strings.Replace(s.URL, "://", "://secret:secret@", 1)+"/guard?key=secret")
+	err := remote.Announce(t.Context(), token(42))
 	require.ErrorIs(t, err, fencing.ErrUnavailable)
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
-	require.ErrorContains(t, err, "POST "+s.URL+"/fence: ")
+	require.ErrorContains(t, err, "POST "+s.URL+"/guard: ")
 	require.NotContains(t, err.Error(), "secret")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err = remote.Advance(ctx, token(42))
+	err = remote.Announce(ctx, token(42))
 	require.ErrorIs(t, err, fencing.ErrUnavailable)
 	require.ErrorIs(t, err, context.Canceled)
 }
 
 func TestEndpointAnswers(t *testing.T) {
 	m := newMemory(t, 0)
-	require.NoError(t, m.Advance(t.Context(), token(42)))
-	h := newFence(t, httpfence.Config{Guard: m}).Endpoint()
+	require.NoError(t, m.Announce(t.Context(), token(42)))
+	h := newServer(t, httpfence.ServerConfig{Guard: m}).Endpoint()
 	for name, tt := range map[string]struct {
 		method, target, token string
 		status                int
@@ -149,8 +149,8 @@ func TestEndpointAnswers(t *testing.T) {
 			}
 			h.ServeHTTP(w, r.WithContext(fencing.AllowUnfenced(r.Context(), "not for announcements")))
 			require.Equal(t, tt.status, w.Code)
-			require.Equal(t, tt.mark, w.Header().Get(httpfence.HeaderHighWater))
-			mark, err := m.HighWater(t.Context(), scope)
+			require.Equal(t, tt.mark, w.Header().Get(httpfence.HeaderMark))
+			mark, err := m.Mark(t.Context(), scope)
 			require.NoError(t, err)
 			require.Equal(t, token(42), mark)
 		})
@@ -158,7 +158,7 @@ func TestEndpointAnswers(t *testing.T) {
 }
 
 func TestNewRemoteRefuses(t *testing.T) {
-	for _, bad := range []string{"", "ledger:8080/fence", "/fence", "ftp://ledger/fence", "http://[/"} {
+	for _, bad := range []string{"", "ledger:8080/guard", "/guard", "ftp://ledger/guard", "http://[/"} {
 		_, err := httpfence.NewRemote(bad, nil)
 		require.ErrorContains(t, err, "NewRemote", bad)
 	}

@@ -27,10 +27,10 @@ func shape(w http.ResponseWriter) (can [3]bool) {
 
 // The middleware neither hides what a ResponseWriter can do nor makes things up.
 func TestResponseWriterKeepsItsShape(t *testing.T) {
-	fence := newFence(t, httpfence.Config{Guard: newMemory(t, 0)})
+	guarded := newServer(t, httpfence.ServerConfig{Guard: newMemory(t, 0)})
 	through := func(w http.ResponseWriter, r *http.Request) (inner [3]bool) {
 		r.Header.Set(httpfence.HeaderToken, wire("42"))
-		fence.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { inner = shape(w) })).ServeHTTP(w, r)
+		guarded.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { inner = shape(w) })).ServeHTTP(w, r)
 		return inner
 	}
 	versions(t, func(t *testing.T, h2 bool) {
@@ -121,10 +121,10 @@ func TestResponseControllerWorks(t *testing.T) {
 		})
 	}
 	require.ErrorIs(t, func() (err error) {
-		fence := newFence(t, httpfence.Config{Guard: newMemory(t, 0)})
+		guarded := newServer(t, httpfence.ServerConfig{Guard: newMemory(t, 0)})
 		r := httptest.NewRequest(http.MethodPost, "/", nil)
 		r.Header.Set(httpfence.HeaderToken, wire("42"))
-		fence.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		guarded.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			err = http.NewResponseController(w).Flush()
 		})).ServeHTTP(struct{ http.ResponseWriter }{httptest.NewRecorder()}, r)
 		return err

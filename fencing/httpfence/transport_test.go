@@ -126,8 +126,8 @@ func TestTransportReadsRefusals(t *testing.T) {
 		want   error // compared in full; nil: the response comes through
 		is     error
 	}{
-		"stale":                  {412, []string{wire("43")}, &fencing.StaleError{Presented: token(42), HighWater: token(43)}, fencing.ErrStale},
-		"conflict":               {409, []string{format(rival)}, &fencing.ConflictError{Presented: token(42), HighWater: rival}, fencing.ErrConflict},
+		"stale":                  {412, []string{wire("43")}, &fencing.StaleError{Presented: token(42), Mark: token(43)}, fencing.ErrStale},
+		"conflict":               {409, []string{format(rival)}, &fencing.ConflictError{Presented: token(42), Mark: rival}, fencing.ErrConflict},
 		"somebody's own 412":     {412, nil, nil, nil},
 		"somebody's own 409":     {409, nil, nil, nil},
 		"mark on another status": {200, []string{wire("43")}, nil, nil},
@@ -144,7 +144,7 @@ func TestTransportReadsRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
-				w.Header()[httpfence.HeaderHighWater] = tt.mark
+				w.Header()[httpfence.HeaderMark] = tt.mark
 				w.WriteHeader(tt.status)
 				_, _ = io.WriteString(w, "why")
 			})
@@ -168,7 +168,7 @@ func TestTransportReadsRefusals(t *testing.T) {
 	}
 }
 
-// The other refusals are errors only with the fence's own word for them.
+// The other refusals are errors only with the server's own word for them.
 func TestTransportReadsOtherRefusals(t *testing.T) {
 	for reason, tt := range map[string]struct {
 		status int
@@ -196,14 +196,14 @@ func TestTransportReadsOtherRefusals(t *testing.T) {
 func TestTransportReportsRefusals(t *testing.T) {
 	status := http.StatusPreconditionFailed
 	s := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set(httpfence.HeaderHighWater, wire("43"))
+		w.Header().Set(httpfence.HeaderMark, wire("43"))
 		w.WriteHeader(status)
 	})
 	var told []error
 	ctx := fencing.WithReporter(under(t, token(42)), func(err error) { told = append(told, err) })
 	_, err := client(t).Do(request(ctx, t, http.MethodPost, s.URL, ""))
 	require.ErrorIs(t, err, fencing.ErrStale)
-	require.Equal(t, []error{&fencing.StaleError{Presented: token(42), HighWater: token(43)}}, told)
+	require.Equal(t, []error{&fencing.StaleError{Presented: token(42), Mark: token(43)}}, told)
 	status = http.StatusOK
 	_, err = client(t).Do(request(ctx, t, http.MethodPost, s.URL, ""))
 	require.NoError(t, err)

@@ -18,23 +18,23 @@ import (
 	"github.com/hotseat-go/hotseat/fencing/httpfence"
 )
 
-// Who is wired to another Lease's fence learns both scopes.
+// Who is wired to another Lease's server learns both scopes.
 func TestWrongScopeNamesBoth(t *testing.T) {
-	fence := newFence(t, httpfence.Config{Guard: newMemory(t, 0)})
-	endpoint := serverOf(t, fence.Endpoint().ServeHTTP)
-	store := serverOf(t, fence.Middleware(http.NotFoundHandler()).ServeHTTP)
+	guarded := newServer(t, httpfence.ServerConfig{Guard: newMemory(t, 0)})
+	endpoint := serverOf(t, guarded.Endpoint().ServeHTTP)
+	store := serverOf(t, guarded.Middleware(http.NotFoundHandler()).ServeHTTP)
 	elsewhere := token(42)
 	elsewhere.Scope = "shop/" + strings.Repeat("o", 250)
 
 	remote := newRemote(t, endpoint.URL)
 	const of = `fencing: wrong scope: 403 Forbidden: the token is of "`
-	says := of + elsewhere.Scope + `", the fence is for "shop/invoicer"`
-	err := remote.Advance(t.Context(), elsewhere)
+	says := of + elsewhere.Scope + `", the guard is for "shop/invoicer"`
+	err := remote.Announce(t.Context(), elsewhere)
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.EqualError(t, err, says)
-	_, err = remote.HighWater(t.Context(), "shop/other")
+	_, err = remote.Mark(t.Context(), "shop/other")
 	require.ErrorIs(t, err, fencing.ErrScope)
-	require.ErrorContains(t, err, `asked for the mark of "shop/other", the fence is for "shop/invoicer"`)
+	require.ErrorContains(t, err, `asked for the mark of "shop/other", the guard is for "shop/invoicer"`)
 	_, err = client(t).Do(request(under(t, elsewhere), t, http.MethodPost, store.URL, ""))
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.ErrorContains(t, err, says)
@@ -75,12 +75,12 @@ func TestWrongEndpointIsNamed(t *testing.T) {
 			if tt.wiring {
 				want, not = fencing.ErrWiring, fencing.ErrUnavailable
 			}
-			err := remote.Advance(t.Context(), token(42))
+			err := remote.Announce(t.Context(), token(42))
 			require.ErrorIs(t, err, want)
 			require.NotErrorIs(t, err, not)
-			require.ErrorContains(t, err, want.Error()+": POST "+s.URL+"/wrong answered "+tt.says+", which is not a Fence.Endpoint's answer")
+			require.ErrorContains(t, err, want.Error()+": POST "+s.URL+"/wrong answered "+tt.says+", which is not a Server.Endpoint's answer")
 			require.NotContains(t, err.Error(), "secret")
-			_, err = remote.HighWater(t.Context(), scope)
+			_, err = remote.Mark(t.Context(), scope)
 			require.ErrorIs(t, err, want)
 			require.NotErrorIs(t, err, not)
 			require.ErrorContains(t, err, "GET "+s.URL+"/wrong answered "+tt.says)
@@ -99,19 +99,19 @@ func TestWrongServerIsWiring(t *testing.T) {
 		"a certificate of nobody we know": encrypted.URL,
 		"no TLS there":                    strings.Replace(plain.URL, "http://", "https://", 1),
 	} {
-		err := newRemote(t, url).Advance(t.Context(), token(42))
+		err := newRemote(t, url).Announce(t.Context(), token(42))
 		require.ErrorIs(t, err, fencing.ErrWiring, name)
 		require.NotErrorIs(t, err, fencing.ErrUnavailable, name)
 		require.ErrorContains(t, err, "POST "+url, name)
 	}
 }
 
-// A fence whose own guard is wired wrongly says so, and keeps the details for itself.
+// A server whose guard is wired wrongly says so, and keeps the details for itself.
 func TestWiringBehindAFence(t *testing.T) {
 	store := fmt.Errorf("%w: relation \"secret\" does not exist", fencing.ErrWiring)
-	fence := newFence(t, httpfence.Config{Guard: miswired{err: store}})
-	endpoint, served := serverOf(t, fence.Endpoint().ServeHTTP), serverOf(t, fence.Middleware(http.NotFoundHandler()).ServeHTTP)
-	err := newRemote(t, endpoint.URL).Advance(t.Context(), token(42))
+	guarded := newServer(t, httpfence.ServerConfig{Guard: miswired{err: store}})
+	endpoint, served := serverOf(t, guarded.Endpoint().ServeHTTP), serverOf(t, guarded.Middleware(http.NotFoundHandler()).ServeHTTP)
+	err := newRemote(t, endpoint.URL).Announce(t.Context(), token(42))
 	require.ErrorIs(t, err, fencing.ErrWiring)
 	require.EqualError(t, err, "fencing: guard wired wrongly: POST "+endpoint.URL+": 500 Internal Server Error")
 	_, err = client(t).Do(request(under(t, token(42)), t, http.MethodPost, served.URL, ""))
@@ -124,7 +124,7 @@ type miswired struct {
 	err error
 }
 
-func (m miswired) Advance(context.Context, fencing.Token) error { return m.err }
+func (m miswired) Announce(context.Context, fencing.Token) error { return m.err }
 func (m miswired) Enter(context.Context, fencing.Token) (context.Context, func(), error) {
 	return nil, nil, m.err
 }
@@ -143,19 +143,19 @@ func TestPasswordsAreNotShown(t *testing.T) {
 		require.ErrorContains(t, err, "TransportConfig.Server", raw)
 		require.NotContains(t, err.Error(), "s3c", raw)
 	}
-	_, err := httpfence.NewRemote("ftp://user:s3cret@ledger:21/fence?key=s3cret", nil)
+	_, err := httpfence.NewRemote("ftp://user:s3cret@ledger:21/guard?key=s3cret", nil)
 	require.EqualError(t, err, "httpfence: NewRemote: ftp://ledger:21/... must be an absolute http or https URL")
 }
 
 // The user and password of the URL are sent, as any client of net/http does.
 func TestRemoteAuthenticates(t *testing.T) {
-	fence := newFence(t, httpfence.Config{Guard: newMemory(t, 0)})
+	guarded := newServer(t, httpfence.ServerConfig{Guard: newMemory(t, 0)})
 	s := serverOf(t, func(w http.ResponseWriter, r *http.Request) {
 		user, password, ok := r.BasicAuth()
 		assert.True(t, ok && user == "me" && password == "s3cret")
-		fence.Endpoint().ServeHTTP(w, r)
+		guarded.Endpoint().ServeHTTP(w, r)
 	})
-	require.NoError(t, newRemote(t, strings.Replace(s.URL, "://", "://me:s3cret@", 1)).Advance(t.Context(), token(42)))
+	require.NoError(t, newRemote(t, strings.Replace(s.URL, "://", "://me:s3cret@", 1)).Announce(t.Context(), token(42)))
 }
 
 // Only what Refuse writes is shown of a refusal's body.
@@ -170,7 +170,7 @@ func TestRefusalShowsNoPage(t *testing.T) {
 				w.WriteHeader(http.StatusForbidden)
 				_, _ = w.Write([]byte(body))
 			})
-			err := newRemote(t, s.URL).Advance(t.Context(), token(42))
+			err := newRemote(t, s.URL).Announce(t.Context(), token(42))
 			require.ErrorIs(t, err, fencing.ErrScope)
 			require.EqualError(t, err, "fencing: wrong scope: 403 Forbidden")
 		})

@@ -52,24 +52,24 @@ func TestGuardDoesNotBelieveACache(t *testing.T) {
 		cached := &cache{}
 		c.refresh(cached)
 		guard := c.cachedGuard(t, cached, func() error { return nil })
-		require.NoError(t, guard.Advance(t.Context(), one))
+		require.NoError(t, guard.Announce(t.Context(), one))
 		c.refresh(cached)
 		require.NoError(t, guard.Check(t.Context(), one))
 		c.refresh(cached)
 		c.mark(two)() // and the cache hangs
 		for range 2 {
 			for name, err := range map[string]error{
-				"Check":     guard.Check(t.Context(), one),
-				"Advance":   guard.Advance(t.Context(), one),
-				"HighWater": second(guard.HighWater(t.Context(), guardtest.Scope)),
+				"Check":    guard.Check(t.Context(), one),
+				"Announce": guard.Announce(t.Context(), one),
+				"Mark":     second(guard.Mark(t.Context(), guardtest.Scope)),
 			} {
 				require.ErrorIs(t, err, fencing.ErrUnavailable, name)
 			}
 		}
 		c.refresh(cached)
 		require.ErrorIs(t, guard.Check(t.Context(), one), fencing.ErrStale)
-		require.ErrorIs(t, guard.Advance(t.Context(), one), fencing.ErrStale)
-		mark, err := guard.HighWater(t.Context(), guardtest.Scope)
+		require.ErrorIs(t, guard.Announce(t.Context(), one), fencing.ErrStale)
+		mark, err := guard.Mark(t.Context(), guardtest.Scope)
 		require.NoError(t, err)
 		require.Equal(t, two, mark)
 		c.holds("", two)
@@ -92,11 +92,11 @@ func TestRetriedAnnouncementIsWritten(t *testing.T) {
 			}
 			return nil
 		})
-		err := guard.Advance(t.Context(), one)
+		err := guard.Announce(t.Context(), one)
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
 		require.ErrorIs(t, err, down)
 		fails = false
-		require.NoError(t, guard.Advance(t.Context(), one))
+		require.NoError(t, guard.Announce(t.Context(), one))
 	})
 }
 
@@ -126,7 +126,7 @@ func TestGuardWithoutRights(t *testing.T) {
 			require.NoError(t, err)
 			guard, err := kubefence.NewGuard(objects.Object("counter"))
 			require.NoError(t, err)
-			for _, err := range []error{guard.Advance(t.Context(), one), guard.Check(t.Context(), one), second(guard.HighWater(t.Context(), guardtest.Scope))} {
+			for _, err := range []error{guard.Announce(t.Context(), one), guard.Check(t.Context(), one), second(guard.Mark(t.Context(), guardtest.Scope))} {
 				require.Equal(t, tt.wiring, errors.Is(err, fencing.ErrWiring), "%v", err)
 				require.Equal(t, !tt.wiring, errors.Is(err, fencing.ErrUnavailable), "%v", err)
 				require.True(t, apierrors.IsForbidden(err))
@@ -137,7 +137,7 @@ func TestGuardWithoutRights(t *testing.T) {
 	require.NoError(t, err)
 	guard, err := kubefence.NewGuard(objects.Object("counter"))
 	require.NoError(t, err)
-	err = guard.Advance(t.Context(), one)
+	err = guard.Announce(t.Context(), one)
 	require.ErrorIs(t, err, fencing.ErrWiring)
 	require.ErrorContains(t, err, "this Client has no GetFunc")
 }

@@ -22,12 +22,12 @@
 // A mark on an object fences that object, from the successor's first write to it on. Objects that the successor has not written yet
 // are still open to the old term. To close them all before the work starts, name them to the guard that is announced to:
 //
-//	invoices := ... // kubefence.New(client.CoreV1().ConfigMaps("shop"), kubefence.Config{Scope: "shop/invoicer"})
+//	invoices := ... // kubefence.New(client.CoreV1().ConfigMaps("shop"), kubefence.Config{Scope: fencing.Scope("shop", "invoicer")})
 //	guard, err := kubefence.NewGuard(invoices.Object("invoicer-mark"), invoices.Object("open"), invoices.Object("paid"))
 //	...
-//	elector, err := singleton.New(client, singleton.Config{Name: "invoicer", Fences: []fencing.Guard{guard}})
+//	elector, err := singleton.New(client, singleton.Config{Name: "invoicer", Guards: []fencing.Guard{guard}})
 //
-// [Guard.Advance] then stamps the mark and every object named, before the work of a term starts, and after it none of them takes a stale
+// [Guard.Announce] then stamps the mark and every object named, before the work of a term starts, and after it none of them takes a stale
 // write. It costs two requests for each object and announcement, a read and a write of just that version, also where the mark is
 // raised already: only the write proves that what was read is what is stored. With the mark alone (NewGuard(mark)) a stale term is refused where it
 // asks ([Guard.Check]) and on what the successor has written. Checking and then writing narrows the gap for other objects and does not

@@ -22,11 +22,11 @@ func Example() {
 	if _, err := cluster.CreateLease(shard); err != nil {
 		panic(err)
 	}
-	shards, err := kubefence.New(cluster.Client("a").Leases("shop"), kubefence.Config{Scope: "shop/invoicer"})
+	shards, err := kubefence.New(cluster.Client("a").Leases("shop"), kubefence.Config{Scope: fencing.Scope("shop", "invoicer")})
 	if err != nil {
 		panic(err)
 	}
-	guard, err := kubefence.NewGuard(shards.Object("shard-7")) // for singleton.Config.Fences
+	guard, err := kubefence.NewGuard(shards.Object("shard-7")) // for singleton.Config.Guards
 	if err != nil {
 		panic(err)
 	}
@@ -38,12 +38,12 @@ func Example() {
 		return err
 	}
 
-	first := fencing.Token{Scope: "shop/invoicer", Epoch: 41, Term: "0123456789abcdef0123456789abcdef"}
+	first := fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 41, Term: "0123456789abcdef0123456789abcdef"}
 	fmt.Println("first:", write(first, "first"))
-	second := fencing.Token{Scope: "shop/invoicer", Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"}
-	fmt.Println("announced:", guard.Advance(context.Background(), second))
+	second := fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 42, Term: "9f86d081884c7d659a2feaa0c55ad015"}
+	fmt.Println("announced:", guard.Announce(context.Background(), second))
 	if stale, ok := errors.AsType[*fencing.StaleError](write(first, "first again")); ok {
-		fmt.Println("first: refused, the mark is", stale.HighWater.Epoch)
+		fmt.Println("first: refused, the mark is", stale.Mark.Epoch)
 	}
 	fmt.Println("second:", write(second, "second"))
 
@@ -57,7 +57,7 @@ func Example() {
 // The manifest of a policy that guards the ConfigMaps of one application in the namespace shop.
 func ExamplePolicy() {
 	manifest, err := kubefence.Policy{
-		Name: "invoicer-fencing", Scope: "shop/invoicer",
+		Name: "invoicer-fencing", Scope: fencing.Scope("shop", "invoicer"),
 		Resources:  []schema.GroupResource{{Resource: "configmaps"}},
 		Namespaces: &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": "shop"}},
 		Objects:    &metav1.LabelSelector{MatchLabels: map[string]string{"app": "invoicer"}},

@@ -80,14 +80,14 @@ func (o object[T]) settle(ctx context.Context, judge func(T) error) error {
 	return o.giveUp(ctx, o.name, nil, last)
 }
 
-// Guard is a [fencing.Guard] whose mark is the annotation of an object, for singleton.Config.Fences. Safe for concurrent use.
+// Guard is a [fencing.Guard] whose mark is the annotation of an object, for singleton.Config.Guards. Safe for concurrent use.
 type Guard struct {
 	scope   string
 	objects []Object     // the first is the mark
 	settled atomic.Value // fencing.Token: the latest that all objects carry
 }
 
-var _ fencing.Guard = (*Guard)(nil)
+var _ fencing.Checker = (*Guard)(nil)
 
 // NewGuard returns a guard that keeps its mark on the object mark, such as a ConfigMap shipped for that, and that stamps also all
 // others when a token is announced. Writes of older terms to any of these objects are refused from then on. All must be of
@@ -114,9 +114,9 @@ func NewGuard(mark Object, others ...Object) (*Guard, error) {
 	return g, nil
 }
 
-// Advance raises the mark, then stamps the other objects, one after the other. When it returns nil no write of an older term
+// Announce raises the mark, then stamps the other objects, one after the other. When it returns nil no write of an older term
 // to any of them can land any more. On an error some may be stamped; a retry goes on.
-func (g *Guard) Advance(ctx context.Context, t fencing.Token) error {
+func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
 	if err := fencing.OwnToken(t, g.scope); err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (g *Guard) Advance(ctx context.Context, t fencing.Token) error {
 	return nil
 }
 
-// Check reads the mark, proves it, and advances if t is newer, or if this guard has not announced t. Objects it fences are better written
+// Check reads the mark, proves it, and announces if t is newer, or if this guard has not announced t. Objects it fences are better written
 // through [Objects], which compares and writes in one step.
 func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
 	return fencing.Report(ctx, g.check(ctx, t))
@@ -149,11 +149,11 @@ func (g *Guard) check(ctx context.Context, t fencing.Token) error {
 	if settled := g.settled.Load(); mark == t && settled == t {
 		return nil
 	}
-	return g.Advance(ctx, t)
+	return g.Announce(ctx, t)
 }
 
-// HighWater reads the mark, and proves it by a write that changes nothing: it needs the rights of Advance.
-func (g *Guard) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
+// Mark reads the mark, and proves it by a write that changes nothing: it needs the rights of Announce.
+func (g *Guard) Mark(ctx context.Context, scope string) (fencing.Token, error) {
 	if err := fencing.OwnScope(scope, g.scope); err != nil {
 		return fencing.Token{}, err
 	}

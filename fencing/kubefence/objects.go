@@ -15,7 +15,7 @@ import (
 
 // Config of [New]. Only Scope is required.
 type Config struct {
-	// Scope of the tokens that write: namespace/name of the Lease. Tokens of others are refused with [fencing.ErrScope].
+	// Scope of the tokens that write: [fencing.Scope] of the Lease. Tokens of others are refused with [fencing.ErrScope].
 	Scope string
 
 	// FieldManager is named in creates and updates. Empty: the server takes the client's user agent.

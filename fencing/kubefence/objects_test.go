@@ -46,12 +46,12 @@ func TestForeignMark(t *testing.T) {
 		c.mark(foreign)()
 		guard, err := kubefence.NewGuard(c.objects.Object("counter"))
 		require.NoError(t, err)
-		_, err = guard.HighWater(t.Context(), guardtest.Scope)
-		for _, err := range []error{err, c.increment(two), guard.Advance(t.Context(), two), guard.Check(t.Context(), two)} {
+		_, err = guard.Mark(t.Context(), guardtest.Scope)
+		for _, err := range []error{err, c.increment(two), guard.Announce(t.Context(), two), guard.Check(t.Context(), two)} {
 			require.ErrorIs(t, err, fencing.ErrUnavailable)
 			require.ErrorIs(t, err, fencing.ErrScope)
 		}
-		_, err = guard.HighWater(t.Context(), foreign.Scope)
+		_, err = guard.Mark(t.Context(), foreign.Scope)
 		require.ErrorIs(t, err, fencing.ErrScope)
 		c.holds("", foreign)
 	})
@@ -67,7 +67,7 @@ func TestGuardOnMissingObjects(t *testing.T) {
 		} {
 			guard, err := kubefence.NewGuard(objects[0], objects[1:]...)
 			require.NoError(t, err)
-			for _, err := range []error{guard.Advance(t.Context(), one), guard.Check(t.Context(), one)} {
+			for _, err := range []error{guard.Announce(t.Context(), one), guard.Check(t.Context(), one)} {
 				require.ErrorIs(t, err, fencing.ErrWiring)
 				require.NotErrorIs(t, err, fencing.ErrUnavailable)
 				require.True(t, apierrors.IsNotFound(err))
@@ -86,7 +86,7 @@ func TestCheckFinishesTheAnnouncement(t *testing.T) {
 		guard, err := kubefence.NewGuard(c.objects.Object(mark.Name), c.objects.Object("counter"))
 		require.NoError(t, err)
 		require.True(t, c.cluster.DeleteLease(namespace, "counter"))
-		require.ErrorIs(t, guard.Advance(t.Context(), one), fencing.ErrWiring)
+		require.ErrorIs(t, guard.Announce(t.Context(), one), fencing.ErrWiring)
 		_, err = c.cluster.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "counter"}})
 		require.NoError(t, err)
 		require.NoError(t, guard.Check(t.Context(), one))
@@ -123,7 +123,7 @@ func TestUnfenced(t *testing.T) {
 		_, err = c.objects.Update(allowed, fencing.Token{}, "counter", increment)
 		require.NoError(t, err)
 		require.NoError(t, guard.Check(allowed, fencing.Token{}))
-		require.ErrorIs(t, guard.Advance(allowed, fencing.Token{}), fencing.ErrMissing)
+		require.ErrorIs(t, guard.Announce(allowed, fencing.Token{}), fencing.ErrMissing)
 		_, err = c.objects.Update(allowed, one, "counter", increment)
 		require.ErrorIs(t, err, fencing.ErrStale)
 		c.holds("1", two)

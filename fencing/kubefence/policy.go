@@ -46,7 +46,7 @@ type Policy struct {
 	// Name of both objects.
 	Name string
 
-	// Scope of the tokens: namespace/name of the Lease.
+	// Scope of the tokens: [fencing.Scope] of the Lease.
 	Scope string
 
 	// Resources it guards, with all their subresources: {Resource: "configmaps"}, {Group: "apps", Resource: "deployments"}.

@@ -24,7 +24,7 @@ func TestRecovery(t *testing.T) {
 		remove := annotate(func(a map[string]string) { delete(a, kubefence.Annotation) })
 		again := func(t testing.TB) { // kubectl delete, and apply of what was shipped
 			require.True(t, c.cluster.DeleteLease(namespace, "counter"))
-			require.ErrorIs(t, c.guard(t).Advance(c.t.Context(), guardtest.Token(5, 0)), fencing.ErrWiring)
+			require.ErrorIs(t, c.guard(t).Announce(c.t.Context(), guardtest.Token(5, 0)), fencing.ErrWiring)
 			_, err := c.cluster.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "counter"}})
 			require.NoError(t, err)
 		}

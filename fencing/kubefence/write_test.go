@@ -178,7 +178,7 @@ func TestLaterTermInBetween(t *testing.T) {
 				err := play(c)
 				var stale *fencing.StaleError
 				require.ErrorAs(t, err, &stale)
-				require.Equal(t, fencing.StaleError{Presented: one, HighWater: two}, *stale)
+				require.Equal(t, fencing.StaleError{Presented: one, Mark: two}, *stale)
 				c.holds("", two)
 			})
 		})

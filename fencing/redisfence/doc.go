@@ -6,12 +6,12 @@
 //	         the mark
 //
 // Redis runs one script at a time, so nothing comes between these. A write that was parked on its way, in a frozen process or in the network,
-// is compared when it runs: after a newer token was announced ([Fence.Advance]) it does nothing.
+// is compared when it runs: after a newer token was announced ([Guard.Announce]) it does nothing.
 //
 //	client := redis.NewClient(&redis.Options{Addr: "redis:6379"})
-//	ledger, err := redisfence.New(goredis.Eval(client), redisfence.Config{Scope: "shop/invoicer", Key: "{invoicer}:mark"})
+//	ledger, err := redisfence.New(goredis.Eval(client), redisfence.Config{Scope: fencing.Scope("shop", "invoicer"), Key: "{invoicer}:mark"})
 //	...
-//	elector, err := singleton.New(kube, singleton.Config{Name: "invoicer", Fences: []fencing.Guard{ledger}})
+//	elector, err := singleton.New(kube, singleton.Config{Name: "invoicer", Guards: []fencing.Guard{ledger}})
 //	...
 //	err = ledger.HSet(ctx, token, "{invoicer}:paid", "4711", "yes") // in the work; token from fencing.FromContext
 //
@@ -19,13 +19,13 @@
 //
 // # What it takes
 //
-// All keys behind one fence are in one slot: they have the hash tag of the mark. The user needs EVAL, EVALSHA, GET, SET, PERSIST and what
-// the writes use, and should have INFO, on the primary; replicas are refused, also for reading the mark. Writers who do not go through the fence are not fenced.
+// All keys behind one guard are in one slot: they have the hash tag of the mark. The user needs EVAL, EVALSHA, GET, SET, PERSIST and what
+// the writes use, and should have INFO, on the primary; replicas are refused, also for reading the mark. Writers who do not go through the guard are not fenced.
 // The mark has no time to live; one that somebody gives it is taken away by the next call.
 //
 // # As durable as the server
 //
-// The mark is one more key. What Redis forgets, the fence forgets: a token below the lost mark is then admitted until the present term is
+// The mark is one more key. What Redis forgets, the guard forgets: a token below the lost mark is then admitted until the present term is
 // announced again, or writes. Redis alone never lowers it. That what was answered is never forgotten takes all of these:
 //
 //	appendonly yes

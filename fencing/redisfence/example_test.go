@@ -15,7 +15,7 @@ import (
 func Example() {
 	client := redis.NewClient(&redis.Options{Addr: "redis:6379"})
 	defer func() { _ = client.Close() }()
-	ledger, err := redisfence.New(goredis.Eval(client), redisfence.Config{Scope: "shop/invoicer", Key: "{invoicer}:mark"})
+	ledger, err := redisfence.New(goredis.Eval(client), redisfence.Config{Scope: fencing.Scope("shop", "invoicer"), Key: "{invoicer}:mark"})
 	if err != nil {
 		panic(err)
 	}
@@ -33,5 +33,5 @@ func Example() {
 		fmt.Println(result)
 		return nil
 	}
-	_ = work // runs under an elector whose Config.Fences has the ledger
+	_ = work // runs under an elector whose Config.Guards has the ledger
 }

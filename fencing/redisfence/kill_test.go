@@ -53,7 +53,7 @@ func (a *tally) highest() int64 {
 }
 
 // use announces tokens and writes under them, each newer than all before it, until the server is gone.
-func (a *tally) use(ctx context.Context, f *redisfence.Fence, k keys) error {
+func (a *tally) use(ctx context.Context, f *redisfence.Guard, k keys) error {
 	for writes := false; ; writes = !writes {
 		epoch := a.next(writes)
 		token := guardtest.Token(epoch, 0)
@@ -61,7 +61,7 @@ func (a *tally) use(ctx context.Context, f *redisfence.Fence, k keys) error {
 		if writes {
 			err = f.HSet(ctx, token, k.value(), strconv.FormatInt(epoch, 10), "x")
 		} else {
-			err = f.Advance(ctx, token)
+			err = f.Announce(ctx, token)
 		}
 		switch {
 		case err == nil:
@@ -86,7 +86,7 @@ func TestKilled(t *testing.T) {
 		rewriter := k.redis(t)
 		ended := make(chan error, 4)
 		for range cap(ended) {
-			f := k.fence(t, k.redis(t), open)
+			f := k.guard(t, k.redis(t), open)
 			go func() { ended <- a.use(t.Context(), f, k) }()
 		}
 		enough := a.highest() + 50 + rand.Int64N(200)
@@ -113,8 +113,8 @@ func TestKilled(t *testing.T) {
 func (a *tally) check(t *testing.T, k keys) {
 	t.Helper()
 	client := k.redis(t)
-	f := k.fence(t, client, open)
-	mark, err := f.HighWater(t.Context(), guardtest.Scope)
+	f := k.guard(t, client, open)
+	mark, err := f.Mark(t.Context(), guardtest.Scope)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, mark.Epoch, a.answered, "the mark went down")
 	require.LessOrEqual(t, mark.Epoch, a.sent)
@@ -139,15 +139,15 @@ func (a *tally) check(t *testing.T, k keys) {
 func TestKilledWithoutAFile(t *testing.T) {
 	s := services.Redis(t)
 	k := newKeys(s.Addr(), 0)
-	f := k.fence(t, k.redis(t), open)
-	require.NoError(t, f.Advance(t.Context(), two))
+	f := k.guard(t, k.redis(t), open)
+	require.NoError(t, f.Announce(t.Context(), two))
 	require.ErrorIs(t, f.Set(t.Context(), one, k.value(), "stale"), fencing.ErrStale)
 	require.NoError(t, s.Restart(t.Context()))
-	f = k.fence(t, k.redis(t), open)
-	mark, err := f.HighWater(t.Context(), guardtest.Scope)
+	f = k.guard(t, k.redis(t), open)
+	mark, err := f.Mark(t.Context(), guardtest.Scope)
 	require.NoError(t, err)
 	require.Zero(t, mark)
 	require.NoError(t, f.Set(t.Context(), one, k.value(), "stale"))
-	require.NoError(t, f.Advance(t.Context(), two))
+	require.NoError(t, f.Announce(t.Context(), two))
 	require.ErrorIs(t, f.Set(t.Context(), one, k.value(), "stale"), fencing.ErrStale)
 }

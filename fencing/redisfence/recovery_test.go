@@ -17,7 +17,7 @@ func TestRecovery(t *testing.T) {
 	do := func(words ...any) func(testing.TB) {
 		return func(t testing.TB) { require.NoError(t, s.client.Do(t.Context(), words...).Err()) }
 	}
-	guard := func(t testing.TB) fencing.Guard { return s.fence(t, s.client, open) }
+	guard := func(t testing.TB) fencing.Guard { return s.guard(t, s.client, open) }
 	guardtest.Recovery{Guard: guard, Lose: do("FLUSHDB"), Damage: do("SET", s.mark(), "seven"), Repair: do("DEL", s.mark())}.Run(t)
 	do("DEL", s.mark())(t)
 	guardtest.Recovery{Guard: guard, Lose: do("DEL", s.mark()), Damage: func(t testing.TB) { do("DEL", s.mark())(t); do("LPUSH", s.mark(), "x")(t) }, Repair: do("DEL", s.mark())}.Run(t)

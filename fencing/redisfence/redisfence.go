@@ -28,30 +28,30 @@ var ErrUnknown = errors.New("redisfence: whether the write happened is not known
 
 // Config of [New]. Both are required.
 type Config struct {
-	// Scope of the tokens that write: namespace/name of the Lease. Tokens of others are refused with [fencing.ErrScope].
+	// Scope of the tokens that write: [fencing.Scope] of the Lease. Tokens of others are refused with [fencing.ErrScope].
 	Scope string
 
 	// Key of the mark, with a hash tag that the keys behind it have too: "{invoicer}:mark" for "{invoicer}:total".
 	Key string
 }
 
-// Fence is a [fencing.Guard] in Redis, and writes what is behind it. Safe for concurrent use if the Evaler is.
+// Guard is a [fencing.Guard] in Redis, and writes what is behind it. Safe for concurrent use if the Evaler is.
 //
 // Its writes return the errors of fencing, [ErrUnknown], or an error of the server's own, wrapped. After [fencing.ErrUnavailable]
 // nothing was written; after an error of the server's own the mark is where it
-// was, and nothing was written, except what a body of [Fence.Do] wrote before the command that failed: scripts have no rollback.
-// A user who lacks a right that the fence needs is found out after the write, unless an announcement came first.
-type Fence struct {
+// was, and nothing was written, except what a body of [Guard.Do] wrote before the command that failed: scripts have no rollback.
+// A user who lacks a right that the guard needs is found out after the write, unless an announcement came first.
+type Guard struct {
 	eval Evaler
 	Config
 	tag   string
 	sound atomic.Bool // the server was seen to keep what has no time to live
 }
 
-var _ fencing.Guard = (*Fence)(nil)
+var _ fencing.Checker = (*Guard)(nil)
 
-// New returns a fence without asking the server. It fails when a field of c is not as documented.
-func New(eval Evaler, c Config) (*Fence, error) {
+// New returns a guard without asking the server. It fails when a field of c is not as documented.
+func New(eval Evaler, c Config) (*Guard, error) {
 	if err := fencing.ValidateScope(c.Scope); err != nil {
 		return nil, fmt.Errorf("redisfence: Config.Scope: %w", err)
 	}
@@ -59,7 +59,7 @@ func New(eval Evaler, c Config) (*Fence, error) {
 	if !ok {
 		return nil, fmt.Errorf("redisfence: Config.Key is %q, must have a hash tag: one {...} that is not empty, shared by the keys behind it", c.Key)
 	}
-	return &Fence{eval: eval, Config: c, tag: tag}, nil
+	return &Guard{eval: eval, Config: c, tag: tag}, nil
 }
 
 // hashTag is the part of a key that decides its slot, if that is not the whole key.
@@ -69,109 +69,109 @@ func hashTag(key string) (string, bool) {
 	return tag, closed && tag != ""
 }
 
-// Advance raises the mark. Every script that runs later and has an older token is refused, wherever it was parked until then.
+// Announce raises the mark. Every script that runs later and has an older token is refused, wherever it was parked until then.
 //
 // It is [fencing.ErrWiring] where the user lacks a right or the client is for another kind of server, and the first time also where
 // the server would evict the mark: see the package's documentation.
-func (f *Fence) Advance(ctx context.Context, t fencing.Token) error {
-	if err := fencing.OwnToken(t, f.Scope); err != nil {
+func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
+	if err := fencing.OwnToken(t, g.Scope); err != nil {
 		return err
 	}
 	script := announce
-	if f.sound.Load() {
-		script = advance
+	if g.sound.Load() {
+		script = raise
 	}
-	_, err := f.run(ctx, script, t, nil, nil)
+	_, err := g.run(ctx, script, t, nil, nil)
 	if err != nil {
-		return f.failClosed(err)
+		return g.failClosed(err)
 	}
-	f.sound.Store(true)
+	g.sound.Store(true)
 	return nil
 }
 
-// Check is Advance for a caller who writes. Its result holds for the instant of the call: write through the fence's own methods, which
+// Check is Announce for a caller who writes. Its result holds for the instant of the call: write through the guard's own methods, which
 // check in the same script.
-func (f *Fence) Check(ctx context.Context, t fencing.Token) error {
+func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
 		return nil
 	}
-	if err := fencing.OwnToken(t, f.Scope); err != nil {
+	if err := fencing.OwnToken(t, g.Scope); err != nil {
 		return err
 	}
-	_, err := f.run(ctx, advance, t, nil, nil)
-	return fencing.Report(ctx, f.failClosed(err))
+	_, err := g.run(ctx, raise, t, nil, nil)
+	return fencing.Report(ctx, g.failClosed(err))
 }
 
-// HighWater reads the mark.
-func (f *Fence) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
-	if err := fencing.OwnScope(scope, f.Scope); err != nil {
+// Mark reads the mark.
+func (g *Guard) Mark(ctx context.Context, scope string) (fencing.Token, error) {
+	if err := fencing.OwnScope(scope, g.Scope); err != nil {
 		return fencing.Token{}, err
 	}
-	answer, err := f.eval.Eval(ctx, highWater, []string{f.Key}, nil)
+	answer, err := g.eval.Eval(ctx, readMark, []string{g.Key}, nil)
 	if err != nil {
-		return fencing.Token{}, f.failClosed(err)
+		return fencing.Token{}, g.failClosed(err)
 	}
 	text, err := decode(answer)
 	if err != nil || text == nil {
-		return fencing.Token{}, f.failClosed(err)
+		return fencing.Token{}, g.failClosed(err)
 	}
-	return f.parse(text)
+	return g.parse(text)
 }
 
 // Set sets a string, without a time to live.
-func (f *Fence) Set(ctx context.Context, t fencing.Token, key, value string) error {
-	_, err := f.Do(ctx, t, set, []string{key}, []string{value})
+func (g *Guard) Set(ctx context.Context, t fencing.Token, key, value string) error {
+	_, err := g.Do(ctx, t, set, []string{key}, []string{value})
 	return err
 }
 
 // HSet sets fields of a hash: field, value, field, value.
-func (f *Fence) HSet(ctx context.Context, t fencing.Token, key string, fields ...string) error {
+func (g *Guard) HSet(ctx context.Context, t fencing.Token, key string, fields ...string) error {
 	if len(fields) == 0 || len(fields)%2 != 0 {
 		return fmt.Errorf("redisfence: HSet of %q: %d strings are no pairs of field and value", key, len(fields))
 	}
-	_, err := f.Do(ctx, t, hset, []string{key}, fields)
+	_, err := g.Do(ctx, t, hset, []string{key}, fields)
 	return err
 }
 
 // Del deletes keys and returns how many there were.
-func (f *Fence) Del(ctx context.Context, t fencing.Token, keys ...string) (int64, error) {
-	result, err := f.Do(ctx, t, del, keys, nil)
+func (g *Guard) Del(ctx context.Context, t fencing.Token, keys ...string) (int64, error) {
+	result, err := g.Do(ctx, t, del, keys, nil)
 	n, _ := result.(int64)
 	return n, err
 }
 
-// Do runs body, the inside of a Lua function with the parameters KEYS and ARGV, if the fence admits t, and returns what it returns.
+// Do runs body, the inside of a Lua function with the parameters KEYS and ARGV, if the guard admits t, and returns what it returns.
 // Check, body and mark are one script: nothing happens between them. An error reply that it returns, as from redis.pcall, is an
 // error here, and the mark stays. The body should be constant text, since the server keeps each one it has
 // seen; what varies goes into args. Keys must have the hash tag of the mark, or they could be on another server.
-func (f *Fence) Do(ctx context.Context, t fencing.Token, body string, keys, args []string) (any, error) {
+func (g *Guard) Do(ctx context.Context, t fencing.Token, body string, keys, args []string) (any, error) {
 	if !fencing.Unfenced(ctx, t) {
-		if err := fencing.OwnToken(t, f.Scope); err != nil {
+		if err := fencing.OwnToken(t, g.Scope); err != nil {
 			return nil, err
 		}
 	}
 	for _, key := range keys {
-		if tag, _ := hashTag(key); tag != f.tag || key == f.Key {
-			return nil, fmt.Errorf("redisfence: key %q must have the hash tag {%s} of the mark, and not be the mark", key, f.tag)
+		if tag, _ := hashTag(key); tag != g.tag || key == g.Key {
+			return nil, fmt.Errorf("redisfence: key %q must have the hash tag {%s} of the mark, and not be the mark", key, g.tag)
 		}
 	}
-	result, err := f.run(ctx, fenced(body), t, keys, args)
+	result, err := g.run(ctx, fenced(body), t, keys, args)
 	return result, fencing.Report(ctx, err)
 }
 
 // run runs a script with the token, and turns its refusals into errors.
-func (f *Fence) run(ctx context.Context, script string, t fencing.Token, keys, args []string) (any, error) {
+func (g *Guard) run(ctx context.Context, script string, t fencing.Token, keys, args []string) (any, error) {
 	head := []string{"", "", ""}
 	if !t.IsZero() {
 		head = []string{t.Scope + "@", strconv.FormatInt(t.Epoch, 10), t.Term}
 	}
-	answer, err := f.eval.Eval(ctx, script, append([]string{f.Key}, keys...), append(head, args...))
+	answer, err := g.eval.Eval(ctx, script, append([]string{g.Key}, keys...), append(head, args...))
 	var ofServer interface{ RedisError() }
 	switch {
 	case errors.As(err, &ofServer):
 		return nil, fmt.Errorf("redisfence: %w", err)
 	case err != nil && unsent(err):
-		return nil, f.failClosed(err)
+		return nil, g.failClosed(err)
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrUnknown, err)
 	}
@@ -180,17 +180,17 @@ func (f *Fence) run(ctx context.Context, script string, t fencing.Token, keys, a
 	if !errors.As(err, &refused) {
 		return result, err
 	}
-	mark, err := f.parse(refused.mark)
+	mark, err := g.parse(refused.mark)
 	switch {
 	case refused.verdict == "evicts":
 		return nil, fmt.Errorf("%w: redisfence: %q: the server may evict the mark: maxmemory-policy is %q, must be noeviction or a volatile one",
-			fencing.ErrWiring, f.Key, refused.mark)
+			fencing.ErrWiring, g.Key, refused.mark)
 	case err != nil:
 		return nil, err
 	case refused.verdict == "stale":
-		return nil, fmt.Errorf("redisfence: %q: %w", f.Key, &fencing.StaleError{Presented: t, HighWater: mark})
+		return nil, fmt.Errorf("redisfence: %q: %w", g.Key, &fencing.StaleError{Presented: t, Mark: mark})
 	case refused.verdict == "conflict":
-		return nil, fmt.Errorf("redisfence: %q: %w", f.Key, &fencing.ConflictError{Presented: t, HighWater: mark})
+		return nil, fmt.Errorf("redisfence: %q: %w", g.Key, &fencing.ConflictError{Presented: t, Mark: mark})
 	default:
 		return nil, fmt.Errorf("%w: the script found the mark %v damaged", fencing.ErrUnavailable, mark)
 	}
@@ -224,11 +224,11 @@ func decode(answer any) (result any, err error) {
 }
 
 // parse reads a mark. What is none is ErrUnavailable: nothing is admitted until somebody repaired it.
-func (f *Fence) parse(mark any) (fencing.Token, error) {
+func (g *Guard) parse(mark any) (fencing.Token, error) {
 	s, _ := text(mark) // "" if it is none, which is no mark
-	t, err := fencing.ParseMark(s, f.Scope)
+	t, err := fencing.ParseMark(s, g.Scope)
 	if err != nil {
-		return fencing.Token{}, fmt.Errorf("redisfence: the mark %q cannot be read: %w", f.Key, err)
+		return fencing.Token{}, fmt.Errorf("redisfence: the mark %q cannot be read: %w", g.Key, err)
 	}
 	return t, nil
 }
@@ -244,9 +244,9 @@ func text(v any) (string, bool) {
 }
 
 // failClosed is [fencing.FailClosed], and says which of the server's answers no waiting mends.
-func (f *Fence) failClosed(err error) error {
+func (g *Guard) failClosed(err error) error {
 	if fencing.KindOf(err) == fencing.KindOther && miswired(err) {
-		return fmt.Errorf("%w: redisfence: %q: %w", fencing.ErrWiring, f.Key, err)
+		return fmt.Errorf("%w: redisfence: %q: %w", fencing.ErrWiring, g.Key, err)
 	}
 	return fencing.FailClosed(err)
 }

@@ -42,13 +42,13 @@ func (k keys) redis(t testing.TB) *redis.Client {
 	return client
 }
 
-func (k keys) fence(t testing.TB, client goredis.Client, gate func()) *redisfence.Fence {
+func (k keys) guard(t testing.TB, client goredis.Client, gate func()) *redisfence.Guard {
 	f, err := k.parked(client, gate)
 	require.NoError(t, err)
 	return f
 }
 
-func (k keys) parked(client goredis.Client, gate func()) (*redisfence.Fence, error) {
+func (k keys) parked(client goredis.Client, gate func()) (*redisfence.Guard, error) {
 	return redisfence.New(gated{goredis.Eval(client), gate}, redisfence.Config{Scope: guardtest.Scope, Key: k.mark()})
 }
 
@@ -68,11 +68,11 @@ func open() {}
 
 func (k keys) Client(t testing.TB) guardtest.Client {
 	client := k.redis(t)
-	return &register{k.fence(t, client, open), k, client}
+	return &register{k.guard(t, client, open), k, client}
 }
 
 type register struct {
-	*redisfence.Fence
+	*redisfence.Guard
 	keys   keys
 	client *redis.Client
 }
@@ -126,21 +126,21 @@ var one, two = guardtest.Token(1, 0), guardtest.Token(2, 0)
 // single is a resource of its own with a client without losses.
 type single struct {
 	keys
-	*redisfence.Fence
+	*redisfence.Guard
 	client *redis.Client
 }
 
 func newSingle(t *testing.T, addr string) single {
 	k := newKeys(addr, 0)
 	client := k.redis(t)
-	return single{k, k.fence(t, client, open), client}
+	return single{k, k.guard(t, client, open), client}
 }
 
 func (s single) key(name string) string { return s.tag + ":" + name }
 
 func (s single) marked(t *testing.T, want fencing.Token) {
 	t.Helper()
-	mark, err := s.HighWater(t.Context(), guardtest.Scope)
+	mark, err := s.Mark(t.Context(), guardtest.Scope)
 	require.NoError(t, err)
 	require.Equal(t, want, mark)
 }
@@ -165,7 +165,7 @@ func TestWrites(t *testing.T) {
 		} {
 			var stale *fencing.StaleError
 			require.ErrorAs(t, err, &stale)
-			require.Equal(t, fencing.StaleError{Presented: one, HighWater: two}, *stale)
+			require.Equal(t, fencing.StaleError{Presented: one, Mark: two}, *stale)
 		}
 		n, err := s.Del(ctx, two, s.key("s"), s.key("h"), s.key("missing"))
 		require.NoError(t, err)
@@ -196,7 +196,7 @@ func TestWrites(t *testing.T) {
 
 	t.Run("a body moves no mark", func(t *testing.T) {
 		s := newSingle(t, addr)
-		require.NoError(t, s.Advance(ctx, two))
+		require.NoError(t, s.Announce(ctx, two))
 		for _, body := range []string{"raises, epoch = true, '1'", "raises, scope = true, 'shop/other@'", "mark = nil"} {
 			_, err := s.Do(ctx, two, body, nil, nil)
 			require.Error(t, err, "%s: what is not declared is a global, which Redis refuses", body)
@@ -210,12 +210,12 @@ func TestWrites(t *testing.T) {
 		require.NoError(t, s.client.Do(ctx, acl...).Err())
 		limited := redis.NewClient(&redis.Options{Addr: addr, Username: "limited", Password: "secret"})
 		t.Cleanup(func() { require.NoError(t, limited.Close()) })
-		err := s.fence(t, limited, open).Advance(ctx, one)
+		err := s.guard(t, limited, open).Announce(ctx, one)
 		require.ErrorIs(t, err, fencing.ErrWiring)
 		require.NotErrorIs(t, err, fencing.ErrUnavailable)
 		// All that is documented, and no INFO: what evicts is not seen then.
 		require.NoError(t, s.client.Do(ctx, append(acl, "+persist")...).Err())
-		require.NoError(t, s.fence(t, limited, open).Advance(ctx, one))
+		require.NoError(t, s.guard(t, limited, open).Announce(ctx, one))
 	})
 
 	t.Run("keys in other slots are not sent", func(t *testing.T) {
@@ -230,20 +230,20 @@ func TestWrites(t *testing.T) {
 	t.Run("a mark of another kind or scope", func(t *testing.T) {
 		s := newSingle(t, addr)
 		require.NoError(t, s.client.LPush(ctx, s.mark(), "x").Err())
-		require.ErrorIs(t, s.Advance(ctx, one), fencing.ErrUnavailable)
-		_, err := s.HighWater(ctx, guardtest.Scope)
+		require.ErrorIs(t, s.Announce(ctx, one), fencing.ErrUnavailable)
+		_, err := s.Mark(ctx, guardtest.Scope)
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
 		require.ErrorContains(t, s.Set(ctx, one, s.key("s"), "a"), "WRONGTYPE")
 
 		for _, scope := range []string{"shop/other", "shop/invoices"} { // one as long as ours
 			foreign := fencing.Token{Scope: scope, Epoch: 1, Term: one.Term}.String()
 			require.NoError(t, s.client.Set(ctx, s.mark(), foreign, 0).Err())
-			_, err = s.HighWater(ctx, guardtest.Scope)
-			for _, err := range []error{err, s.Advance(ctx, two), s.Set(ctx, two, s.key("s"), "a")} {
+			_, err = s.Mark(ctx, guardtest.Scope)
+			for _, err := range []error{err, s.Announce(ctx, two), s.Set(ctx, two, s.key("s"), "a")} {
 				require.ErrorIs(t, err, fencing.ErrUnavailable)
 				require.ErrorIs(t, err, fencing.ErrScope)
 			}
-			_, err = s.HighWater(ctx, scope)
+			_, err = s.Mark(ctx, scope)
 			require.ErrorIs(t, err, fencing.ErrScope)
 			require.Equal(t, foreign, s.client.Get(ctx, s.mark()).Val())
 		}
@@ -251,12 +251,12 @@ func TestWrites(t *testing.T) {
 
 	t.Run("a time to live does not end a mark", func(t *testing.T) {
 		s := newSingle(t, addr)
-		require.NoError(t, s.Advance(ctx, one))
+		require.NoError(t, s.Announce(ctx, one))
 		for _, touch := range []func() error{
 			func() error { return s.Check(ctx, one) },
 			func() error { return s.Set(ctx, one, s.key("s"), "a") },
-			func() error { return second(s.HighWater(ctx, guardtest.Scope)) },
-			func() error { return s.Advance(ctx, two) },
+			func() error { return second(s.Mark(ctx, guardtest.Scope)) },
+			func() error { return s.Announce(ctx, two) },
 		} {
 			require.NoError(t, s.client.Expire(ctx, s.mark(), time.Hour).Err())
 			require.NoError(t, touch())
@@ -266,11 +266,11 @@ func TestWrites(t *testing.T) {
 
 	t.Run("without a token where that is allowed", func(t *testing.T) {
 		s := newSingle(t, addr)
-		require.NoError(t, s.Advance(ctx, two))
+		require.NoError(t, s.Announce(ctx, two))
 		allowed := fencing.AllowUnfenced(ctx, "test")
 		require.NoError(t, s.Set(allowed, fencing.Token{}, s.key("s"), "a"))
 		require.NoError(t, s.Check(allowed, fencing.Token{}))
-		require.ErrorIs(t, s.Advance(allowed, fencing.Token{}), fencing.ErrMissing)
+		require.ErrorIs(t, s.Announce(allowed, fencing.Token{}), fencing.ErrMissing)
 		require.ErrorIs(t, s.Set(allowed, one, s.key("s"), "b"), fencing.ErrStale)
 		require.ErrorIs(t, s.Set(ctx, fencing.Token{}, s.key("s"), "b"), fencing.ErrMissing)
 		require.Equal(t, "a", s.client.Get(ctx, s.key("s")).Val())
@@ -279,7 +279,7 @@ func TestWrites(t *testing.T) {
 
 	t.Run("refusals are reported", func(t *testing.T) {
 		s := newSingle(t, addr)
-		require.NoError(t, s.Advance(ctx, two))
+		require.NoError(t, s.Announce(ctx, two))
 		var reports []error
 		ctx := fencing.WithReporter(ctx, func(err error) { reports = append(reports, err) })
 		want := []error{s.Check(ctx, one), s.Set(ctx, one, s.key("s"), "a")}

@@ -45,17 +45,17 @@ if policy and policy:sub(1, 7) == 'allkeys' then return {'evicts', policy} end
 `
 
 const (
-	announce = sound + advance
+	announce = sound + raise
 
-	advance = check + finish + `return {'ok'}`
+	raise = check + finish + `return {'ok'}`
 
-	highWater = `redis.call('PERSIST', KEYS[1])
+	readMark = `redis.call('PERSIST', KEYS[1])
 return {'ok', redis.call('GET', KEYS[1])}`
 )
 
 // fenced is the script around a body, which sees only the user's keys and arguments: it stands first, where none of the check's
 // locals is known, or a variable of its own that it forgot to declare could be one of them and move the mark. An error reply that it
-// returns is one of the whole script, as without the fence.
+// returns is one of the whole script, as without the guard.
 func fenced(body string) string {
 	return fmt.Sprintf(`local function body(KEYS, ARGV)
 %s

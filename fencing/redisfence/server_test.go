@@ -28,14 +28,14 @@ func TestRefusedConnection(t *testing.T) {
 	require.NoError(t, closed.Close())
 	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{k.addr}})
 	t.Cleanup(func() { require.NoError(t, once.Close()); require.NoError(t, cluster.Close()) })
-	for name, f := range map[string]*redisfence.Fence{
-		"a client": k.fence(t, once, open), "a closed one": k.fence(t, closed, open), "of a cluster": k.fence(t, cluster, open),
+	for name, f := range map[string]*redisfence.Guard{
+		"a client": k.guard(t, once, open), "a closed one": k.guard(t, closed, open), "of a cluster": k.guard(t, cluster, open),
 	} {
 		for range 3 {
 			err := f.Set(t.Context(), one, k.value(), "a")
 			require.ErrorIs(t, err, fencing.ErrUnavailable, name)
 			require.NotErrorIs(t, err, redisfence.ErrUnknown, name)
-			require.ErrorIs(t, f.Advance(t.Context(), one), fencing.ErrUnavailable, name)
+			require.ErrorIs(t, f.Announce(t.Context(), one), fencing.ErrUnavailable, name)
 		}
 	}
 }
@@ -47,12 +47,12 @@ func TestPoolWithoutAFreeConnection(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	conn := client.Conn()
 	require.NoError(t, conn.Ping(t.Context()).Err())
-	err := k.fence(t, client, open).Set(t.Context(), one, k.value(), "a")
+	err := k.guard(t, client, open).Set(t.Context(), one, k.value(), "a")
 	require.ErrorIs(t, err, redis.ErrPoolTimeout)
 	require.ErrorIs(t, err, fencing.ErrUnavailable)
 	require.NotErrorIs(t, err, redisfence.ErrUnknown)
 	require.NoError(t, conn.Close())
-	require.NoError(t, k.fence(t, client, open).Set(t.Context(), one, k.value(), "a"))
+	require.NoError(t, k.guard(t, client, open).Set(t.Context(), one, k.value(), "a"))
 }
 
 // TestEviction: a server that may throw the mark out is refused by the first announcement, before anybody works.
@@ -62,7 +62,7 @@ func TestEviction(t *testing.T) {
 	for _, p := range []string{"allkeys-lru", "allkeys-lfu", "allkeys-random"} {
 		policy(p)
 		for range 2 {
-			err := s.fence(t, s.client, open).Advance(t.Context(), one)
+			err := s.guard(t, s.client, open).Announce(t.Context(), one)
 			require.ErrorIs(t, err, fencing.ErrWiring)
 			require.NotErrorIs(t, err, fencing.ErrUnavailable)
 			require.ErrorContains(t, err, `the server may evict the mark: maxmemory-policy is "`+p+`"`)
@@ -71,12 +71,12 @@ func TestEviction(t *testing.T) {
 	}
 	for _, p := range []string{"volatile-lru", "volatile-ttl", "noeviction"} {
 		policy(p)
-		require.NoError(t, s.fence(t, s.client, open).Advance(t.Context(), one))
+		require.NoError(t, s.guard(t, s.client, open).Announce(t.Context(), one))
 	}
-	f := s.fence(t, s.client, open)
-	require.NoError(t, f.Advance(t.Context(), one))
+	f := s.guard(t, s.client, open)
+	require.NoError(t, f.Announce(t.Context(), one))
 	policy("allkeys-lru") // under a term: it is not what ends one
-	require.NoError(t, f.Advance(t.Context(), two))
+	require.NoError(t, f.Announce(t.Context(), two))
 	require.NoError(t, f.Set(t.Context(), two, s.key("s"), "a"))
 }
 
@@ -84,7 +84,7 @@ func TestEviction(t *testing.T) {
 // once if it was answered.
 func TestOnce(t *testing.T) {
 	k := newKeys(server(t), 6)
-	f := k.fence(t, k.redis(t), open)
+	f := k.guard(t, k.redis(t), open)
 	const calls = 300
 	unknown := 0
 	answered := make([]bool, calls)
@@ -115,13 +115,13 @@ func TestReplica(t *testing.T) {
 	host, port, _ := strings.Cut(primary, ":")
 	replica := server(t, "--replicaof", host, port)
 	k := newKeys(primary, 0)
-	require.NoError(t, k.fence(t, k.redis(t), open).Advance(t.Context(), one))
+	require.NoError(t, k.guard(t, k.redis(t), open).Announce(t.Context(), one))
 	k.addr = replica
 	client := k.redis(t)
 	require.Eventually(t, func() bool { return client.Get(t.Context(), k.mark()).Val() == one.String() }, time.Minute, 20*time.Millisecond)
-	f := k.fence(t, client, open)
-	_, err := f.HighWater(t.Context(), guardtest.Scope)
-	for _, err := range []error{err, f.Check(t.Context(), one), f.Advance(t.Context(), one), f.Advance(t.Context(), two)} {
+	f := k.guard(t, client, open)
+	_, err := f.Mark(t.Context(), guardtest.Scope)
+	for _, err := range []error{err, f.Check(t.Context(), one), f.Announce(t.Context(), one), f.Announce(t.Context(), two)} {
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
 		require.ErrorContains(t, err, "READONLY")
 	}

@@ -41,8 +41,8 @@ func TestLostAnswer(t *testing.T) {
 	lost := errors.New("lost")
 	f, err := redisfence.New(says{err: lost}, redisfence.Config{Scope: scope, Key: "{x}"})
 	require.NoError(t, err)
-	_, highWater := f.HighWater(t.Context(), scope)
-	for _, err := range []error{highWater, f.Check(t.Context(), token(1)), f.Advance(t.Context(), token(1))} {
+	_, mark := f.Mark(t.Context(), scope)
+	for _, err := range []error{mark, f.Check(t.Context(), token(1)), f.Announce(t.Context(), token(1))} {
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
 		require.ErrorIs(t, err, lost)
 	}
@@ -83,9 +83,9 @@ func TestErrors(t *testing.T) {
 	} {
 		f, err := redisfence.New(says{err: tt.err}, redisfence.Config{Scope: scope, Key: "{x}:mark"})
 		require.NoError(t, err)
-		_, highWater := f.HighWater(t.Context(), scope)
+		_, mark := f.Mark(t.Context(), scope)
 		for door, err := range map[string]error{
-			"HighWater": highWater, "Check": f.Check(t.Context(), token(1)), "Advance": f.Advance(t.Context(), token(1)),
+			"Mark": mark, "Check": f.Check(t.Context(), token(1)), "Announce": f.Announce(t.Context(), token(1)),
 		} {
 			require.ErrorIs(t, err, tt.err, door)
 			for _, is := range []error{fencing.ErrUnavailable, fencing.ErrWiring} {
@@ -116,17 +116,17 @@ func FuzzAnswer(f *testing.F) {
 		if bytes {
 			answer = []any{[]byte(verdict), []byte(mark)}
 		}
-		fence, err := redisfence.New(says{answer: answer}, redisfence.Config{Scope: scope, Key: "{x}"})
+		guard, err := redisfence.New(says{answer: answer}, redisfence.Config{Scope: scope, Key: "{x}"})
 		require.NoError(t, err)
 		parsed, parseErr := fencing.ParseToken(mark)
 		good := parseErr == nil && parsed.Scope == scope
 
-		err = fence.Set(t.Context(), token(1), "{x}y", "z")
+		err = guard.Set(t.Context(), token(1), "{x}y", "z")
 		require.Equal(t, verdict == "ok", err == nil, "%v", err)
 		require.Equal(t, verdict == "stale" && good, errors.Is(err, fencing.ErrStale), "%v", err)
 		require.Equal(t, verdict == "conflict" && good, errors.Is(err, fencing.ErrConflict), "%v", err)
 
-		got, err := fence.HighWater(t.Context(), scope)
+		got, err := guard.Mark(t.Context(), scope)
 		if verdict == "ok" && good {
 			require.NoError(t, err)
 			require.Equal(t, parsed, got)

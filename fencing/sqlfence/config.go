@@ -30,7 +30,7 @@ type Config struct {
 	// the name is created in front.
 	Table string
 
-	// Scope binds the guard to one scope, namespace/name of the Lease as in shop/invoicer: others are refused with fencing.ErrScope.
+	// Scope binds the guard to one scope, [fencing.Scope] of the Lease as in shop/invoicer: others are refused with fencing.ErrScope.
 	// Empty takes any, with a mark for each; then the token of another Lease is as good as the first.
 	Scope string
 
@@ -41,7 +41,7 @@ type Config struct {
 	// first. See "Limits of time" in the package's documentation. Zero leaves it to the server; negative is an error.
 	IdleLimit time.Duration
 
-	// HoldLimit makes [Guard.Advance] end the sessions of older terms' transactions which it has waited for this long, whatever they
+	// HoldLimit makes [Guard.Announce] end the sessions of older terms' transactions which it has waited for this long, whatever they
 	// do: also a long statement. It ends those of its own database user (pg_terminate_backend, KILL), and needs a second connection of
 	// DB for it, in MariaDB also the PROCESS privilege. Not in SQLite, an error there, and not in MySQL. Zero is never, negative is an error.
 	HoldLimit time.Duration
@@ -106,7 +106,7 @@ type limits struct {
 	inspected  atomic.Bool // whether the database's settings were looked at
 }
 
-var _ fencing.Guard = (*Guard)(nil)
+var _ fencing.Checker = (*Guard)(nil)
 
 // New returns a guard. It fails for what [Config] forbids and names all of it. It does not touch the database.
 func New(cfg Config) (*Guard, error) {

@@ -10,7 +10,7 @@ import (
 )
 
 // Connector returns a connector like c, over whose connections a transaction of [Guard.InTx] begins in one round trip instead of two:
-// BEGIN and the fence, prepared, are one message. All else goes to c's connections as it is. Only PostgreSQL gains by it. It takes the place of
+// BEGIN and the guard's statement, prepared, are one message. All else goes to c's connections as it is. Only PostgreSQL gains by it. It takes the place of
 // sql.Open:
 //
 //	config, err := pgx.ParseConfig(dsn) // github.com/jackc/pgx/v5

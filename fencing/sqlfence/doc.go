@@ -7,16 +7,16 @@
 //
 //	leader, term 41                      database (mark)            successor, term 42
 //	   | InTx: lock shared, mark = 41 ---> 41
-//	   | write ...                         41   <-- waits ---------  Advance(42) |
+//	   | write ...                         41   <-- waits ---------  Announce(42) |
 //	   | commit ------------------------->  42       ok ---------->  work begins |
 //	   | InTx: lock shared, mark = 42 ---> refused: *fencing.StaleError
 //
 // So check and effect are one step, the transactions of one leader run side by side, and when
-// Advance has returned, no older transaction is open or can open.
+// Announce has returned, no older transaction is open or can open.
 //
 // # Setting up
 //
-// Run [Guard.Schema] with your migrations, give the guard to the elector (Config.Fences of package
+// Run [Guard.Schema] with your migrations, give the guard to the elector (Config.Guards of package
 // singleton), and write through [Guard.InTx] with the token from the work's context. One guard may
 // serve many electors. Optional: [Guard.Triggers] refuse writers that know nothing of guards.
 // [Guard.RowSet] fences single rows without the lock.
@@ -28,7 +28,7 @@
 //	who                                         PostgreSQL               MariaDB, MySQL
 //	writes, with InTx or Verify                 SELECT                   SELECT
 //	  above READ COMMITTED                      and UPDATE of a column   SELECT
-//	announces (the elector: Advance, Check)     SELECT, INSERT, UPDATE   SELECT, INSERT, UPDATE
+//	announces (the elector: Announce, Check)     SELECT, INSERT, UPDATE   SELECT, INSERT, UPDATE
 //	  and ends who holds it up (Limits of time) the writers' own role    the same, and PROCESS
 //	runs Schema                                 CREATE in the schema     CREATE
 //	runs Triggers                               owns the guarded table,  TRIGGER on the guarded table,
@@ -40,7 +40,7 @@
 //	GRANT SELECT, INSERT, UPDATE ON hotseat_fence TO announcers -- the elector's
 //
 // A token that was not announced is then ErrUnavailable for a writer, with the database's refusal.
-// The UPDATE that PostgreSQL asks for above READ COMMITTED is for locking the fence's row, and the
+// The UPDATE that PostgreSQL asks for above READ COMMITTED is for locking the mark's row, and the
 // right to any column will do, also to one that says nothing:
 //
 //	ALTER TABLE hotseat_fence ADD COLUMN lockable boolean;
@@ -53,7 +53,7 @@
 //
 // # What lasts
 //
-// When Advance has returned, the mark survives what the database's settings let a commit survive,
+// When Announce has returned, the mark survives what the database's settings let a commit survive,
 // and in PostgreSQL and SQLite more:
 //
 //	            where the server or session has    the mark survives
@@ -78,7 +78,7 @@
 // or with [Config.RequireDurable] the announcement refused.
 //
 // A mark that can be seen need not last: MariaDB shows it before it is on the disk, and PostgreSQL
-// when a commit gave up waiting for its standby. So Advance and Check of a mark that this process
+// when a commit gave up waiting for its standby. So Announce and Check of a mark that this process
 // did not raise commit something behind it first, once (in SQLite what is seen is on the disk).
 // InTx does not: its own commit is behind it. Where that is asynchronous it may be lost together
 // with the mark. Somebody who cancels a PostgreSQL session (pg_cancel_backend) in the midst of its
@@ -136,7 +136,7 @@
 //
 // One round trip more, beside those of begin, each statement and commit. It has to come before the
 // first effect, and database/sql cannot send it along with another. In PostgreSQL [Connector] can:
-// the fence travels with BEGIN, prepared. What that means hangs on how long a commit takes to reach
+// the guard's statement travels with BEGIN, prepared. What that means hangs on how long a commit takes to reach
 // the disk. One writer's transactions over the same unfenced, medians, with pgx on a local
 // PostgreSQL 15 (BenchmarkInTx of internal/guards, whose bar for Connector is 1.25 with the default
 // settings):
@@ -147,11 +147,11 @@
 //	default settings, a transaction takes 0.5-1 ms
 //	    InTx over connections of Connector             1.11-1.20      1.10-1.15
 //	    InTx                                           1.26-1.38      1.18-1.27
-//	    SELECT 1 in place of the fence                 1.19-1.26      1.11-1.19
+//	    SELECT 1 in place of the guard's               1.19-1.26      1.11-1.19
 //	fsync off
 //	    InTx over connections of Connector             1.27-1.36      1.14-1.25
 //	    InTx                                           1.44-1.50      1.24-1.35
-//	    SELECT 1 in place of the fence                 1.27-1.36      1.15-1.22
+//	    SELECT 1 in place of the guard's               1.27-1.36      1.15-1.22
 //
 // Many writers wait for the processor rather than for the disk. What is kept of unfenced transactions a
 // second over connections of Connector (BenchmarkThroughput, default settings, no triggers, lowest and
@@ -174,7 +174,7 @@
 //     driver by itself a COMMIT and BEGIN of fn is not noticed, and what comes behind it not
 //     fenced.
 //   - Marks are read at READ COMMITTED behind PostgreSQL's advisory lock alone: whoever changes the
-//     fence's table by other means than a guard waits for no writer.
+//     guard's table by other means than the guard waits for no writer.
 //   - A commit whose answer is lost is [ErrCommitUnknown]. It is never retried here, and never
 //     taken for done.
 //   - A database that was restored, or failed over to a replica that lags behind, has an older mark
@@ -191,7 +191,7 @@
 //     such help; MySQL's triggers judge what is written behind a transaction.
 //   - MySQL's connections of Config.DB must commit by themselves, and not be READ UNCOMMITTED by
 //     default: with autocommit off they go on seeing an old mark outside of transactions, and the
-//     other shows marks that may never come. Advance and Check believe both.
+//     other shows marks that may never come. Announce and Check believe both.
 //   - MySQL's tables of other engines than InnoDB do not roll back. Its schema changes and TRUNCATE
 //     commit the transaction they are in, and with that drop its lock: none in fn (InTx answers
 //     ErrCommitUnknown then).

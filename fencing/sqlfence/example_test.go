@@ -16,7 +16,7 @@ func ExampleGuard_InTx() {
 	if err != nil {
 		return
 	}
-	// Once, with the migrations: db.ExecContext(ctx, guard.Schema()). And singleton.Config{Fences: []fencing.Guard{guard}}.
+	// Once, with the migrations: db.ExecContext(ctx, guard.Schema()). And singleton.Config{Guards: []fencing.Guard{guard}}.
 
 	bill := func(ctx context.Context, invoice int) error { // called by the work, with its context
 		token, _ := fencing.FromContext(ctx) // none is the zero Token, which the guard refuses

@@ -11,26 +11,26 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// Advance announces t. When it is newer than the mark, it waits until the transactions of older terms have ended,
+// Announce tells the guard of t. When t is newer than the mark, it waits until the transactions of older terms have ended,
 // and raises the mark; in doing so it keeps later ones of older terms from starting. See [fencing.Guard].
 //
 // It fails with [fencing.ErrUnavailable] when ctx ends first, or a lock timeout of the database. Then the mark is mostly as before,
 // and older terms go on. When it is not newer, nothing waits.
-func (g *Guard) Advance(ctx context.Context, t fencing.Token) error {
-	return fencing.Report(ctx, g.advance(ctx, t))
+func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
+	return fencing.Report(ctx, g.announce(ctx, t))
 }
 
-// Check is [Guard.Advance], but for a zero token in a context of [fencing.AllowUnfenced]. Nothing binds what follows to it: use
+// Check is [Guard.Announce], but for a zero token in a context of [fencing.AllowUnfenced]. Nothing binds what follows to it: use
 // [Guard.InTx], or [Guard.Verify] in a transaction of your own.
 func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
 		return nil
 	}
-	return fencing.Report(ctx, g.advance(ctx, t))
+	return fencing.Report(ctx, g.announce(ctx, t))
 }
 
-// HighWater returns the mark of a scope. See [fencing.Guard].
-func (g *Guard) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
+// Mark returns the mark of a scope. See [fencing.Guard].
+func (g *Guard) Mark(ctx context.Context, scope string) (fencing.Token, error) {
 	if err := fencing.OwnScope(scope, cmp.Or(g.scope, scope)); err != nil {
 		return fencing.Token{}, err
 	}
@@ -42,9 +42,9 @@ func (g *Guard) valid(t fencing.Token) error {
 	return fencing.OwnToken(t, cmp.Or(g.scope, t.Scope))
 }
 
-// advance reads first: a mark is only raised when the transactions of older terms have ended, so one that equals t
+// announce reads first: a mark is only raised when the transactions of older terms have ended, so one that equals t
 // needs no lock, behind which t's own transactions would wait.
-func (g *Guard) advance(ctx context.Context, t fencing.Token) error {
+func (g *Guard) announce(ctx context.Context, t fencing.Token) error {
 	if err := g.valid(t); err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // InTx runs fn in a transaction that carries t, and commits it when fn returns nil. No newer term is admitted while it
-// runs: [Guard.Advance] of that waits for it, and transactions of older tokens that begin later are refused. Transactions with the same token
+// runs: [Guard.Announce] of that waits for it, and transactions of older tokens that begin later are refused. Transactions with the same token
 // do not wait for each other (in SQLite all that write do). A token newer than the mark is announced first.
 //
 // fn must neither commit nor roll back, and must not use the transaction after it returned. It must return the error of each statement
@@ -199,7 +199,7 @@ func (g *Guard) sayWhy(ctx context.Context, t fencing.Token, err error) error {
 // transaction: at levels above READ COMMITTED what was read before it may be older than the token. From then on until
 // the end of the transaction no newer term is admitted, as in [Guard.InTx].
 //
-// On any error the caller must roll back. A token newer than the mark is [fencing.ErrUnavailable]: announce it first, with [Guard.Advance].
+// On any error the caller must roll back. A token newer than the mark is [fencing.ErrUnavailable]: announce it first, with [Guard.Announce].
 // An error of the commit is the caller's to judge: it does not say that nothing was written.
 func (g *Guard) Verify(ctx context.Context, tx *sql.Tx, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {

@@ -20,7 +20,7 @@ import (
 // a new multixact each time, and the right to UPDATE. At stricter levels the statement that takes the lock fixes what all
 // later ones see, and that may be older than the lock. There the row is locked too, which fails if it changed since.
 
-// With many writers these two statements are what a fence costs. So they are kept cheap: what a session
+// With many writers these two statements are what a guard costs. So they are kept cheap: what a session
 // has prepared has no parameters but says its token, no columns, and asks for the level of isolation
 // where the row is filtered, not by a plan node of its own, which a condition without a column would be.
 

@@ -80,7 +80,7 @@ func TestScopesAreLiterals(t *testing.T) {
 	f := &fake{}
 	g, err := sqlfence.New(sqlfence.Config{DB: f.db(t), Dialect: sqlfence.PostgreSQL})
 	require.NoError(t, err)
-	_, err = g.HighWater(t.Context(), "x'/**/OR/**/'1'='1")
+	_, err = g.Mark(t.Context(), "x'/**/OR/**/'1'='1")
 	require.NoError(t, err)
 	require.Contains(t, f.asked[len(f.asked)-1], `scope = 'x''/**/OR/**/''1''=''1'`)
 }
@@ -114,7 +114,7 @@ func TestRefusedBeforeAsking(t *testing.T) {
 	for want, bad := range map[error]fencing.Token{
 		fencing.ErrMissing: {}, fencing.ErrMalformed: {Scope: "shop/invoicer", Epoch: -1, Term: term}, fencing.ErrScope: other,
 	} {
-		require.ErrorIs(t, g.Advance(t.Context(), bad), want)
+		require.ErrorIs(t, g.Announce(t.Context(), bad), want)
 		require.ErrorIs(t, g.Check(t.Context(), bad), want)
 		require.ErrorIs(t, g.Verify(t.Context(), nil, bad), want)
 		require.ErrorIs(t, g.InTx(t.Context(), bad, nil, nil), want)
@@ -124,7 +124,7 @@ func TestRefusedBeforeAsking(t *testing.T) {
 		_, err = g.RowWhere(bad)
 		require.ErrorIs(t, err, want)
 	}
-	_, err := g.HighWater(t.Context(), "shop/other")
+	_, err := g.Mark(t.Context(), "shop/other")
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.ErrorContains(t, g.InTx(t.Context(), token(1), &sql.TxOptions{ReadOnly: true}, nil), "ReadOnly")
 	require.Empty(t, f.asked)
@@ -245,9 +245,9 @@ func TestRefusalsAreReported(t *testing.T) {
 	var told []error
 	ctx := fencing.WithReporter(t.Context(), func(err error) { told = append(told, err) })
 	g := guard(t, &fake{mark: []driver.Value{int64(6), []byte(term)}}, sqlfence.MySQL)
-	stale := &fencing.StaleError{Presented: token(5), HighWater: token(6)}
+	stale := &fencing.StaleError{Presented: token(5), Mark: token(6)}
 	require.Equal(t, stale, g.Check(ctx, token(5)))
-	require.Equal(t, stale, g.Advance(ctx, token(5)))
+	require.Equal(t, stale, g.Announce(ctx, token(5)))
 	require.Equal(t, stale, g.InTx(ctx, token(5), nil, nil))
 	require.Equal(t, []error{stale, stale, stale}, told)
 }

@@ -14,13 +14,13 @@ import (
 
 // Triggers returns statements that make the database itself refuse changes of a table by whoever does not carry the
 // current token of scope: code that forgot the guard, a script, a replica of an old release. Run them in order, each on its own, as
-// the owner of the table, over a session that finds the same fence as the guard does; running them again replaces them, with a moment between when there
+// the owner of the table, over a session that finds the guard's own table; running them again replaces them, with a moment between when there
 // is none (in PostgreSQL not in one transaction). [Guard.InTx] and [Guard.Verify] carry the token on their own connection; other
 // writers may set it themselves, as text. Each change takes the shared lock, so a successor waits for it as for InTx. A refusal names both tokens.
 // [Connector] has to find the triggers first: see there.
 //
 //   - PostgreSQL: INSERT, UPDATE, DELETE and TRUNCATE, once per statement, so also those that touch no row. The setting is
-//     hotseat.token: SET LOCAL hotseat.token = 'shop/invoicer@42.9f86...'. A refusal has the SQLSTATE HF001. The fence is the one that is found when
+//     hotseat.token: SET LOCAL hotseat.token = 'shop/invoicer@42.9f86...'. A refusal has the SQLSTATE HF001. The table is the one that is found when
 //     the trigger is made, whatever search_path a writer has. Who runs the statements must be able to read it, and to lock its rows if writers
 //     use stricter levels than READ COMMITTED; writers need no right to it. A transaction of
 //     [fencing.AllowUnfenced] sets hotseat.unfenced, which lets it through. An operator may, too; it counts in the transaction only whose
@@ -30,7 +30,7 @@ import (
 //   - MySQL: INSERT, UPDATE and DELETE, per row. The session variable is @hotseat_token; a refusal has the SQLSTATE HF001. It stays
 //     on its connection when the transaction ends, until the next one replaces it: what is left over is refused
 //     once a newer term is announced, not earlier. Unfenced transactions are refused. TRUNCATE and deletes by a foreign key's cascade run no
-//     triggers: give writers no DROP privilege and no cascades. Nor CREATE TEMPORARY TABLES: a table of that kind stands in front of the fence. A fence without a schema in its name is that of the trigger's own.
+//     triggers: give writers no DROP privilege and no cascades. Nor CREATE TEMPORARY TABLES: a table of that kind stands in front of the guard's. A guard's table without a schema in its name is that of the trigger's own.
 //   - SQLite: not offered, an error. Its triggers see nothing that belongs to one connection.
 //
 // Whoever owns the table can drop the triggers or switch them off.
@@ -58,8 +58,8 @@ const postgresTrigger = "hotseat_fence"
 
 const refusal = "hotseat: the transaction does not carry the current fencing token"
 
-// postgresTriggers name the fence by the schema in which it is found when the trigger is made. Which one a writer's search_path would find later
-// does not matter, nor what operators and temporary tables are in it. The function runs as its owner, so writers need no right to the fence.
+// postgresTriggers name the guard's table by the schema in which it is found when the trigger is made. Which one a writer's search_path would find later
+// does not matter, nor what operators and temporary tables are in it. The function runs as its owner, so writers need no right to the guard's table.
 //
 // What a transaction may be let through by has to be bound to it: a setting that outlives it, in a session that others use next, is not.
 func (g *Guard) postgresTriggers(table, on, scope string) []string {
@@ -108,7 +108,7 @@ END `, text(g.table),
 // formatted is s for PostgreSQL's format.
 func formatted(s string) string { return strings.ReplaceAll(s, "%", "%%") }
 
-// mysqlTriggers look in their own schema for a fence whose name says no other. Texts of a refusal may have 128 characters in MySQL, and
+// mysqlTriggers look in their own schema for a guard's table whose name says no other. Texts of a refusal may have 128 characters in MySQL, and
 // 512 in MariaDB.
 func (g *Guard) mysqlTriggers(table, on, scope string) []string {
 	var statements []string

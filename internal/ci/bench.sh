@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Benchmarks of the root module and of the fences, then the side-by-side report of internal/bench: whole runs in virtual
+# Benchmarks of the root module and of the guards, then the side-by-side report of internal/bench: whole runs in virtual
 # time, real processes and a real API server, which a testing.B cannot measure. The report becomes internal/bench/RESULTS.md
 # if every section went through; README quotes ratios from it.
 set -euo pipefail

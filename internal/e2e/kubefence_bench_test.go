@@ -14,7 +14,7 @@ import (
 )
 
 // BenchmarkKubefenceUpdate is kubefence's BenchmarkUpdate on a real API server, of ConfigMaps and without a policy; and beside both a bare
-// update of one that has a mark, since what the server does about one annotation more is most of the fence's cost. The order is
+// update of one that has a mark, since what the server does about one annotation more is most of the guard's cost. The order is
 // drawn anew each time, the figures are medians, the ratios those of medians.
 func BenchmarkKubefenceUpdate(b *testing.B) {
 	f := newFenced(b, sharedCluster(b))

@@ -42,13 +42,13 @@ func TestKubefenceBehindACache(t *testing.T) {
 	require.NoError(t, err)
 	guard, err := kubefence.NewGuard(objects.Object("m"))
 	require.NoError(t, err)
-	require.NoError(t, guard.Advance(t.Context(), first))
+	require.NoError(t, guard.Announce(t.Context(), first))
 	shown.Store(stored())
 	before := stored().ResourceVersion
 	for range 3 {
 		require.NoError(t, guard.Check(t.Context(), first))
-		require.NoError(t, guard.Advance(t.Context(), first))
-		mark, err := guard.HighWater(t.Context(), guardtest.Scope)
+		require.NoError(t, guard.Announce(t.Context(), first))
+		mark, err := guard.Mark(t.Context(), guardtest.Scope)
 		require.NoError(t, err)
 		require.Equal(t, first, mark)
 	}
@@ -56,14 +56,14 @@ func TestKubefenceBehindACache(t *testing.T) {
 
 	live, err := kubefence.NewGuard(f.objects().Object("m"))
 	require.NoError(t, err)
-	require.NoError(t, live.Advance(t.Context(), second)) // and the cache hangs
-	_, err = guard.HighWater(t.Context(), guardtest.Scope)
-	for _, err := range []error{err, guard.Check(t.Context(), first), guard.Advance(t.Context(), first)} {
+	require.NoError(t, live.Announce(t.Context(), second)) // and the cache hangs
+	_, err = guard.Mark(t.Context(), guardtest.Scope)
+	for _, err := range []error{err, guard.Check(t.Context(), first), guard.Announce(t.Context(), first)} {
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
 	}
 	shown.Store(stored())
 	stale(t, guard.Check(t.Context(), first))
-	stale(t, guard.Advance(t.Context(), first))
+	stale(t, guard.Announce(t.Context(), first))
 	require.NoError(t, guard.Check(t.Context(), second))
 }
 
@@ -75,12 +75,12 @@ func TestKubefenceWiring(t *testing.T) {
 	require.NoError(t, err)
 	for name, objects := range map[string]kubefence.Object{
 		"missing":   f.objects().Object("missing"),
-		"forbidden": fence(t, kubefence.Client[*corev1.ConfigMap](clientOf(t, stranger).CoreV1().ConfigMaps(f.namespace))).Object("m"),
-		"no kind":   fence(t, kubefence.Dynamic(dynamicOf(t, f.AdminConfig()).Resource(widgets).Namespace(f.namespace))).Object("m"),
+		"forbidden": newObjects(t, kubefence.Client[*corev1.ConfigMap](clientOf(t, stranger).CoreV1().ConfigMaps(f.namespace))).Object("m"),
+		"no kind":   newObjects(t, kubefence.Dynamic(dynamicOf(t, f.AdminConfig()).Resource(widgets).Namespace(f.namespace))).Object("m"),
 	} {
 		guard, err := kubefence.NewGuard(objects)
 		require.NoError(t, err)
-		err = guard.Advance(t.Context(), first)
+		err = guard.Announce(t.Context(), first)
 		require.ErrorIs(t, err, fencing.ErrWiring, name)
 		require.NotErrorIs(t, err, fencing.ErrUnavailable, name)
 		t.Log(err)

@@ -57,7 +57,7 @@ func TestKubefenceCustomResource(t *testing.T) {
 		served = f.serveWidgets(client)
 		p.Resources = append(p.Resources, schema.GroupResource{Group: widgets.Group, Resource: widgets.Resource})
 	})
-	objects := fence(t, kubefence.Dynamic(served))
+	objects := newObjects(t, kubefence.Dynamic(served))
 	_, err := objects.Create(t.Context(), first, &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": widgets.GroupVersion().String(), "kind": "Widget", "metadata": map[string]any{"name": "w"}, "spec": map[string]any{"size": int64(1)},
 	}})

@@ -61,10 +61,10 @@ func configMap(name string, mark ...fencing.Token) *corev1.ConfigMap {
 }
 
 func (f fenced) objects() *kubefence.Objects[*corev1.ConfigMap] {
-	return fence(f.t, kubefence.Client[*corev1.ConfigMap](f.maps()))
+	return newObjects(f.t, kubefence.Client[*corev1.ConfigMap](f.maps()))
 }
 
-func fence[T metav1.Object](t testing.TB, client kubefence.Client[T]) *kubefence.Objects[T] {
+func newObjects[T metav1.Object](t testing.TB, client kubefence.Client[T]) *kubefence.Objects[T] {
 	objects, err := kubefence.New(client, kubefence.Config{Scope: guardtest.Scope})
 	require.NoError(t, err)
 	return objects
@@ -172,7 +172,7 @@ func stale(t *testing.T, err error) {
 	t.Helper()
 	var stale *fencing.StaleError
 	require.ErrorAs(t, err, &stale)
-	require.Equal(t, fencing.StaleError{Presented: first, HighWater: second}, *stale)
+	require.Equal(t, fencing.StaleError{Presented: first, Mark: second}, *stale)
 }
 
 // outrun lets a later term stamp a ConfigMap, once.
@@ -216,7 +216,7 @@ func TestKubefenceApply(t *testing.T) {
 	// The server compares the version that the apply names.
 	maps := &interfering{ConfigMapInterface: f.maps(), before: f.outrun("n")}
 	f.create("n")
-	_, err = fence(t, kubefence.Client[*corev1.ConfigMap](maps)).Apply(t.Context(), first, "n",
+	_, err = newObjects(t, kubefence.Client[*corev1.ConfigMap](maps)).Apply(t.Context(), first, "n",
 		applycorev1.ConfigMap("n", f.namespace).WithData(map[string]string{"value": "stale"}), metav1.ApplyOptions{FieldManager: "invoicer", Force: true})
 	stale(t, err)
 	n, err := f.maps().Get(t.Context(), "n", metav1.GetOptions{})
@@ -229,7 +229,7 @@ func TestKubefenceApply(t *testing.T) {
 	gone := &interfering{ConfigMapInterface: f.maps(), before: func() {
 		require.NoError(t, unlessGone(f.maps().Delete(t.Context(), "n", metav1.DeleteOptions{})))
 	}}
-	_, err = fence(t, kubefence.Client[*corev1.ConfigMap](gone)).Apply(t.Context(), second, "n",
+	_, err = newObjects(t, kubefence.Client[*corev1.ConfigMap](gone)).Apply(t.Context(), second, "n",
 		applycorev1.ConfigMap("n", f.namespace).WithData(map[string]string{"value": "back"}), apply)
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
 	_, err = f.maps().Get(t.Context(), "n", metav1.GetOptions{})
@@ -263,7 +263,7 @@ func TestKubefenceDelete(t *testing.T) {
 	f := newFenced(t, sharedCluster(t))
 	f.create("m")
 	maps := &interfering{ConfigMapInterface: f.maps(), before: f.outrun("m")}
-	err := fence(t, kubefence.Client[*corev1.ConfigMap](maps)).Delete(t.Context(), first, "m", metav1.DeleteOptions{})
+	err := newObjects(t, kubefence.Client[*corev1.ConfigMap](maps)).Delete(t.Context(), first, "m", metav1.DeleteOptions{})
 	stale(t, err)
 	stale(t, f.objects().Delete(t.Context(), first, "m", metav1.DeleteOptions{}))
 	require.NoError(t, f.objects().Delete(t.Context(), second, "m", metav1.DeleteOptions{}))
@@ -275,7 +275,7 @@ func TestKubefenceDelete(t *testing.T) {
 		require.NoError(t, f.maps().Delete(t.Context(), "n", metav1.DeleteOptions{}))
 		f.create("n", second)
 	}}
-	stale(t, fence(t, kubefence.Client[*corev1.ConfigMap](again)).Delete(t.Context(), first, "n", metav1.DeleteOptions{}))
+	stale(t, newObjects(t, kubefence.Client[*corev1.ConfigMap](again)).Delete(t.Context(), first, "n", metav1.DeleteOptions{}))
 }
 
 // TestKubefenceSubresources: the server compares the resourceVersion of the whole
@@ -285,7 +285,7 @@ func TestKubefenceSubresources(t *testing.T) {
 	deployments := f.Admin().AppsV1().Deployments(f.namespace)
 	_, err := deployments.Create(t.Context(), deployment("d"), metav1.CreateOptions{})
 	require.NoError(t, err)
-	objects := fence(t, kubefence.Client[*appsv1.Deployment](deployments))
+	objects := newObjects(t, kubefence.Client[*appsv1.Deployment](deployments))
 	later := func() {
 		_, err := objects.Update(t.Context(), second, "d", func(*appsv1.Deployment) error { return nil })
 		require.NoError(t, err)

@@ -208,7 +208,7 @@ func TestPolicy(t *testing.T) {
 		objects := p.objects()
 		guard, err := kubefence.NewGuard(objects.Object("wrapped"))
 		require.NoError(t, err)
-		require.NoError(t, guard.Advance(t.Context(), first))
+		require.NoError(t, guard.Announce(t.Context(), first))
 		set := func(token fencing.Token) error {
 			_, err := objects.Update(t.Context(), token, "wrapped", func(m *corev1.ConfigMap) error {
 				m.Data = map[string]string{"by": token.String()}
@@ -330,9 +330,9 @@ func TestPolicyWithAnnouncement(t *testing.T) {
 	objects := p.objects()
 	guard, err := kubefence.NewGuard(objects.Object("mark"))
 	require.NoError(t, err)
-	require.NoError(t, guard.Advance(t.Context(), first))
+	require.NoError(t, guard.Announce(t.Context(), first))
 	require.NoError(t, create(labelled("m", first)))
-	require.NoError(t, guard.Advance(t.Context(), second))
+	require.NoError(t, guard.Announce(t.Context(), second))
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		require.ErrorContains(c, p.put("m", first.String()), "fencing: stale token: presented "+first.String()+", the announced mark "+second.String())
 	}, endurance, 10*time.Millisecond)

@@ -47,7 +47,7 @@ func TestOwnAnnouncementRefusesNobody(t *testing.T) {
 				}
 				for n := int64(2); time.Now().Before(until); n++ {
 					epoch.Store(n) // its transactions begin while it is announced
-					require.NoError(t, announcer.Advance(t.Context(), guardtest.Token(n, 0)))
+					require.NoError(t, announcer.Announce(t.Context(), guardtest.Token(n, 0)))
 					time.Sleep(5 * time.Millisecond)
 				}
 				all.Wait()
@@ -81,7 +81,7 @@ func TestInTxWithinInTx(t *testing.T) {
 			if b.dialect != sqlfence.SQLite {
 				require.NoError(t, c.InTx(ctx, other, nil, nothing), "another scope")
 			}
-			go func() { announced <- c.Advance(t.Context(), guardtest.Token(6, 0)) }()
+			go func() { announced <- c.Announce(t.Context(), guardtest.Token(6, 0)) }()
 			return c.InTx(ctx, token, nil, nothing)
 		})
 		require.ErrorContains(t, err, "InTx within InTx")
@@ -108,7 +108,7 @@ func TestFnThatBeginsAnother(t *testing.T) {
 					if _, err := tx.ExecContext(ctx, end); err != nil {
 						return err
 					}
-					require.NoError(t, d.client(t, d.admin).Advance(ctx, guardtest.Token(6, 0)))
+					require.NoError(t, d.client(t, d.admin).Announce(ctx, guardtest.Token(6, 0)))
 					return d.set(ctx, tx, "stale")
 				})
 				require.ErrorIs(t, err, sqlfence.ErrCommitUnknown)

@@ -85,7 +85,7 @@ func (b backend) database(tb testing.TB) *database {
 	return d
 }
 
-func (d *database) fence() string    { return fmt.Sprintf("fence_%d", d.n) }
+func (d *database) marks() string    { return fmt.Sprintf("marks_%d", d.n) }
 func (d *database) register() string { return fmt.Sprintf("register_%d", d.n) }
 
 // open connects, through a link if there is one.
@@ -145,7 +145,7 @@ func (d *database) link(tb testing.TB, odds int) *guardtest.Link {
 
 func (d *database) guard(tb testing.TB, db *sql.DB) *sqlfence.Guard {
 	tb.Helper()
-	g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence(), Logger: slog.New(slog.DiscardHandler)})
+	g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.marks(), Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(tb, err)
 	return g
 }

@@ -136,7 +136,7 @@ func benchmarkThroughput(b *testing.B, d *database, statements, writers int) {
 	db.SetMaxIdleConns(writers)
 	c := d.client(b, db)
 	token := guardtest.Token(5, 0)
-	require.NoError(b, c.Advance(b.Context(), token))
+	require.NoError(b, c.Announce(b.Context(), token))
 	write := func(ctx context.Context, tx *sql.Tx) (err error) {
 		for n := 0; n < statements && err == nil; n++ {
 			_, err = tx.ExecContext(ctx, "INSERT INTO log_"+d.register()+" VALUES ('x')")

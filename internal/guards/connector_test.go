@@ -63,7 +63,7 @@ func (c *heardConn) QueryContext(ctx context.Context, q string, args []driver.Na
 	return c.Conn.QueryContext(ctx, q, args)
 }
 
-// TestConnectorSavesTheTrip: a fenced transaction has as many as one unfenced once the session has prepared its fence, for all terms.
+// TestConnectorSavesTheTrip: a fenced transaction has as many as one unfenced once the session has prepared its statement, for all terms.
 func TestConnectorSavesTheTrip(t *testing.T) {
 	d := oneTrip.database(t)
 	inner, err := viaPgx(d.server.server(t).DSN())
@@ -74,7 +74,7 @@ func TestConnectorSavesTheTrip(t *testing.T) {
 	defer func() { _ = db.Close() }()
 	c := d.client(t, db)
 	token := guardtest.Token(5, 0)
-	require.NoError(t, d.client(t, d.admin).Advance(t.Context(), token))
+	require.NoError(t, d.client(t, d.admin).Announce(t.Context(), token))
 	write := func(want ...string) {
 		t.Helper()
 		h.all()
@@ -100,7 +100,7 @@ func TestConnectorSavesTheTrip(t *testing.T) {
 	write("EXECUTE", "INSERT", "COMMIT")
 	token.Epoch++ // of the same term
 	require.NoError(t, c.Write(t.Context(), token, "x", func() {}))
-	mark, err := c.HighWater(t.Context(), token.Scope)
+	mark, err := c.Mark(t.Context(), token.Scope)
 	require.NoError(t, err)
 	require.Equal(t, token, mark)
 	require.ErrorIs(t, c.Write(t.Context(), guardtest.Token(5, 0), "stale", func() {}), fencing.ErrStale)
@@ -160,11 +160,11 @@ func TestConnectorOutlivesItsTable(t *testing.T) {
 		c := d.client(t, d.single(t))
 		write := func() { t.Helper(); require.NoError(t, c.Write(t.Context(), guardtest.Token(5, 0), "x", func() {})) }
 		write()
-		d.do(t, "ALTER TABLE "+d.fence()+" ALTER COLUMN term TYPE VARCHAR(32)")
+		d.do(t, "ALTER TABLE "+d.marks()+" ALTER COLUMN term TYPE VARCHAR(32)")
 		write()
-		d.do(t, "DROP TABLE "+d.fence(), c.Schema())
+		d.do(t, "DROP TABLE "+d.marks(), c.Schema())
 		write()
-		require.NoError(t, d.client(t, d.admin).Advance(t.Context(), guardtest.Token(6, 0)))
+		require.NoError(t, d.client(t, d.admin).Announce(t.Context(), guardtest.Token(6, 0)))
 		require.ErrorIs(t, c.Write(t.Context(), guardtest.Token(5, 0), "stale", func() {}), fencing.ErrStale)
 	}, oneTrip, libpq)
 }

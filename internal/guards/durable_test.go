@@ -37,15 +37,15 @@ func TestMarkOutlivesACrash(t *testing.T) {
 		d := b.database(t)
 		c := d.client(t, d.admin)
 		old, next, last := guardtest.Token(5, 0), guardtest.Token(6, 0), guardtest.Token(7, 0)
-		require.NoError(t, c.Advance(t.Context(), old))
+		require.NoError(t, c.Announce(t.Context(), old))
 		d.do(t, "CHECKPOINT")
-		require.NoError(t, c.Advance(t.Context(), next))
+		require.NoError(t, c.Announce(t.Context(), next))
 		require.NoError(t, s.Restart(t.Context()))
 		require.ErrorIs(t, settled(t, func() error { return c.InTx(t.Context(), old, nil, nothing) }), fencing.ErrStale)
 
 		// What another raised without waiting for the disk, as one does that was cancelled.
-		d.do(t, "UPDATE "+d.fence()+" SET epoch = 7, term = '"+last.Term+"'")
-		require.NoError(t, d.client(t, d.open(t, nil)).Advance(t.Context(), last))
+		d.do(t, "UPDATE "+d.marks()+" SET epoch = 7, term = '"+last.Term+"'")
+		require.NoError(t, d.client(t, d.open(t, nil)).Announce(t.Context(), last))
 		require.NoError(t, s.Restart(t.Context()))
 		require.ErrorIs(t, settled(t, func() error { return c.InTx(t.Context(), next, nil, nothing) }), fencing.ErrStale)
 
@@ -89,11 +89,11 @@ func TestSynchronousStandbyHangs(t *testing.T) {
 		announce := func(c *client) error {
 			short, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 			defer cancel()
-			return c.Advance(short, next)
+			return c.Announce(short, next)
 		}
 		require.ErrorIs(t, announce(c), fencing.ErrUnavailable)
 		require.Eventually(t, func() bool { // the server gave up waiting
-			mark, err := c.HighWater(t.Context(), next.Scope)
+			mark, err := c.Mark(t.Context(), next.Scope)
 			return err == nil && mark == next
 		}, soon, 20*time.Millisecond)
 		for _, c := range []*client{c, d.client(t, d.open(t, nil)), c} {
@@ -108,22 +108,22 @@ func TestSynchronousStandbyHangs(t *testing.T) {
 		require.NoError(t, err)
 		pc := d.client(t, promoted)
 		require.NoError(t, pc.InTx(t.Context(), old, nil, nothing), "nobody was told otherwise")
-		require.NoError(t, pc.Advance(t.Context(), next))
+		require.NoError(t, pc.Announce(t.Context(), next))
 		require.ErrorIs(t, pc.InTx(t.Context(), old, nil, nothing), fencing.ErrStale)
 	}, postgres, oneTrip, libpq)
 }
 
-// TestAdvanceAsksNoStandby: what is the mark on a standby says nothing of the primary, and something has to commit.
-func TestAdvanceAsksNoStandby(t *testing.T) {
+// TestAnnounceAsksNoStandby: what is the mark on a standby says nothing of the primary, and something has to commit.
+func TestAnnounceAsksNoStandby(t *testing.T) {
 	b, primary := postgres.own(t, "-c", "fsync=off")
 	d := b.database(t)
 	token := guardtest.Token(5, 0)
-	require.NoError(t, d.client(t, d.admin).Advance(t.Context(), token))
+	require.NoError(t, d.client(t, d.admin).Announce(t.Context(), token))
 	standby := services.PostgresStandby(t, primary, "second")
 	reading, err := sql.Open("pgx", standby.DSN())
 	require.NoError(t, err)
 	defer func() { _ = reading.Close() }()
-	require.ErrorIs(t, d.client(t, reading).Advance(t.Context(), token), fencing.ErrUnavailable)
+	require.ErrorIs(t, d.client(t, reading).Announce(t.Context(), token), fencing.ErrUnavailable)
 }
 
 // TestSeenMarkIsCommittedBehind: by who did not raise it, once. MariaDB shows a commit before it is on the disk, and to a replica.
@@ -142,15 +142,15 @@ func TestSeenMarkIsCommittedBehind(t *testing.T) {
 			require.NoError(t, d.admin.QueryRowContext(t.Context(), position[b.dialect]).Scan(&n))
 			return n
 		}
-		require.NoError(t, d.client(t, d.admin).Advance(t.Context(), token))
+		require.NoError(t, d.client(t, d.admin).Announce(t.Context(), token))
 		other := d.client(t, d.admin)
 		before := at()
-		require.NoError(t, other.Advance(t.Context(), token))
+		require.NoError(t, other.Announce(t.Context(), token))
 		proven := at()
 		require.Greater(t, proven, before)
-		require.NoError(t, other.Advance(t.Context(), token))
+		require.NoError(t, other.Announce(t.Context(), token))
 		require.NoError(t, d.client(t, d.admin).Write(t.Context(), token, "x", func() {}), "which commits by itself")
-		mark, err := other.HighWater(t.Context(), token.Scope)
+		mark, err := other.Mark(t.Context(), token.Scope)
 		require.NoError(t, err)
 		require.Equal(t, token, mark)
 	}, postgres, mariadb)
@@ -167,11 +167,11 @@ func TestForgetfulDatabaseIsTold(t *testing.T) {
 		announce := func(require bool, db *sql.DB) (said string, err error) {
 			var log bytes.Buffer
 			g, err := sqlfence.New(sqlfence.Config{
-				DB: db, Dialect: d.dialect, Table: d.fence(), RequireDurable: require, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+				DB: db, Dialect: d.dialect, Table: d.marks(), RequireDurable: require, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 			})
 			for range 2 {
 				if epoch++; err == nil {
-					err = g.Advance(t.Context(), guardtest.Token(epoch, 0))
+					err = g.Announce(t.Context(), guardtest.Token(epoch, 0))
 				}
 			}
 			return log.String(), err
@@ -208,7 +208,7 @@ func TestSQLiteMarkIsOnTheDiskFirst(t *testing.T) {
 	d.do(t, "CREATE TABLE seen (synchronous INT)", "PRAGMA trusted_schema = ON")
 	db := d.single(t)
 	for _, event := range []string{"INSERT", "UPDATE OF epoch"} {
-		d.do(t, "CREATE TRIGGER seen_"+event[:6]+" AFTER "+event+" ON "+d.fence()+
+		d.do(t, "CREATE TRIGGER seen_"+event[:6]+" AFTER "+event+" ON "+d.marks()+
 			" BEGIN INSERT INTO seen SELECT synchronous FROM pragma_synchronous; END")
 	}
 	c := d.client(t, db)
@@ -217,7 +217,7 @@ func TestSQLiteMarkIsOnTheDiskFirst(t *testing.T) {
 		require.NoError(t, db.QueryRowContext(t.Context(), query).Scan(&n))
 		return n
 	}
-	require.NoError(t, c.Advance(t.Context(), guardtest.Token(5, 0)))
+	require.NoError(t, c.Announce(t.Context(), guardtest.Token(5, 0)))
 	require.NoError(t, c.InTx(t.Context(), guardtest.Token(6, 0), nil, nothing), "which announces")
 	require.NoError(t, c.Write(t.Context(), guardtest.Token(6, 0), "x", func() {}))
 	require.Equal(t, 2, synchronous("SELECT count(*) FROM seen"))

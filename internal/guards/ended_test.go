@@ -59,7 +59,7 @@ func TestStatementThatEndsTheTransaction(t *testing.T) {
 			require.NoError(t, d.set(ctx, tx, "first"))
 			ended = endTransaction(t, d, tx)
 			require.Error(t, ended)
-			require.NoError(t, d.client(t, d.admin).Advance(ctx, guardtest.Token(6, 0)))
+			require.NoError(t, d.client(t, d.admin).Announce(ctx, guardtest.Token(6, 0)))
 			return ended
 		})
 		require.Equal(t, ended, err)
@@ -76,7 +76,7 @@ func TestFnThatSwallowsTheEndOfItsTransaction(t *testing.T) {
 	err := c.InTx(t.Context(), guardtest.Token(5, 0), nil, func(ctx context.Context, tx *sql.Tx) error {
 		require.NoError(t, d.set(ctx, tx, "first"))
 		require.Error(t, endTransaction(t, d, tx))
-		require.NoError(t, d.client(t, d.admin).Advance(ctx, guardtest.Token(6, 0)))
+		require.NoError(t, d.client(t, d.admin).Announce(ctx, guardtest.Token(6, 0)))
 		return d.set(ctx, tx, "stale")
 	})
 	require.ErrorIs(t, err, sqlfence.ErrCommitUnknown)
@@ -98,7 +98,7 @@ func TestTriggersBehindTheTransaction(t *testing.T) {
 	d, c := triggered(t, mariadb)
 	err := c.InTx(t.Context(), guardtest.Token(5, 0), nil, func(ctx context.Context, tx *sql.Tx) error {
 		require.Error(t, endTransaction(t, d, tx))
-		require.NoError(t, d.client(t, d.admin).Advance(ctx, guardtest.Token(6, 0)))
+		require.NoError(t, d.client(t, d.admin).Announce(ctx, guardtest.Token(6, 0)))
 		return d.set(ctx, tx, "stale")
 	})
 	require.ErrorContains(t, err, "does not carry the current fencing token")

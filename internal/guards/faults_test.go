@@ -87,19 +87,19 @@ func TestServerKilled(t *testing.T) {
 		})
 		require.ErrorIs(t, err, sqlfence.ErrCommitUnknown)
 		for _, err := range []error{
-			c.Advance(t.Context(), next), c.Check(t.Context(), old), c.InTx(t.Context(), old, nil, nothing),
+			c.Announce(t.Context(), next), c.Check(t.Context(), old), c.InTx(t.Context(), old, nil, nothing),
 		} {
 			require.ErrorIs(t, err, fencing.ErrUnavailable)
 		}
-		_, err = c.HighWater(t.Context(), old.Scope)
+		_, err = c.Mark(t.Context(), old.Scope)
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
 
 		require.NoError(t, own.s.Restart(t.Context()))
-		mark, err := c.HighWater(t.Context(), old.Scope)
+		mark, err := c.Mark(t.Context(), old.Scope)
 		require.NoError(t, err)
 		require.Equal(t, old, mark)
 		require.Equal(t, "kept", d.value(t))
-		require.NoError(t, c.Advance(t.Context(), next), "no lock is left")
+		require.NoError(t, c.Announce(t.Context(), next), "no lock is left")
 		require.ErrorIs(t, c.InTx(t.Context(), old, nil, nothing), fencing.ErrStale)
 	}, postgres, oneTrip, libpq, mariadb)
 }
@@ -111,11 +111,11 @@ func TestFrozenLeader(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), soon)
 		defer cancel()
 		d := b.database(t)
-		g, err := sqlfence.New(sqlfence.Config{DB: d.admin, Dialect: d.dialect, Table: d.fence(), IdleLimit: 300 * time.Millisecond})
+		g, err := sqlfence.New(sqlfence.Config{DB: d.admin, Dialect: d.dialect, Table: d.marks(), IdleLimit: 300 * time.Millisecond})
 		require.NoError(t, err)
 		err = g.InTx(ctx, guardtest.Token(5, 0), nil, func(ctx context.Context, tx *sql.Tx) error {
 			require.NoError(t, d.set(ctx, tx, "stale"))
-			return g.Advance(ctx, guardtest.Token(6, 0))
+			return g.Announce(ctx, guardtest.Token(6, 0))
 		})
 		require.ErrorIs(t, err, sqlfence.ErrCommitUnknown, "a lost connection tells no more")
 		require.Empty(t, d.value(t))
@@ -131,7 +131,7 @@ func TestSettingsEndWithTheTransaction(t *testing.T) {
 		require.NoError(t, err)
 		d.do(t, statements...) // which are told of the token
 		db := d.single(t)
-		g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence(), IdleLimit: time.Hour})
+		g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.marks(), IdleLimit: time.Hour})
 		require.NoError(t, err)
 		show := func(name, want string, q interface {
 			QueryRowContext(context.Context, string, ...any) *sql.Row

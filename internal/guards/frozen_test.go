@@ -153,10 +153,10 @@ func TestFrozenClient(t *testing.T) {
 				t.Parallel()
 				d := b.database(t)
 				successor := d.client(t, d.admin)
-				require.NoError(t, successor.Advance(t.Context(), guardtest.Token(5, 0)))
+				require.NoError(t, successor.Announce(t.Context(), guardtest.Token(5, 0)))
 				v := newValve(t, d.server.server(t).Addr())
 				db := d.openAt(t, v.Addr().String())
-				g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence(), IdleLimit: time.Second})
+				g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.marks(), IdleLimit: time.Second})
 				require.NoError(t, err)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
@@ -166,7 +166,7 @@ func TestFrozenClient(t *testing.T) {
 				limit, stop := context.WithTimeout(t.Context(), 30*time.Second) // many times what it needs
 				defer stop()
 				began := time.Now()
-				require.NoError(t, successor.Advance(limit, guardtest.Token(6, 0)))
+				require.NoError(t, successor.Announce(limit, guardtest.Token(6, 0)))
 				t.Logf("a successor waited %v", time.Since(began).Round(time.Millisecond))
 				v.shut.Store(false)
 				cancel()
@@ -183,16 +183,16 @@ func TestFrozenAnnouncer(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		d := b.database(t)
 		c := d.client(t, d.admin)
-		require.NoError(t, c.Advance(t.Context(), guardtest.Token(5, 0)))
+		require.NoError(t, c.Announce(t.Context(), guardtest.Token(5, 0)))
 		v := newValve(t, d.server.server(t).Addr())
 		db := d.openAt(t, v.Addr().String())
-		g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence()})
+		g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.marks()})
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		announced := make(chan error, 1)
 		require.NoError(t, c.InTx(t.Context(), guardtest.Token(5, 0), nil, func(context.Context, *sql.Tx) error {
-			go func() { announced <- g.Advance(ctx, guardtest.Token(6, 0)) }()
+			go func() { announced <- g.Announce(ctx, guardtest.Token(6, 0)) }()
 			d.awaitWaiting(t, 1)
 			v.shut.Store(true) // and gets the lock when this one ends
 			return nil
@@ -201,7 +201,7 @@ func TestFrozenAnnouncer(t *testing.T) {
 		defer stop()
 		began := time.Now()
 		require.NoError(t, c.InTx(limit, guardtest.Token(5, 0), nil, nothing), "the other raised nothing")
-		require.NoError(t, c.Advance(limit, guardtest.Token(7, 0)))
+		require.NoError(t, c.Announce(limit, guardtest.Token(7, 0)))
 		t.Logf("others waited %v", time.Since(began).Round(time.Millisecond))
 		v.shut.Store(false)
 		cancel()
@@ -215,17 +215,17 @@ func TestFrozenWhileItWaits(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		d := b.database(t)
 		c, old := d.client(t, d.admin), guardtest.Token(5, 0)
-		require.NoError(t, c.Advance(t.Context(), old))
+		require.NoError(t, c.Announce(t.Context(), old))
 		v := newValve(t, d.server.server(t).Addr())
 		db := d.openAt(t, v.Addr().String())
-		g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.fence(), IdleLimit: time.Second})
+		g, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: d.dialect, Table: d.marks(), IdleLimit: time.Second})
 		require.NoError(t, err)
 		require.NoError(t, g.InTx(t.Context(), old, nil, nothing)) // connected, and prepared
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		announced, ended := make(chan error, 1), make(chan error, 1)
 		require.NoError(t, c.InTx(t.Context(), old, nil, func(context.Context, *sql.Tx) error {
-			go func() { announced <- c.Advance(t.Context(), guardtest.Token(6, 0)) }()
+			go func() { announced <- c.Announce(t.Context(), guardtest.Token(6, 0)) }()
 			d.awaitWaiting(t, 1)
 			go func() { ended <- g.InTx(ctx, old, nil, nothing) }()
 			d.awaitWaiting(t, 2)
@@ -236,7 +236,7 @@ func TestFrozenWhileItWaits(t *testing.T) {
 		defer stop()
 		require.NoError(t, <-announced)
 		began := time.Now()
-		require.NoError(t, c.Advance(limit, guardtest.Token(7, 0)))
+		require.NoError(t, c.Announce(limit, guardtest.Token(7, 0)))
 		t.Logf("the next successor waited %v", time.Since(began).Round(time.Millisecond))
 		v.shut.Store(false)
 		cancel()
@@ -252,10 +252,10 @@ func TestHoldLimit(t *testing.T) {
 		if b.dialect == sqlfence.MySQL {
 			sleep = "SELECT sleep(100)"
 		}
-		g, err := sqlfence.New(sqlfence.Config{DB: d.admin, Dialect: d.dialect, Table: d.fence(), HoldLimit: 500 * time.Millisecond})
+		g, err := sqlfence.New(sqlfence.Config{DB: d.admin, Dialect: d.dialect, Table: d.marks(), HoldLimit: 500 * time.Millisecond})
 		require.NoError(t, err)
 		c := d.client(t, d.open(t, nil))
-		require.NoError(t, c.Advance(t.Context(), guardtest.Token(5, 0)))
+		require.NoError(t, c.Announce(t.Context(), guardtest.Token(5, 0)))
 		began, ended := make(chan struct{}), make(chan error, 1)
 		go func() {
 			ended <- c.InTx(t.Context(), guardtest.Token(5, 0), nil, func(ctx context.Context, tx *sql.Tx) error {
@@ -270,7 +270,7 @@ func TestHoldLimit(t *testing.T) {
 		<-began
 		limit, stop := context.WithTimeout(t.Context(), 30*time.Second)
 		defer stop()
-		require.NoError(t, g.Advance(limit, guardtest.Token(6, 0)))
+		require.NoError(t, g.Announce(limit, guardtest.Token(6, 0)))
 		require.Error(t, <-ended)
 		require.Empty(t, d.value(t))
 	}, postgres, oneTrip, libpq, mariadb)

@@ -27,7 +27,7 @@ func TestTransactionsOfOneTermRunSideBySide(t *testing.T) {
 		g := b.database(t)
 		c := g.client(t, g.admin)
 		token := guardtest.Token(5, 0)
-		require.NoError(t, c.Advance(ctx, token))
+		require.NoError(t, c.Announce(ctx, token))
 		meet, done := make(chan struct{}), make(chan error)
 		for range 2 {
 			go func() {
@@ -46,7 +46,7 @@ func TestTransactionsOfOneTermRunSideBySide(t *testing.T) {
 		require.NoError(t, <-done)
 		// Nor does announcing the same token again wait for them.
 		require.NoError(t, c.InTx(ctx, token, nil, func(ctx context.Context, _ *sql.Tx) error {
-			return errors.Join(c.Advance(ctx, token), c.Check(ctx, token))
+			return errors.Join(c.Announce(ctx, token), c.Check(ctx, token))
 		}))
 	}, postgres, oneTrip, libpq, mariadb)
 }
@@ -60,7 +60,7 @@ func TestBusyLeaderDoesNotStarveItsSuccessor(t *testing.T) {
 		d := b.database(t)
 		c := d.client(t, d.admin)
 		old, next := guardtest.Token(5, 0), guardtest.Token(6, 0)
-		require.NoError(t, c.Advance(ctx, old))
+		require.NoError(t, c.Announce(ctx, old))
 		// Each hands on to the next from inside its own transaction, unless the next has to wait.
 		const handOn = 300 * time.Millisecond
 		entered := make(chan struct{}, 100)
@@ -90,7 +90,7 @@ func TestBusyLeaderDoesNotStarveItsSuccessor(t *testing.T) {
 			}
 		}()
 		<-entered
-		err := c.Advance(ctx, next)
+		err := c.Announce(ctx, next)
 		close(stop)
 		<-stopped
 		refused := 0
@@ -118,19 +118,19 @@ func TestSuccessorThatMayNotWait(t *testing.T) {
 		require.NoError(t, c.InTx(t.Context(), old, nil, func(ctx context.Context, tx *sql.Tx) error {
 			short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
 			defer cancel()
-			require.ErrorIs(t, c.Advance(short, next), fencing.ErrUnavailable)
+			require.ErrorIs(t, c.Announce(short, next), fencing.ErrUnavailable)
 
 			db := d.single(t)
 			_, err := db.ExecContext(ctx, limit[b.dialect])
 			require.NoError(t, err)
-			require.ErrorIs(t, d.client(t, db).Advance(ctx, next), fencing.ErrUnavailable)
+			require.ErrorIs(t, d.client(t, db).Announce(ctx, next), fencing.ErrUnavailable)
 			return d.set(ctx, tx, "old")
 		}), "the leader's transaction is not hurt")
-		mark, err := c.HighWater(t.Context(), old.Scope)
+		mark, err := c.Mark(t.Context(), old.Scope)
 		require.NoError(t, err)
 		require.Equal(t, old, mark)
 		require.Equal(t, "old", d.value(t))
-		require.NoError(t, c.Advance(t.Context(), next))
+		require.NoError(t, c.Announce(t.Context(), next))
 		require.ErrorIs(t, c.InTx(t.Context(), old, nil, nothing), fencing.ErrStale)
 	})
 }
@@ -148,7 +148,7 @@ func TestIsolation(t *testing.T) {
 				c := d.client(t, d.admin)
 				opts := &sql.TxOptions{Isolation: level}
 				old, next := guardtest.Token(5, 0), guardtest.Token(6, 0)
-				require.NoError(t, c.Advance(t.Context(), old))
+				require.NoError(t, c.Announce(t.Context(), old))
 				seen, errs := "", make(chan error, 2)
 				require.NoError(t, c.InTx(t.Context(), old, opts, func(ctx context.Context, tx *sql.Tx) error {
 					go func() {
@@ -191,9 +191,9 @@ func TestIsolation(t *testing.T) {
 func TestNoSchema(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		d := b.database(t)
-		d.do(t, "DROP TABLE "+d.fence())
+		d.do(t, "DROP TABLE "+d.marks())
 		c := d.client(t, d.admin)
-		for _, err := range []error{c.Advance(t.Context(), guardtest.Token(5, 0)), c.InTx(t.Context(), guardtest.Token(5, 0), nil, nothing)} {
+		for _, err := range []error{c.Announce(t.Context(), guardtest.Token(5, 0)), c.InTx(t.Context(), guardtest.Token(5, 0), nil, nothing)} {
 			require.ErrorIs(t, err, fencing.ErrUnavailable)
 			require.ErrorContains(t, err, "Guard.Schema makes")
 		}
@@ -254,6 +254,6 @@ func TestWhatFnDoes(t *testing.T) {
 		require.ErrorIs(t, err, mine)
 		require.NotErrorIs(t, err, sqlfence.ErrCommitUnknown)
 		require.Empty(t, d.value(t))
-		require.NoError(t, c.Advance(t.Context(), guardtest.Token(6, 0)), "no lock is left")
+		require.NoError(t, c.Announce(t.Context(), guardtest.Token(6, 0)), "no lock is left")
 	})
 }

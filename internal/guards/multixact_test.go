@@ -20,7 +20,7 @@ func TestNoMultixacts(t *testing.T) {
 		db.SetMaxOpenConns(16)
 		c := d.client(t, db)
 		token := guardtest.Token(5, 0)
-		require.NoError(t, c.Advance(t.Context(), token))
+		require.NoError(t, c.Announce(t.Context(), token))
 		count := func() (xids, members int64) {
 			d.do(t, "CHECKPOINT")
 			require.NoError(t, d.admin.QueryRowContext(t.Context(),

@@ -39,7 +39,7 @@ func behindPgBouncer(t *testing.T, b backend) {
 	// Who has not ended when a newer term is announced is waited for; later ones are refused.
 	announced := make(chan error, 1)
 	require.NoError(t, write(one, old, "in flight", func() {
-		go func() { announced <- direct.Advance(t.Context(), now) }()
+		go func() { announced <- direct.Announce(t.Context(), now) }()
 		select {
 		case err := <-announced:
 			announced <- err
@@ -72,10 +72,10 @@ func TestPreparingBehindPgBouncer(t *testing.T) {
 	var err error
 	for range 3 { // each is a client of its own, and prepares the same under the same name
 		c := d.client(t, d.connect(t, preparing))
-		if err = c.Advance(t.Context(), guardtest.Token(5, 0)); err != nil {
+		if err = c.Announce(t.Context(), guardtest.Token(5, 0)); err != nil {
 			break
 		}
-		if _, err = c.HighWater(t.Context(), guardtest.Scope); err != nil {
+		if _, err = c.Mark(t.Context(), guardtest.Scope); err != nil {
 			break
 		}
 	}

@@ -22,10 +22,10 @@ func TestRecoveryRow(t *testing.T) {
 		lease := guardtest.Token(6, 0)
 		guardtest.Recovery{
 			Guard:  func(t testing.TB) fencing.Guard { return d.guard(t, d.admin) },
-			Lose:   do("DELETE FROM " + d.fence()),
-			Damage: do("UPDATE " + d.fence() + " SET term = 'damaged'"),
+			Lose:   do("DELETE FROM " + d.marks()),
+			Damage: do("UPDATE " + d.marks() + " SET term = 'damaged'"),
 			Repair: do(fmt.Sprintf("UPDATE %s SET epoch = %d, term = '%s' WHERE scope = '%s'",
-				d.fence(), lease.Epoch, lease.Term, lease.Scope)),
+				d.marks(), lease.Epoch, lease.Term, lease.Scope)),
 		}.Run(t)
 	})
 }
@@ -37,43 +37,43 @@ func TestRecovery(t *testing.T) {
 		start := func(t *testing.T) (*database, *client) {
 			d := b.database(t)
 			c := d.client(t, d.open(t, nil))
-			require.NoError(t, c.Advance(t.Context(), old))
-			require.NoError(t, c.Advance(t.Context(), now))
+			require.NoError(t, c.Announce(t.Context(), old))
+			require.NoError(t, c.Announce(t.Context(), now))
 			return d, c
 		}
 		byHand := func(t *testing.T, d *database) {
-			d.do(t, fmt.Sprintf("UPDATE %s SET epoch = %d, term = '%s' WHERE scope = '%s'", d.fence(), now.Epoch, now.Term, now.Scope))
+			d.do(t, fmt.Sprintf("UPDATE %s SET epoch = %d, term = '%s' WHERE scope = '%s'", d.marks(), now.Epoch, now.Term, now.Scope))
 		}
 		well := func(t *testing.T, d *database, c *client) {
-			require.NoError(t, c.Advance(t.Context(), now))
+			require.NoError(t, c.Announce(t.Context(), now))
 			require.NoError(t, c.Write(t.Context(), now, "now", func() {}))
 			require.ErrorIs(t, c.Write(t.Context(), old, "stale", func() {}), fencing.ErrStale)
 			require.Equal(t, "now", d.value(t))
-			require.NoError(t, c.Advance(t.Context(), next))
+			require.NoError(t, c.Announce(t.Context(), next))
 			require.ErrorIs(t, c.Write(t.Context(), now, "stale", func() {}), fencing.ErrStale)
 		}
 		t.Run("table dropped", func(t *testing.T) {
 			d, c := start(t)
-			d.do(t, "DROP TABLE "+d.fence())
+			d.do(t, "DROP TABLE "+d.marks())
 			require.ErrorIs(t, c.Write(t.Context(), now, "x", func() {}), fencing.ErrScope)
-			require.ErrorIs(t, c.Advance(t.Context(), now), fencing.ErrScope)
-			d.do(t, c.Schema(), fmt.Sprintf("INSERT INTO %s (scope, epoch, term) VALUES ('%s', %d, '%s')", d.fence(), now.Scope, now.Epoch, now.Term))
+			require.ErrorIs(t, c.Announce(t.Context(), now), fencing.ErrScope)
+			d.do(t, c.Schema(), fmt.Sprintf("INSERT INTO %s (scope, epoch, term) VALUES ('%s', %d, '%s')", d.marks(), now.Scope, now.Epoch, now.Term))
 			well(t, d, c)
 		})
 		t.Run("row deleted", func(t *testing.T) {
 			d, c := start(t)
-			d.do(t, "DELETE FROM "+d.fence())
+			d.do(t, "DELETE FROM "+d.marks())
 			well(t, d, c) // announced again
 		})
 		t.Run("older backup", func(t *testing.T) {
 			d, c := start(t)
-			d.do(t, fmt.Sprintf("UPDATE %s SET epoch = %d, term = '%s'", d.fence(), old.Epoch, old.Term))
+			d.do(t, fmt.Sprintf("UPDATE %s SET epoch = %d, term = '%s'", d.marks(), old.Epoch, old.Term))
 			well(t, d, c)
 		})
 		t.Run("epoch too high", func(t *testing.T) {
 			d, c := start(t)
 			poison := fencing.Token{Scope: now.Scope, Epoch: math.MaxInt64, Term: now.Term}
-			require.NoError(t, c.Advance(t.Context(), poison))
+			require.NoError(t, c.Announce(t.Context(), poison))
 			err := c.Write(t.Context(), now, "x", func() {})
 			require.ErrorIs(t, err, fencing.ErrStale)
 			require.ErrorContains(t, err, poison.String())
@@ -82,9 +82,9 @@ func TestRecovery(t *testing.T) {
 		})
 		t.Run("damaged", func(t *testing.T) {
 			d, c := start(t)
-			d.do(t, "UPDATE "+d.fence()+" SET term = 'damaged'")
+			d.do(t, "UPDATE "+d.marks()+" SET term = 'damaged'")
 			require.ErrorContains(t, c.Write(t.Context(), now, "x", func() {}), "damaged")
-			require.ErrorContains(t, c.Advance(t.Context(), next), "damaged")
+			require.ErrorContains(t, c.Announce(t.Context(), next), "damaged")
 			byHand(t, d)
 			well(t, d, c)
 		})
@@ -94,16 +94,16 @@ func TestRecovery(t *testing.T) {
 		t.Run("another type", func(t *testing.T) {
 			d, c := start(t)
 			if b.dialect == sqlfence.MySQL {
-				d.do(t, "ALTER TABLE "+d.fence()+" MODIFY epoch VARCHAR(20)", "UPDATE "+d.fence()+" SET epoch = 'six'")
+				d.do(t, "ALTER TABLE "+d.marks()+" MODIFY epoch VARCHAR(20)", "UPDATE "+d.marks()+" SET epoch = 'six'")
 			} else {
-				d.do(t, "ALTER TABLE "+d.fence()+" DROP CONSTRAINT "+d.fence()+"_epoch_check", "ALTER TABLE "+d.fence()+" ALTER epoch TYPE text USING 'six'")
+				d.do(t, "ALTER TABLE "+d.marks()+" DROP CONSTRAINT "+d.marks()+"_epoch_check", "ALTER TABLE "+d.marks()+" ALTER epoch TYPE text USING 'six'")
 			}
 			require.ErrorIs(t, c.Write(t.Context(), now, "x", func() {}), fencing.ErrUnavailable)
-			require.ErrorIs(t, c.Advance(t.Context(), next), fencing.ErrUnavailable)
+			require.ErrorIs(t, c.Announce(t.Context(), next), fencing.ErrUnavailable)
 			if b.dialect == sqlfence.MySQL {
-				d.do(t, "UPDATE "+d.fence()+" SET epoch = '6'", "ALTER TABLE "+d.fence()+" MODIFY epoch BIGINT NOT NULL CHECK (epoch >= 1)")
+				d.do(t, "UPDATE "+d.marks()+" SET epoch = '6'", "ALTER TABLE "+d.marks()+" MODIFY epoch BIGINT NOT NULL CHECK (epoch >= 1)")
 			} else {
-				d.do(t, "ALTER TABLE "+d.fence()+" ALTER epoch TYPE bigint USING 6")
+				d.do(t, "ALTER TABLE "+d.marks()+" ALTER epoch TYPE bigint USING 6")
 			}
 			byHand(t, d)
 			well(t, d, c)

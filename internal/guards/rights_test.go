@@ -39,11 +39,11 @@ func TestLeastRights(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		d := b.database(t)
 		own := "SELECT, INSERT, UPDATE, DELETE ON " + d.register()
-		writers := d.connect(t, d.role(t, "SELECT ON "+d.fence(), own))
+		writers := d.connect(t, d.role(t, "SELECT ON "+d.marks(), own))
 		writer := d.client(t, writers)
-		announcer := d.client(t, d.connect(t, d.role(t, "SELECT, INSERT, UPDATE ON "+d.fence())))
+		announcer := d.client(t, d.connect(t, d.role(t, "SELECT, INSERT, UPDATE ON "+d.marks())))
 		old, now, next := guardtest.Token(5, 0), guardtest.Token(6, 0), guardtest.Token(7, 0)
-		require.NoError(t, announcer.Advance(t.Context(), old))
+		require.NoError(t, announcer.Announce(t.Context(), old))
 		require.NoError(t, writer.Write(t.Context(), old, "a", func() {}))
 		if b.dialect == sqlfence.PostgreSQL {
 			require.NoError(t, writer.Check(t.Context(), old), "seen, and committed behind")
@@ -52,25 +52,25 @@ func TestLeastRights(t *testing.T) {
 			short, cancel := context.WithCancel(ctx)
 			defer cancel()
 			announced := make(chan error, 1)
-			go func() { announced <- announcer.Advance(short, now) }()
+			go func() { announced <- announcer.Announce(short, now) }()
 			d.awaitWaiting(t, 1)
 			cancel()
 			return ignoreUnavailable(<-announced)
 		}), "its lock holds")
-		require.NoError(t, announcer.Advance(t.Context(), now))
+		require.NoError(t, announcer.Announce(t.Context(), now))
 		require.ErrorIs(t, writer.Write(t.Context(), old, "stale", func() {}), fencing.ErrStale)
 		err := writer.Write(t.Context(), next, "not announced", func() {})
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
-		require.ErrorContains(t, err, d.fence())
+		require.ErrorContains(t, err, d.marks())
 		for _, s := range []string{
-			"UPDATE " + d.fence() + " SET epoch = 1", "DELETE FROM " + d.fence(), "INSERT INTO " + d.fence() + " VALUES ('x', 1, 'x')",
+			"UPDATE " + d.marks() + " SET epoch = 1", "DELETE FROM " + d.marks(), "INSERT INTO " + d.marks() + " VALUES ('x', 1, 'x')",
 		} {
 			_, err := writers.ExecContext(t.Context(), s)
 			require.ErrorContains(t, err, "denied", s)
 		}
 		if b.dialect == sqlfence.MySQL {
-			_, err = writers.ExecContext(t.Context(), "CREATE TEMPORARY TABLE "+d.fence()+" (n INT)")
-			require.ErrorContains(t, err, "denied", "it would stand in front of the fence")
+			_, err = writers.ExecContext(t.Context(), "CREATE TEMPORARY TABLE "+d.marks()+" (n INT)")
+			require.ErrorContains(t, err, "denied", "it would stand in front of the table")
 		}
 		require.NoError(t, writer.Write(t.Context(), now, "b", func() {}))
 		require.Equal(t, "b", d.value(t))
@@ -81,10 +81,10 @@ func TestLeastRights(t *testing.T) {
 
 		// Stricter levels lock the row, which asks for UPDATE of any column: of one that says nothing.
 		require.ErrorContains(t, writer.InTx(t.Context(), now, serializable(), nothing), "permission denied")
-		d.do(t, "ALTER TABLE "+d.fence()+" ADD COLUMN lockable boolean", "GRANT UPDATE (lockable) ON "+d.fence()+" TO PUBLIC")
+		d.do(t, "ALTER TABLE "+d.marks()+" ADD COLUMN lockable boolean", "GRANT UPDATE (lockable) ON "+d.marks()+" TO PUBLIC")
 		require.NoError(t, writer.InTx(t.Context(), now, serializable(), nothing))
 		require.ErrorIs(t, writer.InTx(t.Context(), old, serializable(), nothing), fencing.ErrStale)
-		_, err = writers.ExecContext(t.Context(), "UPDATE "+d.fence()+" SET epoch = 1")
+		_, err = writers.ExecContext(t.Context(), "UPDATE "+d.marks()+" SET epoch = 1")
 		require.ErrorContains(t, err, "permission denied")
 	}, postgres, oneTrip, libpq, mariadb)
 }
@@ -104,7 +104,7 @@ func TestSessionOfAStricterLevel(t *testing.T) {
 					var got string
 					require.NoError(t, tx.QueryRowContext(ctx, "SHOW transaction_isolation").Scan(&got))
 					require.Equal(t, level, got)
-					go func() { announced <- announcer.Advance(t.Context(), now) }()
+					go func() { announced <- announcer.Announce(t.Context(), now) }()
 					d.awaitWaiting(t, 1)
 					go func() { stale <- c.Write(t.Context(), old, "stale", func() {}) }() // its snapshot is from before
 					d.awaitWaiting(t, 2)
@@ -120,17 +120,17 @@ func TestSessionOfAStricterLevel(t *testing.T) {
 	}, postgres, oneTrip, libpq)
 }
 
-// TestTwoNamesOfOneTable are one fence: with its schema, and by the search_path.
+// TestTwoNamesOfOneTable are one guard: with its schema, and by the search_path.
 func TestTwoNamesOfOneTable(t *testing.T) {
 	schema := map[sqlfence.Dialect]string{sqlfence.PostgreSQL: "public.", sqlfence.MySQL: "hotseat."}
 	each(t, func(t *testing.T, b backend) {
 		d := b.database(t)
 		c := d.client(t, d.admin)
-		other, err := sqlfence.New(sqlfence.Config{DB: d.admin, Dialect: d.dialect, Table: schema[b.dialect] + d.fence()})
+		other, err := sqlfence.New(sqlfence.Config{DB: d.admin, Dialect: d.dialect, Table: schema[b.dialect] + d.marks()})
 		require.NoError(t, err)
 		announced := make(chan error, 1)
 		require.NoError(t, c.InTx(t.Context(), guardtest.Token(5, 0), nil, func(ctx context.Context, tx *sql.Tx) error {
-			go func() { announced <- other.Advance(t.Context(), guardtest.Token(6, 0)) }()
+			go func() { announced <- other.Announce(t.Context(), guardtest.Token(6, 0)) }()
 			d.awaitWaiting(t, 1)
 			return d.set(ctx, tx, "last of old")
 		}))
@@ -147,23 +147,23 @@ func TestWiring(t *testing.T) {
 		token := guardtest.Token(5, 0)
 		wired := func(c *client, parts ...string) {
 			t.Helper()
-			for _, err := range []error{c.Advance(t.Context(), token), c.InTx(t.Context(), token, nil, nothing), c.InTx(t.Context(), token, serializable(), nothing)} {
+			for _, err := range []error{c.Announce(t.Context(), token), c.InTx(t.Context(), token, nil, nothing), c.InTx(t.Context(), token, serializable(), nothing)} {
 				require.ErrorIs(t, err, fencing.ErrScope)
 				require.ErrorIs(t, err, fencing.ErrUnavailable)
 				require.NotContains(t, err.Error(), "secret")
-				for _, part := range append(parts, d.fence()) {
+				for _, part := range append(parts, d.marks()) {
 					require.ErrorContains(t, err, part)
 				}
 			}
 		}
-		d.do(t, "ALTER TABLE "+d.fence()+" RENAME TO away_"+d.fence())
+		d.do(t, "ALTER TABLE "+d.marks()+" RENAME TO away_"+d.marks())
 		wired(c, "Guard.Schema makes")
-		_, err := c.HighWater(t.Context(), token.Scope)
+		_, err := c.Mark(t.Context(), token.Scope)
 		require.ErrorIs(t, err, fencing.ErrScope)
-		d.do(t, "CREATE TABLE "+d.fence()+" (scope VARCHAR(317) PRIMARY KEY, number INT)")
+		d.do(t, "CREATE TABLE "+d.marks()+" (scope VARCHAR(317) PRIMARY KEY, number INT)")
 		wired(c)
-		d.do(t, "DROP TABLE "+d.fence(), "ALTER TABLE away_"+d.fence()+" RENAME TO "+d.fence())
-		require.NoError(t, c.Advance(t.Context(), token), "once it is there")
+		d.do(t, "DROP TABLE "+d.marks(), "ALTER TABLE away_"+d.marks()+" RENAME TO "+d.marks())
+		require.NoError(t, c.Announce(t.Context(), token), "once it is there")
 		if b.dialect == sqlfence.SQLite {
 			return
 		}
@@ -178,7 +178,7 @@ func TestWiring(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, nobody.Close())
 		away := d.client(t, d.connect(t, strings.Replace(dsn, d.server.server(t).Addr(), nobody.Addr().String(), 1)))
-		err = away.Advance(t.Context(), token)
+		err = away.Announce(t.Context(), token)
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
 		require.NotErrorIs(t, err, fencing.ErrScope, "it may come back")
 		require.NotContains(t, err.Error(), "secret")
@@ -189,7 +189,7 @@ func TestWiring(t *testing.T) {
 func TestBusySQLite(t *testing.T) {
 	d := sqlite.database(t)
 	c := d.client(t, d.admin)
-	require.NoError(t, c.Advance(t.Context(), guardtest.Token(5, 0)))
+	require.NoError(t, c.Announce(t.Context(), guardtest.Token(5, 0)))
 	tx, err := d.open(t, nil).BeginTx(t.Context(), nil)
 	require.NoError(t, err)
 	defer func() { _ = tx.Rollback() }()
@@ -198,7 +198,7 @@ func TestBusySQLite(t *testing.T) {
 	_, err = db.ExecContext(t.Context(), "PRAGMA busy_timeout = 100")
 	require.NoError(t, err)
 	waits := d.client(t, db)
-	for _, err := range []error{waits.Advance(t.Context(), guardtest.Token(6, 0)), waits.Write(t.Context(), guardtest.Token(5, 0), "x", func() {})} {
+	for _, err := range []error{waits.Announce(t.Context(), guardtest.Token(6, 0)), waits.Write(t.Context(), guardtest.Token(5, 0), "x", func() {})} {
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
 		require.NotErrorIs(t, err, fencing.ErrScope)
 		require.ErrorContains(t, err, "the one lock that all who write to the database share")

@@ -22,10 +22,10 @@ func (b backend) suite(odds int, opts *sql.TxOptions) guardtest.Suite {
 		Damage: func(tb testing.TB, s guardtest.Subject, text string) {
 			d := s.(*database)
 			// A column of whole numbers takes no such text; one that somebody changed does.
-			fence := d.fence()
-			d.do(tb, "DROP TABLE "+fence, "CREATE TABLE "+fence+" (scope VARCHAR(317) PRIMARY KEY, epoch VARCHAR(80), term VARCHAR(32))")
+			marks := d.marks()
+			d.do(tb, "DROP TABLE "+marks, "CREATE TABLE "+marks+" (scope VARCHAR(317) PRIMARY KEY, epoch VARCHAR(80), term VARCHAR(32))")
 			token := guardtest.Token(5, 0)
-			d.do(tb, "INSERT INTO "+fence+" VALUES ('"+token.Scope+"', '"+text+"', '"+token.Term+"')")
+			d.do(tb, "INSERT INTO "+marks+" VALUES ('"+token.Scope+"', '"+text+"', '"+token.Term+"')")
 		},
 	}
 }
@@ -80,12 +80,12 @@ func TestPoisonedMark(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				d := b.database(t)
-				fence := d.fence()
-				d.do(t, "DROP TABLE "+fence, "CREATE TABLE "+fence+" (scope VARCHAR(317) PRIMARY KEY, epoch BIGINT, term VARCHAR(32))")
-				d.do(t, "INSERT INTO "+fence+" VALUES ('"+token.Scope+"', 4, '"+token.Term+"')", "UPDATE "+fence+" SET "+poison)
+				marks := d.marks()
+				d.do(t, "DROP TABLE "+marks, "CREATE TABLE "+marks+" (scope VARCHAR(317) PRIMARY KEY, epoch BIGINT, term VARCHAR(32))")
+				d.do(t, "INSERT INTO "+marks+" VALUES ('"+token.Scope+"', 4, '"+token.Term+"')", "UPDATE "+marks+" SET "+poison)
 				c := d.client(t, d.admin)
 				for _, err := range []error{
-					c.Advance(t.Context(), token), c.Check(t.Context(), token), c.Write(t.Context(), token, "x", func() {}),
+					c.Announce(t.Context(), token), c.Check(t.Context(), token), c.Write(t.Context(), token, "x", func() {}),
 				} {
 					require.ErrorContains(t, err, "damaged")
 					require.NotErrorIs(t, err, fencing.ErrMalformed, "it is not the caller's mistake")

@@ -15,7 +15,7 @@ import (
 func TestTriggersThroughAForeignTable(t *testing.T) {
 	d, c := triggered(t, postgres)
 	old, now := guardtest.Token(5, 0), guardtest.Token(6, 0)
-	require.NoError(t, c.Advance(t.Context(), now))
+	require.NoError(t, c.Announce(t.Context(), now))
 	host, port, err := net.SplitHostPort(d.server.server(t).Addr())
 	require.NoError(t, err)
 	d.do(t, "CREATE EXTENSION IF NOT EXISTS postgres_fdw")

@@ -32,12 +32,12 @@ func in(t *testing.T, d *database, carries string, statements ...string) error {
 	return nil
 }
 
-// TestTriggersKeepTheirFence, whatever the writer's search_path finds: nothing, another's, or one of its own making.
-func TestTriggersKeepTheirFence(t *testing.T) {
+// TestTriggersKeepTheirGuard, whatever the writer's search_path finds: nothing, another's, or one of its own making.
+func TestTriggersKeepTheirGuard(t *testing.T) {
 	d, c := triggered(t, postgres)
 	old, now := guardtest.Token(5, 0), guardtest.Token(6, 0)
-	require.NoError(t, c.Advance(t.Context(), now))
-	n, fence := names.Add(1), d.fence()
+	require.NoError(t, c.Announce(t.Context(), now))
+	n, marks := names.Add(1), d.marks()
 	columns := " (scope text, epoch bigint, term char(32))"
 	row := fmt.Sprintf(" VALUES ('%s', 5, '%s')", old.Scope, old.Term)
 	change := "UPDATE public." + d.register() + " SET value = 'b'"
@@ -53,8 +53,8 @@ func TestTriggersKeepTheirFence(t *testing.T) {
 		"plainly":               {change},
 		"a pinned function":     {fmt.Sprintf("SELECT pinned_%d()", n)},
 		"an empty search_path":  {"SET LOCAL search_path = ''", change},
-		"another's fence":       {"CREATE TABLE " + other + "." + fence + columns, "INSERT INTO " + other + "." + fence + row, "SET LOCAL search_path = " + other, change},
-		"a temporary fence":     {"CREATE TEMP TABLE " + fence + columns, "INSERT INTO pg_temp." + fence + row, change},
+		"another's table":       {"CREATE TABLE " + other + "." + marks + columns, "INSERT INTO " + other + "." + marks + row, "SET LOCAL search_path = " + other, change},
+		"a temporary table":     {"CREATE TEMP TABLE " + marks + columns, "INSERT INTO pg_temp." + marks + row, change},
 		"operators of its own":  {"SET LOCAL search_path = " + other + ", pg_catalog", change},
 		"at a stricter level":   {"COMMIT", "BEGIN ISOLATION LEVEL REPEATABLE READ", "SET LOCAL hotseat.token = '%s'", change},
 		"behind another lock":   {"LOCK TABLE public." + d.register(), change},
@@ -82,7 +82,7 @@ func TestTriggersKeepTheirFence(t *testing.T) {
 
 func quoted(s string) string { return "$$" + s + "$$" }
 
-// TestTriggersOfTwoTenants: each has a fence and a table in a schema of its own, under the same names.
+// TestTriggersOfTwoTenants: each has a guard and a table in a schema of its own, under the same names.
 func TestTriggersOfTwoTenants(t *testing.T) {
 	d := postgres.database(t)
 	n := names.Add(1)
@@ -99,7 +99,7 @@ func TestTriggersOfTwoTenants(t *testing.T) {
 			_, err := db.ExecContext(t.Context(), s)
 			require.NoError(t, err, s)
 		}
-		require.NoError(t, g.Advance(t.Context(), guardtest.Token(int64(10*(i+1)), 0)))
+		require.NoError(t, g.Announce(t.Context(), guardtest.Token(int64(10*(i+1)), 0)))
 	}
 	write := fmt.Sprintf("INSERT INTO b_%d.bill VALUES ('x')", n)
 	path := fmt.Sprintf("SET LOCAL search_path = a_%d", n)
@@ -110,7 +110,7 @@ func TestTriggersOfTwoTenants(t *testing.T) {
 // TestUnfencedSettingOfASession lets nobody through: it would leak behind a pool. One that is of the transaction does.
 func TestUnfencedSettingOfASession(t *testing.T) {
 	d, c := triggered(t, postgres)
-	require.NoError(t, c.Advance(t.Context(), guardtest.Token(6, 0)))
+	require.NoError(t, c.Announce(t.Context(), guardtest.Token(6, 0)))
 	conn, err := d.single(t).Conn(t.Context())
 	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
@@ -139,13 +139,13 @@ func TestUnfencedSettingOfASession(t *testing.T) {
 	}))
 }
 
-// TestTriggersOfMariaDBKeepTheirFence, which is that of the table's schema, whatever the session's is.
-func TestTriggersOfMariaDBKeepTheirFence(t *testing.T) {
+// TestTriggersOfMariaDBKeepTheirGuard, which is that of the table's schema, whatever the session's is.
+func TestTriggersOfMariaDBKeepTheirGuard(t *testing.T) {
 	d, c := triggered(t, mariadb)
 	old, now := guardtest.Token(5, 0), guardtest.Token(6, 0)
-	require.NoError(t, c.Advance(t.Context(), now))
+	require.NoError(t, c.Announce(t.Context(), now))
 	other := fmt.Sprintf("other_%d", names.Add(1))
-	theirs := other + "." + d.fence()
+	theirs := other + "." + d.marks()
 	d.do(t, "CREATE DATABASE "+other, "CREATE TABLE "+theirs+" (scope VARCHAR(317), epoch BIGINT, term CHAR(32))",
 		fmt.Sprintf("INSERT INTO %s VALUES ('%s', 5, '%s')", theirs, old.Scope, old.Term))
 	conn, err := d.single(t).Conn(t.Context())

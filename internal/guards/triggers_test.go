@@ -64,15 +64,15 @@ func TestTriggers(t *testing.T) {
 			}
 		}
 		refused("") // before any term, too
-		require.NoError(t, c.Advance(t.Context(), old))
+		require.NoError(t, c.Announce(t.Context(), old))
 		refused("")
 		refused("nonsense")
 		refused(next.String())
 		for _, change := range d.changes() {
 			require.NoError(t, raw(change, old.String()), change)
 		}
-		require.NoError(t, c.Advance(t.Context(), next))
-		require.NoError(t, c.Advance(t.Context(), other))
+		require.NoError(t, c.Announce(t.Context(), next))
+		require.NoError(t, c.Announce(t.Context(), other))
 		refused(old.String())
 		refused(other.String())
 		refused(guardtest.Token(6, 1).String())
@@ -128,7 +128,7 @@ func TestTriggersOfOddScopes(t *testing.T) {
 		require.ErrorContains(t, c.Write(t.Context(), guardtest.Token(5, 0), "a", func() {}), "does not carry the current fencing token")
 		require.NoError(t, c.Write(t.Context(), token, "a", func() {}))
 		require.Equal(t, "a", d.value(t))
-		mark, err := c.HighWater(t.Context(), token.Scope)
+		mark, err := c.Mark(t.Context(), token.Scope)
 		require.NoError(t, err)
 		require.Equal(t, token, mark)
 	}, postgres, oneTrip, libpq, mariadb)
@@ -138,7 +138,7 @@ func TestTriggersOfOddScopes(t *testing.T) {
 func TestTriggerHoldsUpTheSuccessor(t *testing.T) {
 	d, c := triggered(t, postgres)
 	old, next := guardtest.Token(5, 0), guardtest.Token(6, 0)
-	require.NoError(t, c.Advance(t.Context(), old))
+	require.NoError(t, c.Announce(t.Context(), old))
 	tx, err := d.admin.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
 	defer func() { _ = tx.Rollback() }()
@@ -147,7 +147,7 @@ func TestTriggerHoldsUpTheSuccessor(t *testing.T) {
 		require.NoError(t, err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- c.Advance(t.Context(), next) }()
+	go func() { done <- c.Announce(t.Context(), next) }()
 	d.awaitWaiting(t, 1)
 	require.NoError(t, tx.Commit())
 	require.NoError(t, <-done)
@@ -162,7 +162,7 @@ func TestUnfencedTransactions(t *testing.T) {
 		if b.dialect == sqlfence.PostgreSQL {
 			d, c = triggered(t, b)
 		}
-		require.NoError(t, c.Advance(t.Context(), guardtest.Token(5, 0)))
+		require.NoError(t, c.Announce(t.Context(), guardtest.Token(5, 0)))
 		write := func(ctx context.Context, token fencing.Token, value string) error {
 			return c.Write(ctx, token, value, func() {})
 		}
@@ -172,7 +172,7 @@ func TestUnfencedTransactions(t *testing.T) {
 		require.Equal(t, "c", d.value(t))
 		require.NoError(t, c.Check(allowed, fencing.Token{}))
 		require.ErrorIs(t, write(allowed, guardtest.Token(4, 0), "d"), fencing.ErrStale, "a token that is there is judged")
-		require.ErrorIs(t, c.Advance(allowed, fencing.Token{}), fencing.ErrMissing)
+		require.ErrorIs(t, c.Announce(allowed, fencing.Token{}), fencing.ErrMissing)
 	})
 }
 

@@ -26,12 +26,12 @@ func TestVerify(t *testing.T) {
 			}
 			short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
-			require.ErrorIs(t, c.Advance(short, guardtest.Token(99, 0)), fencing.ErrUnavailable, "it waits")
+			require.ErrorIs(t, c.Announce(short, guardtest.Token(99, 0)), fencing.ErrUnavailable, "it waits")
 			require.NoError(t, d.set(t.Context(), tx, "verified"))
 			return tx.Commit()
 		}
 		require.ErrorIs(t, verify(guardtest.Token(5, 0)), fencing.ErrUnavailable, "not announced")
-		require.NoError(t, c.Advance(t.Context(), guardtest.Token(5, 0)))
+		require.NoError(t, c.Announce(t.Context(), guardtest.Token(5, 0)))
 		require.NoError(t, verify(guardtest.Token(5, 0)))
 		require.Equal(t, "verified", d.value(t))
 		require.ErrorIs(t, verify(guardtest.Token(4, 0)), fencing.ErrStale)
@@ -47,12 +47,12 @@ func TestVerifyAfterReading(t *testing.T) {
 	each(t, func(t *testing.T, b backend) {
 		d := b.database(t)
 		c := d.client(t, d.admin)
-		require.NoError(t, c.Advance(t.Context(), guardtest.Token(5, 0)))
+		require.NoError(t, c.Announce(t.Context(), guardtest.Token(5, 0)))
 		tx, err := d.admin.BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelSerializable})
 		require.NoError(t, err)
 		defer func() { _ = tx.Rollback() }()
 		require.NoError(t, tx.QueryRowContext(t.Context(), "SELECT count(*) FROM "+d.register()).Scan(new(int)))
-		require.NoError(t, c.Advance(t.Context(), guardtest.Token(6, 0)))
+		require.NoError(t, c.Announce(t.Context(), guardtest.Token(6, 0)))
 		require.ErrorIs(t, c.Verify(t.Context(), tx, guardtest.Token(6, 0)), fencing.ErrUnavailable)
 	}, postgres, oneTrip, sqlite)
 }

@@ -45,7 +45,7 @@ type conformance struct {
 
 func (c *conformance) announce(t fencing.Token) {
 	c.Helper()
-	require.NoError(c, c.Advance(c.Context(), t))
+	require.NoError(c, c.Announce(c.Context(), t))
 }
 
 func (c *conformance) write(t fencing.Token, value string) {
@@ -57,7 +57,7 @@ func (c *conformance) write(t fencing.Token, value string) {
 func (c *conformance) mark(want fencing.Token) {
 	c.Helper()
 	for _, client := range []Client{c.Client, c.subject.Client(c.T)} {
-		got, err := client.HighWater(c.Context(), Scope)
+		got, err := client.Mark(c.Context(), Scope)
 		require.NoError(c, err)
 		require.Equal(c, want, got)
 	}
@@ -73,11 +73,11 @@ func (c *conformance) holds(want string) {
 // refuses checks that every door answers t alike, and that neither mark nor value moves.
 func (c *conformance) refuses(t fencing.Token, check func(error)) {
 	c.Helper()
-	mark, err := c.HighWater(c.Context(), Scope)
+	mark, err := c.Mark(c.Context(), Scope)
 	require.NoError(c, err)
 	value, err := c.Read(c.Context())
 	require.NoError(c, err)
-	check(c.Advance(c.Context(), t))
+	check(c.Announce(c.Context(), t))
 	check(c.Check(c.Context(), t))
 	check(c.Write(c.Context(), t, "refused", nothing))
 	c.mark(mark)
@@ -99,7 +99,7 @@ func (c *conformance) stale(t, mark fencing.Token) {
 		var stale *fencing.StaleError
 		require.ErrorAs(c, err, &stale)
 		require.ErrorIs(c, err, fencing.ErrStale)
-		require.Equal(c, fencing.StaleError{Presented: t, HighWater: mark}, *stale)
+		require.Equal(c, fencing.StaleError{Presented: t, Mark: mark}, *stale)
 	})
 }
 
@@ -110,7 +110,7 @@ func (c *conformance) conflict(t, mark fencing.Token) {
 		var conflict *fencing.ConflictError
 		require.ErrorAs(c, err, &conflict)
 		require.ErrorIs(c, err, fencing.ErrConflict)
-		require.Equal(c, fencing.ConflictError{Presented: t, HighWater: mark}, *conflict)
+		require.Equal(c, fencing.ConflictError{Presented: t, Mark: mark}, *conflict)
 	})
 }
 
@@ -223,20 +223,20 @@ func otherScope(c *conformance) {
 		c.refusesAs(other, fencing.ErrScope)
 		return
 	}
-	require.NoError(c, c.Advance(c.Context(), other))
+	require.NoError(c, c.Announce(c.Context(), other))
 	c.mark(Token(3, 0))
-	got, err := c.HighWater(c.Context(), other.Scope)
+	got, err := c.Mark(c.Context(), other.Scope)
 	require.NoError(c, err)
 	require.Equal(c, other, got)
 	c.write(Token(3, 0), "b")
-	got, err = c.HighWater(c.Context(), "shop/unseen")
+	got, err = c.Mark(c.Context(), "shop/unseen")
 	require.NoError(c, err)
 	require.Zero(c, got)
 }
 
 func malformedScope(c *conformance) {
 	for _, scope := range []string{"", "a b", "a,b", `a"`} {
-		_, err := c.HighWater(c.Context(), scope)
+		_, err := c.Mark(c.Context(), scope)
 		require.ErrorIs(c, err, fencing.ErrMalformed, scope)
 	}
 }
@@ -255,14 +255,14 @@ func damagedMark(c *conformance) {
 		c.Damage(c, subject, text)
 		for range 2 { // also after the first refusal
 			for name, err := range map[string]error{
-				"Advance": client.Advance(c.Context(), Token(6, 0)),
-				"Check":   client.Check(c.Context(), Token(5, 0)),
-				"Write":   client.Write(c.Context(), Token(6, 0), "b", nothing),
+				"Announce": client.Announce(c.Context(), Token(6, 0)),
+				"Check":    client.Check(c.Context(), Token(5, 0)),
+				"Write":    client.Write(c.Context(), Token(6, 0), "b", nothing),
 			} {
 				require.ErrorIs(c, err, fencing.ErrUnavailable, "%s with the mark %q", name, text)
 			}
-			_, err := client.HighWater(c.Context(), Scope)
-			require.ErrorIs(c, err, fencing.ErrUnavailable, "HighWater with the mark %q", text)
+			_, err := client.Mark(c.Context(), Scope)
+			require.ErrorIs(c, err, fencing.ErrUnavailable, "Mark with the mark %q", text)
 		}
 	}
 }

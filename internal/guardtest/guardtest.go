@@ -44,7 +44,7 @@ type Subject interface {
 
 // Client is one client of the register.
 type Client interface {
-	fencing.Guard
+	fencing.Checker
 
 	// Write sets the register to value, if the guard admits t. Where check and
 	// effect are apart in time, between is called between them, possibly more

@@ -51,13 +51,13 @@ func (s *subject) Client(t testing.TB) Client {
 	return s.register
 }
 
-func (r *register) Advance(ctx context.Context, t fencing.Token) error {
-	return r.guard.Advance(ctx, t)
+func (r *register) Announce(ctx context.Context, t fencing.Token) error {
+	return r.guard.Announce(ctx, t)
 }
 func (r *register) Check(ctx context.Context, t fencing.Token) error { return r.guard.Check(ctx, t) }
 
-func (r *register) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
-	return r.guard.HighWater(ctx, scope)
+func (r *register) Mark(ctx context.Context, scope string) (fencing.Token, error) {
+	return r.guard.Mark(ctx, scope)
 }
 
 func (r *register) Write(ctx context.Context, t fencing.Token, value string, between func()) error {
@@ -69,7 +69,7 @@ func (r *register) Write(ctx context.Context, t fencing.Token, value string, bet
 		r.set(value)
 		return nil
 	}
-	if mark, err := r.guard.HighWater(ctx, t.Scope); r.bug == admitsEqual && err == nil && mark.Epoch == t.Epoch {
+	if mark, err := r.guard.Mark(ctx, t.Scope); r.bug == admitsEqual && err == nil && mark.Epoch == t.Epoch {
 		t = mark
 	}
 	_, leave, err := r.guard.Enter(ctx, t)

@@ -113,7 +113,7 @@ func (s Suite) hammer(t testing.TB, d time.Duration) (hammered, error) {
 	all.Go(func() {
 		for epoch := int64(3); ctx.Err() == nil; epoch++ {
 			time.Sleep(termLength)
-			if err := settle(t.Context(), func(ctx context.Context) error { return r.advance(ctx, Token(epoch, 0)) }); err != nil {
+			if err := settle(t.Context(), func(ctx context.Context) error { return r.announce(ctx, Token(epoch, 0)) }); err != nil {
 				mu.Lock()
 				errs = append(errs, fmt.Errorf("announcing %d: %w", epoch, err))
 				mu.Unlock()

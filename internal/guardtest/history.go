@@ -19,16 +19,16 @@ import (
 type kind int
 
 const (
-	announce  kind = iota // Advance or Check: admits, changes no value
-	write                 // Write
-	read                  // Read
-	highWater             // HighWater
+	announce kind = iota // Announce or Check: admits, changes no value
+	write                // Write
+	read                 // Read
+	readMark             // Mark
 )
 
 // call is one call as its client knows it.
 type call struct {
 	kind  kind
-	token fencing.Token // presented; of highWater: the answer
+	token fencing.Token // presented; of readMark: the answer
 	value string        // written; of read: the answer
 	err   error
 }
@@ -108,8 +108,8 @@ func (c call) steps() []step {
 	switch {
 	case c.kind == read:
 		return []step{is("read", sawValue)}
-	case c.kind == highWater:
-		return []step{is("high water", sawMark)}
+	case c.kind == readMark:
+		return []step{is("mark", sawMark)}
 	// A refused call may have raised the mark, waited for older work, and been overtaken.
 	case errors.Is(c.err, fencing.ErrStale):
 		return []step{is("raise?", perhapsRaised), is("stale", wasStale)}
@@ -158,7 +158,7 @@ func (h *history) done(client int, since int64, c call) {
 	defer h.mu.Unlock()
 	h.calls = append(h.calls, c)
 	if c.err != nil && !refused(c.err) {
-		if c.kind == read || c.kind == highWater {
+		if c.kind == read || c.kind == readMark {
 			return // it says nothing
 		}
 		until = math.MaxInt64 // it may happen at any time from now on
@@ -253,9 +253,9 @@ type recorder struct {
 	history *history
 }
 
-func (r recorder) advance(ctx context.Context, t fencing.Token) error {
+func (r recorder) announce(ctx context.Context, t fencing.Token) error {
 	since := r.history.clock.Add(1)
-	err := r.Advance(ctx, t)
+	err := r.Announce(ctx, t)
 	r.history.done(r.id, since, call{kind: announce, token: t, err: err})
 	return err
 }
@@ -281,9 +281,9 @@ func (r recorder) read(ctx context.Context) (string, error) {
 	return value, err
 }
 
-func (r recorder) highWater(ctx context.Context) error {
+func (r recorder) readMark(ctx context.Context) error {
 	since := r.history.clock.Add(1)
-	mark, err := r.HighWater(ctx, Scope)
-	r.history.done(r.id, since, call{kind: highWater, token: mark, err: err})
+	mark, err := r.Mark(ctx, Scope)
+	r.history.done(r.id, since, call{kind: readMark, token: mark, err: err})
 	return err
 }

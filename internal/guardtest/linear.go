@@ -107,7 +107,7 @@ func (s Suite) play(t testing.TB, load Load, seed uint64) (*history, error) {
 	last := recorder{Client: subject.Client(t), id: load.Clients, history: h}
 	if err := settle(t.Context(), func(ctx context.Context) error {
 		_, err := last.read(ctx)
-		return errors.Join(err, last.highWater(ctx))
+		return errors.Join(err, last.readMark(ctx))
 	}); err != nil {
 		return h, err
 	}
@@ -128,11 +128,11 @@ func (c client) step(ctx context.Context, value string) {
 	c.pause()
 	switch c.rng.IntN(8) {
 	case 0:
-		_ = c.advance(ctx, c.token())
+		_ = c.announce(ctx, c.token())
 	case 1:
 		_ = c.check(ctx, c.token())
 	case 2:
-		_ = c.highWater(ctx)
+		_ = c.readMark(ctx)
 	case 3, 4:
 		_, _ = c.read(ctx)
 	default:

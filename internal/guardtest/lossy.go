@@ -29,8 +29,8 @@ type lossy struct {
 // latest is how late a call comes at most.
 const latest = 3 * time.Millisecond
 
-func (l *lossy) Advance(ctx context.Context, t fencing.Token) error {
-	return l.call(ctx, func(ctx context.Context) error { return l.Client.Advance(ctx, t) })
+func (l *lossy) Announce(ctx context.Context, t fencing.Token) error {
+	return l.call(ctx, func(ctx context.Context) error { return l.Client.Announce(ctx, t) })
 }
 
 func (l *lossy) Write(ctx context.Context, t fencing.Token, value string, between func()) error {

@@ -27,7 +27,7 @@ func (s Suite) parked(t testing.TB) error {
 	defer cancel()
 	old, successor, reader := subject.Client(t), subject.Client(t), subject.Client(t)
 	older, newer := Token(1, 0), Token(2, 0)
-	if err := old.Advance(ctx, older); err != nil {
+	if err := old.Announce(ctx, older); err != nil {
 		return fmt.Errorf("announcing the older token: %w", err)
 	}
 
@@ -54,7 +54,7 @@ func (s Suite) parked(t testing.TB) error {
 	announced := make(chan error, 1)
 	go func() {
 		announced <- settle(ctx, func(ctx context.Context) error {
-			return successor.Advance(ctx, newer) // ErrUnavailable: the write is in the way still
+			return successor.Announce(ctx, newer) // ErrUnavailable: the write is in the way still
 		})
 	}()
 	// A guard that waits for the write must not answer before it; one that

@@ -1,7 +1,10 @@
 package guardtest
 
 import (
+	"context"
+	"errors"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,14 +34,14 @@ func (r Recovery) Run(t *testing.T) {
 	top := func(epoch int64) fencing.Token { return Token(epoch, 0) }
 	stale := func(g fencing.Guard, token fencing.Token) {
 		t.Helper()
-		require.ErrorIs(t, g.Check(ctx, token), fencing.ErrStale)
-		require.ErrorIs(t, g.Advance(ctx, token), fencing.ErrStale)
+		for _, err := range ask(ctx, g, token) {
+			require.ErrorIs(t, err, fencing.ErrStale)
+		}
 	}
 	current := func(g fencing.Guard, token fencing.Token) {
 		t.Helper()
-		require.NoError(t, g.Advance(ctx, token))
-		require.NoError(t, g.Check(ctx, token))
-		mark, err := g.HighWater(ctx, Scope)
+		require.NoError(t, errors.Join(ask(ctx, g, token)...))
+		mark, err := g.Mark(ctx, Scope)
 		require.NoError(t, err)
 		require.Equal(t, token, mark)
 		stale(g, top(token.Epoch-1))
@@ -49,24 +52,24 @@ func (r Recovery) Run(t *testing.T) {
 	current(r.Guard(t), top(5))
 	r.Lose(t)
 	g := r.Guard(t)
-	mark, err := g.HighWater(ctx, Scope)
+	mark, err := g.Mark(ctx, Scope)
 	require.NoError(t, err)
 	require.Zero(t, mark)
-	require.NoError(t, g.Check(ctx, top(4)))
+	require.NoError(t, errors.Join(ask(ctx, g, top(4))...))
 	current(g, top(5))
 
 	// Too high: all are stale, and the refusal has the mark. A term above it is one way out.
 	const far = 1 << 40
-	require.NoError(t, g.Advance(ctx, top(far)))
+	require.NoError(t, g.Announce(ctx, top(far)))
 	var refused *fencing.StaleError
-	require.ErrorAs(t, g.Advance(ctx, top(6)), &refused)
-	require.Equal(t, top(far), refused.HighWater)
+	require.ErrorAs(t, g.Announce(ctx, top(6)), &refused)
+	require.Equal(t, top(far), refused.Mark)
 	current(g, top(far+1))
 
 	// So high that nothing is above it: the mark has to go.
-	require.NoError(t, g.Advance(ctx, top(math.MaxInt64)))
+	require.NoError(t, g.Announce(ctx, top(math.MaxInt64)))
 	stale(g, top(far+2))
-	require.ErrorIs(t, g.Advance(ctx, Token(math.MaxInt64, 1)), fencing.ErrConflict)
+	require.ErrorIs(t, g.Announce(ctx, Token(math.MaxInt64, 1)), fencing.ErrConflict)
 	r.Repair(t)
 	current(r.Guard(t), top(7))
 
@@ -76,11 +79,20 @@ func (r Recovery) Run(t *testing.T) {
 	}
 	r.Damage(t)
 	for _, g := range []fencing.Guard{r.Guard(t), r.Guard(t)} {
-		_, err := g.HighWater(ctx, Scope)
-		for _, err := range []error{err, g.Check(ctx, top(7)), g.Advance(ctx, top(8)), g.Advance(ctx, top(math.MaxInt64))} {
+		_, err := g.Mark(ctx, Scope)
+		asked := slices.Concat([]error{err}, ask(ctx, g, top(7)), ask(ctx, g, top(8)), ask(ctx, g, top(math.MaxInt64)))
+		for _, err := range asked {
 			require.ErrorIs(t, err, fencing.ErrUnavailable)
 		}
 	}
 	r.Repair(t)
 	current(r.Guard(t), top(8))
+}
+
+// ask presents a token at every door that the guard has.
+func ask(ctx context.Context, g fencing.Guard, token fencing.Token) (answers []error) {
+	if checker, ok := g.(fencing.Checker); ok {
+		answers = append(answers, checker.Check(ctx, token))
+	}
+	return append(answers, g.Announce(ctx, token))
 }

@@ -17,7 +17,7 @@ type state struct {
 	restored uint8 // tick + 1 of the last restore
 	stopped  uint8 // tick + 1 since which the API server is down for a restore; 0: it is up
 
-	mark     tok // the guard's high-water mark
+	mark     tok // the guard's mark
 	started  [4]tok
 	nStarted uint8
 
@@ -67,7 +67,7 @@ const (
 type workState uint8
 
 const (
-	untold  workState = iota // no fence knows the token yet
+	untold  workState = iota // no guard knows the token yet
 	told                     // the guard knows it
 	running                  // work runs
 	done                     // work has returned, or will never start

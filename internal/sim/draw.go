@@ -86,7 +86,7 @@ func shapes() []shape {
 		{Restore, 2, once, false, false, between(100, 60_000)}, {Bumped, 3, once, false, false, between(100, 60_000)},
 		{Delete, 4, once, false, false, nil}, {Label, 4, once, false, false, nil},
 		{Foreign, 3, once, false, false, nil}, {Clear, 3, once, false, false, nil},
-		{Tamper, 4, once, false, false, between(0, 3)}, {Fence, 3, once, false, false, between(1, 1000)},
+		{Tamper, 4, once, false, false, between(0, 3)}, {RaiseEpoch, 3, once, false, false, between(1, 1000)},
 		{Lower, 2, once, false, false, nil}, {Shorten, 2, once, false, false, oneOf(1, 3, 30)},
 		{Freeze, 6, lasting, false, true, nil}, {Crash, 8, lasting, false, true, oneOf(0, 1)},
 		{Stop, 6, lasting, false, true, between(0, 20_000)}, {Resign, 3, once, false, true, nil},

@@ -41,7 +41,7 @@ func (w *world) edit(f Fault) {
 			l.Spec.HolderIdentity = new("")
 		case Tamper:
 			tamper(l, f.N)
-		case Fence:
+		case RaiseEpoch:
 			l.Annotations[lease.AnnotationEpoch] = strconv.FormatInt(epoch+f.N, 10)
 		case Lower:
 			l.Annotations[lease.AnnotationEpoch] = "1"

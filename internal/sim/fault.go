@@ -41,21 +41,21 @@ const (
 	SlowEvents    Kind = "slow-events"    // by N ms
 
 	// On the API server and the Lease.
-	Restart Kind = "api-restart"   // every connection breaks, nobody is served meanwhile
-	Compact Kind = "compact"       // what was listed is too old to watch from: 410
-	Restore Kind = "restore"       // of the backup taken N ms before, without a bump
-	Bumped  Kind = "restore-bump"  // the same with --bump-revision
-	Delete  Kind = "delete"        // the Lease
-	Label   Kind = "label"         // the Lease
-	Foreign Kind = "foreign"       // somebody writes itself in as the holder
-	Clear   Kind = "clear"         // somebody clears the holder
-	Tamper  Kind = "tamper"        // an annotation is removed or garbled
-	Fence   Kind = "raise-epoch"   // by N, as an operator fences
-	Lower   Kind = "lower-epoch"   // to 1
-	Shorten Kind = "edit-duration" // to N seconds
-	PutBack Kind = "put-back"      // its spec, annotations and labels as they were before; N chooses when
-	Replace Kind = "replace"       // with the manifest: no spec, no annotations, no labels
-	Reship  Kind = "reship"        // deleted and created from the manifest, N times, while the link is cut
+	Restart    Kind = "api-restart"   // every connection breaks, nobody is served meanwhile
+	Compact    Kind = "compact"       // what was listed is too old to watch from: 410
+	Restore    Kind = "restore"       // of the backup taken N ms before, without a bump
+	Bumped     Kind = "restore-bump"  // the same with --bump-revision
+	Delete     Kind = "delete"        // the Lease
+	Label      Kind = "label"         // the Lease
+	Foreign    Kind = "foreign"       // somebody writes itself in as the holder
+	Clear      Kind = "clear"         // somebody clears the holder
+	Tamper     Kind = "tamper"        // an annotation is removed or garbled
+	RaiseEpoch Kind = "raise-epoch"   // by N, as an operator fences
+	Lower      Kind = "lower-epoch"   // to 1
+	Shorten    Kind = "edit-duration" // to N seconds
+	PutBack    Kind = "put-back"      // its spec, annotations and labels as they were before; N chooses when
+	Replace    Kind = "replace"       // with the manifest: no spec, no annotations, no labels
+	Reship     Kind = "reship"        // deleted and created from the manifest, N times, while the link is cut
 
 	// A server that answers slowly is no fault: somebody is to be active. N ms, or
 	// evenly up to -N, before the commit.

@@ -21,7 +21,7 @@ const (
 
 // resource is the guard as its server uses it.
 type resource interface {
-	Advance(ctx context.Context, t fencing.Token) error
+	Announce(ctx context.Context, t fencing.Token) error
 	Enter(ctx context.Context, t fencing.Token) (_ context.Context, leave func(), _ error)
 }
 
@@ -36,9 +36,9 @@ func newGuard(kind Guard) (resource, error) {
 // lowering is a guard that believes whoever came last.
 type lowering struct{ *fencing.Memory }
 
-// Advance is part of [fencing.Guard].
-func (l *lowering) Advance(ctx context.Context, t fencing.Token) error {
-	if l.Memory.Advance(ctx, t) == nil {
+// Announce is part of [fencing.Guard].
+func (l *lowering) Announce(ctx context.Context, t fencing.Token) error {
+	if l.Memory.Announce(ctx, t) == nil {
 		return nil
 	}
 	fresh, err := fencing.NewMemory(fencing.MemoryConfig{})
@@ -46,12 +46,12 @@ func (l *lowering) Advance(ctx context.Context, t fencing.Token) error {
 		return err
 	}
 	l.Memory = fresh
-	return l.Memory.Advance(ctx, t)
+	return l.Memory.Announce(ctx, t)
 }
 
 // Enter is part of [resource].
 func (l *lowering) Enter(ctx context.Context, t fencing.Token) (context.Context, func(), error) {
-	if err := l.Advance(ctx, t); err != nil {
+	if err := l.Announce(ctx, t); err != nil {
 		return nil, nil, err
 	}
 	return l.Memory.Enter(ctx, t)
@@ -99,7 +99,7 @@ func (w *world) admit(m *message) {
 	w.calls.Go(func() {
 		d := &message{from: m.from, verb: verbDecided, decision: decision{of: m, leave: func() {}}}
 		if m.verb == verbAnnounce {
-			d.err = guard.Advance(context.Background(), m.token)
+			d.err = guard.Announce(context.Background(), m.token)
 		} else if _, leave, err := guard.Enter(context.Background(), m.token); err != nil {
 			d.err = err
 		} else {

@@ -53,7 +53,7 @@ func (p *process) peerOnce(ctx context.Context, identity string) error {
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(ctx context.Context) {
 				defer lock.Returned()
-				token := fencing.Token{Scope: namespace + "/" + leaseName, Epoch: lock.Token()}
+				token := fencing.Token{Scope: fencing.Scope(namespace, leaseName), Epoch: lock.Token()}
 				p.work(&job{
 					process: p, ctx: ctx, began: time.Now(), valid: func() bool { return ctx.Err() == nil },
 					token: func() fencing.Token { return token },

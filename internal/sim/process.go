@@ -159,7 +159,7 @@ func (p *process) hotseat(ctx context.Context) error {
 	elector, err := singleton.New(api, singleton.Config{
 		Name: leaseName, Namespace: namespace, Identity: p.name,
 		LeaseDuration: t.LeaseDuration, RenewDeadline: t.RenewDeadline, RetryPeriod: t.RetryPeriod, MaxClockDrift: t.MaxClockDrift,
-		Fences: []fencing.Guard{fence{process: p}}, MaxRaise: 1 << 40,
+		Guards: []fencing.Guard{announcing{process: p}}, MaxRaise: 1 << 40,
 		Hooks: singleton.Hooks{
 			OnAcquire: func(context.Context, *singleton.Term) { p.hook() },
 			OnLose:    func(*singleton.Term, error) { p.hook() },
@@ -212,14 +212,14 @@ func (p *process) pause(d time.Duration) {
 	}
 }
 
-// fence is the guard as a process reaches it.
-type fence struct {
+// announcing is the guard as a process reaches it.
+type announcing struct {
 	fencing.Guard
 	process *process
 }
 
-// Advance is part of [fencing.Guard].
-func (f fence) Advance(ctx context.Context, t fencing.Token) error {
-	_, err := f.process.call(ctx, &message{verb: verbAnnounce, toGuard: toGuard{token: t}})
+// Announce is part of [fencing.Guard].
+func (a announcing) Announce(ctx context.Context, t fencing.Token) error {
+	_, err := a.process.call(ctx, &message{verb: verbAnnounce, toGuard: toGuard{token: t}})
 	return err
 }

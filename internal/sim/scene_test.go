@@ -46,7 +46,7 @@ func newScene(t *testing.T) *scene {
 func (s *scene) work(p *process, epoch int64) (j *job, lose, back func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	j = &job{process: p, ctx: ctx, began: time.Now(), valid: func() bool { return ctx.Err() == nil }, token: func() fencing.Token {
-		return fencing.Token{Scope: namespace + "/" + leaseName, Epoch: epoch, Term: p.name}
+		return fencing.Token{Scope: fencing.Scope(namespace, leaseName), Epoch: epoch, Term: p.name}
 	}}
 	s.begin(j)
 	return j, func() { cancel(); synctest.Wait() }, func() { s.end(j) }

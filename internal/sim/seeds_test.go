@@ -97,7 +97,7 @@ func TestFound(t *testing.T) {
 			"black-hole:-1:47.4s:26.85s:0 freeze:2:50.196s:1.281s:0 hang-answer:-1:1m7.687s:10.237s:30 end-watches:0:1m9.3s:0s:0 restore:-1:1m17.3s:0s:13183 restore-bump:-1:1m37.5s:0s:29100", 330094356},
 		{"annotations removed, and an epoch written by hand", "tamper:-1:1m47.5s:0s:3 raise-epoch:-1:1m48s:0s:382", 330097560},
 		{"client-go's release over a term of ours", "freeze:2:2m10s:10.725s:0", 30024162},
-		{"a fence undone by the adoption of an acquire", "duplicate:1:11.8s:38.333s:100 hang-answer:-1:1m31.5s:38.334s:60 lose-answer:2:1m31.6s:7.49s:30 " +
+		{"a raise by hand undone by the adoption of an acquire", "duplicate:1:11.8s:38.333s:100 hang-answer:-1:1m31.5s:38.334s:60 lose-answer:2:1m31.6s:7.49s:30 " +
 			"slow-guard:0:1m58.42s:12.208s:5332 foreign:-1:1m59.145s:0s:0 raise-epoch:-1:2m10.5s:0s:774", 5680},
 	} {
 		p := sim.Draw(found.seed, sim.Hotseat)

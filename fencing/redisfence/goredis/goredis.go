@@ -1,4 +1,4 @@
-// Package goredis lets a redisfence.Fence write through go-redis.
+// Package goredis lets a redisfence.Guard write through go-redis.
 package goredis
 
 import (

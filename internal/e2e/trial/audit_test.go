@@ -48,14 +48,14 @@ func recordOf(epoch int64, pid, n int) Entry {
 }
 
 func refusedOf(e Entry, mark int64) Entry {
-	e.Refused = &fencing.StaleError{Presented: e.Token, HighWater: tokenOf(mark)}
+	e.Refused = &fencing.StaleError{Presented: e.Token, Mark: tokenOf(mark)}
 	return e
 }
 
 func nameOf(pid int) string { return string(rune('a' + (pid-1)%3)) }
 
 func tokenOf(epoch int64) fencing.Token {
-	return fencing.Token{Scope: "ns/lease", Epoch: epoch, Term: fmt.Sprintf("%032d", epoch)}
+	return fencing.Token{Scope: fencing.Scope("ns", "lease"), Epoch: epoch, Term: fmt.Sprintf("%032d", epoch)}
 }
 
 // change edits the first event of a kind and pid.
@@ -97,7 +97,7 @@ func good() *told {
 	s.event(30.1, Event{Kind: Refused, PID: 2, Token: tokenOf(2), N: 99})
 	s.entries = append(s.entries, refusedOf(recordOf(2, 2, 99), 3), Entry{
 		Kind: Announcement, Token: tokenOf(3),
-		Refused: &fencing.ConflictError{Presented: tokenOf(3), HighWater: tokenOf(3)},
+		Refused: &fencing.ConflictError{Presented: tokenOf(3), Mark: tokenOf(3)},
 	})
 	s.event(40, Event{Kind: Stopping})
 	for _, pid := range []int{2, 3, 4} {

@@ -39,7 +39,7 @@ type Record struct {
 }
 
 // tokenHeader carries a token's text form: the caller's in a request, the
-// high-water mark in an answer.
+// mark in an answer.
 const tokenHeader = "Fencing-Token"
 
 // Ledger is what replicas write to over HTTP: a list behind a guard. It lives
@@ -94,13 +94,13 @@ func (l *Ledger) Entries() []Entry {
 	return slices.Clone(l.entries)
 }
 
-// mark tells the guard's high-water mark of a scope, if there is one.
+// mark tells the guard's mark of a scope, if there is one.
 func (l *Ledger) mark(w http.ResponseWriter, r *http.Request) {
 	if l.guard == nil {
 		http.Error(w, "unguarded", http.StatusServiceUnavailable)
 		return
 	}
-	mark, err := l.guard.HighWater(r.Context(), r.URL.Query().Get("scope"))
+	mark, err := l.guard.Mark(r.Context(), r.URL.Query().Get("scope"))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -130,10 +130,10 @@ func (l *Ledger) serve(w http.ResponseWriter, r *http.Request, kind EntryKind) {
 		switch {
 		case errors.As(err, &stale):
 			status = http.StatusPreconditionFailed
-			w.Header().Set(tokenHeader, stale.HighWater.String())
+			w.Header().Set(tokenHeader, stale.Mark.String())
 		case errors.As(err, &conflict):
 			status = http.StatusConflict
-			w.Header().Set(tokenHeader, conflict.HighWater.String())
+			w.Header().Set(tokenHeader, conflict.Mark.String())
 		}
 	}
 	w.WriteHeader(status)

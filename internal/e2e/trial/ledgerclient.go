@@ -13,7 +13,7 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// ledgerClient is a replica's way to the ledger: a fence for the elector, and
+// ledgerClient is a replica's way to the ledger: a guard for the elector, and
 // write for the work. It is safe for concurrent use.
 type ledgerClient struct {
 	url  string
@@ -22,16 +22,13 @@ type ledgerClient struct {
 
 var _ fencing.Guard = (*ledgerClient)(nil)
 
-// Advance implements fencing.Guard.
-func (c *ledgerClient) Advance(ctx context.Context, t fencing.Token) error {
+// Announce implements fencing.Guard.
+func (c *ledgerClient) Announce(ctx context.Context, t fencing.Token) error {
 	return c.post(ctx, "/announcements", t, Record{})
 }
 
-// Check implements fencing.Guard. Like fencing.Memory's, it is Advance.
-func (c *ledgerClient) Check(ctx context.Context, t fencing.Token) error { return c.Advance(ctx, t) }
-
-// HighWater implements fencing.Guard.
-func (c *ledgerClient) HighWater(ctx context.Context, scope string) (fencing.Token, error) {
+// Mark implements fencing.Guard.
+func (c *ledgerClient) Mark(ctx context.Context, scope string) (fencing.Token, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+"/mark?scope="+url.QueryEscape(scope), nil)
 	if err != nil {
 		return fencing.Token{}, err
@@ -90,9 +87,9 @@ func refusal(status int, t, mark fencing.Token) error {
 	case http.StatusNoContent:
 		return nil
 	case http.StatusPreconditionFailed:
-		return &fencing.StaleError{Presented: t, HighWater: mark}
+		return &fencing.StaleError{Presented: t, Mark: mark}
 	case http.StatusConflict:
-		return &fencing.ConflictError{Presented: t, HighWater: mark}
+		return &fencing.ConflictError{Presented: t, Mark: mark}
 	case http.StatusBadRequest:
 		return fencing.ErrMalformed
 	default:

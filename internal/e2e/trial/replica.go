@@ -90,13 +90,13 @@ func runReplica() error {
 		LeaseDuration: spec.Timing.LeaseDuration,
 		RenewDeadline: spec.Timing.RenewDeadline,
 		RetryPeriod:   spec.Timing.RetryPeriod,
-		Fences:        []fencing.Guard{r.ledger},
+		Guards:        []fencing.Guard{r.ledger},
 		MaxRaise:      spec.MaxRaise,
 		Logger:        slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}
 	if spec.Floor {
 		config.Floor = func(ctx context.Context) (int64, error) {
-			mark, err := r.ledger.HighWater(ctx, spec.Namespace+"/"+spec.Lease)
+			mark, err := r.ledger.Mark(ctx, fencing.Scope(spec.Namespace, spec.Lease))
 			return mark.Epoch, err
 		}
 	}

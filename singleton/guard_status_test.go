@@ -19,16 +19,16 @@ func wrongScope(_ context.Context, t fencing.Token) error {
 	return fmt.Errorf("%w: the token is of %q, the guard is for %q", fencing.ErrScope, t.Scope, "shop/mailer")
 }
 
-// What a fence last said is in Status and in the metrics, whatever it is, and
+// What a guard last said is in Status and in the metrics, whatever it is, and
 // ends a term as refused or as unavailable.
-func TestFenceFailuresAreShown(t *testing.T) {
+func TestGuardFailuresAreShown(t *testing.T) {
 	for name, c := range map[string]struct {
 		err    func(t fencing.Token) error
 		reason string
 		ends   string
 	}{
-		"stale":       {func(t fencing.Token) error { return &fencing.StaleError{Presented: t, HighWater: above(500)} }, "stale", "refused"},
-		"conflict":    {func(t fencing.Token) error { return &fencing.ConflictError{Presented: t, HighWater: above(t.Epoch)} }, "conflict", "refused"},
+		"stale":       {func(t fencing.Token) error { return &fencing.StaleError{Presented: t, Mark: above(500)} }, "stale", "refused"},
+		"conflict":    {func(t fencing.Token) error { return &fencing.ConflictError{Presented: t, Mark: above(t.Epoch)} }, "conflict", "refused"},
 		"scope":       {func(t fencing.Token) error { return wrongScope(context.Background(), t) }, "scope", "refused"},
 		"missing":     {func(fencing.Token) error { return fencing.ErrMissing }, "missing", "refused"},
 		"malformed":   {func(fencing.Token) error { return fencing.ErrMalformed }, "malformed", "refused"},
@@ -37,71 +37,71 @@ func TestFenceFailuresAreShown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(l lab) {
-				fence := &scripted{Memory: memory(l)}
+				guard := &scripted{Memory: memory(l)}
 				var said error
-				fence.then(func(_ context.Context, t fencing.Token) error { said = c.err(t); return said })
-				a := l.elector("a", fenced(nil, memory(l), fence))
-				require.Nil(l, a.Status().Fence)
-				require.Zero(l, metric(l, a, "hotseat_fence_failures_total", "reason", c.reason), "there from the start")
+				guard.then(func(_ context.Context, t fencing.Token) error { said = c.err(t); return said })
+				a := l.elector("a", fenced(nil, memory(l), guard))
+				require.Nil(l, a.Status().Guard)
+				require.Zero(l, metric(l, a, "hotseat_guard_failures_total", "reason", c.reason), "there from the start")
 				began := time.Now()
 				l.run(a, idle)
 
-				failure := a.Status().Fence
+				failure := a.Status().Guard
 				require.NotNil(l, failure)
-				require.Equal(l, 1, failure.Fence)
-				require.Equal(l, "shop/invoicer", failure.Token.Scope)
+				require.Equal(l, 1, failure.Guard)
+				require.Equal(l, a.Scope(), failure.Token.Scope)
 				require.WithinDuration(l, began, failure.At, second)
 				require.Equal(l, said, failure.Err)
-				require.EqualError(l, failure, fmt.Sprintf("announcing %v to Fences[1]: %v", failure.Token, said))
-				require.EqualValues(l, 1, metric(l, a, "hotseat_fence_failures_total", "reason", c.reason))
+				require.EqualError(l, failure, fmt.Sprintf("announcing %v to Guards[1]: %v", failure.Token, said))
+				require.EqualValues(l, 1, metric(l, a, "hotseat_guard_failures_total", "reason", c.reason))
 				require.EqualValues(l, 1, metric(l, a, "hotseat_terms_total", "reason", c.ends))
 				require.NoError(l, a.Ready(), "it may be another's turn")
 
 				sleep(4 * second)
-				require.True(l, a.Status().Fence.At.After(failure.At), "the last one")
+				require.True(l, a.Status().Guard.At.After(failure.At), "the last one")
 				require.EqualValues(l, 2, metric(l, a, "hotseat_terms_total", "reason", c.ends))
 
-				fence.then(nil)
+				guard.then(nil)
 				sleep(5 * second)
 				require.Equal(l, singleton.StateActive, a.Status().State)
-				require.Nil(l, a.Status().Fence, "all were told")
+				require.Nil(l, a.Status().Guard, "all were told")
 			})
 		})
 	}
 }
 
 // The same while work runs; only a later token ends that.
-func TestFenceFailuresAreShownDuringWork(t *testing.T) {
+func TestGuardFailuresAreShownDuringWork(t *testing.T) {
 	inLab(t, func(l lab) {
 		log := &lines{}
-		fence := &scripted{Memory: memory(l)}
-		a := l.elector("a", fenced(func(c *singleton.Config) { c.Logger = log.logger() }, fence))
+		guard := &scripted{Memory: memory(l)}
+		a := l.elector("a", fenced(func(c *singleton.Config) { c.Logger = log.logger() }, guard))
 		r := l.run(a, idle)
 		token := a.Status().Token
-		fence.then(wrongScope)
+		guard.then(wrongScope)
 		sleep(5 * time.Minute)
 		require.Equal(l, token, a.Status().Token, "work goes on")
-		require.ErrorIs(l, a.Status().Fence, fencing.ErrScope)
-		require.EqualValues(l, 20, metric(l, a, "hotseat_fence_failures_total", "reason", "scope"))
+		require.ErrorIs(l, a.Status().Guard, fencing.ErrScope)
+		require.EqualValues(l, 20, metric(l, a, "hotseat_guard_failures_total", "reason", "scope"))
 		require.Equal(l, 1, log.count("level=ERROR"), "said once")
 		require.NoError(l, a.Ready())
-		fence.then(nil)
+		guard.then(nil)
 		sleep(15 * second)
-		require.Nil(l, a.Status().Fence)
+		require.Nil(l, a.Status().Guard)
 
-		// That an announcement is cut short is not the fence's failure.
-		fence.then(func(ctx context.Context, _ fencing.Token) error { <-ctx.Done(); return ctx.Err() })
+		// That an announcement is cut short is not the guard's failure.
+		guard.then(func(ctx context.Context, _ fencing.Token) error { <-ctx.Done(); return ctx.Err() })
 		sleep(16 * second)
 		r.stop()
 		require.NoError(l, r.wait(l))
-		require.Nil(l, a.Status().Fence)
-		require.Zero(l, metric(l, a, "hotseat_fence_failures_total", "reason", "other"))
+		require.Nil(l, a.Status().Guard)
+		require.Zero(l, metric(l, a, "hotseat_guard_failures_total", "reason", "other"))
 	})
 }
 
-// A fence of another Lease from the start ends Run, as permissions that never
+// A guard of another Lease from the start ends Run, as permissions that never
 // were do.
-func TestFenceWiredToSomethingElseEndsRun(t *testing.T) {
+func TestGuardWiredToSomethingElseEndsRun(t *testing.T) {
 	for name, says := range map[string]error{
 		"scope": fencing.ErrScope, "missing": fencing.ErrMissing, "malformed": fencing.ErrMalformed,
 		"wiring, as a missing table or a 404": fmt.Errorf("%w: 404 Not Found", fencing.ErrWiring),
@@ -110,9 +110,9 @@ func TestFenceWiredToSomethingElseEndsRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(l lab) {
 				log := &lines{}
-				fence := &scripted{Memory: memory(l)}
-				fence.then(func(context.Context, fencing.Token) error { return says })
-				a := l.elector("a", fenced(func(c *singleton.Config) { c.Logger = log.logger() }, fence))
+				guard := &scripted{Memory: memory(l)}
+				guard.then(func(context.Context, fencing.Token) error { return says })
+				a := l.elector("a", fenced(func(c *singleton.Config) { c.Logger = log.logger() }, guard))
 				r := l.run(a, func(context.Context, *singleton.Term) error { panic("must not start") })
 				require.Equal(l, 1, log.count("level=ERROR"), "said at once")
 				sleep(15*second - 1)
@@ -122,10 +122,10 @@ func TestFenceWiredToSomethingElseEndsRun(t *testing.T) {
 				err := r.wait(l)
 				require.ErrorIs(l, err, says)
 				require.ErrorContains(l, err, "singleton: lease shop/invoicer: announcing shop/invoicer@")
-				var failure *singleton.FenceError
+				var failure *singleton.GuardError
 				require.ErrorAs(l, err, &failure)
-				require.Zero(l, failure.Fence)
-				require.Equal(l, failure, a.Status().Fence)
+				require.Zero(l, failure.Guard)
+				require.Equal(l, failure, a.Status().Guard)
 				require.True(l, l.record().Released())
 				require.Error(l, a.Ready())
 			})
@@ -134,9 +134,9 @@ func TestFenceWiredToSomethingElseEndsRun(t *testing.T) {
 }
 
 // What is not from the start, or could mend by itself, is waited out.
-func TestFencesThatMendEndNobody(t *testing.T) {
+func TestGuardsThatMendEndNobody(t *testing.T) {
 	stale := func(_ context.Context, t fencing.Token) error {
-		return &fencing.StaleError{Presented: t, HighWater: above(1 << 60)}
+		return &fencing.StaleError{Presented: t, Mark: above(1 << 60)}
 	}
 	for name, c := range map[string]struct {
 		first bool // a token is taken first
@@ -148,19 +148,19 @@ func TestFencesThatMendEndNobody(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(l lab) {
-				fence := &scripted{Memory: memory(l)}
+				guard := &scripted{Memory: memory(l)}
 				if !c.first {
-					fence.then(c.says)
+					guard.then(c.says)
 				}
-				a := l.elector("a", fenced(nil, fence))
+				a := l.elector("a", fenced(nil, guard))
 				r := l.run(a, idle)
-				fence.then(c.says)
+				guard.then(c.says)
 				a.Resign()
 				sleep(10 * time.Minute)
 				require.Equal(l, singleton.StateStandby, a.Status().State)
-				require.NotNil(l, a.Status().Fence)
-				require.Greater(l, fence.asked.Load(), int32(100), "tried again and again")
-				fence.then(nil)
+				require.NotNil(l, a.Status().Guard)
+				require.Greater(l, guard.asked.Load(), int32(100), "tried again and again")
+				guard.then(nil)
 				sleep(5 * second)
 				require.Equal(l, singleton.StateActive, a.Status().State)
 				r.stop()
@@ -173,16 +173,16 @@ func TestFencesThatMendEndNobody(t *testing.T) {
 // Nor is one that said something else in between.
 func TestUnfitWithOtherAnswersBetween(t *testing.T) {
 	inLab(t, func(l lab) {
-		fence := &scripted{Memory: memory(l)}
-		a := l.elector("a", fenced(nil, fence))
-		fence.then(wrongScope)
+		guard := &scripted{Memory: memory(l)}
+		a := l.elector("a", fenced(nil, guard))
+		guard.then(wrongScope)
 		l.run(a, idle)
-		fence.then(func(context.Context, fencing.Token) error { return fencing.ErrUnavailable })
+		guard.then(func(context.Context, fencing.Token) error { return fencing.ErrUnavailable })
 		sleep(10 * second) // asked each HoldOff, 4 s
-		fence.then(wrongScope)
+		guard.then(wrongScope)
 		sleep(10 * second)
 		require.Equal(l, singleton.StateStandby, a.Status().State)
-		fence.then(nil)
+		guard.then(nil)
 		sleep(5 * second)
 		require.Equal(l, singleton.StateActive, a.Status().State)
 	})
@@ -192,20 +192,20 @@ func TestUnfitWithOtherAnswersBetween(t *testing.T) {
 // and a replica that is wired so leaves the Lease to those that are not.
 func TestMiswiredReplicaAmongOthers(t *testing.T) {
 	inLab(t, func(l lab) {
-		fence := &scripted{Memory: memory(l)}
-		fence.then(wrongScope)
-		a, b := l.elector("a", fenced(nil, fence)), l.elector("b", fenced(nil, memory(l)))
+		guard := &scripted{Memory: memory(l)}
+		guard.then(wrongScope)
+		a, b := l.elector("a", fenced(nil, guard)), l.elector("b", fenced(nil, memory(l)))
 		l.run(a, idle)
 		r := l.run(b, idle)
 		require.Equal(l, singleton.StateActive, b.Status().State)
-		require.NotNil(l, a.Status().Fence)
-		fence.then(nil)
+		require.NotNil(l, a.Status().Guard)
+		guard.then(nil)
 		sleep(time.Minute)
 		require.NoError(l, a.Ready())
 		r.stop()
 		require.NoError(l, r.wait(l))
 		synctest.Wait()
 		require.Equal(l, singleton.StateActive, a.Status().State)
-		require.Nil(l, a.Status().Fence)
+		require.Nil(l, a.Status().Guard)
 	})
 }

@@ -9,13 +9,13 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// Config configures a [Fence].
-type Config struct {
+// ServerConfig configures a [Server].
+type ServerConfig struct {
 	// Guard judges the tokens and follows the requests in flight. Required.
 	Guard fencing.Tracker
 
-	// Scope is the only one whose tokens are taken: namespace/name of the Lease. Required. A server of several makes
-	// one Fence for each.
+	// Scope is the only one whose tokens are taken: [fencing.Scope] of the Lease. Required. A server of several makes
+	// one Server for each.
 	Scope string
 
 	// Fenced reports whether a request needs a token. Default: all but GET, HEAD and OPTIONS, and those too if they
@@ -23,28 +23,28 @@ type Config struct {
 	Fenced func(*http.Request) bool
 }
 
-// Fence is the server's side. Make one with [New]; all methods are safe for concurrent use.
-type Fence struct{ config Config }
+// Server stands before the handlers of a resource. Make one with [NewServer]; all methods are safe for concurrent use.
+type Server struct{ config ServerConfig }
 
-// New fails when cfg lacks Guard, or Scope cannot be that of a token.
-func New(cfg Config) (*Fence, error) {
+// NewServer fails when cfg lacks Guard, or Scope cannot be that of a token.
+func NewServer(cfg ServerConfig) (*Server, error) {
 	if g := reflect.ValueOf(cfg.Guard); !g.IsValid() || g.Kind() == reflect.Pointer && g.IsNil() {
-		return nil, fmt.Errorf("httpfence: Config.Guard is nil (%T), must be set", cfg.Guard)
+		return nil, fmt.Errorf("httpfence: ServerConfig.Guard is nil (%T), must be set", cfg.Guard)
 	}
 	if err := fencing.ValidateScope(cfg.Scope); err != nil {
-		return nil, fmt.Errorf("httpfence: Config.Scope: %w", err)
+		return nil, fmt.Errorf("httpfence: ServerConfig.Scope: %w", err)
 	}
 	if cfg.Fenced == nil {
 		cfg.Fenced = writes
 	}
-	return &Fence{cfg}, nil
+	return &Server{cfg}, nil
 }
 
-// token of a request; its scope is the Fence's.
-func (f *Fence) token(r *http.Request) (fencing.Token, error) {
+// token of a request; its scope is the Server's.
+func (s *Server) token(r *http.Request) (fencing.Token, error) {
 	t, err := FromHeader(r.Header)
 	if err == nil {
-		err = fencing.OwnToken(t, f.config.Scope)
+		err = fencing.OwnToken(t, s.config.Scope)
 	}
 	return t, err
 }
@@ -61,11 +61,11 @@ func (f *Fence) token(r *http.Request) (fencing.Token, error) {
 //
 // A request that needs no token and has none is passed on as it is. One that needs a token and has none is refused, unless
 // something around the middleware put [fencing.AllowUnfenced] into its context.
-func (f *Fence) Middleware(next http.Handler) http.Handler {
+func (s *Server) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, err := f.token(r)
+		token, err := s.token(r)
 		missing := errors.Is(err, fencing.ErrMissing)
-		if missing && !f.config.Fenced(r) {
+		if missing && !s.config.Fenced(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -73,12 +73,12 @@ func (f *Fence) Middleware(next http.Handler) http.Handler {
 			Refuse(w, err)
 			return
 		}
-		ctx, leave, err := f.config.Guard.Enter(r.Context(), token) // it knows what to do about a missing one
+		ctx, leave, err := s.config.Guard.Enter(r.Context(), token) // it knows what to do about a missing one
 		if err != nil {
 			Refuse(w, err)
 			return
 		}
 		defer leave()
-		f.serve(ctx, token, next, w, r)
+		s.serve(ctx, token, next, w, r)
 	})
 }

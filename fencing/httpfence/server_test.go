@@ -26,12 +26,12 @@ func newMemory(t testing.TB, drain time.Duration) *fencing.Memory {
 	return m
 }
 
-func newFence(t testing.TB, cfg httpfence.Config) *httpfence.Fence {
+func newServer(t testing.TB, cfg httpfence.ServerConfig) *httpfence.Server {
 	t.Helper()
 	if cfg.Scope == "" {
 		cfg.Scope = scope
 	}
-	f, err := httpfence.New(cfg)
+	f, err := httpfence.NewServer(cfg)
 	require.NoError(t, err)
 	return f
 }
@@ -40,13 +40,13 @@ func ok(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "done
 
 func TestNewRefuses(t *testing.T) {
 	m := newMemory(t, 0)
-	for want, cfg := range map[string]httpfence.Config{
+	for want, cfg := range map[string]httpfence.ServerConfig{
 		"Config.Guard is nil (<nil>)": {Scope: scope},
 		"nil (*fencing.Memory)":       {Scope: scope, Guard: (*fencing.Memory)(nil)},
 		"Config.Scope":                {Guard: m},
 		"two words":                   {Guard: m, Scope: "two words"},
 	} {
-		_, err := httpfence.New(cfg)
+		_, err := httpfence.NewServer(cfg)
 		require.ErrorContains(t, err, want)
 	}
 }
@@ -56,12 +56,12 @@ type broken struct{ *fencing.Memory }
 
 var errSecret = errors.New("dial tcp 10.0.0.7:5432: password rejected")
 
-func (broken) Advance(context.Context, fencing.Token) error { return errSecret }
+func (broken) Announce(context.Context, fencing.Token) error { return errSecret }
 func (broken) Enter(context.Context, fencing.Token) (context.Context, func(), error) {
 	return nil, nil, errSecret
 }
 
-func (broken) HighWater(context.Context, string) (fencing.Token, error) {
+func (broken) Mark(context.Context, string) (fencing.Token, error) {
 	return fencing.Token{}, errSecret
 }
 
@@ -102,9 +102,9 @@ func TestMiddlewareAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMemory(t, 0)
-			require.NoError(t, m.Advance(t.Context(), token(42)))
+			require.NoError(t, m.Announce(t.Context(), token(42)))
 			reached := false
-			s := httptest.NewServer(newFence(t, httpfence.Config{Guard: m}).Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			s := httptest.NewServer(newServer(t, httpfence.ServerConfig{Guard: m}).Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				reached = true
 				got, has := fencing.FromContext(r.Context())
 				assert.Equal(t, len(tt.tokens) > 0, has)
@@ -124,17 +124,17 @@ func TestMiddlewareAnswers(t *testing.T) {
 			require.Equal(t, tt.status, answer.StatusCode)
 			require.Equal(t, tt.status == 200, reached)
 			require.Equal(t, tt.reason, answer.Header.Get(httpfence.HeaderRefused))
-			require.Equal(t, tt.mark, answer.Header.Get(httpfence.HeaderHighWater))
+			require.Equal(t, tt.mark, answer.Header.Get(httpfence.HeaderMark))
 			require.Empty(t, answer.Header.Get("Retry-After"))
 
-			mark, err := m.HighWater(t.Context(), scope)
+			mark, err := m.Mark(t.Context(), scope)
 			require.NoError(t, err)
 			want := token(42)
 			if name == "newer" {
 				want = token(43)
 			}
 			require.Equal(t, want, mark)
-			mark, err = m.HighWater(t.Context(), "shop/other")
+			mark, err = m.Mark(t.Context(), "shop/other")
 			require.NoError(t, err)
 			require.Zero(t, mark)
 		})
@@ -142,7 +142,7 @@ func TestMiddlewareAnswers(t *testing.T) {
 }
 
 func TestMiddlewareFailsClosed(t *testing.T) {
-	f := newFence(t, httpfence.Config{Guard: broken{}})
+	f := newServer(t, httpfence.ServerConfig{Guard: broken{}})
 	for name, h := range map[string]http.Handler{
 		"middleware": f.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("reached") })),
 		"endpoint":   f.Endpoint(),
@@ -161,7 +161,7 @@ func TestMiddlewareUnavailableWhileOlderWorkIsInFlight(t *testing.T) {
 	m := newMemory(t, 10*time.Millisecond)
 	_, leave, err := m.Enter(t.Context(), token(42))
 	require.NoError(t, err)
-	s := httptest.NewServer(newFence(t, httpfence.Config{Guard: m}).Middleware(http.HandlerFunc(ok)))
+	s := httptest.NewServer(newServer(t, httpfence.ServerConfig{Guard: m}).Middleware(http.HandlerFunc(ok)))
 	t.Cleanup(s.Close)
 	post := func() error {
 		_, err := client(t).Do(request(under(t, token(43)), t, http.MethodPost, s.URL, ""))
@@ -176,15 +176,15 @@ func TestFencedIsConfigurable(t *testing.T) {
 	m := newMemory(t, 0)
 	upgrade := httptest.NewRequest(http.MethodGet, "/", nil)
 	upgrade.Header.Set("Upgrade", "websocket")
-	code := func(f *httpfence.Fence, r *http.Request) int {
+	code := func(f *httpfence.Server, r *http.Request) int {
 		w := httptest.NewRecorder()
 		f.Middleware(http.HandlerFunc(ok)).ServeHTTP(w, r)
 		return w.Code
 	}
-	byDefault := newFence(t, httpfence.Config{Guard: m})
+	byDefault := newServer(t, httpfence.ServerConfig{Guard: m})
 	require.Equal(t, 428, code(byDefault, upgrade), "another protocol may carry writes")
 
-	onlyAdmin := newFence(t, httpfence.Config{Guard: m, Fenced: func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/admin") }})
+	onlyAdmin := newServer(t, httpfence.ServerConfig{Guard: m, Fenced: func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/admin") }})
 	require.Equal(t, 428, code(onlyAdmin, httptest.NewRequest(http.MethodGet, "/admin", nil)))
 	require.Equal(t, 200, code(onlyAdmin, httptest.NewRequest(http.MethodPost, "/open", nil)))
 }
@@ -192,8 +192,8 @@ func TestFencedIsConfigurable(t *testing.T) {
 // Whoever serves may let a request in without a token; a bad token stays refused.
 func TestUnfencedRequests(t *testing.T) {
 	m := newMemory(t, 0)
-	require.NoError(t, m.Advance(t.Context(), token(42)))
-	h := newFence(t, httpfence.Config{Guard: m}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	require.NoError(t, m.Announce(t.Context(), token(42)))
+	h := newServer(t, httpfence.ServerConfig{Guard: m}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, has := fencing.FromContext(r.Context())
 		assert.False(t, has)
 	}))
@@ -209,12 +209,12 @@ func TestUnfencedRequests(t *testing.T) {
 
 func TestPanickingHandlerLeaves(t *testing.T) {
 	m := newMemory(t, time.Minute)
-	h := newFence(t, httpfence.Config{Guard: m}).Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	h := newServer(t, httpfence.ServerConfig{Guard: m}).Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	_, err := client(t).Do(request(under(t, token(42)), t, http.MethodPost, s.URL, ""))
 	require.Error(t, err)
-	require.NoError(t, m.Advance(t.Context(), token(43)), "nothing is in flight")
+	require.NoError(t, m.Announce(t.Context(), token(43)), "nothing is in flight")
 }
 
 // The server removes an upload's files, as it does without us.
@@ -226,7 +226,7 @@ func TestMultipartFilesAreRemoved(t *testing.T) {
 		return found
 	}
 	m := newMemory(t, 0)
-	s := httptest.NewServer(newFence(t, httpfence.Config{Guard: m}).Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s := httptest.NewServer(newServer(t, httpfence.ServerConfig{Guard: m}).Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		assert.NoError(t, r.ParseMultipartForm(1))
 		assert.Len(t, files(), 1)
 	})))
@@ -242,7 +242,7 @@ func TestMultipartFilesAreRemoved(t *testing.T) {
 
 func TestRefuseForHandlersThatJudgeThemselves(t *testing.T) {
 	w := httptest.NewRecorder()
-	httpfence.Refuse(w, errors.Join(errors.New("in a transaction"), &fencing.StaleError{Presented: token(41), HighWater: token(42)}))
+	httpfence.Refuse(w, errors.Join(errors.New("in a transaction"), &fencing.StaleError{Presented: token(41), Mark: token(42)}))
 	require.Equal(t, 412, w.Code)
-	require.Equal(t, wire("42"), w.Header().Get(httpfence.HeaderHighWater))
+	require.Equal(t, wire("42"), w.Header().Get(httpfence.HeaderMark))
 }

@@ -12,76 +12,76 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// FenceError is an announcement that one of Config.Fences did not take. Err
-// says why, for errors.Is: the fence refused the token (fencing.ErrStale and
+// GuardError is an announcement that one of Config.Guards did not take. Err
+// says why, for errors.Is: the guard refused the token (fencing.ErrStale and
 // ErrConflict: it has seen a later one; ErrScope, ErrMissing and ErrMalformed: it
 // is wired to something else), or did not decide (fencing.ErrUnavailable, and
 // every error that is not of package fencing).
-type FenceError struct {
-	Fence int           // its index in Config.Fences
+type GuardError struct {
+	Guard int           // its index in Config.Guards
 	Token fencing.Token // that was announced
 	At    time.Time     // when it was answered, or given up
 	Err   error
 }
 
-func (e *FenceError) Error() string {
-	return fmt.Sprintf("announcing %v to Fences[%d]: %v", e.Token, e.Fence, e.Err)
+func (e *GuardError) Error() string {
+	return fmt.Sprintf("announcing %v to Guards[%d]: %v", e.Token, e.Guard, e.Err)
 }
 
 // Unwrap returns Err.
-func (e *FenceError) Unwrap() error { return e.Err }
+func (e *GuardError) Unwrap() error { return e.Err }
 
-// fenceErrors are those in err, of the fences that did not take a token.
-func fenceErrors(err error) (all []*FenceError) {
+// guardErrors are those in err, of the guards that did not take a token.
+func guardErrors(err error) (all []*GuardError) {
 	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
 	case nil:
-	case *FenceError:
+	case *GuardError:
 		all = append(all, e)
 	case interface{ Unwrap() []error }:
 		for _, one := range e.Unwrap() {
-			all = append(all, fenceErrors(one)...)
+			all = append(all, guardErrors(one)...)
 		}
 	case interface{ Unwrap() error }:
-		all = fenceErrors(e.Unwrap())
+		all = guardErrors(e.Unwrap())
 	}
 	return all
 }
 
-// announced takes in how an announcement to all fences went, for Status and the
-// metrics. That its caller's time was over says nothing of a fence.
+// announced takes in how an announcement to all guards went, for Status and the
+// metrics. That its caller's time was over says nothing of a guard.
 func (e *Elector) announced(ctx context.Context, err error) {
 	if err == nil {
-		e.fence.Store(nil)
+		e.guard.Store(nil)
 	}
-	for _, failure := range fenceErrors(err) {
+	for _, failure := range guardErrors(err) {
 		if ctx.Err() == nil {
-			e.fence.Store(failure)
-			e.metrics.fenceFailed(fencing.KindOf(failure).Label())
+			e.guard.Store(failure)
+			e.metrics.guardFailed(fencing.KindOf(failure).Label())
 		}
 	}
 }
 
-// refused reports whether a fence refused the token for another term's.
+// refused reports whether a guard refused the token for another term's.
 func refused(err error) bool {
-	return anyFence(err, fencing.Kind.Refused)
+	return anyGuard(err, fencing.Kind.Refused)
 }
 
-// anyFence reports whether the error of one of the fences in err is of such a kind.
-func anyFence(err error, such func(fencing.Kind) bool) bool {
-	return slices.ContainsFunc(fenceErrors(err), func(e *FenceError) bool { return such(fencing.KindOf(e)) })
+// anyGuard reports whether the error of one of the guards in err is of such a kind.
+func anyGuard(err error, such func(fencing.Kind) bool) bool {
+	return slices.ContainsFunc(guardErrors(err), func(e *GuardError) bool { return such(fencing.KindOf(e)) })
 }
 
-// undecided reports whether err, of an announcement, is no refusal of any fence.
+// undecided reports whether err, of an announcement, is no refusal of any guard.
 func undecided(err error) bool {
-	return !anyFence(err, func(kind fencing.Kind) bool {
+	return !anyGuard(err, func(kind fencing.Kind) bool {
 		return kind != fencing.KindUnavailable && kind != fencing.KindOther
 	})
 }
 
-// unfit reports whether a fence says in err that no epoch of this elector would
+// unfit reports whether a guard says in err that no epoch of this elector would
 // please it: only another wiring does.
 func unfit(err error) bool {
-	return anyFence(err, func(kind fencing.Kind) bool {
+	return anyGuard(err, func(kind fencing.Kind) bool {
 		switch kind {
 		case fencing.KindMissing, fencing.KindMalformed, fencing.KindScope, fencing.KindWiring:
 			return true
@@ -91,22 +91,22 @@ func unfit(err error) bool {
 	})
 }
 
-// fenceLevel is how loudly a fence's failure is logged.
-func fenceLevel(err error) slog.Level {
+// guardLevel is how loudly a guard's failure is logged.
+func guardLevel(err error) slog.Level {
 	if unfit(err) {
 		return slog.LevelError
 	}
 	return slog.LevelWarn
 }
 
-// wiring is what a Run knows of whether its fences are those of this Lease.
+// wiring is what a Run knows of whether its guards are those of this Lease.
 type wiring struct {
 	began    lease.Instant
 	admitted bool           // a term was taken by all
 	unfit    retry.Refusals // they say that they are wired to something else
 }
 
-// miswired returns the error that ends Run if its fences have taken no token
+// miswired returns the error that ends Run if its guards have taken no token
 // from the start, for a lease duration, because they are wired to something else. Once
 // they took one, it is their side that changed, and that is waited out.
 func (r *run) miswired(out *outcome) error {

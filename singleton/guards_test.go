@@ -25,31 +25,31 @@ func memory(t require.TestingT) *fencing.Memory {
 	return m
 }
 
-// guardFunc is a fence whose Advance is scripted.
+// guardFunc is a guard whose Announce is scripted.
 type guardFunc struct {
 	fencing.Guard
-	advance func(ctx context.Context, t fencing.Token) error
+	announce func(ctx context.Context, t fencing.Token) error
 }
 
-func (g guardFunc) Advance(ctx context.Context, t fencing.Token) error { return g.advance(ctx, t) }
+func (g guardFunc) Announce(ctx context.Context, t fencing.Token) error { return g.announce(ctx, t) }
 
 func fenced(more func(*singleton.Config), guards ...fencing.Guard) func(*singleton.Config) {
 	return func(c *singleton.Config) {
-		c.Fences = guards
+		c.Guards = guards
 		if more != nil {
 			more(c)
 		}
 	}
 }
 
-func TestFencesAreToldBeforeWorkStarts(t *testing.T) {
+func TestGuardsAreToldBeforeWorkStarts(t *testing.T) {
 	inLab(t, func(l lab) {
 		one, two := memory(l), memory(l)
 		e := l.elector("a", fenced(nil, one, two))
 		checked := 0
 		l.run(e, func(ctx context.Context, term *singleton.Term) error {
-			for _, fence := range []fencing.Guard{one, two} {
-				mark, err := fence.HighWater(ctx, "shop/invoicer")
+			for _, guard := range []fencing.Guard{one, two} {
+				mark, err := guard.Mark(ctx, fencing.Scope("shop", "invoicer"))
 				if assert.NoError(l, err) && assert.Equal(l, term.Token(), mark) {
 					checked++
 				}
@@ -61,8 +61,8 @@ func TestFencesAreToldBeforeWorkStarts(t *testing.T) {
 	})
 }
 
-// Fences are told at the same time: many that are slow cost what one does.
-func TestFencesAreToldSideBySide(t *testing.T) {
+// Guards are told at the same time: many that are slow cost what one does.
+func TestGuardsAreToldSideBySide(t *testing.T) {
 	inLab(t, func(l lab) {
 		slow := guardFunc{memory(l), func(context.Context, fencing.Token) error { time.Sleep(3 * second); return nil }}
 		var worked atomic.Bool
@@ -97,24 +97,24 @@ func TestStaleWritesAreRefused(t *testing.T) {
 		require.ErrorIs(l, err, fencing.ErrStale)
 		var stale *fencing.StaleError
 		require.ErrorAs(l, err, &stale)
-		require.Equal(l, b.Status().Token, stale.HighWater)
+		require.Equal(l, b.Status().Token, stale.Mark)
 		l.Link("a").Heal()
 	})
 }
 
-func TestUnavailableFenceStartsNoWork(t *testing.T) {
+func TestUnavailableGuardStartsNoWork(t *testing.T) {
 	inLab(t, func(l lab) {
 		var down atomic.Bool
 		down.Store(true)
 		var asked, worked atomic.Int32
-		fence := guardFunc{memory(l), func(ctx context.Context, t fencing.Token) error {
+		guard := guardFunc{memory(l), func(ctx context.Context, t fencing.Token) error {
 			asked.Add(1)
 			if down.Load() {
 				return fencing.ErrUnavailable
 			}
 			return nil
 		}}
-		a := l.elector("a", fenced(nil, fence))
+		a := l.elector("a", fenced(nil, guard))
 		r := l.run(a, func(ctx context.Context, _ *singleton.Term) error { worked.Add(1); <-ctx.Done(); return nil })
 		require.Equal(l, singleton.StateStandby, a.Status().State)
 		require.True(l, l.record().Released(), "given up")
@@ -138,11 +138,11 @@ func TestUnavailableFenceStartsNoWork(t *testing.T) {
 
 // Announcing may take time: the Lease is renewed meanwhile, and a term lost
 // meanwhile starts no work.
-func TestSlowFence(t *testing.T) {
+func TestSlowGuard(t *testing.T) {
 	inLab(t, func(l lab) {
 		var takes atomic.Int64
 		takes.Store(int64(8 * second))
-		fence := guardFunc{memory(l), func(ctx context.Context, _ fencing.Token) error {
+		guard := guardFunc{memory(l), func(ctx context.Context, _ fencing.Token) error {
 			select {
 			case <-time.After(time.Duration(takes.Load())):
 				return nil
@@ -150,7 +150,7 @@ func TestSlowFence(t *testing.T) {
 				return context.Cause(ctx)
 			}
 		}}
-		a := l.elector("a", fenced(nil, fence))
+		a := l.elector("a", fenced(nil, guard))
 		var worked atomic.Int32
 		l.run(a, func(ctx context.Context, _ *singleton.Term) error { worked.Add(1); <-ctx.Done(); return nil })
 		sleep(7 * second)
@@ -174,10 +174,10 @@ func TestSlowFence(t *testing.T) {
 func TestRaiseOnASlowAPIServer(t *testing.T) {
 	for _, takes := range []time.Duration{3 * second, 4 * second, 6 * second} {
 		inLab(t, func(l lab) {
-			fence := memory(l)
-			require.NoError(l, fence.Advance(context.Background(), above(900)))
+			guard := memory(l)
+			require.NoError(l, guard.Announce(context.Background(), above(900)))
 			l.Link("a").Inject(delayed(takes, 0, "get", "list", "patch", "update"))
-			a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 10_000 }, fence))
+			a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 10_000 }, guard))
 			l.run(a, idle)
 			sleep(time.Minute)
 			require.EqualValues(l, 901, a.Status().Token.Epoch, takes)
@@ -188,18 +188,18 @@ func TestRaiseOnASlowAPIServer(t *testing.T) {
 	}
 }
 
-// The API server went back in time: a fence holds a higher mark, or ours with
+// The API server went back in time: a guard holds a higher mark, or ours with
 // another term, although the Lease is still ours.
 func TestRaiseHealsAnAPIServerThatWentBack(t *testing.T) {
-	other := fencing.Token{Scope: "shop/invoicer", Epoch: 500, Term: "0123456789abcdef0123456789abcdef"}
+	other := fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 500, Term: "0123456789abcdef0123456789abcdef"}
 	raise := func(c *singleton.Config) { c.MaxRaise = 10_000 }
 	t.Run("stale", func(t *testing.T) {
 		inLab(t, func(l lab) {
 			one, two := memory(l), memory(l)
-			require.NoError(l, one.Advance(context.Background(), other))
+			require.NoError(l, one.Announce(context.Background(), other))
 			higher := other
 			higher.Epoch = 900
-			require.NoError(l, two.Advance(context.Background(), higher))
+			require.NoError(l, two.Announce(context.Background(), higher))
 			a := l.elector("a", fenced(raise, one, two))
 			l.run(a, idle)
 			require.Equal(l, singleton.StateActive, a.Status().State)
@@ -207,8 +207,8 @@ func TestRaiseHealsAnAPIServerThatWentBack(t *testing.T) {
 			token, ok := l.record().Token()
 			require.True(l, ok)
 			require.Equal(l, a.Status().Token, token)
-			for _, fence := range []fencing.Guard{one, two} {
-				mark, err := fence.HighWater(context.Background(), "shop/invoicer")
+			for _, guard := range []fencing.Guard{one, two} {
+				mark, err := guard.Mark(context.Background(), fencing.Scope("shop", "invoicer"))
 				require.NoError(l, err)
 				require.Equal(l, token, mark)
 			}
@@ -219,14 +219,14 @@ func TestRaiseHealsAnAPIServerThatWentBack(t *testing.T) {
 	})
 	t.Run("conflict", func(t *testing.T) {
 		inLab(t, func(l lab) {
-			fence := memory(l)
-			a := l.elector("a", fenced(raise, guardFunc{fence, func(ctx context.Context, t fencing.Token) error {
+			guard := memory(l)
+			a := l.elector("a", fenced(raise, guardFunc{guard, func(ctx context.Context, t fencing.Token) error {
 				same := t
 				same.Term = other.Term
-				if mark, _ := fence.HighWater(ctx, t.Scope); mark.IsZero() {
-					_ = fence.Advance(ctx, same)
+				if mark, _ := guard.Mark(ctx, t.Scope); mark.IsZero() {
+					_ = guard.Announce(ctx, same)
 				}
-				return fence.Advance(ctx, t)
+				return guard.Announce(ctx, t)
 			}}))
 			l.run(a, idle)
 			require.Equal(l, singleton.StateActive, a.Status().State)
@@ -238,11 +238,11 @@ func TestRaiseHealsAnAPIServerThatWentBack(t *testing.T) {
 	}{"off by default": {0, 500}, "too far": {100, 500}, "at the end": {math.MaxInt64, math.MaxInt64}} {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(l lab) {
-				fence := memory(l)
+				guard := memory(l)
 				poisoned := other
 				poisoned.Epoch = test.mark
-				require.NoError(l, fence.Advance(context.Background(), poisoned))
-				a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = test.most }, fence))
+				require.NoError(l, guard.Announce(context.Background(), poisoned))
+				a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = test.most }, guard))
 				l.run(a, func(context.Context, *singleton.Term) error { panic("must not start") })
 				require.Equal(l, singleton.StateStandby, a.Status().State)
 				require.EqualValues(l, 1, metric(l, a, "hotseat_terms_total", "reason", "refused"))
@@ -258,10 +258,10 @@ func TestRaiseHealsAnAPIServerThatWentBack(t *testing.T) {
 func TestNoRaiseOverAnotherLeasesMark(t *testing.T) {
 	inLab(t, func(l lab) {
 		foreign := fencing.Token{Scope: "shop/other", Epoch: 500, Term: "0123456789abcdef0123456789abcdef"}
-		fence := guardFunc{memory(l), func(_ context.Context, t fencing.Token) error {
-			return &fencing.StaleError{Presented: t, HighWater: foreign}
+		guard := guardFunc{memory(l), func(_ context.Context, t fencing.Token) error {
+			return &fencing.StaleError{Presented: t, Mark: foreign}
 		}}
-		a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 10_000 }, fence))
+		a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 10_000 }, guard))
 		l.run(a, func(context.Context, *singleton.Term) error { panic("must not start") })
 		epoch, err := l.record().Epoch()
 		require.NoError(l, err)
@@ -271,8 +271,8 @@ func TestNoRaiseOverAnotherLeasesMark(t *testing.T) {
 
 func TestRaiseByTheWork(t *testing.T) {
 	inLab(t, func(l lab) {
-		fence := memory(l)
-		a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 1000 }, fence))
+		guard := memory(l)
+		a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 1000 }, guard))
 		ctx, term := l.work(a)
 		before := term.Token()
 		require.NoError(l, term.Raise(ctx, 700))
@@ -280,8 +280,8 @@ func TestRaiseByTheWork(t *testing.T) {
 		require.True(l, ok)
 		require.Equal(l, term.Token(), after)
 		require.EqualValues(l, 701, after.Epoch)
-		require.ErrorIs(l, fence.Check(ctx, before), fencing.ErrStale, "announced")
-		require.NoError(l, fence.Check(ctx, after))
+		require.ErrorIs(l, guard.Check(ctx, before), fencing.ErrStale, "announced")
+		require.NoError(l, guard.Check(ctx, after))
 
 		var field *lease.FieldError
 		require.ErrorAs(l, term.Raise(ctx, 701+1000), &field)
@@ -298,7 +298,7 @@ func TestRaiseByTheWork(t *testing.T) {
 		l.Link("a").Heal()
 		sleep(30 * second)
 		require.EqualValues(l, 701, term.Token().Epoch, "what never arrived is not shown")
-		mark, err := fence.HighWater(l.Context(), "shop/invoicer")
+		mark, err := guard.Mark(l.Context(), fencing.Scope("shop", "invoicer"))
 		require.NoError(l, err)
 		require.Equal(l, term.Token(), mark)
 		l.edit(func(x *coordv1.Lease) { other := "x"; x.Spec.HolderIdentity = &other })
