@@ -114,7 +114,7 @@
 //     vacant, and that is no term: a lease duration is waited on it.
 //   - A2. The store is asked by a GET before an acquire, unless the Lease was seen released or
 //     untouched less than 500 ms ago, or the seat is our own. The GET's answer is not older than
-//     that of the LIST beside it. Where Config.Floor was asked, the GET comes after it.
+//     that of the LIST beside it. Where Config.Fencing.Floor was asked, the GET comes after it.
 //   - A3. After a conflict an acquire looks whose term is there. It renews its own; a look alone is
 //     no acknowledgement.
 //   - A4. An unanswered acquire is repeated with the same term for RenewDeadline and RetryPeriod.
@@ -128,7 +128,7 @@
 //
 // E, epochs and whose term it is.
 //
-//   - E1. A new epoch is above the one on the Lease, the greatest one seen and Config.Floor's, and
+//   - E1. A new epoch is above the one on the Lease, the greatest one seen and Config.Fencing.Floor's, and
 //     not below the store's newest version.
 //   - E2. A token is the holder's only if fencing-holder names the holder.
 //   - E3. A term stands while the Lease has its UID, holder and term id. Without that annotation

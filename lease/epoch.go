@@ -26,7 +26,7 @@ type EpochInputs struct {
 	Annotation      int64  // epoch on the Lease, 0 if none
 	ResourceVersion string // read fresh: the List's, or the release event's
 	Remembered      int64  // highest epoch this process ever saw, 0 if none
-	Floor           int64  // Config.Floor's answer, 0 if none
+	Floor           int64  // Config.Fencing.Floor's answer, 0 if none
 }
 
 // headroom is how far an epoch may lie above the store's version, or above Floor: as

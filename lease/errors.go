@@ -43,7 +43,7 @@ var (
 	ErrUnopened = errors.New("the watch does not open: does a proxy buffer its answer?")
 	// ErrEpochExhausted: a number that the next fencing epoch must lie above is one
 	// that only a hand can have written: it lies 2^53 or more above the store's
-	// version and Config.Floor's number, or above half of all numbers. It is refused
+	// version and Config.Fencing.Floor's number, or above half of all numbers. It is refused
 	// before a guard takes it for its mark. No retry helps; the message names the
 	// number to be lowered.
 	ErrEpochExhausted = errors.New("fencing epoch exhausted")

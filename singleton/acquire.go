@@ -18,7 +18,7 @@ func (r *run) acquire(d lease.Decision) error {
 	r.setState(StateAcquiring, nil)
 	var floor int64
 	var err error
-	if r.config.Floor != nil { // which takes its time: then it is decided anew
+	if r.config.Fencing.Floor != nil { // which takes its time: then it is decided anew
 		if floor, err = r.floor(); err != nil {
 			return err
 		}
@@ -47,9 +47,9 @@ func (r *run) acquire(d lease.Decision) error {
 
 // acquiring hears the term's writes until one is acknowledged.
 func (r *run) acquiring() error {
-	g, clock := r.reign, r.config.clock
+	g, clock := r.reign, r.config.Replica.clock
 	// Each try that arrives unheard keeps the others out for a lease duration more.
-	giveUp := clock.Now().Add(r.config.RenewDeadline + r.config.RetryPeriod)
+	giveUp := clock.Now().Add(r.config.Timing.RenewDeadline + r.config.Timing.RetryPeriod)
 	hear := hears{answers: g.answers, stopping: r.ctx.Done()}
 	var noAnswer error
 	r.perform(g.next(clock.Now(), r.updating()))
@@ -74,7 +74,7 @@ func (r *run) acquiring() error {
 			}
 		case onStopping: // the outcome of a write should be known, for a while
 			hear.stopping = nil
-			giveUp = clock.Now().Add(r.config.timing().RequestTimeout())
+			giveUp = clock.Now().Add(r.config.Timing.RequestTimeout())
 		}
 		if r.candidate.Beaten(g.tenure) {
 			return &lease.RequestError{Verb: "patch", Kind: lease.ErrConflict, Err: errors.New("somebody was faster")}
@@ -86,9 +86,9 @@ func (r *run) acquiring() error {
 func (r *run) noAnswer(err error) error {
 	switch {
 	case r.candidate.View().Record().Term() == r.reign.tenure.Claim().Token.Term:
-		return fmt.Errorf("%w: within %v", lease.ErrUnheard, r.config.RenewDeadline)
+		return fmt.Errorf("%w: within %v", lease.ErrUnheard, r.config.Timing.RenewDeadline)
 	case err == nil:
-		err = &lease.RequestError{Verb: "patch", Kind: lease.ErrUnavailable, Err: fmt.Errorf("no answer within %v", r.config.RenewDeadline)}
+		err = &lease.RequestError{Verb: "patch", Kind: lease.ErrUnavailable, Err: fmt.Errorf("no answer within %v", r.config.Timing.RenewDeadline)}
 	}
 	return err
 }
@@ -96,7 +96,7 @@ func (r *run) noAnswer(err error) error {
 // acquired takes in that a term has begun.
 func (r *run) acquired(d lease.Decision) {
 	claim := r.reign.tenure.Claim()
-	r.become(r.candidate.Acquired(r.reign.tenure, r.config.clock.Now()))
+	r.become(r.candidate.Acquired(r.reign.tenure, r.config.Replica.clock.Now()))
 	for _, topic := range []outage.Topic{outage.StandingBy, outage.Taking, outage.Contesting, outage.Numbering} {
 		r.tell.Over(topic)
 	}

@@ -57,7 +57,7 @@ func TestSlowAdmission(t *testing.T) {
 				server := &admitting{l: l, took: took}
 				client := l.clientThrough("a", func(next http.RoundTripper) http.RoundTripper { server.next = next; return server })
 				log := &lines{}
-				e, err := singleton.New(client, singleton.Config{Name: "invoicer", Namespace: "shop", Identity: "a", Logger: log.logger()})
+				e, err := singleton.New(client, singleton.Config{Name: "invoicer", Namespace: "shop", Replica: singleton.ReplicaConfig{Identity: "a"}, Logger: log.logger()})
 				require.NoError(l, err)
 				l.run(e, idle)
 				sleep(took + second)

@@ -17,7 +17,7 @@ const announceTries = 3
 // announce tells every guard of t's token, side by side. A guard that holds a higher mark,
 // or the same epoch of another term, although the Lease is still ours, shows
 // that the API server went back in time: the epoch is raised above it
-// (Config.MaxRaise) and announced again, to all.
+// (Config.Fencing.MaxRaise) and announced again, to all.
 func announce(ctx context.Context, t *Term) error {
 	err := announceAbove(ctx, t)
 	t.announced(ctx, err)
@@ -33,7 +33,7 @@ func announceAbove(ctx context.Context, t *Term) error {
 			return err
 		case !t.outranked(mark): // by ourselves: raised meanwhile
 			continue
-		case t.config.MaxRaise == 0:
+		case t.config.Fencing.MaxRaise == 0:
 			return err
 		}
 		switch liftErr := t.lift(ctx, mark.Epoch); {
@@ -81,7 +81,7 @@ func highestMark(err error, scope string) (highest fencing.Token) {
 // announceTo tells one guard. What it refuses is this caller's to judge, not a
 // report about the work.
 func announceTo(ctx context.Context, guard fencing.Guard, token fencing.Token, t *Term) error {
-	ctx, cancel := context.WithTimeout(ctx, t.config.RenewDeadline)
+	ctx, cancel := context.WithTimeout(ctx, t.config.Timing.RenewDeadline)
 	defer cancel()
 	return guard.Announce(fencing.WithReporter(ctx, nil), token)
 }
@@ -121,7 +121,7 @@ func (r *run) keepAnnouncing(t *Term) {
 	}
 	r.helpers.Go(func() {
 		failing := false
-		for t.wait(r.config.AnnouncePeriod) {
+		for t.wait(r.config.Fencing.AnnouncePeriod) {
 			var err error
 			protect(func() error { return announce(t.ctx, t) }, func(e error) { err = e })
 			switch {

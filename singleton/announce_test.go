@@ -39,7 +39,7 @@ func (s *scripted) then(script func(ctx context.Context, t fencing.Token) error)
 }
 
 func period(d time.Duration) func(*singleton.Config) {
-	return func(c *singleton.Config) { c.AnnouncePeriod = d }
+	return func(c *singleton.Config) { c.Fencing.AnnouncePeriod = d }
 }
 
 // above returns the token of another term.
@@ -198,7 +198,7 @@ func TestGuardThatRefusesLater(t *testing.T) {
 		t.Run(name+" is raised above", func(t *testing.T) {
 			inLab(t, func(l lab) {
 				guard := &scripted{Memory: memory(l)}
-				a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 1000 }, guard))
+				a := l.elector("a", fenced(func(c *singleton.Config) { c.Fencing.MaxRaise = 1000 }, guard))
 				l.run(a, idle)
 				before := a.Status().Token
 				m := mark(before)
@@ -223,7 +223,7 @@ func TestRaiseOvertakesAnAnnouncement(t *testing.T) {
 	inLab(t, func(l lab) {
 		guard := &scripted{Memory: memory(l)}
 		var term *singleton.Term
-		a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 1000 }, guard))
+		a := l.elector("a", fenced(func(c *singleton.Config) { c.Fencing.MaxRaise = 1000 }, guard))
 		l.run(a, func(ctx context.Context, t *singleton.Term) error { term = t; <-ctx.Done(); return nil })
 		old := term.Token()
 		guard.then(func(ctx context.Context, t fencing.Token) error {
@@ -256,7 +256,7 @@ func TestGuardThatPanicsLater(t *testing.T) {
 	})
 }
 
-func TestResignOnStale(t *testing.T) {
+func TestStaleRefusalEndsTheTerm(t *testing.T) {
 	elsewhere := func(t fencing.Token) fencing.Token { t.Scope = "shop/mailer"; return t }
 	for name, c := range map[string]struct {
 		refused func(own fencing.Token) error
@@ -286,7 +286,7 @@ func TestResignOnStale(t *testing.T) {
 		for _, on := range []bool{true, false} {
 			t.Run(name, func(t *testing.T) {
 				inLab(t, func(l lab) {
-					a := l.elector("a", func(c *singleton.Config) { c.ResignOnStale = on })
+					a := l.elector("a", func(c *singleton.Config) { c.Fencing.KeepOnStale = !on })
 					var cause, want error
 					l.run(a, func(ctx context.Context, term *singleton.Term) error {
 						child, cancel := context.WithTimeout(ctx, time.Hour)
@@ -318,7 +318,7 @@ func TestResignOnStale(t *testing.T) {
 }
 
 // A guard in this process reports by itself: of a check, and of work in flight.
-func TestResignOnStaleOfMemory(t *testing.T) {
+func TestStaleRefusalEndsTheTermOfMemory(t *testing.T) {
 	for name, write := range map[string]func(ctx context.Context, guard *fencing.Memory) error{
 		"check": func(ctx context.Context, guard *fencing.Memory) error {
 			token, _ := fencing.FromContext(ctx)
@@ -337,7 +337,7 @@ func TestResignOnStaleOfMemory(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(l lab) {
-				a := l.elector("a", fenced(func(c *singleton.Config) { c.ResignOnStale = true }))
+				a := l.elector("a", fenced(func(*singleton.Config) {}))
 				guard := memory(l)
 				var refused, cause error
 				l.run(a, func(ctx context.Context, _ *singleton.Term) error {

@@ -8,8 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -27,91 +30,95 @@ const (
 	namespaceFile   = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 )
 
-// Config of an [Elector]. Only Name is required; the zero value of any other
-// field means its default, a negative value is an error.
+// Config of an [Elector]. Only Name is required. The zero value of any other field means its
+// default, and a negative value is an error.
 type Config struct {
-	// Name of the Lease: one per role, shared by all its replicas.
+	// Name of the Lease: one for each role, the same in all its replicas.
 	Name string
-	// Namespace of the Lease. Default: $POD_NAMESPACE, else the service
-	// account's namespace; never "default", and not the kubeconfig context's.
+	// Namespace of the Lease. Default: $POD_NAMESPACE, else the namespace of the service account.
+	// It is never "default", and never that of a kubeconfig's context.
 	Namespace string
-	// Identity is what the Lease shows as its holder, followed by "_" and 64
-	// random bits, so that no two processes ever share one. Default: $POD_NAME,
-	// else the host's name.
-	Identity string
 
-	// LeaseDuration, RenewDeadline, RetryPeriod and MaxClockDrift are
-	// [lease.Timing]: defaults 15 s, 10 s, 2 s and 0.05. All replicas should
-	// agree on them. A standby waits for the longer of its own LeaseDuration and
-	// the one that the holder wrote, which it believes up to
-	// [lease.MaxLeaseDuration].
-	LeaseDuration time.Duration
-	RenewDeadline time.Duration
-	RetryPeriod   time.Duration
-	MaxClockDrift float64
-	// HoldOff is how long this replica stands back after it resigned, its work
-	// failed or a guard stopped it, so that another one wins. Default: twice
-	// RetryPeriod, which is longer than the poll of a standby that may not
-	// watch.
-	HoldOff time.Duration
-
-	// DrainLimit is how long work may take to return after its term ended while the
-	// Lease is kept for it (Resign, a refused token, Run's context). After that it is
-	// taken for stuck: Status.Overrun, [Elector.Live], Hooks.OnOverrun and
-	// hotseat_overruns_total tell of it, once a term. The Lease is kept all the same.
-	// Default: 5 minutes, longer than most drains are meant to take.
-	DrainLimit time.Duration
-
-	// Guards are told of each term's token before its work starts
-	// ([fencing.Guard.Announce]), each within RenewDeadline. If one
-	// refuses it or is unavailable, the work does not start and the term is given
-	// up ([Status] and hotseat_guard_failures_total say why). While the work runs
-	// they are told again each AnnouncePeriod, and when a renewal is acknowledged
-	// after one was not: a guard whose own store went back learns of the current
-	// term again. A guard that has seen a later token then ends the term, unless
-	// MaxRaise lets it raise its epoch; any other failure does not.
+	// Guards are told of each term's token before its work starts ([fencing.Guard.Announce]). Each
+	// has RenewDeadline to answer.
+	//
+	// If a guard refuses the token or is unavailable, work does not start, and this replica gives
+	// the term up. [Status] and hotseat_guard_failures_total say why. While work runs, guards are
+	// told again each Fencing.AnnouncePeriod, and when a renewal goes through after an outage, so
+	// that a guard which was restored from a backup learns the token again. Then a guard that has
+	// seen a later token ends the term, unless the term may raise its epoch (Fencing.MaxRaise). No
+	// other failure does.
 	Guards []fencing.Guard
-	// AnnouncePeriod is the time between two announcements of one term.
-	// Default: LeaseDuration.
-	AnnouncePeriod time.Duration
-	// ResignOnStale ends the term when the work's token is refused for a newer
-	// one anywhere, also by a guard that is not among Guards: it passed its
-	// error to [fencing.Report] with a context that comes from the work's. The
-	// Lease is kept until work returns, then released, and this replica stands
-	// back for HoldOff. Default: work decides, by the error.
-	ResignOnStale bool
-	// Floor, if set, is asked before each acquire for a number the new epoch
-	// must lie above: it keeps tokens growing when the API server's own history
-	// went back, or began anew beside an old database (a new cluster), whose guard
-	// refuses every epoch up to its mark. Return that: the Epoch of the guard's
-	// [fencing.Guard.Mark] of the scope Namespace/Name; the example shows it.
-	// While it fails, this replica does not acquire. It must return within a
-	// quarter of RenewDeadline.
-	Floor func(ctx context.Context) (int64, error)
-	// MaxRaise bounds by how much [Term.Raise] may lift an epoch at once, to one
-	// above a mark. It keeps one poisoned mark from using the numbers up. Default 0: a term does
-	// not raise its epoch, and ends if a guard holds a higher one.
-	MaxRaise int64
+	// Hooks are told what happens.
+	Hooks Hooks
+	// Logger; nil means slog.Default().
+	Logger *slog.Logger
 
+	// Timing must be the same in all replicas. A standby waits for the longer of its own
+	// LeaseDuration and the one that the holder wrote, which it believes up to
+	// [lease.MaxLeaseDuration].
+	Timing lease.Timing
 	// OneTerm has Run return after the first term whose work was called, once the Lease is
 	// released: for programs whose parts cannot start a second time. Run then returns the
 	// [*EndError] that says why the term ended; what work returned, if it returned by itself;
 	// and nil if Run's context ended.
 	OneTerm bool
+	// Fencing is how tokens are made and told.
+	Fencing FencingConfig
+	// Replica is what concerns this process only.
+	Replica ReplicaConfig
+	// Labels of the Lease, if this replica creates it. One that is there keeps its own.
+	Labels map[string]string
+}
 
-	// SharedWatch, if set, tells this elector of its Lease, which then has no watch
-	// of its own: for processes that are candidates for many Leases of one
-	// namespace.
-	SharedWatch *SharedWatch
+// FencingConfig is how an [Elector] makes tokens and tells guards of them.
+type FencingConfig struct {
+	// AnnouncePeriod is the time between two announcements of one term.
+	// Default: LeaseDuration.
+	AnnouncePeriod time.Duration
+	// KeepOnStale keeps the term when a guard refuses its token as stale; work decides, by the
+	// error. Otherwise such a refusal ends the term: the Lease is kept until work has returned,
+	// then released, and this replica stands back for Replica.HoldOff. The guard need not be one
+	// of Guards. It is enough that the refusal reaches [fencing.Report] with a context derived
+	// from work's, as the guards of this module see to.
+	KeepOnStale bool
+	// Floor, if set, is asked before each acquire. The new epoch will be above the number that it
+	// returns. So tokens keep growing where the API server's history went back, or began anew
+	// beside an old database, whose guard refuses every epoch up to its mark. Return the Epoch of
+	// the guard's [fencing.Guard.Mark], as the example shows. While Floor fails, this replica does
+	// not acquire. It has a quarter of RenewDeadline to return.
+	Floor func(ctx context.Context) (int64, error)
+	// MaxRaise is by how much [Term.Raise] may lift an epoch at once, to one above a mark. It
+	// keeps one poisoned mark from using the numbers up. Default 0: a term does not raise its
+	// epoch, and ends if a guard holds a higher one.
+	MaxRaise int64
+}
 
-	// WarmUp, if set, is called once per Run before the first candidacy: fill
-	// caches, open connections. Its error ends Run. The replica observes the
-	// Lease meanwhile.
+// ReplicaConfig is what concerns one process of those that stand for election.
+type ReplicaConfig struct {
+	// Identity is what the Lease shows as its holder, followed by "_" and 64 random bits, so that
+	// no two processes ever share one. Default: $POD_NAME, else the host's name.
+	Identity string
+	// Program names the program on the Lease. A replica warns when it sees another one there: two
+	// applications may share the Lease by mistake. Default: the path of the main package, else the
+	// name of the executable.
+	Program string
+	// WarmUp, if set, is called once per Run before the first candidacy: fill caches, open
+	// connections. Its error ends Run. The replica observes the Lease meanwhile.
 	WarmUp func(ctx context.Context) error
-	// Hooks are told what happens.
-	Hooks Hooks
-	// Logger; nil means slog.Default().
-	Logger *slog.Logger
+	// HoldOff is how long this replica stands back after it resigned, its work failed or a guard
+	// stopped it, so that another one wins. Default: twice RetryPeriod, which is longer than the
+	// poll of a standby that may not watch.
+	HoldOff time.Duration
+	// DrainLimit is how long work may take to return after its term ended while the Lease is kept
+	// for it (Resign, a refused token, Run's context). After that it counts as stuck:
+	// Status.Overrun, [Elector.Live], Hooks.OnOverrun and hotseat_overruns_total tell of it, once
+	// a term. The Lease is kept all the same. Default: 5 minutes, longer than most drains are
+	// meant to take.
+	DrainLimit time.Duration
+	// SharedWatch, if set, tells this elector of its Lease, which then has no watch of its own:
+	// for processes that are candidates for many Leases of one namespace.
+	SharedWatch *SharedWatch
 
 	clock lease.Clock // tests suspend it
 }
@@ -125,39 +132,41 @@ func (c Config) withDefaults() (Config, error) {
 	refuse := func(field string, value any, rule string) {
 		errs = append(errs, &lease.FieldError{Field: field, Value: value, Rule: rule})
 	}
-	asked, timing := c.timing(), c.timing().WithDefaults()
-	c.LeaseDuration, c.RenewDeadline = timing.LeaseDuration, timing.RenewDeadline
-	c.RetryPeriod, c.MaxClockDrift = timing.RetryPeriod, timing.MaxClockDrift
-	if err := timing.Validate(); err != nil {
+	asked := c.Timing
+	c.Timing = asked.WithDefaults()
+	if err := c.Timing.Validate(); err != nil {
 		errs = append(errs, markDefaults(err, asked))
 	}
-	if c.HoldOff < 0 {
-		refuse("HoldOff", c.HoldOff, "must not be negative")
+	for _, d := range []struct {
+		field string
+		time.Duration
+	}{
+		{"Replica.HoldOff", c.Replica.HoldOff}, {"Replica.DrainLimit", c.Replica.DrainLimit},
+		{"Fencing.AnnouncePeriod", c.Fencing.AnnouncePeriod},
+	} {
+		if d.Duration < 0 {
+			refuse(d.field, d.Duration, "must not be negative")
+		}
 	}
-	c.HoldOff = cmp.Or(c.HoldOff, 2*c.RetryPeriod)
-	if c.DrainLimit < 0 {
-		refuse("DrainLimit", c.DrainLimit, "must not be negative")
+	c.Replica.HoldOff = cmp.Or(c.Replica.HoldOff, 2*c.Timing.RetryPeriod)
+	c.Replica.DrainLimit = cmp.Or(c.Replica.DrainLimit, defaultDrainLimit)
+	c.Fencing.AnnouncePeriod = cmp.Or(c.Fencing.AnnouncePeriod, c.Timing.LeaseDuration)
+	if c.Fencing.MaxRaise < 0 {
+		refuse("Fencing.MaxRaise", c.Fencing.MaxRaise, "must not be negative")
 	}
-	c.DrainLimit = cmp.Or(c.DrainLimit, defaultDrainLimit)
-	if c.MaxRaise < 0 {
-		refuse("MaxRaise", c.MaxRaise, "must not be negative")
-	}
-	if c.AnnouncePeriod < 0 {
-		refuse("AnnouncePeriod", c.AnnouncePeriod, "must not be negative")
-	}
-	c.AnnouncePeriod = cmp.Or(c.AnnouncePeriod, c.LeaseDuration)
 	c = c.named(refuse)
+	c.Labels = c.labelled(refuse)
 	for i, guard := range c.Guards {
 		if isNil(guard) {
 			refuse(fmt.Sprintf("Guards[%d]", i), nil, mustNotBeNil(guard))
 		}
 	}
-	switch shared := c.SharedWatch; {
+	switch shared := c.Replica.SharedWatch; {
 	case shared == nil:
 	case shared.shared == nil:
-		refuse("SharedWatch", shared.namespace, "must be made by NewSharedWatch, with a client")
+		refuse("Replica.SharedWatch", shared.namespace, "must be made by NewSharedWatch, with a client")
 	case shared.namespace != c.Namespace:
-		refuse("SharedWatch", shared.namespace, fmt.Sprintf("must be of the Lease's namespace %q", c.Namespace))
+		refuse("Replica.SharedWatch", shared.namespace, fmt.Sprintf("must be of the Lease's namespace %q", c.Namespace))
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -180,12 +189,35 @@ func (c Config) named(refuse func(field string, value any, rule string)) Config 
 		refuse("Namespace", c.Namespace, "must name a namespace: "+strings.Join(problems, "; "))
 	}
 	host, err := os.Hostname()
-	c.Identity = cmp.Or(c.Identity, os.Getenv(envPodName), host)
-	if c.Identity == "" {
-		refuse("Identity", "", fmt.Sprintf("must be set here or in $%s (downward API: fieldPath metadata.name): the host has no name: %v", envPodName, err))
+	c.Replica.Identity = cmp.Or(c.Replica.Identity, os.Getenv(envPodName), host)
+	if c.Replica.Identity == "" {
+		refuse("Replica.Identity", "", fmt.Sprintf("must be set here or in $%s (downward API: fieldPath metadata.name): the host has no name: %v", envPodName, err))
 	}
-	c.Identity += "_" + incarnation()
+	c.Replica.Identity += "_" + incarnation()
+	c.Replica.Program = cmp.Or(c.Replica.Program, mainPackage(), filepath.Base(os.Args[0]))
 	return c
+}
+
+// labelled copies the labels, and refuses those that an API server would.
+func (c Config) labelled(refuse func(field string, value any, rule string)) map[string]string {
+	for key, value := range c.Labels {
+		for _, problem := range validation.IsQualifiedName(key) {
+			refuse("Labels", key, "must be a label's key: "+problem)
+		}
+		for _, problem := range validation.IsValidLabelValue(value) {
+			refuse(fmt.Sprintf("Labels[%s]", key), value, "must be a label's value: "+problem)
+		}
+	}
+	return maps.Clone(c.Labels)
+}
+
+// mainPackage is the path of the program's main package; empty if the build did not record it.
+func mainPackage() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	return info.Path
 }
 
 // isNil reports whether there is nothing behind an interface, also if what is not
@@ -226,13 +258,6 @@ func markDefaults(err error, asked lease.Timing) error {
 		}
 	}
 	return err
-}
-
-func (c Config) timing() lease.Timing {
-	return lease.Timing{
-		LeaseDuration: c.LeaseDuration, RenewDeadline: c.RenewDeadline,
-		RetryPeriod: c.RetryPeriod, MaxClockDrift: c.MaxClockDrift,
-	}
 }
 
 func serviceAccountNamespace() string {

@@ -39,13 +39,14 @@ func TestConfigErrorsNameFieldValueAndRule(t *testing.T) {
 		"bad name":          {singleton.Config{Name: "In_Voicer", Namespace: "shop"}, []string{`Name "In_Voicer" must name a Lease: a lowercase RFC 1123 subdomain`}},
 		"no namespace":      {singleton.Config{Name: "x"}, []string{`Namespace "" must be set here or in $POD_NAMESPACE`}},
 		"bad namespace":     {singleton.Config{Name: "x", Namespace: "a.b"}, []string{`Namespace "a.b" must name a namespace`}},
-		"one second":        {singleton.Config{Name: "x", Namespace: "shop", LeaseDuration: time.Second}, []string{"LeaseDuration 1s must be at least 2s", "RenewDeadline 10s (the default) must be at most LeaseDuration/(1+MaxClockDrift) - 100ms"}},
-		"forgot the unit":   {singleton.Config{Name: "x", Namespace: "shop", LeaseDuration: 15}, []string{"LeaseDuration 15ns must be at least 2s (a plain 15 means 15ns)"}},
-		"fraction":          {singleton.Config{Name: "x", Namespace: "shop", LeaseDuration: 15500 * time.Millisecond}, []string{"LeaseDuration 15.5s must be whole seconds"}},
-		"negative":          {singleton.Config{Name: "x", Namespace: "shop", LeaseDuration: -1, RenewDeadline: -1, RetryPeriod: -1, MaxClockDrift: -1, HoldOff: -1, MaxRaise: -1, AnnouncePeriod: -1}, []string{"LeaseDuration -1ns", "RenewDeadline -1ns", "RetryPeriod -1ns", "MaxClockDrift -1", "HoldOff -1ns must not be negative", "MaxRaise -1 must not be negative", "AnnouncePeriod -1ns must not be negative"}},
-		"deadline too late": {singleton.Config{Name: "x", Namespace: "shop", RenewDeadline: 14286 * time.Millisecond}, []string{"RenewDeadline 14.286s must be at most LeaseDuration/(1+MaxClockDrift) - 100ms = 15s/1.05 - 100ms = 14.185714285s"}},
-		"retry too slow":    {singleton.Config{Name: "x", Namespace: "shop", RetryPeriod: 10 * time.Second}, []string{"RetryPeriod 10s must be at most RenewDeadline/2 = 10s/2 = 5s"}},
-		"drift":             {singleton.Config{Name: "x", Namespace: "shop", MaxClockDrift: math.NaN()}, []string{"MaxClockDrift NaN must be between 0 and 1"}},
+		"one second":        {singleton.Config{Name: "x", Namespace: "shop", Timing: lease.Timing{LeaseDuration: time.Second}}, []string{"LeaseDuration 1s must be at least 2s", "RenewDeadline 10s (the default) must be at most LeaseDuration/(1+MaxClockDrift) - 100ms"}},
+		"forgot the unit":   {singleton.Config{Name: "x", Namespace: "shop", Timing: lease.Timing{LeaseDuration: 15}}, []string{"LeaseDuration 15ns must be at least 2s (a plain 15 means 15ns)"}},
+		"fraction":          {singleton.Config{Name: "x", Namespace: "shop", Timing: lease.Timing{LeaseDuration: 15500 * time.Millisecond}}, []string{"LeaseDuration 15.5s must be whole seconds"}},
+		"negative":          {singleton.Config{Name: "x", Namespace: "shop", Timing: lease.Timing{LeaseDuration: -1, RenewDeadline: -1, RetryPeriod: -1, MaxClockDrift: -1}, Replica: singleton.ReplicaConfig{HoldOff: -1, DrainLimit: -1}, Fencing: singleton.FencingConfig{MaxRaise: -1, AnnouncePeriod: -1}}, []string{"LeaseDuration -1ns", "RenewDeadline -1ns", "RetryPeriod -1ns", "MaxClockDrift -1", "Replica.HoldOff -1ns must not be negative", "Replica.DrainLimit -1ns", "Fencing.MaxRaise -1 must not be negative", "Fencing.AnnouncePeriod -1ns must not be negative"}},
+		"deadline too late": {singleton.Config{Name: "x", Namespace: "shop", Timing: lease.Timing{RenewDeadline: 14286 * time.Millisecond}}, []string{"RenewDeadline 14.286s must be at most LeaseDuration/(1+MaxClockDrift) - 100ms = 15s/1.05 - 100ms = 14.185714285s"}},
+		"retry too slow":    {singleton.Config{Name: "x", Namespace: "shop", Timing: lease.Timing{RetryPeriod: 10 * time.Second}}, []string{"RetryPeriod 10s must be at most RenewDeadline/2 = 10s/2 = 5s"}},
+		"labels":            {singleton.Config{Name: "x", Namespace: "shop", Labels: map[string]string{"a b": "1", "team": "bill ing"}}, []string{"Labels \"a b\" must be a label's key", "Labels[team] \"bill ing\" must be a label's value"}},
+		"drift":             {singleton.Config{Name: "x", Namespace: "shop", Timing: lease.Timing{MaxClockDrift: math.NaN()}}, []string{"MaxClockDrift NaN must be between 0 and 1"}},
 		"nil guard":         {singleton.Config{Name: "x", Namespace: "shop", Guards: []fencing.Guard{nil}}, []string{"Guards[0] <nil> must not be nil"}},
 		"nil in a guard": {singleton.Config{Name: "x", Namespace: "shop", Guards: []fencing.Guard{memory(t), (*fencing.Durable)(nil), funcGuard(nil)}},
 			[]string{"Guards[1] <nil> must not be a nil *fencing.Durable", "Guards[2] <nil> must not be a nil singleton_test.funcGuard"}},
@@ -91,7 +92,7 @@ func TestNamespaceAndIdentityFromTheEnvironment(t *testing.T) {
 	host, err := os.Hostname()
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(e.Identity(), host+"_"))
-	e, err = singleton.New(c.Client("a"), singleton.Config{Name: "invoicer", Namespace: "other", Identity: "me", Logger: quiet()})
+	e, err = singleton.New(c.Client("a"), singleton.Config{Name: "invoicer", Namespace: "other", Replica: singleton.ReplicaConfig{Identity: "me"}, Logger: quiet()})
 	require.NoError(t, err)
 	shipped := newLease()
 	shipped.Namespace = "other"

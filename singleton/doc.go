@@ -53,7 +53,7 @@
 //
 // An exception to G2: an epoch raised by hand above the store's revision is forgotten
 // if the Lease, or the annotation, is removed while no process that saw it runs
-// (Config.Floor remembers).
+// (Config.Fencing.Floor remembers).
 //
 // # States
 //

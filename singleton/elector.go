@@ -48,17 +48,18 @@ func New[L lease.Client](client LeasesGetter[L], config Config) (*Elector, error
 	e := &Elector{
 		config: config,
 		lock: lease.NewLock(client.Leases(config.Namespace), lease.Options{
-			Namespace: config.Namespace, Name: config.Name, Identity: config.Identity,
-			Timing: config.timing(), Clock: config.clock,
+			Namespace: config.Namespace, Name: config.Name, Identity: config.Replica.Identity,
+			Program: config.Replica.Program, Labels: config.Labels,
+			Timing: config.Timing, Clock: config.Replica.clock,
 		}),
 		eligible: make(chan struct{}, 1),
 	}
-	e.status.Store(&status{state: StateStopped})
+	e.status.Store(&status{state: StateStopped, next: make(chan struct{})})
 	return e, nil
 }
 
 // Identity is what the Lease shows while this replica holds it.
-func (e *Elector) Identity() string { return e.config.Identity }
+func (e *Elector) Identity() string { return e.config.Replica.Identity }
 
 // Scope is that of this elector's tokens: [fencing.Scope] of its Lease, in the
 // namespace that it has by default, too.
@@ -67,7 +68,7 @@ func (e *Elector) Scope() string { return fencing.Scope(e.config.Namespace, e.co
 // Run is a candidate, and while it holds the Lease calls work, until
 //   - ctx ends: nil, after work returned and the Lease was released;
 //   - work returns by itself: its error, after the Lease was released;
-//   - Config.WarmUp fails: its error;
+//   - Config.Replica.WarmUp fails: its error;
 //   - reading or writing the Lease is refused (RBAC, a missing namespace, an
 //     invalid request) from the start and for a whole LeaseDuration: an error
 //     that names the verb. It is logged at once. Later refusals are waited out;
@@ -109,6 +110,29 @@ func (e *Elector) SetEligible(eligible bool) {
 	select {
 	case e.eligible <- struct{}{}:
 	default:
+	}
+}
+
+// IsActive reports whether this replica is the active one now: its work runs, or is about to, and
+// its term is valid ([Term.Valid]). It takes no lock and makes no request.
+func (e *Elector) IsActive() bool {
+	s := e.status.Load()
+	return s.state == StateActive && s.term.Valid()
+}
+
+// WaitActive waits until this replica is active, and returns its term. The error is ctx's. It is
+// for programs and tests that stand beside the work. The term may be over soon after.
+func (e *Elector) WaitActive(ctx context.Context) (*Term, error) {
+	for {
+		s := e.status.Load()
+		if s.state == StateActive && s.term.Valid() {
+			return s.term, nil
+		}
+		select {
+		case <-s.next:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
 }
 

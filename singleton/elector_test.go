@@ -171,7 +171,7 @@ func TestWarmUpComesFirst(t *testing.T) {
 	inLab(t, func(l lab) {
 		var warm atomic.Int32
 		e := l.elector("a", func(c *singleton.Config) {
-			c.WarmUp = func(context.Context) error { time.Sleep(time.Minute); warm.Add(1); return nil }
+			c.Replica.WarmUp = func(context.Context) error { time.Sleep(time.Minute); warm.Add(1); return nil }
 		})
 		l.run(e, func(ctx context.Context, _ *singleton.Term) error { warm.Add(1); <-ctx.Done(); return nil })
 		require.Equal(l, singleton.StateWarming, e.Status().State)
@@ -185,21 +185,21 @@ func TestWarmUpComesFirst(t *testing.T) {
 	})
 	failure := errors.New("no cache")
 	inLab(t, func(l lab) {
-		e := l.elector("a", func(c *singleton.Config) { c.WarmUp = func(context.Context) error { return failure } })
+		e := l.elector("a", func(c *singleton.Config) { c.Replica.WarmUp = func(context.Context) error { return failure } })
 		err := l.run(e, idle).wait(l)
 		require.ErrorIs(l, err, failure)
 		require.EqualError(l, err, "singleton: warm up: no cache")
 	})
 	inLab(t, func(l lab) { // shut down meanwhile
 		e := l.elector("a", func(c *singleton.Config) {
-			c.WarmUp = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+			c.Replica.WarmUp = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 		})
 		r := l.run(e, idle)
 		r.stop()
 		require.NoError(l, r.wait(l))
 	})
 	inLab(t, func(l lab) {
-		e := l.elector("a", func(c *singleton.Config) { c.WarmUp = func(context.Context) error { panic("cold") } })
+		e := l.elector("a", func(c *singleton.Config) { c.Replica.WarmUp = func(context.Context) error { panic("cold") } })
 		r := l.run(e, idle)
 		<-r.done
 		require.ErrorContains(l, r.panicked.(error), "cold")
@@ -215,7 +215,7 @@ func TestObservesWhileWarming(t *testing.T) {
 			x.Spec.HolderIdentity, x.Spec.LeaseDurationSeconds = &holder, &seconds
 		})
 		e := l.elector("a", func(c *singleton.Config) {
-			c.WarmUp = func(context.Context) error { time.Sleep(14 * second); return nil }
+			c.Replica.WarmUp = func(context.Context) error { time.Sleep(14 * second); return nil }
 		})
 		l.run(e, idle)
 		sleep(15 * second)
@@ -280,12 +280,12 @@ func TestLongDrainKeepsTheLease(t *testing.T) {
 	})
 }
 
-// Work that never returns keeps the Lease: after Config.DrainLimit that is told, once.
+// Work that never returns keeps the Lease: after Config.Replica.DrainLimit that is told, once.
 func TestStuckDrainIsTold(t *testing.T) {
 	inLab(t, func(l lab) {
 		told := 0
 		e := l.elector("a", func(c *singleton.Config) {
-			c.DrainLimit = time.Minute
+			c.Replica.DrainLimit = time.Minute
 			c.Hooks.OnOverrun = func(*singleton.Term) { told++ }
 		})
 		stuck := make(chan struct{})

@@ -65,10 +65,10 @@ func ExampleConfig_floor() {
 		Name:      "invoicer",
 		Namespace: "shop",
 		Guards:    []fencing.Guard{database},
-		Floor: func(ctx context.Context) (int64, error) {
+		Fencing: singleton.FencingConfig{Floor: func(ctx context.Context) (int64, error) {
 			mark, err := database.Mark(ctx, fencing.Scope("shop", "invoicer"))
 			return mark.Epoch, err
-		},
+		}},
 		Logger: quiet(),
 	})
 	if err != nil {

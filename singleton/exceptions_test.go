@@ -96,7 +96,7 @@ func TestExceptionClientGoTakesADeletedLease(t *testing.T) {
 func TestShortenedUnderATermThatWasShown(t *testing.T) {
 	for _, more := range []func(*coordv1.Lease){func(*coordv1.Lease) {}, raised} {
 		someWay(t, shared, func(w *world) {
-			w.start("a", func(c *singleton.Config) { c.LeaseDuration, c.RenewDeadline = 60*second, 45*second })
+			w.start("a", func(c *singleton.Config) { c.Timing.LeaseDuration, c.Timing.RenewDeadline = 60*second, 45*second })
 			w.start("b")
 			sleep(10 * second)
 			w.Link("a").BlackHole()
@@ -118,7 +118,9 @@ func TestShortenedUnderATermThatWasShown(t *testing.T) {
 func TestExceptionShortenedDurationBesideAShorterLeaseDuration(t *testing.T) {
 	inLab(t, func(l lab) {
 		c := &crew{}
-		l.run(l.elector("a", func(c *singleton.Config) { c.LeaseDuration, c.RenewDeadline = time.Minute, 45*time.Second }), c.work)
+		l.run(l.elector("a", func(c *singleton.Config) {
+			c.Timing.LeaseDuration, c.Timing.RenewDeadline = time.Minute, 45*time.Second
+		}), c.work)
 		sleep(5 * second)
 		l.Link("a").BlackHole()
 		l.edit(func(x *coordv1.Lease) { second := int32(1); x.Spec.LeaseDurationSeconds = &second })

@@ -143,7 +143,7 @@ func TestRaiseBesideAForbiddenCopy(t *testing.T) {
 func TestRaiseBesideAnAnnouncement(t *testing.T) {
 	inLab(t, func(l lab) {
 		guard := memory(l)
-		e := l.elector("a", fenced(mayRaise, guard), func(c *singleton.Config) { c.AnnouncePeriod = 10 * second })
+		e := l.elector("a", fenced(mayRaise, guard), func(c *singleton.Config) { c.Fencing.AnnouncePeriod = 10 * second })
 		var term *singleton.Term
 		l.run(e, firstTerm(func(_ context.Context, t *singleton.Term) { term = t }))
 		sleep(9500 * time.Millisecond)

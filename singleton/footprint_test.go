@@ -20,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
+	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
@@ -87,12 +88,12 @@ func measure(t testing.TB, share bool) footprint {
 	defer cancel()
 	for i := range electors {
 		config := singleton.Config{
-			Name: crowdName(i), Namespace: "shop", Identity: "a", Logger: quiet(),
+			Name: crowdName(i), Namespace: "shop", Replica: singleton.ReplicaConfig{Identity: "a"}, Logger: quiet(),
 			// Nobody renews in this test: the standbys are not to find that strange.
-			LeaseDuration: time.Hour, RenewDeadline: 50 * time.Minute, RetryPeriod: 25 * time.Minute,
+			Timing: lease.Timing{LeaseDuration: time.Hour, RenewDeadline: 50 * time.Minute, RetryPeriod: 25 * time.Minute},
 		}
 		if share {
-			config.SharedWatch = shared
+			config.Replica.SharedWatch = shared
 		}
 		electors[i], err = singleton.New(client, config)
 		require.NoError(t, err)

@@ -118,8 +118,8 @@ func (r *run) miswired(out *outcome) error {
 	case !unfit(out.err):
 		w.unfit = retry.Refusals{}
 	default:
-		w.unfit, _ = w.unfit.Refused(r.config.clock.Now(), r.config.LeaseDuration)
-		if w.unfit.Never(w.began, r.config.LeaseDuration) {
+		w.unfit, _ = w.unfit.Refused(r.config.Replica.clock.Now(), r.config.Timing.LeaseDuration)
+		if w.unfit.Never(w.began, r.config.Timing.LeaseDuration) {
 			return r.pointless(out.err)
 		}
 	}

@@ -177,7 +177,7 @@ func TestRaiseOnASlowAPIServer(t *testing.T) {
 			guard := memory(l)
 			require.NoError(l, guard.Announce(context.Background(), above(900)))
 			l.Link("a").Inject(delayed(takes, 0, "get", "list", "patch", "update"))
-			a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 10_000 }, guard))
+			a := l.elector("a", fenced(func(c *singleton.Config) { c.Fencing.MaxRaise = 10_000 }, guard))
 			l.run(a, idle)
 			sleep(time.Minute)
 			require.EqualValues(l, 901, a.Status().Token.Epoch, takes)
@@ -192,7 +192,7 @@ func TestRaiseOnASlowAPIServer(t *testing.T) {
 // another term, although the Lease is still ours.
 func TestRaiseHealsAnAPIServerThatWentBack(t *testing.T) {
 	other := fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 500, Term: "0123456789abcdef0123456789abcdef"}
-	raise := func(c *singleton.Config) { c.MaxRaise = 10_000 }
+	raise := func(c *singleton.Config) { c.Fencing.MaxRaise = 10_000 }
 	t.Run("stale", func(t *testing.T) {
 		inLab(t, func(l lab) {
 			one, two := memory(l), memory(l)
@@ -242,7 +242,7 @@ func TestRaiseHealsAnAPIServerThatWentBack(t *testing.T) {
 				poisoned := other
 				poisoned.Epoch = test.mark
 				require.NoError(l, guard.Announce(context.Background(), poisoned))
-				a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = test.most }, guard))
+				a := l.elector("a", fenced(func(c *singleton.Config) { c.Fencing.MaxRaise = test.most }, guard))
 				l.run(a, func(context.Context, *singleton.Term) error { panic("must not start") })
 				require.Equal(l, singleton.StateStandby, a.Status().State)
 				require.EqualValues(l, 1, metric(l, a, "hotseat_terms_total", "reason", "refused"))
@@ -261,7 +261,7 @@ func TestNoRaiseOverAnotherLeasesMark(t *testing.T) {
 		guard := guardFunc{memory(l), func(_ context.Context, t fencing.Token) error {
 			return &fencing.StaleError{Presented: t, Mark: foreign}
 		}}
-		a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 10_000 }, guard))
+		a := l.elector("a", fenced(func(c *singleton.Config) { c.Fencing.MaxRaise = 10_000 }, guard))
 		l.run(a, func(context.Context, *singleton.Term) error { panic("must not start") })
 		epoch, err := l.record().Epoch()
 		require.NoError(l, err)
@@ -272,7 +272,7 @@ func TestNoRaiseOverAnotherLeasesMark(t *testing.T) {
 func TestRaiseByTheWork(t *testing.T) {
 	inLab(t, func(l lab) {
 		guard := memory(l)
-		a := l.elector("a", fenced(func(c *singleton.Config) { c.MaxRaise = 1000 }, guard))
+		a := l.elector("a", fenced(func(c *singleton.Config) { c.Fencing.MaxRaise = 1000 }, guard))
 		ctx, term := l.work(a)
 		before := term.Token()
 		require.NoError(l, term.Raise(ctx, 700))
@@ -285,7 +285,7 @@ func TestRaiseByTheWork(t *testing.T) {
 
 		var field *lease.FieldError
 		require.ErrorAs(l, term.Raise(ctx, 701+1000), &field)
-		require.ErrorContains(l, field, "must be less than Config.MaxRaise 1000 above it")
+		require.ErrorContains(l, field, "must be less than Config.Fencing.MaxRaise 1000 above it")
 		require.ErrorContains(l, term.Raise(ctx, 5), "must not be below the term's epoch 701")
 
 		l.Link("a").BlackHole()
@@ -308,7 +308,7 @@ func TestRaiseByTheWork(t *testing.T) {
 
 func TestRaiseNeverWithoutTheLease(t *testing.T) {
 	inLab(t, func(l lab) {
-		a := l.elector("a", func(c *singleton.Config) { c.MaxRaise = 1000 })
+		a := l.elector("a", func(c *singleton.Config) { c.Fencing.MaxRaise = 1000 })
 		_, term := l.work(a)
 		l.Link("a").Freeze() // its watch does not tell it
 		require.NoError(l, l.EditLease("shop", "invoicer", func(x *coordv1.Lease) { other := "x"; x.Spec.HolderIdentity = &other }))
@@ -326,7 +326,7 @@ func TestFloorBoundsTheEpoch(t *testing.T) {
 		var failing atomic.Bool
 		failing.Store(true)
 		a := l.elector("a", func(c *singleton.Config) {
-			c.Floor = func(ctx context.Context) (int64, error) {
+			c.Fencing.Floor = func(ctx context.Context) (int64, error) {
 				deadline, ok := ctx.Deadline()
 				assert.True(l, ok)
 				assert.Equal(l, 2500*time.Millisecond, time.Until(deadline))
@@ -345,13 +345,13 @@ func TestFloorBoundsTheEpoch(t *testing.T) {
 	})
 }
 
-// Config.Floor takes its time. Who takes the Lease meanwhile keeps it.
+// Config.Fencing.Floor takes its time. Who takes the Lease meanwhile keeps it.
 func TestFloorThatIsSlowerThanAnother(t *testing.T) {
 	inWorldWith(t, func(w *world) { w.drain = 4 * second }, func(w *world) {
 		_, c := w.replica("c", true)
 		sleep(20 * second)
 		w.start("a", func(c *singleton.Config) {
-			c.Floor = func(ctx context.Context) (int64, error) {
+			c.Fencing.Floor = func(ctx context.Context) (int64, error) {
 				select {
 				case <-time.After(1500 * time.Millisecond):
 				case <-ctx.Done():

@@ -65,8 +65,8 @@ func (r *run) active(worked <-chan outcome) *outcome {
 // draining waits for work to return. It keeps renewing while the term is ours:
 // the Lease must not be free before work has stopped.
 func (r *run) draining(worked <-chan outcome) *outcome {
-	g, clock := r.reign, r.config.clock
-	overrun := clock.Now().Add(r.config.DrainLimit)
+	g, clock := r.reign, r.config.Replica.clock
+	overrun := clock.Now().Add(r.config.Replica.DrainLimit)
 	r.logDraining(g.term)
 	hear := hears{answers: g.answers, returned: worked, raises: g.term.raises, lost: g.term.lost}
 	for {
@@ -77,7 +77,7 @@ func (r *run) draining(worked <-chan outcome) *outcome {
 			hear.lost, hear.answers = nil, nil
 			g.tenure = g.tenure.End()
 			g.cancel()
-			overrun = sooner(*g.term.until.Load(), clock.Now()).Add(r.config.timing().StopBudget())
+			overrun = sooner(*g.term.until.Load(), clock.Now()).Add(r.config.Timing.StopBudget())
 		case e.kind == onDue && !overrun.IsZero() && !overrun.After(clock.Now()):
 			overrun = lease.Instant{}
 			r.overran(g.term)
@@ -91,7 +91,7 @@ func (r *run) draining(worked <-chan outcome) *outcome {
 func (r *run) keep(e event) {
 	switch e.kind {
 	case onDue:
-		r.perform(r.reign.next(r.config.clock.Now(), r.updating()))
+		r.perform(r.reign.next(r.config.Replica.clock.Now(), r.updating()))
 	case onAnswered:
 		r.hear(e.answer)
 	case onRaising:
@@ -108,11 +108,11 @@ func (r *run) overran(t *Term) {
 	r.status.Store(&now)
 	r.metrics.overran()
 	if t.Valid() {
-		r.config.Logger.Error("work has not returned within Config.DrainLimit: the lease is kept for it, and no other replica can start",
-			"token", t.Token().String(), "drain_limit", r.config.DrainLimit, "cause", t.cause())
+		r.config.Logger.Error("work has not returned within Config.Replica.DrainLimit: the lease is kept for it, and no other replica can start",
+			"token", t.Token().String(), "drain_limit", r.config.Replica.DrainLimit, "cause", t.cause())
 	} else {
 		r.config.Logger.Error("work has not returned within its stop budget: another replica may start beside it",
-			"token", t.Token().String(), "stop_budget", r.config.timing().StopBudget(), "cause", t.cause())
+			"token", t.Token().String(), "stop_budget", r.config.Timing.StopBudget(), "cause", t.cause())
 	}
 	if hook := r.config.Hooks.OnOverrun; hook != nil {
 		r.hooks.overrun(func() { hook(t) })
@@ -166,21 +166,21 @@ func (r *run) leave(valid bool, cause *EndError) {
 			r.config.Logger.Warn("the release of the lease is not confirmed: if it did not arrive, the lease will expire", "error", err)
 		}
 	case cause.Reason == ReasonDeleted, cause.Reason == ReasonCleared,
-		cause.Reason == ReasonTaken && cause.Holder == r.config.Identity: // an earlier term of ours, put back
+		cause.Reason == ReasonTaken && cause.Holder == r.config.Replica.Identity: // an earlier term of ours, put back
 		r.candidate = r.candidate.Vacated(tenure)
 	}
 	switch {
 	case cause.Reason == ReasonFenced: // somebody wants this replica out
 		r.candidate = r.candidate.Courteous()
 	case !cause.lost() && cause.Reason != ReasonShutdown:
-		r.candidate = r.candidate.HoldOff(r.config.clock.Now().Add(r.config.HoldOff))
+		r.candidate = r.candidate.HoldOff(r.config.Replica.clock.Now().Add(r.config.Replica.HoldOff))
 	}
 }
 
 // release gives the Lease up, trying as often as it takes while the term is
 // valid.
 func (r *run) release(claim lease.Claim) error {
-	left := r.config.clock.Until(claim.ValidUntil(r.config.timing()))
+	left := r.config.Replica.clock.Until(claim.ValidUntil(r.config.Timing))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), left)
 	defer cancel()
 	for failures := 1; ; failures++ {
@@ -195,9 +195,9 @@ func (r *run) release(claim lease.Claim) error {
 
 // logDraining says that the work's context has ended, and how long work may take to return.
 func (r *run) logDraining(t *Term) {
-	cause, budget := t.cause(), r.config.DrainLimit
+	cause, budget := t.cause(), r.config.Replica.DrainLimit
 	if !t.Valid() {
-		budget = max(0, r.config.timing().StopBudget()+min(0, r.config.clock.Until(*t.until.Load())))
+		budget = max(0, r.config.Timing.StopBudget()+min(0, r.config.Replica.clock.Until(*t.until.Load())))
 	}
 	r.config.Logger.Info("waiting for work to return", "token", t.Token().String(), "cause", cause.Error(), "budget", budget.Round(time.Millisecond))
 }

@@ -26,7 +26,7 @@ type Hooks struct {
 	// Holders that came and went while hooks were blocked may be left out.
 	OnHolder func(Holder)
 	// OnOverrun is called once for a term whose work has outstayed the stop
-	// budget, so that another replica may be working, or Config.DrainLimit, so that
+	// budget, so that another replica may be working, or Config.Replica.DrainLimit, so that
 	// no other replica can start. It may run at the same time as other hooks. See
 	// [ExitOnOverrun].
 	OnOverrun func(*Term)

@@ -54,7 +54,7 @@ func (l lab) electorThrough(name string, wrap func(http.RoundTripper) http.Round
 }
 
 func (l lab) electorOf(client coordclient.LeasesGetter, name string, change ...func(*singleton.Config)) *singleton.Elector {
-	config := singleton.Config{Name: "invoicer", Namespace: "shop", Identity: name, Logger: quiet().With("me", name)}
+	config := singleton.Config{Name: "invoicer", Namespace: "shop", Replica: singleton.ReplicaConfig{Identity: name}, Logger: quiet().With("me", name)}
 	for _, change := range change {
 		change(&config)
 	}

@@ -203,9 +203,9 @@ func TestListThatOutlastsARestore(t *testing.T) {
 					})
 				}
 				client := l.clientThrough("a", func(next http.RoundTripper) http.RoundTripper { return again{next} })
-				c := singleton.Config{Name: "invoicer", Namespace: "shop", Identity: "a", Logger: quiet()}
+				c := singleton.Config{Name: "invoicer", Namespace: "shop", Replica: singleton.ReplicaConfig{Identity: "a"}, Logger: quiet()}
 				if share {
-					c.SharedWatch = singleton.NewSharedWatch(client, "shop", quiet())
+					c.Replica.SharedWatch = singleton.NewSharedWatch(client, "shop", quiet())
 				}
 				a, err := singleton.New(client, c)
 				require.NoError(l, err)

@@ -43,11 +43,11 @@ type run struct {
 
 func newRun(ctx context.Context, e *Elector, work Work) *run {
 	e.lock.Wall = chance.Wall(ctx)
-	self := &lease.Self{Identity: e.config.Identity, Timing: e.config.timing(), Draw: chance.Of(ctx)}
-	now := e.config.clock.Now()
+	self := &lease.Self{Identity: e.config.Replica.Identity, Timing: e.config.Timing, Draw: chance.Of(ctx)}
+	now := e.config.Replica.clock.Now()
 	r := &run{
 		Elector: e, ctx: ctx, work: work,
-		source: lookout.New(e.lock, e.config.SharedWatch.share(), e.config.Logger), hooks: newHooks(),
+		source: lookout.New(e.lock, e.config.Replica.SharedWatch.share(), e.config.Logger), hooks: newHooks(),
 		candidate: lease.NewCandidate(self, e.previous, now), wiring: wiring{began: now},
 		tell: outage.Teller{Log: e.config.Logger},
 	}
@@ -76,8 +76,8 @@ func (r *run) run() error {
 }
 
 func (r *run) loop() error {
-	timing := r.config.timing()
-	r.config.Logger.Info("standing for election", "identity", r.config.Identity,
+	timing := r.config.Timing
+	r.config.Logger.Info("standing for election", "identity", r.config.Replica.Identity,
 		"lease_duration", timing.LeaseDuration, "renew_deadline", timing.RenewDeadline, "retry_period", timing.RetryPeriod,
 		"max_clock_drift", timing.MaxClockDrift, "stop_budget", timing.StopBudget().Round(time.Millisecond))
 	ctx, stop := context.WithCancel(r.ctx)
@@ -103,15 +103,15 @@ func (r *run) loop() error {
 	return nil
 }
 
-// warm runs Config.WarmUp while observations are taken in.
+// warm runs Config.Replica.WarmUp while observations are taken in.
 func (r *run) warm() error {
-	if r.config.WarmUp == nil {
+	if r.config.Replica.WarmUp == nil {
 		return nil
 	}
 	r.setState(StateWarming, nil)
 	warmed := make(chan error, 1)
 	r.helpers.Go(func() {
-		protect(func() error { return wrap("warm up", r.config.WarmUp(r.ctx)) }, func(err error) { warmed <- err })
+		protect(func() error { return wrap("warm up", r.config.Replica.WarmUp(r.ctx)) }, func(err error) { warmed <- err })
 	})
 	var bad error
 	for {
@@ -180,7 +180,7 @@ type hears struct {
 func (r *run) wait(at lease.Instant, h hears) event {
 	var timer <-chan time.Time
 	if !at.IsZero() {
-		t := time.NewTimer(max(0, r.config.clock.Until(at)))
+		t := time.NewTimer(max(0, r.config.Replica.clock.Until(at)))
 		defer t.Stop()
 		timer = t.C
 	}
@@ -228,7 +228,7 @@ func (r *run) during(f func(context.Context)) {
 
 // pause takes in what is seen of the Lease for a while, or until ctx ends.
 func (r *run) pause(ctx context.Context, d time.Duration) {
-	until := r.config.clock.Now().Add(d)
+	until := r.config.Replica.clock.Now().Add(d)
 	for r.wait(until, hears{stopping: ctx.Done()}).kind == onObserved {
 	}
 }
@@ -245,11 +245,11 @@ func (r *run) observe(o lease.Observation) {
 	outdated := r.candidate.View().Outdated(o) // from a cache that is ahead of its store
 	r.know(o)
 	if !outdated && r.reign != nil && r.reign.term != nil {
-		r.perform(r.reign.observe(o, r.config.clock.Now(), r.updating()))
+		r.perform(r.reign.observe(o, r.config.Replica.clock.Now(), r.updating()))
 	}
 }
 
 // know takes an observation in and tells of a new holder.
 func (r *run) know(o lease.Observation) {
-	r.become(r.candidate.Observe(o, r.config.clock.Now()))
+	r.become(r.candidate.Observe(o, r.config.Replica.clock.Now()))
 }

@@ -38,7 +38,7 @@ func neverOpens(t *testing.T, who string, shared bool) {
 				}
 				c.Logger = log.logger()
 				if shared {
-					c.SharedWatch = singleton.NewSharedWatch(w.client(name), "shop", c.Logger)
+					c.Replica.SharedWatch = singleton.NewSharedWatch(w.client(name), "shop", c.Logger)
 				}
 			})
 		}
@@ -100,7 +100,9 @@ func TestDrainWithARefusedSharedWatch(t *testing.T) {
 	require.NoError(t, err)
 	c.Forbid("a", "watch")
 	l := lab{t, c}
-	e := l.elector("a", func(c *singleton.Config) { c.SharedWatch = singleton.NewSharedWatch(l.Client("a"), "shop", quiet()) })
+	e := l.elector("a", func(c *singleton.Config) {
+		c.Replica.SharedWatch = singleton.NewSharedWatch(l.Client("a"), "shop", quiet())
+	})
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx, drains(300*time.Millisecond)) }()

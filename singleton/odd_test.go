@@ -67,7 +67,7 @@ func TestLengthenedSeenFirst(t *testing.T) {
 // A holder's own longer duration is believed.
 func TestLongerDurationOfTheHolder(t *testing.T) {
 	everyWay(t, func(w *world) {
-		w.start("a", func(c *singleton.Config) { c.LeaseDuration, c.RenewDeadline = 60*second, 50*second })
+		w.start("a", func(c *singleton.Config) { c.Timing.LeaseDuration, c.Timing.RenewDeadline = 60*second, 50*second })
 		w.start("b")
 		sleep(5 * second)
 		w.Link("a").BlackHole()
@@ -102,8 +102,8 @@ func poison(t *testing.T, n int64) {
 			guard := memory(w)
 			with := func(c *singleton.Config) {
 				c.Guards = []fencing.Guard{guard}
-				c.MaxRaise = 1 << 40
-				c.Floor = func(ctx context.Context) (int64, error) {
+				c.Fencing.MaxRaise = 1 << 40
+				c.Fencing.Floor = func(ctx context.Context) (int64, error) {
 					mark, err := guard.Mark(ctx, fencing.Scope("shop", "invoicer"))
 					return mark.Epoch, err
 				}
@@ -214,8 +214,7 @@ func TestStopBudgetOfNothing(t *testing.T) {
 		require.ErrorContains(t, c.timing.Validate(), c.rule)
 		inLab(t, func(l lab) {
 			_, err := singleton.New(l.Client("a"), singleton.Config{
-				Name: "invoicer", Namespace: "shop", LeaseDuration: c.timing.LeaseDuration, RenewDeadline: c.timing.RenewDeadline,
-				RetryPeriod: c.timing.RetryPeriod, MaxClockDrift: c.timing.MaxClockDrift,
+				Name: "invoicer", Namespace: "shop", Timing: lease.Timing{LeaseDuration: c.timing.LeaseDuration, RenewDeadline: c.timing.RenewDeadline, RetryPeriod: c.timing.RetryPeriod, MaxClockDrift: c.timing.MaxClockDrift},
 			})
 			require.ErrorContains(l, err, c.rule)
 		})

@@ -50,7 +50,7 @@ func swallowRaises(most int32, epoch string) func(http.RoundTripper) http.RoundT
 	})
 }
 
-func mayRaise(c *singleton.Config) { c.MaxRaise = 10_000 }
+func mayRaise(c *singleton.Config) { c.Fencing.MaxRaise = 10_000 }
 
 // firstTerm is work that hands its first term to f and goes on until it ends.
 func firstTerm(f func(ctx context.Context, t *singleton.Term)) singleton.Work {

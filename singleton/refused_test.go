@@ -220,7 +220,7 @@ func TestFakeClientset(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(l lab) {
 				log := &lines{}
-				e, err := singleton.New(client.CoordinationV1(), singleton.Config{Name: "invoicer", Namespace: "shop", Identity: "a", Logger: log.logger()})
+				e, err := singleton.New(client.CoordinationV1(), singleton.Config{Name: "invoicer", Namespace: "shop", Replica: singleton.ReplicaConfig{Identity: "a"}, Logger: log.logger()})
 				require.NoError(l, err)
 				began := time.Now()
 				err = l.run(e, idle).wait(l)

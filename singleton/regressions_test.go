@@ -373,7 +373,7 @@ func TestEpochIsAboveWhatARestoreForgot(t *testing.T) {
 
 func TestRaiseAfterTheTermIsOver(t *testing.T) {
 	inLab(t, func(l lab) {
-		e := l.elector("a", func(c *singleton.Config) { c.MaxRaise = 100 })
+		e := l.elector("a", func(c *singleton.Config) { c.Fencing.MaxRaise = 100 })
 		var kept *singleton.Term
 		r := l.run(e, func(_ context.Context, term *singleton.Term) error { kept = term; return errors.New("done") })
 		require.Error(l, r.wait(l))
@@ -394,7 +394,7 @@ func TestLostAnswersOfReleaseAndRaise(t *testing.T) {
 		require.Zero(l, log.count("not released"))
 	})
 	inLab(t, func(l lab) {
-		e := l.elector("a", func(c *singleton.Config) { c.MaxRaise = 1000 })
+		e := l.elector("a", func(c *singleton.Config) { c.Fencing.MaxRaise = 1000 })
 		terms := make(chan *singleton.Term, 2)
 		l.run(e, func(ctx context.Context, term *singleton.Term) error { terms <- term; <-ctx.Done(); return nil })
 		term := <-terms
@@ -408,7 +408,7 @@ func TestLostAnswersOfReleaseAndRaise(t *testing.T) {
 
 func TestPanickingFloor(t *testing.T) {
 	inLab(t, func(l lab) {
-		e := l.elector("a", func(c *singleton.Config) { c.Floor = func(context.Context) (int64, error) { panic("floor") } })
+		e := l.elector("a", func(c *singleton.Config) { c.Fencing.Floor = func(context.Context) (int64, error) { panic("floor") } })
 		r := l.run(e, idle)
 		<-r.done
 		require.IsType(l, &singleton.PanicError{}, r.panicked)

@@ -88,14 +88,14 @@ func (r *run) perform(s lease.Step) {
 // send has a goroutine make a request and answer to the loop. Its request ends in time whatever
 // the client does (lease.Lock), and it does not outlive the reign.
 func (r *run) send(id int, raise *raiseRequest, request func(context.Context) (lease.Claim, error)) {
-	g, sent := r.reign, r.config.clock.Now()
+	g, sent := r.reign, r.config.Replica.clock.Now()
 	ctx, cancel := context.WithCancel(g.ctx)
 	g.ends[id] = cancel
 	r.helpers.Go(func() {
 		defer cancel()
 		a := &answer{Answer: lease.Answer{ID: id}, raise: raise}
 		a.Claim, a.Err = request(ctx)
-		a.Took = r.config.clock.Since(sent)
+		a.Took = r.config.Replica.clock.Since(sent)
 		select {
 		case g.answers <- a:
 		case <-g.ctx.Done():
@@ -109,7 +109,7 @@ func (r *run) send(id int, raise *raiseRequest, request func(context.Context) (l
 // hear takes in the answer to a write of the term.
 func (r *run) hear(a *answer) {
 	g := r.reign
-	step := g.answered(a, r.config.clock.Now())
+	step := g.answered(a, r.config.Replica.clock.Now())
 	r.perform(step)
 	if step.Prolonged {
 		r.prolonged(a)
@@ -133,19 +133,19 @@ func (r *run) prolonged(a *answer) {
 	}
 	r.metrics.renewed(a.Took)
 	r.tellFallback()
-	r.know(a.Claim.Written(r.config.clock.Now()))
+	r.know(a.Claim.Written(r.config.Replica.clock.Now()))
 }
 
 var errRaising = errors.New("singleton: another raise is under way")
 
 // raise carries a raise out, unless one is under way.
 func (r *run) raise(request raiseRequest) {
-	g, most := r.reign, r.config.RenewDeadline
+	g, most := r.reign, r.config.Timing.RenewDeadline
 	claim := g.tenure.Claim()
 	if r.updating() { // then renewals wait for it
 		most /= 2
 	}
-	next, id, ok := g.tenure.Raise(request.mark, r.config.clock.Now())
+	next, id, ok := g.tenure.Raise(request.mark, r.config.Replica.clock.Now())
 	if !ok {
 		request.done <- errRaising
 		return
@@ -167,7 +167,7 @@ func (r *run) hearOut(release bool) {
 	if !release {
 		return
 	}
-	until := sooner(g.tenure.ValidUntil(), r.config.clock.Now().Add(r.config.timing().RequestTimeout()))
+	until := sooner(g.tenure.ValidUntil(), r.config.Replica.clock.Now().Add(r.config.Timing.RequestTimeout()))
 	for g.tenure.InFlight() > 0 {
 		switch e := r.wait(until, hears{answers: g.answers}); e.kind {
 		case onAnswered:

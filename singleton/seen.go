@@ -15,10 +15,10 @@ func (r *run) become(next *lease.Candidate) {
 	if record.Exists() {
 		r.tell.Over(outage.Creating)
 	}
-	if record.Holder() != "" && record.Holder() != r.config.Identity { // that is who was faster
+	if record.Holder() != "" && record.Holder() != r.config.Replica.Identity { // that is who was faster
 		r.tell.Over(outage.Contesting)
 	}
-	holder := Holder{Identity: record.Holder(), Self: record.Holder() == r.config.Identity}
+	holder := Holder{Identity: record.Holder(), Self: record.Holder() == r.config.Replica.Identity}
 	holder.Token, _ = record.Token()
 	now := *r.status.Load()
 	if now.observed && now.holder == holder && before.Record().Exists() == record.Exists() {
@@ -29,14 +29,19 @@ func (r *run) become(next *lease.Candidate) {
 	r.status.Store(&now)
 	log := r.config.Logger
 	switch {
-	case !record.Exists() && now.found: // somebody deleted it
-		log.Warn("the lease does not exist")
+	case !record.Exists() && now.found:
+		log.Warn("somebody deleted the lease")
 	case !record.Exists():
-		log.Info("the lease does not exist")
+		log.Info("the lease does not exist: creating it; work can start a lease duration later. Ship the Lease in a manifest to start at once",
+			"lease_duration", r.config.Timing.LeaseDuration)
 	case holder.Identity == "":
 		log.Info("nobody holds the lease")
 	default:
 		log.Info("holder seen", "holder", holder.Identity, "epoch", holder.Token.Epoch)
+	}
+	if program := record.Program(); holder.Identity != "" && program != "" && program != r.config.Replica.Program {
+		log.Warn("another program holds the lease: two applications must not share its name",
+			"holder", holder.Identity, "program", program, "own_program", r.config.Replica.Program)
 	}
 	r.hooks.seen(r.config.Hooks.OnHolder, holder)
 }
@@ -47,6 +52,8 @@ func (r *run) setState(s State, t *Term) {
 	if now.state == s && now.term == t {
 		return
 	}
+	defer close(now.next)
+	now.next = make(chan struct{})
 	now.state, now.term, now.since, now.overrun = s, t, time.Now(), false
 	now.observed = now.observed && s != StateStopped
 	now.found = now.found && s != StateStopped

@@ -38,7 +38,7 @@ func (f fleet) join(name string) (*singleton.Elector, *running) {
 		_, err := f.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}})
 		require.NoError(f, err)
 	}
-	e := f.elector(f.name, func(c *singleton.Config) { c.Name, c.SharedWatch = name, f.shared })
+	e := f.elector(f.name, func(c *singleton.Config) { c.Name, c.Replica.SharedWatch = name, f.shared })
 	return e, f.run(e, idle)
 }
 
@@ -252,7 +252,7 @@ func TestSharedWatchOfAnotherNamespaceIsRefused(t *testing.T) {
 			singleton.NewSharedWatch((*singleton.Client)(nil), "shop", nil): `SharedWatch "shop" must be made by NewSharedWatch, with a client`,
 			{}: `SharedWatch "" must be made by NewSharedWatch, with a client`,
 		} {
-			_, err := singleton.New(l.Client("a"), singleton.Config{Name: "invoicer", Namespace: "shop", SharedWatch: shared})
+			_, err := singleton.New(l.Client("a"), singleton.Config{Name: "invoicer", Namespace: "shop", Replica: singleton.ReplicaConfig{SharedWatch: shared}})
 			require.ErrorContains(l, err, says)
 		}
 	})

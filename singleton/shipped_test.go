@@ -185,7 +185,7 @@ func TestTakenOnAnotherUID(t *testing.T) {
 			t.Run(fmt.Sprint(c.name, " ", times), func(t *testing.T) {
 				everyWay(t, func(w *world) {
 					c.before(w, "d")
-					w.start("a", func(c *singleton.Config) { c.LeaseDuration, c.RenewDeadline = 30*second, 24*second })
+					w.start("a", func(c *singleton.Config) { c.Timing.LeaseDuration, c.Timing.RenewDeadline = 30*second, 24*second })
 					sleep(3 * second)
 					w.start("d") // knows that it has to wait 30 s for a
 					sleep(3100 * time.Millisecond)

@@ -164,7 +164,7 @@ func TestTakeoverOnASlowServer(t *testing.T) {
 
 func TestSlowWritesWithLongerTimings(t *testing.T) {
 	inWorld(t, func(w *world) {
-		longer := func(c *singleton.Config) { c.LeaseDuration, c.RenewDeadline = 25*second, 16*second }
+		longer := func(c *singleton.Config) { c.Timing.LeaseDuration, c.Timing.RenewDeadline = 25*second, 16*second }
 		for _, who := range []string{"a", "b"} {
 			w.Link(who).Inject(delayed(3*second, 0, "update", "patch"))
 			w.start(who, longer)

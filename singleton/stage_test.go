@@ -37,10 +37,10 @@ func candidate(t *testing.T, share bool) scenario.StartFunc {
 			return
 		}
 		config := singleton.Config{
-			Name: scenario.Lease, Namespace: scenario.Namespace, Identity: c.Identity, Logger: quiet().With("me", c.Name),
+			Name: scenario.Lease, Namespace: scenario.Namespace, Replica: singleton.ReplicaConfig{Identity: c.Identity}, Logger: quiet().With("me", c.Name),
 		}
 		if share {
-			config.SharedWatch = singleton.NewSharedWatch(client, scenario.Namespace, config.Logger)
+			config.Replica.SharedWatch = singleton.NewSharedWatch(client, scenario.Namespace, config.Logger)
 		}
 		elector, err := singleton.New(client, config)
 		if err != nil {

@@ -184,7 +184,7 @@ func TestFloorThatDoesNotEnd(t *testing.T) {
 		free := make(chan struct{})
 		defer close(free)
 		_, a := w.replica("a", true, func(c *singleton.Config) {
-			c.Floor = func(context.Context) (int64, error) { <-free; return 0, nil }
+			c.Fencing.Floor = func(context.Context) (int64, error) { <-free; return 0, nil }
 		})
 		sleep(time.Minute)
 		told := time.Now()

@@ -40,7 +40,7 @@ func (r *run) standby() (acquired bool, err error) {
 
 // next is what is to be done now.
 func (r *run) next() lease.Decision {
-	return r.candidate.Next(r.config.clock.Now(), !r.ineligible.Load())
+	return r.candidate.Next(r.config.Replica.clock.Now(), !r.ineligible.Load())
 }
 
 // await returns when there may be something new to decide.
@@ -66,7 +66,7 @@ func (r *run) confirm() (err error) {
 	if err != nil {
 		return err
 	}
-	next, missed := r.candidate.Confirmed(seen, r.config.clock.Now())
+	next, missed := r.candidate.Confirmed(seen, r.config.Replica.clock.Now())
 	r.become(next)
 	if missed {
 		r.source.Renew()
@@ -86,7 +86,7 @@ func (r *run) prove() (err error) {
 	var unknown bool
 	if r.candidate, unknown = r.candidate.Proved(of, before, looked); unknown {
 		r.config.Logger.Info("nobody holds the lease, but what was there before is not known: waiting for a lease duration",
-			"lease_duration", r.config.LeaseDuration)
+			"lease_duration", r.config.Timing.LeaseDuration)
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (r *run) prove() (err error) {
 func (r *run) create() (err error) {
 	r.during(func(ctx context.Context) { err = r.lock.Create(ctx) })
 	if err == nil {
-		r.candidate = r.candidate.Created(r.config.clock.Now())
+		r.candidate = r.candidate.Created(r.config.Replica.clock.Now())
 	}
 	return err
 }
@@ -113,7 +113,7 @@ func (r *run) settle(err error, d lease.Decision) error {
 		return nil
 	}
 	var verdict lease.Verdict
-	r.candidate, verdict = r.candidate.Failed(d, err, r.config.clock.Now())
+	r.candidate, verdict = r.candidate.Failed(d, err, r.config.Replica.clock.Now())
 	switch verdict {
 	case lease.Faster:
 	case lease.Contested:
@@ -140,7 +140,7 @@ func (r *run) settled(d lease.Decision) {
 	switch {
 	case d.Action == lease.Create:
 		r.tell.Over(outage.Taking)
-	case view.Record().Holder() != "" && view.FreeAt().After(r.config.clock.Now()): // somebody is there
+	case view.Record().Holder() != "" && view.FreeAt().After(r.config.Replica.clock.Now()): // somebody is there
 		r.tell.Moot(outage.Taking)
 	}
 	r.tell.Over(outage.StandingBy)
@@ -154,22 +154,22 @@ func failing(d lease.Decision) outage.Topic {
 	return outage.StandingBy
 }
 
-// floor asks Config.Floor, and does not wait for it beyond its time.
+// floor asks Config.Fencing.Floor, and does not wait for it beyond its time.
 func (r *run) floor() (floor int64, err error) {
-	ctx, cancel := context.WithTimeout(r.ctx, r.config.timing().RequestTimeout())
+	ctx, cancel := context.WithTimeout(r.ctx, r.config.Timing.RequestTimeout())
 	defer cancel()
 	var answer int64
 	done := make(chan error, 1)
 	go protect(func() (err error) { // it is left behind if it does not end: it is the user's
-		answer, err = r.config.Floor(ctx)
-		return wrap("asking Config.Floor", err)
+		answer, err = r.config.Fencing.Floor(ctx)
+		return wrap("asking Config.Fencing.Floor", err)
 	}, func(err error) { done <- err })
 	for {
 		switch e := r.wait(lease.Instant{}, hears{ended: done, stopping: ctx.Done()}); e.kind {
 		case onEnded:
 			return answer, e.err
 		case onStopping:
-			return 0, fmt.Errorf("singleton: asking Config.Floor: %w", ctx.Err())
+			return 0, fmt.Errorf("singleton: asking Config.Fencing.Floor: %w", ctx.Err())
 		}
 	}
 }

@@ -36,7 +36,7 @@ type Status struct {
 	Term     *Term         // the current one, for whoever is outside of its work; nil without one
 	Token    fencing.Token // of that term, zero without one
 	ValidFor time.Duration // how long that term stays valid unless renewed, 0 without one
-	Overrun  bool          // its work has outstayed the stop budget, or Config.DrainLimit
+	Overrun  bool          // its work has outstayed the stop budget, or Config.Replica.DrainLimit
 	Missing  bool          // there was no Lease when it was looked at last
 
 	// Guard is the last announcement to Config.Guards that failed, of the current
@@ -48,6 +48,7 @@ type Status struct {
 // status is what the loop publishes; immutable.
 type status struct {
 	state   State
+	next    chan struct{} // closed when another state has been published
 	since   time.Time
 	holder  Holder
 	term    *Term
@@ -90,7 +91,7 @@ func (e *Elector) Ready() error {
 }
 
 // Live returns an error while work has outstayed its stop budget or
-// Config.DrainLimit, for a liveness probe: only ending the process will stop it.
+// Config.Replica.DrainLimit, for a liveness probe: only ending the process will stop it.
 func (e *Elector) Live() error {
 	if e.status.Load().overrun {
 		return errors.New("singleton: work has not returned although its term is over")

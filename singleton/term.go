@@ -50,7 +50,7 @@ func newTerm(ctx context.Context, config *Config, claim lease.Claim) *Term {
 	t.extend(claim)
 	ctx, t.cancel = context.WithCancelCause(ctx)
 	t.ctx = fencing.NewSourceContext(ctx, t)
-	if config.ResignOnStale {
+	if !config.Fencing.KeepOnStale {
 		t.ctx = fencing.WithReporter(t.ctx, t.refused)
 	}
 	return t
@@ -74,7 +74,7 @@ func (t *Term) Deadline() time.Time { return time.Now().Add(t.left()) }
 // left is how long the term stays valid unless renewed; not positive once it
 // is over.
 func (t *Term) left() time.Duration {
-	left := t.config.clock.Until(*t.until.Load())
+	left := t.config.Replica.clock.Until(*t.until.Load())
 	if t.over.Load() {
 		left = min(left, 0)
 	}
@@ -83,7 +83,7 @@ func (t *Term) left() time.Duration {
 
 // Resign gives the term up: its context ends with ErrResigned, the Lease is
 // renewed until work returned and then released, and this replica stands back
-// for Config.HoldOff. It does not wait. It does nothing once the term ended.
+// for Config.Replica.HoldOff. It does not wait. It does nothing once the term ended.
 func (t *Term) Resign() { t.end(&EndError{Reason: ReasonResigned}) }
 
 // Raise lifts the term's epoch above mark, which a guard holds although the
@@ -91,7 +91,7 @@ func (t *Term) Resign() { t.end(&EndError{Reason: ReasonResigned}) }
 // on the Lease any more, it ends instead. The new token is announced to every guard
 // before Raise returns.
 //
-// It fails if mark is Config.MaxRaise or more above the epoch
+// It fails if mark is Config.Fencing.MaxRaise or more above the epoch
 // ([*lease.FieldError]), with ErrOver if the term ended, with ctx's error, or
 // with the error of the request or the guard ([*GuardError]). Retry while the term is valid.
 func (t *Term) Raise(ctx context.Context, mark int64) error {
@@ -103,9 +103,9 @@ func (t *Term) Raise(ctx context.Context, mark int64) error {
 
 // lift raises the epoch on the Lease, through the loop that owns the claim.
 func (t *Term) lift(ctx context.Context, mark int64) error {
-	if epoch, most := t.Token().Epoch, t.config.MaxRaise; mark-epoch >= most {
+	if epoch, most := t.Token().Epoch, t.config.Fencing.MaxRaise; mark-epoch >= most {
 		return fmt.Errorf("singleton: not raising epoch %d: %w", epoch,
-			&lease.FieldError{Field: "mark", Value: mark, Rule: fmt.Sprintf("must be less than Config.MaxRaise %d above it", most)})
+			&lease.FieldError{Field: "mark", Value: mark, Rule: fmt.Sprintf("must be less than Config.Fencing.MaxRaise %d above it", most)})
 	}
 	request := raiseRequest{ctx: ctx, mark: mark, done: make(chan error, 1)}
 	select {
@@ -127,7 +127,7 @@ func (t *Term) lift(ctx context.Context, mark int64) error {
 
 // extend takes in an acknowledged write.
 func (t *Term) extend(claim lease.Claim) {
-	until := claim.ValidUntil(t.config.timing())
+	until := claim.ValidUntil(t.config.Timing)
 	t.token.Store(&claim.Token)
 	t.until.Store(&until)
 }
@@ -150,7 +150,7 @@ func (t *Term) finish() {
 
 // expired is the cause of a term that was valid until then.
 func (t *Term) expired(until lease.Instant) *EndError {
-	return &EndError{Reason: ReasonExpired, Since: until.Add(-t.config.RenewDeadline).Wall()}
+	return &EndError{Reason: ReasonExpired, Since: until.Add(-t.config.Timing.RenewDeadline).Wall()}
 }
 
 // cause is why the work's context ended; nil while it has not.

@@ -25,7 +25,7 @@ func testTerm(t testing.TB) (*Term, *Config) {
 	require.NoError(t, err)
 	claim := lease.Claim{
 		Token: fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 42, Term: "0123456789abcdef0123456789abcdef"},
-		Sent:  config.clock.Now(),
+		Sent:  config.Replica.clock.Now(),
 	}
 	return newTerm(context.Background(), &config, claim), &config
 }
@@ -107,10 +107,10 @@ func (m *sleeper) start(t *testing.T, work Work) (stop func() error) {
 	require.NoError(t, err)
 	e, err := New(m.Client("a"), Config{
 		Name: "invoicer", Namespace: "shop", Logger: slog.New(slog.DiscardHandler),
-		clock: elapsed.WithSuspend(func() (low, high time.Duration) {
+		Replica: ReplicaConfig{clock: elapsed.WithSuspend(func() (low, high time.Duration) {
 			d := time.Duration(m.slept.Load())
 			return d, d
-		}),
+		})},
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -149,7 +149,7 @@ func TestStuckDrainOfHours(t *testing.T) {
 			inWorld(t, func(w *world) {
 				var told atomic.Int64
 				e := w.elector("a", func(c *singleton.Config) {
-					c.DrainLimit = limit
+					c.Replica.DrainLimit = limit
 					c.Hooks.OnOverrun = func(*singleton.Term) { told.Add(1) }
 				})
 				if limit == 0 {

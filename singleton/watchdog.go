@@ -20,7 +20,7 @@ type watchdog struct {
 func guardTerm(t *Term) *watchdog {
 	// A timer counts the monotonic clock only. Looking again every quarter of
 	// RetryPeriod bounds how long after a suspend the context ends.
-	w := &watchdog{term: t, step: t.config.RetryPeriod / 4}
+	w := &watchdog{term: t, step: t.config.Timing.RetryPeriod / 4}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.timer = time.AfterFunc(w.next(), w.check)
@@ -28,11 +28,11 @@ func guardTerm(t *Term) *watchdog {
 }
 
 func (w *watchdog) next() time.Duration {
-	return min(w.step, max(0, w.term.config.clock.Until(*w.term.until.Load())))
+	return min(w.step, max(0, w.term.config.Replica.clock.Until(*w.term.until.Load())))
 }
 
 func (w *watchdog) check() {
-	if until := *w.term.until.Load(); w.term.config.clock.Until(until) <= 0 {
+	if until := *w.term.until.Load(); w.term.config.Replica.clock.Until(until) <= 0 {
 		w.term.lose(w.term.expired(until))
 		return
 	}

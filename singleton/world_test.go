@@ -75,9 +75,9 @@ func (w *world) observe(who string, change ...func(*singleton.Config)) *singleto
 
 func (w *world) replica(who string, eligible bool, change ...func(*singleton.Config)) (*singleton.Elector, *running) {
 	client := w.client(who)
-	config := singleton.Config{Name: "invoicer", Namespace: "shop", Identity: who, Logger: quiet().With("me", who)}
+	config := singleton.Config{Name: "invoicer", Namespace: "shop", Replica: singleton.ReplicaConfig{Identity: who}, Logger: quiet().With("me", who)}
 	if w.shared {
-		config.SharedWatch = singleton.NewSharedWatch(client, "shop", config.Logger)
+		config.Replica.SharedWatch = singleton.NewSharedWatch(client, "shop", config.Logger)
 	}
 	for _, change := range change {
 		change(&config)

@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/hotseat-go/hotseat/internal/proc"
+	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -46,8 +47,8 @@ func runReplica(ctx context.Context) error {
 	}
 	log := func(format string, args ...any) { fmt.Printf("  %s: %s\n", config.Name, fmt.Sprintf(format, args...)) }
 	return runCounter(ctx, client, singleton.Config{
-		Name: leaseName, Namespace: namespace, Identity: config.Name,
-		LeaseDuration: 3 * time.Second, RenewDeadline: 2 * time.Second, RetryPeriod: 400 * time.Millisecond, // to be watched
+		Name: leaseName, Namespace: namespace, Replica: singleton.ReplicaConfig{Identity: config.Name},
+		Timing: lease.Timing{LeaseDuration: 3 * time.Second, RenewDeadline: 2 * time.Second, RetryPeriod: 400 * time.Millisecond}, // to be watched
 		Logger: slog.New(slog.DiscardHandler),
 	}, config.Store, 100*time.Millisecond, log)
 }

@@ -5,14 +5,15 @@ package main
 import (
 	"context"
 	"database/sql"
+	"log"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/fencing/sqlfence"
@@ -22,7 +23,7 @@ import (
 )
 
 // README example
-func bill(ctx context.Context, client coordclient.LeasesGetter, config *pgx.ConnConfig) error {
+func bill(ctx context.Context, client *singleton.Client, config *pgx.ConnConfig) error {
 	db := sql.OpenDB(sqlfence.Connector(stdlib.GetConnector(*config))) // with other databases sql.Open will do
 	guard, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: sqlfence.PostgreSQL, Scope: fencing.Scope("shop", "invoicer")})
 	if err != nil {
@@ -32,16 +33,29 @@ func bill(ctx context.Context, client coordclient.LeasesGetter, config *pgx.Conn
 	if err != nil {
 		return err
 	}
-	return elector.Run(ctx, func(ctx context.Context, _ *singleton.Term) error {
-		token, _ := fencing.FromContext(ctx) // a service loops here: when work returns, so does Run
-		return guard.InTx(ctx, token, nil, func(ctx context.Context, tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, "UPDATE invoices SET billed = true WHERE NOT billed")
-			return err
-		})
+	return elector.Run(ctx, func(ctx context.Context, term *singleton.Term) error {
+		for ctx.Err() == nil {
+			err := guard.InTx(ctx, term.Token(), nil, func(ctx context.Context, tx *sql.Tx) error {
+				_, err := tx.ExecContext(ctx, "UPDATE invoices SET billed = true WHERE NOT billed")
+				return err
+			})
+			if err != nil {
+				log.Printf("billing: %v", err) // a stale token ends the term, and with it ctx
+			}
+			wait(ctx, time.Second)
+		}
+		return nil
 	})
 }
 
 // end of README example
+
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
 
 func TestReadme(t *testing.T) {
 	server := services.Postgres(t)
@@ -58,8 +72,20 @@ func TestReadme(t *testing.T) {
 	defer cluster.Close()
 	_, err = cluster.CreateLease(&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: leaseName}})
 	require.NoError(t, err)
-	require.NoError(t, bill(t.Context(), cluster.Client("a"), config), "its work returns, and so does it")
-	var left int
-	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT count(*) FROM invoices WHERE NOT billed").Scan(&left))
-	require.Zero(t, left)
+	client, err := singleton.NewClient(cluster.RESTConfig("a"))
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- bill(ctx, client, config) }()
+	billed := func() bool {
+		var left int
+		err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM invoices WHERE NOT billed").Scan(&left)
+		return err == nil && left == 0
+	}
+	require.Eventually(t, billed, time.Minute, 10*time.Millisecond)
+	_, err = db.ExecContext(t.Context(), "INSERT INTO invoices VALUES (false)")
+	require.NoError(t, err)
+	require.Eventually(t, billed, time.Minute, 10*time.Millisecond, "it goes on")
+	stop()
+	require.NoError(t, <-done)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/fencing/sqlfence"
 	"github.com/hotseat-go/hotseat/internal/proc"
+	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -79,8 +80,8 @@ func runReplica() error {
 	}
 	b := &biller{name: config.Name, db: db, guard: guard}
 	elector, err := singleton.New(client, singleton.Config{
-		Name: leaseName, Namespace: namespace, Identity: config.Name,
-		LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod,
+		Name: leaseName, Namespace: namespace, Replica: singleton.ReplicaConfig{Identity: config.Name},
+		Timing: lease.Timing{LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod},
 		Guards: []fencing.Guard{guard}, // told of each term's token before its work starts
 		Logger: slog.New(slog.DiscardHandler),
 	})

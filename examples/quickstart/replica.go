@@ -64,12 +64,10 @@ func runReplica() error {
 		logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: brief}))
 	}
 	elector, err := singleton.New(client, singleton.Config{
-		Name: config.Lease, Namespace: config.Namespace, Identity: config.Name,
-		LeaseDuration: config.Timing.LeaseDuration,
-		RenewDeadline: config.Timing.RenewDeadline,
-		RetryPeriod:   config.Timing.RetryPeriod,
-		Guards:        []fencing.Guard{r.ledger},
-		Logger:        logger,
+		Name: config.Lease, Namespace: config.Namespace, Replica: singleton.ReplicaConfig{Identity: config.Name},
+		Timing: config.Timing,
+		Guards: []fencing.Guard{r.ledger},
+		Logger: logger,
 	})
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/hotseat-go/hotseat/internal/scenario"
+	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -17,8 +18,8 @@ func standOurs(ctx context.Context, r replica) error {
 		return err
 	}
 	e, err := singleton.New(client, singleton.Config{
-		Namespace: scenario.Namespace, Name: r.lease, Identity: r.identity,
-		LeaseDuration: r.timing.LeaseDuration, RenewDeadline: r.timing.RenewDeadline, RetryPeriod: r.timing.RetryPeriod,
+		Namespace: scenario.Namespace, Name: r.lease, Replica: singleton.ReplicaConfig{Identity: r.identity},
+		Timing: lease.Timing{LeaseDuration: r.timing.LeaseDuration, RenewDeadline: r.timing.RenewDeadline, RetryPeriod: r.timing.RetryPeriod},
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -58,7 +58,7 @@ func TestRestoreUnderAPIHolderConnected(t *testing.T) {
 	stay := &stay{}
 	const leaseDuration = 8 * time.Second
 	settings := func(c *singleton.Config) { // validity outlasts the restore, and versions pass quickly
-		c.LeaseDuration, c.RenewDeadline, c.RetryPeriod = leaseDuration, 7*time.Second, 400*time.Millisecond
+		c.Timing.LeaseDuration, c.Timing.RenewDeadline, c.Timing.RetryPeriod = leaseDuration, 7*time.Second, 400*time.Millisecond
 	}
 	a := s.replica("a", stay.hook, settings)
 	s.works(a)

@@ -39,8 +39,8 @@ func (s shop) replicaOver(client *singleton.Client, name string, change ...func(
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &replica{began: make(chan struct{}, 16), done: make(chan error, 1), stop: cancel, log: &lines{}}
 	config := singleton.Config{
-		Name: leaseName, Namespace: s.namespace, Identity: name,
-		LeaseDuration: 3 * time.Second, RenewDeadline: 2 * time.Second, RetryPeriod: 400 * time.Millisecond,
+		Name: leaseName, Namespace: s.namespace, Replica: singleton.ReplicaConfig{Identity: name},
+		Timing: lease.Timing{LeaseDuration: 3 * time.Second, RenewDeadline: 2 * time.Second, RetryPeriod: 400 * time.Millisecond},
 		Logger: slog.New(slog.NewTextHandler(r.log, nil)),
 	}
 	for _, change := range change {

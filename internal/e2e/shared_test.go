@@ -22,7 +22,7 @@ func TestSharedWatch(t *testing.T) {
 		r.Rules = append(r.Rules, rbacv1.PolicyRule{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"list", "watch"}})
 	})
 	leases := singleton.NewSharedWatch(s.client(), s.namespace, nil)
-	share := func(c *singleton.Config) { c.SharedWatch = leases }
+	share := func(c *singleton.Config) { c.Replica.SharedWatch = leases }
 	a := s.replica("a", share)
 	s.works(a)
 	b := s.replica("b", share)

@@ -143,7 +143,7 @@ func TestSlowWebhook(t *testing.T) {
 	log := &lines{}
 	for i := range 2 { // a standby of each is there to take what is lost
 		s.replica(fmt.Sprintf("hotseat-%d", i), ours.hook, func(c *singleton.Config) {
-			c.LeaseDuration, c.RenewDeadline, c.RetryPeriod = 0, 0, 0 // the defaults
+			c.Timing.LeaseDuration, c.Timing.RenewDeadline, c.Timing.RetryPeriod = 0, 0, 0 // the defaults
 			c.Logger = slog.New(slog.NewTextHandler(log, nil))
 		})
 		s.clientGo(fmt.Sprintf("client-go-%d", i), theirs)

@@ -157,15 +157,15 @@ func (p *process) hotseat(ctx context.Context) error {
 		shared = singleton.NewSharedWatch(api, namespace, log)
 	}
 	elector, err := singleton.New(api, singleton.Config{
-		Name: leaseName, Namespace: namespace, Identity: p.name,
-		LeaseDuration: t.LeaseDuration, RenewDeadline: t.RenewDeadline, RetryPeriod: t.RetryPeriod, MaxClockDrift: t.MaxClockDrift,
-		Guards: []fencing.Guard{announcing{process: p}}, MaxRaise: 1 << 40,
+		Name: leaseName, Namespace: namespace, Timing: t,
+		Replica: singleton.ReplicaConfig{Identity: p.name, SharedWatch: shared},
+		Guards:  []fencing.Guard{announcing{process: p}}, Fencing: singleton.FencingConfig{MaxRaise: 1 << 40},
 		Hooks: singleton.Hooks{
 			OnAcquire: func(context.Context, *singleton.Term) { p.hook() },
 			OnLose:    func(*singleton.Term, error) { p.hook() },
 			OnHolder:  func(singleton.Holder) { p.hook() },
 		},
-		SharedWatch: shared, Logger: log,
+		Logger: log,
 	})
 	if err != nil {
 		return err

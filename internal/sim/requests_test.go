@@ -42,7 +42,7 @@ func byHand(t *testing.T, p Plan, do func(*hand)) {
 		}
 		w.schedule()
 		me := newProcess(w, w.nodes[0], 1, "a")
-		me.elector, err = singleton.New(client{}, singleton.Config{Name: leaseName, Namespace: namespace, Identity: "a"})
+		me.elector, err = singleton.New(client{}, singleton.Config{Name: leaseName, Namespace: namespace, Replica: singleton.ReplicaConfig{Identity: "a"}})
 		require.NoError(t, err)
 		api, err := me.client()
 		require.NoError(t, err)

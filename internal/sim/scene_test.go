@@ -36,7 +36,7 @@ func newScene(t *testing.T) *scene {
 		*p = newProcess(w, n, 1, name(i))
 		(*p).acknowledged[name(i)] = time.Now() // its tokens carry its name
 		n.process = *p
-		(*p).elector, err = singleton.New(client{}, singleton.Config{Name: leaseName, Namespace: namespace, Identity: name(i)})
+		(*p).elector, err = singleton.New(client{}, singleton.Config{Name: leaseName, Namespace: namespace, Replica: singleton.ReplicaConfig{Identity: name(i)}})
 		require.NoError(t, err)
 	}
 	return s

@@ -63,7 +63,7 @@ func start(t *testing.T) (c *singletontest.Cluster, a, b *Invoicer) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	replica := func(name string) *Invoicer {
-		elector, err := singleton.New(c.Client(name), singleton.Config{Name: "invoicer", Namespace: "shop", Identity: name})
+		elector, err := singleton.New(c.Client(name), singleton.Config{Name: "invoicer", Namespace: "shop", Replica: singleton.ReplicaConfig{Identity: name}})
 		require.NoError(t, err)
 		i, done := &Invoicer{Name: name}, make(chan struct{})
 		go func() { defer close(done); _ = i.Run(ctx, elector) }()

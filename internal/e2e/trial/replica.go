@@ -86,16 +86,14 @@ func runReplica() error {
 	}
 	signal.Notify(r.freeze, syscall.SIGUSR1)
 	config := singleton.Config{
-		Name: spec.Lease, Namespace: spec.Namespace, Identity: spec.Name,
-		LeaseDuration: spec.Timing.LeaseDuration,
-		RenewDeadline: spec.Timing.RenewDeadline,
-		RetryPeriod:   spec.Timing.RetryPeriod,
-		Guards:        []fencing.Guard{r.ledger},
-		MaxRaise:      spec.MaxRaise,
-		Logger:        slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Name: spec.Lease, Namespace: spec.Namespace, Replica: singleton.ReplicaConfig{Identity: spec.Name},
+		Timing:  lease.Timing{LeaseDuration: spec.Timing.LeaseDuration, RenewDeadline: spec.Timing.RenewDeadline, RetryPeriod: spec.Timing.RetryPeriod},
+		Guards:  []fencing.Guard{r.ledger},
+		Fencing: singleton.FencingConfig{MaxRaise: spec.MaxRaise},
+		Logger:  slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}
 	if spec.Floor {
-		config.Floor = func(ctx context.Context) (int64, error) {
+		config.Fencing.Floor = func(ctx context.Context) (int64, error) {
 			mark, err := r.ledger.Mark(ctx, fencing.Scope(spec.Namespace, spec.Lease))
 			return mark.Epoch, err
 		}

@@ -14,6 +14,7 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -111,7 +112,10 @@ func TestOnLoseMayExit(t *testing.T) {
 	inLab(t, func(l lab) {
 		var told atomic.Int32
 		slow := func(next http.RoundTripper) http.RoundTripper {
-			return roundTrip(func(r *http.Request) (*http.Response, error) { time.Sleep(100 * time.Millisecond); return next.RoundTrip(r) })
+			return roundTrip(func(r *http.Request) (*http.Response, error) {
+				time.Sleep(100 * time.Millisecond)
+				return next.RoundTrip(r)
+			})
 		}
 		e := l.electorThrough("a", slow, func(c *singleton.Config) {
 			c.Hooks.OnLose = func(*singleton.Term, error) {
@@ -159,5 +163,75 @@ func TestALifeInTheLog(t *testing.T) {
 		} {
 			require.Equal(l, 1, log.count(says), says)
 		}
+	})
+}
+
+// WaitActive returns when work may run, and not before; IsActive tells the same at each instant.
+func TestWaitActive(t *testing.T) {
+	inLab(t, func(l lab) {
+		a, b := l.elector("a"), l.elector("b")
+		soon, cancel := context.WithTimeout(l.Context(), second)
+		defer cancel()
+		_, err := a.WaitActive(soon)
+		require.ErrorIs(l, err, context.DeadlineExceeded, "Run was not called")
+		r := l.run(a, idle)
+		l.run(b, idle)
+		term, err := a.WaitActive(l.Context())
+		require.NoError(l, err)
+		require.Equal(l, a.Status().Token, term.Token())
+		require.Same(l, a.Status().Term, term)
+		require.True(l, a.IsActive())
+		require.False(l, b.IsActive())
+		waited := make(chan *singleton.Term, 1)
+		go func() {
+			term, _ := b.WaitActive(l.Context())
+			waited <- term
+		}()
+		synctest.Wait()
+		require.Empty(l, waited)
+		r.stop()
+		require.Greater(l, (<-waited).Token().Epoch, term.Token().Epoch)
+		require.False(l, a.IsActive())
+		require.Nil(l, a.Status().Term)
+		require.True(l, b.IsActive())
+	})
+}
+
+// A replica says so when the Lease is another program's.
+func TestAnotherProgramOnTheLease(t *testing.T) {
+	for other, warned := range map[string]int{"example.com/billing": 1, "example.com/invoicer": 0} {
+		t.Run(other, func(t *testing.T) {
+			inLab(t, func(l lab) {
+				log := &lines{}
+				l.run(l.elector("a", func(c *singleton.Config) { c.Replica.Program = other }), idle)
+				require.Equal(l, other, l.record().Program())
+				b := l.elector("b", func(c *singleton.Config) {
+					c.Replica.Program, c.Logger = "example.com/invoicer", log.logger()
+				})
+				l.run(b, idle)
+				sleep(time.Minute)
+				require.Equal(l, warned, log.count("another program holds the lease"))
+				require.Equal(l, warned, log.count("program=example.com/billing own_program=example.com/invoicer"))
+			})
+		})
+	}
+}
+
+// A Lease that a replica creates has the labels that it was told, and one that is there keeps its
+// own.
+func TestLabels(t *testing.T) {
+	inLab(t, func(l lab) {
+		labels := map[string]string{"app.kubernetes.io/name": "invoicer"}
+		e := l.elector("a", func(c *singleton.Config) { c.Labels = labels })
+		labels["later"] = "no"
+		l.edit(func(r *coordv1.Lease) { r.Labels = map[string]string{"own": "yes"} })
+		l.run(e, idle)
+		require.Equal(l, map[string]string{"own": "yes"}, l.Lease("shop", "invoicer").Labels)
+		l.DeleteLease("shop", "invoicer")
+		sleep(time.Minute)
+		require.True(l, e.IsActive())
+		made := l.Lease("shop", "invoicer")
+		require.Equal(l, map[string]string{"app.kubernetes.io/name": "invoicer"}, made.Labels)
+		require.NotEmpty(l, lease.NewRecord(made).Program())
 	})
 }
