@@ -1,7 +1,7 @@
 package examples
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -248,7 +248,7 @@ var kubectls = map[string]func(t *testing.T, args []string) error{
 // getsLease evaluates a JSON path on a Lease that an elector holds, which must have something there.
 func getsLease(t *testing.T, args []string) error {
 	if len(args) != 4 || args[0] != "lease" || args[1] != "invoicer" || args[2] != "-o" {
-		return errors.New("is not kubectl get lease invoicer -o jsonpath=...")
+		return errors.New("is not kubectl get lease invoicer -o jsonpath=PATH")
 	}
 	template, ok := strings.CutPrefix(args[3], "jsonpath=")
 	if !ok {
@@ -348,12 +348,11 @@ func scales(t *testing.T, args []string) error {
 }
 
 func kindsIn(path string) (kinds []string, err error) {
-	file, err := os.Open(path)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	for documents := yaml.NewYAMLOrJSONDecoder(bufio.NewReader(file), 1<<10); ; {
+	for documents := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 1<<10); ; {
 		var object struct {
 			Kind     string
 			Metadata struct{ Name string }

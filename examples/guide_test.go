@@ -166,8 +166,7 @@ func once(ctx context.Context, client *singleton.Client) error {
 		return err
 	}
 	err = elector.Run(ctx, work)
-	var end *singleton.EndError
-	if errors.As(err, &end) {
+	if end, ok := errors.AsType[*singleton.EndError](err); ok {
 		slog.Error("the term ended, and so does this process", "reason", end.Reason)
 	}
 	return err // the Lease is released by now

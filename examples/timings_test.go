@@ -89,7 +89,7 @@ func (r timingRow) pair(t *testing.T, since time.Duration) (c *singletontest.Clu
 		ctx, stop := context.WithCancel(context.Background())
 		done := make(chan error, 1)
 		go func() { done <- elector.Run(ctx, work) }()
-		t.Cleanup(func() { stop(); <-done })
+		t.Cleanup(func() { stop(); require.NoError(t, <-done) })
 		synctest.Wait()
 		return elector
 	}
@@ -137,7 +137,10 @@ func TestTimingDefaultsAreTold(t *testing.T) {
 		"RetryPeriod":   fmt.Sprintf("%.0f s", defaults.RetryPeriod.Seconds()),
 		"MaxClockDrift": fmt.Sprint(defaults.MaxClockDrift),
 	} {
-		require.Contains(t, string(page), "| `"+field+"` | "+value+" | ")
+		row := "| `" + field + "` | " + value + " | "
+		if !strings.Contains(string(page), row) {
+			t.Errorf("no row begins with %s", row)
+		}
 	}
-	require.True(t, strings.Contains(string(page), fmt.Sprintf("up to %.0f hour", lease.MaxLeaseDuration.Hours())))
+	require.Contains(t, string(page), fmt.Sprintf("up to %.0f hour", lease.MaxLeaseDuration.Hours()))
 }
