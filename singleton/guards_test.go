@@ -302,7 +302,7 @@ func TestRaiseByTheWork(t *testing.T) {
 		require.NoError(l, err)
 		require.Equal(l, term.Token(), mark)
 		l.edit(func(x *coordv1.Lease) { other := "x"; x.Spec.HolderIdentity = &other })
-		require.ErrorIs(l, term.Raise(context.Background(), 800), singleton.ErrOver)
+		require.ErrorIs(l, term.Raise(context.Background(), 800), singleton.ErrLost)
 	})
 }
 

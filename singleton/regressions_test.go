@@ -377,7 +377,9 @@ func TestRaiseAfterTheTermIsOver(t *testing.T) {
 		var kept *singleton.Term
 		r := l.run(e, func(_ context.Context, term *singleton.Term) error { kept = term; return errors.New("done") })
 		require.Error(l, r.wait(l))
-		require.ErrorIs(l, kept.Raise(context.Background(), kept.Token().Epoch+1), singleton.ErrOver)
+		var end *singleton.EndError
+		require.ErrorAs(l, kept.Raise(context.Background(), kept.Token().Epoch+1), &end)
+		require.Equal(l, singleton.ReasonReturned, end.Reason)
 	})
 }
 
