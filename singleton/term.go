@@ -154,7 +154,9 @@ func (t *Term) expired(until lease.Instant) *EndError {
 }
 
 // ended is what is returned to whoever asks something of a term that has ended.
-func (t *Term) ended() error { return fmt.Errorf("singleton: the term is over: %w", context.Cause(t.ctx)) }
+func (t *Term) ended() error {
+	return fmt.Errorf("singleton: the term is over: %w", context.Cause(t.ctx))
+}
 
 // cause is why the work's context ended; nil while it has not.
 func (t *Term) cause() *EndError {

@@ -31,8 +31,8 @@
 //   - In a third of the runs processes watch all Leases at once
 //     (singleton.SharedWatch), in the others each its own.
 //
-//   - Most runs use a memory server (store.go, held against singletontest by a
-//     test); one in fifty goes through client-go's REST client to singletontest.
+//   - Most runs use a memory server (store.go, held against apiserver by a
+//     test); one in fifty goes through client-go's REST client to apiserver.
 //     LISTs and WATCHes are answered from a cache, which a restore under a running
 //     API server leaves ahead of the store (cache.go).
 //

@@ -71,7 +71,7 @@ func rules() []rule {
 			why: "services do not link what is for tests",
 		},
 		{
-			from: library, never: "testing testing/... github.com/stretchr/...",
+			from: library + " !./singleton/singletontest", never: "testing testing/... github.com/stretchr/...",
 			why: "services do not link what is for tests, nor get its flags",
 		},
 		{
@@ -81,7 +81,7 @@ func rules() []rule {
 
 		// What judges the others.
 		{
-			from: "./singleton/singletontest", never: "./fencing/... ./lease ./singleton ./internal/... !./internal/apistore",
+			from: "./internal/apiserver", never: "./fencing/... ./lease ./singleton ./internal/... !./internal/apistore",
 			why: "a test's API server shares no mistake with what is tested on it",
 		},
 		{

@@ -1,4 +1,4 @@
-package singletontest_test
+package apiserver_test
 
 import (
 	"context"
@@ -10,12 +10,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
 func TestDelayBefore(t *testing.T) {
 	both(t, func(w *world) {
-		w.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, DelayBefore: w.unit})
+		w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update"}, DelayBefore: w.unit})
 		began := time.Now()
 		require.ErrorIs(w, w.take(w.within(w.unit/2), "a"), context.DeadlineExceeded)
 		require.Equal(w, "nobody", w.holder())
@@ -27,9 +27,9 @@ func TestDelayBefore(t *testing.T) {
 
 func TestDelayAfter(t *testing.T) {
 	both(t, func(w *world) {
-		w.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, DelayAfter: w.unit})
+		w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update"}, DelayAfter: w.unit})
 		var committed time.Time
-		w.OnWrite(func(x singletontest.Write) { committed = x.Time })
+		w.OnWrite(func(x apiserver.Write) { committed = x.Time })
 		began := time.Now()
 		require.NoError(w, w.take(w.patient(), "a"))
 		require.GreaterOrEqual(w, time.Since(began), w.unit)
@@ -39,7 +39,7 @@ func TestDelayAfter(t *testing.T) {
 
 func TestLoseRequest(t *testing.T) {
 	both(t, func(w *world) {
-		w.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, LoseRequest: true})
+		w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update"}, LoseRequest: true})
 		err := w.take(w.patient(), "a")
 		require.True(w, utilnet.IsConnectionReset(err), "%v", err)
 		require.Equal(w, "nobody", w.holder())
@@ -48,7 +48,7 @@ func TestLoseRequest(t *testing.T) {
 
 func TestHangRequest(t *testing.T) {
 	both(t, func(w *world) {
-		w.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, HangRequest: true})
+		w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update"}, HangRequest: true})
 		require.ErrorIs(w, w.take(w.within(w.unit), "a"), context.DeadlineExceeded)
 		require.Equal(w, "nobody", w.holder())
 		require.Zero(w, w.CountRequests("a"))
@@ -57,7 +57,7 @@ func TestHangRequest(t *testing.T) {
 
 func TestLoseAnswer(t *testing.T) {
 	both(t, func(w *world) {
-		w.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, LoseAnswer: true})
+		w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update"}, LoseAnswer: true})
 		err := w.take(w.patient(), "a")
 		require.True(w, utilnet.IsConnectionReset(err), "%v", err)
 		require.Equal(w, "a", w.holder())
@@ -67,7 +67,7 @@ func TestLoseAnswer(t *testing.T) {
 
 func TestHangAnswer(t *testing.T) {
 	both(t, func(w *world) {
-		w.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, HangAnswer: true})
+		w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update"}, HangAnswer: true})
 		require.ErrorIs(w, w.take(w.within(w.unit), "a"), context.DeadlineExceeded)
 		require.Equal(w, "a", w.holder())
 	})
@@ -84,7 +84,7 @@ func TestStatus(t *testing.T) {
 			503: apierrors.IsServiceUnavailable,
 			504: apierrors.IsTimeout,
 		} {
-			remove := w.Link("a").Inject(singletontest.Fault{Status: status})
+			remove := w.Link("a").Inject(apiserver.Fault{Status: status})
 			err := w.take(w.patient(), "a")
 			require.True(w, is(err), "%d: %v", status, err)
 			require.Equal(w, "nobody", w.holder())
@@ -97,8 +97,8 @@ func TestStatus(t *testing.T) {
 }
 
 func TestRetryAfter(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
-		w.Link("a").Inject(singletontest.Fault{Count: 1, Status: 429, RetryAfter: 6500 * time.Millisecond})
+	bubble(t, apiserver.Options{}, func(w *world) {
+		w.Link("a").Inject(apiserver.Fault{Count: 1, Status: 429, RetryAfter: 6500 * time.Millisecond})
 		began := time.Now()
 		require.NoError(w, w.take(w.patient(), "a"), "client-go waits and retries")
 		require.Equal(w, 7*time.Second, time.Since(began))
@@ -107,9 +107,9 @@ func TestRetryAfter(t *testing.T) {
 }
 
 func TestSkipAndCount(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
+	bubble(t, apiserver.Options{}, func(w *world) {
 		hits := 0
-		remove := w.Link("a").Inject(singletontest.Fault{
+		remove := w.Link("a").Inject(apiserver.Fault{
 			Verbs: []string{"update"}, Skip: 1, Count: 2, LoseRequest: true, Then: func() { hits++ },
 		})
 		_, err := w.leases("a").Get(w.patient(), "seat", metav1.GetOptions{})
@@ -124,8 +124,8 @@ func TestSkipAndCount(t *testing.T) {
 		remove()
 		remove()
 
-		first := w.Link("a").Inject(singletontest.Fault{Status: 500})
-		w.Link("a").Inject(singletontest.Fault{Status: 503})
+		first := w.Link("a").Inject(apiserver.Fault{Status: 500})
+		w.Link("a").Inject(apiserver.Fault{Status: 503})
 		require.True(w, apierrors.IsInternalError(w.take(w.patient(), "a")), "the first that matches")
 		first()
 		require.True(w, apierrors.IsServiceUnavailable(w.take(w.patient(), "a")))
@@ -134,7 +134,7 @@ func TestSkipAndCount(t *testing.T) {
 
 func TestFaultsOnWatch(t *testing.T) {
 	both(t, func(w *world) {
-		start := func(ctx context.Context, f singletontest.Fault) error {
+		start := func(ctx context.Context, f apiserver.Fault) error {
 			f.Verbs = []string{"watch"}
 			defer w.Link("a").Inject(f)()
 			watch, err := w.leases("a").Watch(ctx, metav1.ListOptions{})
@@ -146,10 +146,10 @@ func TestFaultsOnWatch(t *testing.T) {
 			}
 			return err
 		}
-		require.NoError(w, start(w.patient(), singletontest.Fault{DelayAfter: w.unit / 5}))
-		require.Error(w, start(w.within(w.unit/2), singletontest.Fault{DelayBefore: w.unit}))
-		require.Error(w, start(w.within(w.unit/2), singletontest.Fault{HangAnswer: true}))
-		require.Error(w, start(w.within(w.unit/2), singletontest.Fault{HangRequest: true}))
-		require.True(w, apierrors.IsGone(start(w.patient(), singletontest.Fault{Status: 410})))
+		require.NoError(w, start(w.patient(), apiserver.Fault{DelayAfter: w.unit / 5}))
+		require.Error(w, start(w.within(w.unit/2), apiserver.Fault{DelayBefore: w.unit}))
+		require.Error(w, start(w.within(w.unit/2), apiserver.Fault{HangAnswer: true}))
+		require.Error(w, start(w.within(w.unit/2), apiserver.Fault{HangRequest: true}))
+		require.True(w, apierrors.IsGone(start(w.patient(), apiserver.Fault{Status: 410})))
 	})
 }

@@ -1,4 +1,4 @@
-package singletontest
+package apiserver
 
 // Snapshot is a backup of the store.
 type Snapshot struct{ history *history }

@@ -1,4 +1,4 @@
-package singletontest
+package apiserver
 
 import (
 	"net/http"
@@ -21,7 +21,7 @@ func (c *Cluster) discover(r *http.Request) answer {
 	case len(parts) == 1 && (parts[0] == "healthz" || parts[0] == "readyz" || parts[0] == "livez"):
 		return answer{code: http.StatusOK, text: "ok"}
 	case len(parts) == 1 && parts[0] == "version":
-		return answer{code: http.StatusOK, json: version.Info{Major: "1", Minor: "37", GitVersion: "v1.37.0-singletontest"}}
+		return answer{code: http.StatusOK, json: version.Info{Major: "1", Minor: "37", GitVersion: "v1.37.0-apiserver"}}
 	case len(parts) == 1 && parts[0] == "api":
 		return found(&metav1.APIVersions{Versions: []string{"v1"}}, "APIVersions")
 	case len(parts) == 1 && parts[0] == "apis":

@@ -1,4 +1,4 @@
-package singletontest
+package apiserver
 
 import (
 	"context"
@@ -93,7 +93,7 @@ func (x *exchange) flush() {
 func (x *exchange) failure(f Fault) answer {
 	err := apierrors.NewGenericServerResponse(f.Status, x.r.Method, schema.GroupResource{
 		Group: x.req.res.Group, Resource: x.req.res.Resource,
-	}, x.req.name, "injected by singletontest", f.retryAfterSeconds(), true)
+	}, x.req.name, "injected by apiserver", f.retryAfterSeconds(), true)
 	x.link.c.record(x.req, f.Status)
 	return answer{code: f.Status, obj: statusOf(err)}
 }

@@ -1,4 +1,4 @@
-package singletontest_test
+package apiserver_test
 
 import (
 	"io"
@@ -17,11 +17,11 @@ import (
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
 func TestForbid(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
+	bubble(t, apiserver.Options{}, func(w *world) {
 		a, ctx := w.leases("a"), w.patient()
 		calls := map[string]func() error{
 			"get": func() error { _, err := a.Get(ctx, "seat", metav1.GetOptions{}); return err },
@@ -70,7 +70,7 @@ func TestForbid(t *testing.T) {
 }
 
 func TestNamespaces(t *testing.T) {
-	bubble(t, singletontest.Options{Namespaces: []string{ns}}, func(w *world) {
+	bubble(t, apiserver.Options{Namespaces: []string{ns}}, func(w *world) {
 		other := w.Client("a").Leases("other")
 		lease := &coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: "x"}}
 		_, err := other.Create(w.patient(), lease, metav1.CreateOptions{})
@@ -99,14 +99,14 @@ func TestCoordinatedLeaderElectionGate(t *testing.T) {
 		l.Spec.PreferredHolder = new("b")
 	}
 	t.Run("off", func(t *testing.T) {
-		bubble(t, singletontest.Options{}, func(w *world) {
+		bubble(t, apiserver.Options{}, func(w *world) {
 			before := w.Lease(ns, "seat")
 			require.NoError(w, w.EditLease(ns, "seat", gated))
 			require.Equal(w, before, w.Lease(ns, "seat"), "dropped, so nothing changed")
 		})
 	})
 	t.Run("on", func(t *testing.T) {
-		bubble(t, singletontest.Options{CoordinatedLeaderElection: true}, func(w *world) {
+		bubble(t, apiserver.Options{CoordinatedLeaderElection: true}, func(w *world) {
 			require.NoError(w, w.EditLease(ns, "seat", gated))
 			require.Equal(w, "b", *w.Lease(ns, "seat").Spec.PreferredHolder)
 			err := w.EditLease(ns, "seat", func(l *coordv1.Lease) { l.Spec.Strategy = nil })
@@ -182,7 +182,7 @@ func TestRawRequests(t *testing.T) {
 		{"retype by patch", "PATCH", leases + "/seat", "Content-Type: application/merge-patch+json", `{"kind":"Pod"}`, 422, "Invalid"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, singletontest.Options{}, func(w *world) {
+			bubble(t, apiserver.Options{}, func(w *world) {
 				cfg := w.RESTConfig("a")
 				r, err := http.NewRequestWithContext(w.patient(), test.method, cfg.Host+test.path, strings.NewReader(test.body))
 				require.NoError(w, err)
@@ -201,20 +201,20 @@ func TestRawRequests(t *testing.T) {
 }
 
 func TestApplyIsRefused(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
+	bubble(t, apiserver.Options{}, func(w *world) {
 		_, err := w.leases("a").Apply(w.patient(), coordapply.Lease("seat", ns), metav1.ApplyOptions{FieldManager: "x"})
 		require.True(w, apierrors.IsUnsupportedMediaType(err), "%v", err)
 	})
 }
 
 func TestRequests(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
+	bubble(t, apiserver.Options{}, func(w *world) {
 		began := time.Now()
 		_, err := w.Client("").Leases(ns).Get(w.patient(), "none", metav1.GetOptions{})
 		require.Error(w, err)
 		time.Sleep(time.Hour)
 		require.NoError(w, w.take(w.patient(), "a"))
-		require.Equal(w, []singletontest.Request{
+		require.Equal(w, []apiserver.Request{
 			{Time: began, User: "anonymous", Verb: "get", Resource: "leases", Namespace: ns, Name: "none", Code: 404},
 			{Time: began.Add(time.Hour), User: "a", Verb: "update", Resource: "leases", Namespace: ns, Name: "seat", Code: 200},
 		}, w.Requests())
@@ -227,7 +227,7 @@ func TestRequests(t *testing.T) {
 }
 
 func TestInAServerOfTheUsersOwn(t *testing.T) {
-	c := singletontest.New(singletontest.Options{})
+	c := apiserver.New(apiserver.Options{})
 	server := httptest.NewServer(c)
 	defer server.Close()
 	defer c.Close()

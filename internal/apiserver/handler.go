@@ -1,4 +1,4 @@
-package singletontest
+package apiserver
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package singletontest_test
+package apiserver_test
 
 import (
 	"io"
@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
 // liar answers writes with 200 and a body of its own, after the server has
@@ -46,7 +46,7 @@ func TestAnswersThatLie(t *testing.T) {
 	for _, passOn := range []bool{false, true} {
 		for body, holder := range map[string]*string{`{}`: nil, another: new("liar")} {
 			synctest.Test(t, func(t *testing.T) {
-				c := singletontest.New(singletontest.Options{})
+				c := apiserver.New(apiserver.Options{})
 				defer c.Close()
 				w := (&world{T: t, Cluster: c, config: inMemory(c)}).prepared()
 				config := c.RESTConfig("a")

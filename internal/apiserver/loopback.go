@@ -1,4 +1,4 @@
-package singletontest
+package apiserver
 
 import (
 	"context"
@@ -20,14 +20,14 @@ func (c *Cluster) Listen() (url string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return "", errors.New("singletontest: listen: the cluster is closed")
+		return "", errors.New("apiserver: listen: the cluster is closed")
 	}
 	if c.server != nil {
 		return c.url, nil
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", fmt.Errorf("singletontest: listen: %w", err)
+		return "", fmt.Errorf("apiserver: listen: %w", err)
 	}
 	c.url = "http://" + l.Addr().String()
 	c.server = &http.Server{

@@ -1,4 +1,4 @@
-package singletontest_test
+package apiserver_test
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
 const ns = "prod"
@@ -23,7 +23,7 @@ const ns = "prod"
 // world is a cluster with one Lease, reached in one of two ways.
 type world struct {
 	*testing.T
-	*singletontest.Cluster
+	*apiserver.Cluster
 	config   func(user string) (*rest.Config, error)
 	loopback bool
 	// unit is the time scale: long for the machine, short for the test.
@@ -34,27 +34,27 @@ type world struct {
 func both(t *testing.T, script func(w *world)) {
 	t.Run("memory", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			c := singletontest.New(singletontest.Options{})
+			c := apiserver.New(apiserver.Options{})
 			defer c.Close()
 			script((&world{T: t, Cluster: c, config: inMemory(c), unit: time.Minute}).prepared())
 		})
 	})
 	t.Run("loopback", func(t *testing.T) {
 		t.Parallel()
-		c := singletontest.New(singletontest.Options{})
+		c := apiserver.New(apiserver.Options{})
 		defer c.Close()
 		script((&world{T: t, Cluster: c, config: c.LoopbackConfig, loopback: true, unit: 300 * time.Millisecond}).prepared())
 	})
 }
 
-func inMemory(c *singletontest.Cluster) func(user string) (*rest.Config, error) {
+func inMemory(c *apiserver.Cluster) func(user string) (*rest.Config, error) {
 	return func(user string) (*rest.Config, error) { return c.RESTConfig(user), nil }
 }
 
 // bubble runs a script in memory, in virtual time.
-func bubble(t *testing.T, o singletontest.Options, script func(w *world)) {
+func bubble(t *testing.T, o apiserver.Options, script func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
-		c := singletontest.New(o)
+		c := apiserver.New(o)
 		defer c.Close()
 		script((&world{T: t, Cluster: c, config: inMemory(c), unit: time.Minute}).prepared())
 	})

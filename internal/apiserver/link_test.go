@@ -1,4 +1,4 @@
-package singletontest_test
+package apiserver_test
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
 func statusError(o runtime.Object) error { return apierrors.FromObject(o) }
@@ -43,7 +43,7 @@ func TestCut(t *testing.T) {
 
 func TestCutResetsRequestsUnderWay(t *testing.T) {
 	both(t, func(w *world) {
-		w.Link("a").Inject(singletontest.Fault{DelayBefore: w.unit})
+		w.Link("a").Inject(apiserver.Fault{DelayBefore: w.unit})
 		cut := time.AfterFunc(w.unit/3, w.Link("a").Cut)
 		defer cut.Stop()
 		began := time.Now()
@@ -104,7 +104,7 @@ func (w *world) then(holder string) string {
 
 func TestBlackHoleSwallowsAnswers(t *testing.T) {
 	both(t, func(w *world) {
-		w.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Then: w.Link("a").BlackHole})
+		w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update"}, Then: w.Link("a").BlackHole})
 		require.ErrorIs(w, w.take(w.within(w.unit), "a"), context.DeadlineExceeded)
 		require.Equal(w, "a", w.holder(), "the write was committed")
 	})
@@ -117,7 +117,7 @@ func TestFreeze(t *testing.T) {
 		l.Freeze()
 		w.edit("x")
 		var order []string
-		w.OnWrite(func(x singletontest.Write) {
+		w.OnWrite(func(x apiserver.Write) {
 			_, after := x.Leases()
 			order = append(order, after.Labels["step"])
 		})
@@ -155,7 +155,7 @@ func TestFreezeDeliversLate(t *testing.T) {
 
 func TestFreezeParksAnswers(t *testing.T) {
 	both(t, func(w *world) {
-		w.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Count: 1, Then: w.Link("a").Freeze})
+		w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update"}, Count: 1, Then: w.Link("a").Freeze})
 		heal := time.AfterFunc(w.unit, w.Link("a").Heal)
 		defer heal.Stop()
 		began := time.Now()
@@ -201,8 +201,8 @@ func TestExpireWatches(t *testing.T) {
 func TestCloseEndsEverything(t *testing.T) {
 	both(t, func(w *world) {
 		watch := w.watch("a")
-		w.Link("b").Inject(singletontest.Fault{DelayBefore: time.Hour})
-		w.Link("c").Inject(singletontest.Fault{HangAnswer: true})
+		w.Link("b").Inject(apiserver.Fault{DelayBefore: time.Hour})
+		w.Link("c").Inject(apiserver.Fault{HangAnswer: true})
 		w.Link("d").BlackHole()
 		w.Link("e").Freeze()
 		again := w.leases("a")
@@ -225,7 +225,7 @@ func TestCloseEndsEverything(t *testing.T) {
 }
 
 func TestBodyEndsWithItsContext(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
+	bubble(t, apiserver.Options{}, func(w *world) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cfg := w.RESTConfig("a")
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, cfg.Host+"/apis/coordination.k8s.io/v1/leases?watch=true", nil)
@@ -242,7 +242,7 @@ func TestBodyEndsWithItsContext(t *testing.T) {
 }
 
 func TestWatchEndsWithItsClient(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
+	bubble(t, apiserver.Options{}, func(w *world) {
 		ctx, cancel := context.WithCancel(context.Background())
 		watch, err := w.leases("a").Watch(ctx, metav1.ListOptions{})
 		require.NoError(w, err)

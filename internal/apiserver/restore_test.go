@@ -1,4 +1,4 @@
-package singletontest_test
+package apiserver_test
 
 import (
 	"testing"
@@ -8,7 +8,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
 // listed is the holder that a LIST shows, and the LIST's version.
@@ -37,8 +37,8 @@ func TestRestoreUnderCache(t *testing.T) {
 		ahead := w.Revision()
 		w.sees(watch, "x")
 		w.sees(watch, "y")
-		var writes []singletontest.Write
-		w.OnWrite(func(x singletontest.Write) { writes = append(writes, x) })
+		var writes []apiserver.Write
+		w.OnWrite(func(x apiserver.Write) { writes = append(writes, x) })
 
 		w.RestoreUnderCache(backup)
 		require.Equal(w, old, w.Revision())
@@ -76,7 +76,7 @@ func TestRestoreUnderCache(t *testing.T) {
 
 // What came before the backup is known again, but for one that was marked compacted.
 func TestRestoredHistory(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
+	bubble(t, apiserver.Options{}, func(w *world) {
 		old := w.Revision()
 		w.edit("x")
 		backup := w.Snapshot()
@@ -99,7 +99,7 @@ func TestRestoredHistory(t *testing.T) {
 }
 
 func TestRestoreUnderCacheThatIsBehind(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
+	bubble(t, apiserver.Options{}, func(w *world) {
 		before := w.Snapshot()
 		w.edit("x")
 		after := w.Snapshot()
@@ -111,7 +111,7 @@ func TestRestoreUnderCacheThatIsBehind(t *testing.T) {
 }
 
 func TestForgettingACacheThatIsAhead(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
+	bubble(t, apiserver.Options{}, func(w *world) {
 		backup, old := w.Snapshot(), w.Revision()
 		w.edit("x")
 		w.RestoreUnderCache(backup)

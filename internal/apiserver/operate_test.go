@@ -1,4 +1,4 @@
-package singletontest_test
+package apiserver_test
 
 import (
 	"strconv"
@@ -10,11 +10,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
 func TestOperatorActions(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
+	bubble(t, apiserver.Options{}, func(w *world) {
 		require.Nil(w, w.Lease(ns, "none"))
 		require.True(w, apierrors.IsNotFound(w.EditLease(ns, "none", func(*coordv1.Lease) {})))
 		_, err := w.CreateLease(w.Lease(ns, "seat"))
@@ -45,7 +45,7 @@ func TestOperatorActions(t *testing.T) {
 }
 
 func TestEditLeaseMeetsAnotherWriter(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
+	bubble(t, apiserver.Options{}, func(w *world) {
 		runs := 0
 		require.NoError(w, w.EditLease(ns, "seat", func(l *coordv1.Lease) {
 			if runs++; runs == 1 {
@@ -60,9 +60,9 @@ func TestEditLeaseMeetsAnotherWriter(t *testing.T) {
 }
 
 func TestOnWrite(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
-		var seen []singletontest.Write
-		w.OnWrite(func(x singletontest.Write) {
+	bubble(t, apiserver.Options{}, func(w *world) {
+		var seen []apiserver.Write
+		w.OnWrite(func(x apiserver.Write) {
 			seen = append(seen, x)
 			if _, after := x.Leases(); after != nil && *after.Spec.HolderIdentity == "a" {
 				w.edit("operator") // from within: seen after this one
@@ -93,7 +93,7 @@ func TestOnWrite(t *testing.T) {
 }
 
 func TestCompact(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
+	bubble(t, apiserver.Options{}, func(w *world) {
 		open := w.watch("a")
 		old := w.Revision()
 		w.edit("x")
@@ -118,7 +118,7 @@ func TestCompact(t *testing.T) {
 }
 
 func TestAWatchTooFarBehindExpires(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
+	bubble(t, apiserver.Options{}, func(w *world) {
 		old := w.Revision()
 		watch := w.watch("a")
 		w.Link("a").Freeze()
@@ -176,7 +176,7 @@ func TestRestore(t *testing.T) {
 }
 
 func TestBookmarks(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
+	bubble(t, apiserver.Options{}, func(w *world) {
 		began := time.Now()
 		watch, err := w.leases("a").Watch(w.patient(), metav1.ListOptions{
 			ResourceVersion: w.Revision(), AllowWatchBookmarks: true, TimeoutSeconds: new(int64(150)),
@@ -196,7 +196,7 @@ func TestBookmarks(t *testing.T) {
 }
 
 func TestWatchTimesOutByItself(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
+	bubble(t, apiserver.Options{}, func(w *world) {
 		w.unit = time.Hour
 		began := time.Now()
 		w.ends(w.watch("a"))
@@ -205,7 +205,7 @@ func TestWatchTimesOutByItself(t *testing.T) {
 }
 
 func TestWaitLease(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
+	bubble(t, apiserver.Options{}, func(w *world) {
 		began := time.Now()
 		time.AfterFunc(time.Minute, func() { w.edit("x") })
 		lease, ok := w.WaitLease(ns, "seat", time.Hour, holds("x"))

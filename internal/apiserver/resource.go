@@ -1,4 +1,4 @@
-package singletontest
+package apiserver
 
 import (
 	coordv1 "k8s.io/api/coordination/v1"

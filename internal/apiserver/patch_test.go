@@ -1,4 +1,4 @@
-package singletontest_test
+package apiserver_test
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
 // renew patches the duration if nobody holds the Lease but its first holder.
@@ -38,17 +38,17 @@ func lasts(seconds int32) func(*coordv1.Lease) bool {
 
 func TestFaultsOnPatch(t *testing.T) {
 	for name, test := range map[string]struct {
-		fault  singletontest.Fault
+		fault  apiserver.Fault
 		is     func(error) bool
 		stored bool
 	}{
-		"DelayAfter":   {singletontest.Fault{DelayAfter: time.Second}, isDeadline, true},
-		"LoseRequest":  {singletontest.Fault{LoseRequest: true}, utilnet.IsConnectionReset, false},
-		"HangRequest":  {singletontest.Fault{HangRequest: true}, isDeadline, false},
-		"LoseAnswer":   {singletontest.Fault{LoseAnswer: true}, utilnet.IsConnectionReset, true},
-		"HangAnswer":   {singletontest.Fault{HangAnswer: true}, isDeadline, true},
-		"Status":       {singletontest.Fault{Status: 422}, apierrors.IsInvalid, false},
-		"StatusOfGate": {singletontest.Fault{Status: http.StatusUnsupportedMediaType}, apierrors.IsUnsupportedMediaType, false},
+		"DelayAfter":   {apiserver.Fault{DelayAfter: time.Second}, isDeadline, true},
+		"LoseRequest":  {apiserver.Fault{LoseRequest: true}, utilnet.IsConnectionReset, false},
+		"HangRequest":  {apiserver.Fault{HangRequest: true}, isDeadline, false},
+		"LoseAnswer":   {apiserver.Fault{LoseAnswer: true}, utilnet.IsConnectionReset, true},
+		"HangAnswer":   {apiserver.Fault{HangAnswer: true}, isDeadline, true},
+		"Status":       {apiserver.Fault{Status: 422}, apierrors.IsInvalid, false},
+		"StatusOfGate": {apiserver.Fault{Status: http.StatusUnsupportedMediaType}, apierrors.IsUnsupportedMediaType, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			both(t, func(w *world) {
@@ -71,14 +71,14 @@ func isDeadline(err error) bool { return errors.Is(err, context.DeadlineExceeded
 func TestPatchesInFlight(t *testing.T) {
 	both(t, func(w *world) {
 		link := w.Link("a")
-		for _, f := range []singletontest.Fault{
+		for _, f := range []apiserver.Fault{
 			{DelayBefore: 6 * w.unit}, {DelayBefore: 3 * w.unit}, {DelayAfter: 6 * w.unit}, {},
 		} {
 			f.Verbs, f.Count = []string{"patch"}, 1
 			link.Inject(f)
 		}
 		var served, answered []int32
-		w.OnWrite(func(x singletontest.Write) {
+		w.OnWrite(func(x apiserver.Write) {
 			_, after := x.Leases()
 			served = append(served, *after.Spec.LeaseDurationSeconds)
 		})
@@ -108,8 +108,8 @@ func TestPatchesInFlight(t *testing.T) {
 
 // TestALatePatchMeetsWhatIsThereThen: not what was there when it was sent.
 func TestALatePatchMeetsWhatIsThereThen(t *testing.T) {
-	bubble(t, singletontest.Options{}, func(w *world) {
-		w.Link("a").Inject(singletontest.Fault{Verbs: []string{"patch"}, DelayBefore: w.unit})
+	bubble(t, apiserver.Options{}, func(w *world) {
+		w.Link("a").Inject(apiserver.Fault{Verbs: []string{"patch"}, DelayBefore: w.unit})
 		time.AfterFunc(w.unit/2, func() { w.edit("b") })
 		err := w.renew(w.patient(), "a", 7)
 		require.True(w, apierrors.IsInvalid(err), "%v", err)
