@@ -21,8 +21,13 @@ type linked struct{ Path, Version, Dir string }
 func (c *check) licences(ctx context.Context) error {
 	all := map[string]linked{}
 	for _, m := range c.modules {
-		said, err := command(ctx, filepath.Join(c.root, m.dir), nil, c.goTool, "list", "-deps", "-json=Module", "./...")
+		dir := filepath.Join(c.root, m.dir)
+		said, err := command(ctx, dir, nil, c.goTool, "list", "./...")
 		if err != nil {
+			return err
+		}
+		list := append([]string{c.goTool, "list", "-deps", "-json=Module"}, importable(strings.Fields(said))...)
+		if said, err = command(ctx, dir, nil, list...); err != nil {
 			return err
 		}
 		if err := addLinked(all, said); err != nil {
@@ -40,6 +45,15 @@ func (c *check) licences(ctx context.Context) error {
 		fmt.Fprintf(c.out, "release-check: licence of %-50s %s\n", m.Path+" "+m.Version, strings.Join(names, ", "))
 	}
 	return failed
+}
+
+// importable are the packages that others can import. What is in internal and
+// linked by one of them is found through it.
+func importable(packages []string) []string {
+	return slices.DeleteFunc(packages, func(path string) bool {
+		below := strings.TrimPrefix(path, rootPath)
+		return strings.HasPrefix(below, "/internal/") || strings.HasPrefix(below, "/examples")
+	})
 }
 
 // addLinked reads what go list says of packages.

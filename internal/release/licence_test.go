@@ -40,6 +40,12 @@ func TestLicenceOf(t *testing.T) {
 	require.ErrorContains(t, err, "COPYING is of no kind that is allowed")
 }
 
+func TestImportable(t *testing.T) {
+	require.Equal(t, []string{rootPath + "/lease", rootPath + "/fencing"}, importable([]string{
+		rootPath + "/lease", rootPath + "/internal/sim", rootPath + "/examples", rootPath + "/examples/http", rootPath + "/fencing",
+	}))
+}
+
 func TestAddLinked(t *testing.T) {
 	all := map[string]linked{}
 	require.NoError(t, addLinked(all, `{} {"Module": {"Path": "example.com/x", "Version": "v1.0.0", "Dir": "/d"}}

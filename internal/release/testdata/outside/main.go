@@ -70,7 +70,7 @@ func run(ctx context.Context) error {
 
 // nested has the guards in modules of their own made and linked. There is no server
 // to speak to.
-func nested(guard fencing.Guard) error {
+func nested(guard *fencing.Memory) error {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
 	defer func() { _ = client.Close() }()
 	if _, err := redisfence.New(goredis.Eval(client), redisfence.Config{Scope: "shop/invoicer", Key: "mark"}); err != nil {
