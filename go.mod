@@ -3,7 +3,6 @@ module github.com/hotseat-go/hotseat
 go 1.26.0
 
 require (
-	github.com/anishathalye/porcupine v1.3.1
 	github.com/prometheus/client_golang v1.25.0
 	github.com/stretchr/testify v1.12.1
 	k8s.io/client-go v0.37.2
