@@ -97,6 +97,14 @@ func rules() []rule {
 			why: "the suite is for guards of any kind, behind any elector",
 		},
 		{
+			from: "./internal/linear", never: "... !std",
+			why: "what judges histories shares nothing with what made them",
+		},
+		{
+			from: "./... test:./... !test:./internal/guards", never: "github.com/anishathalye/...",
+			why: "what only tests require is in the module graph of all who require the library",
+		},
+		{
 			from: "./internal/model", never: "./singleton/...",
 			why: "the model is of the rules, without the loop around them",
 		},
