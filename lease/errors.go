@@ -47,7 +47,7 @@ var (
 	// before a guard takes it for its mark. No retry helps; the message names the
 	// number to be lowered.
 	ErrEpochExhausted = errors.New("fencing epoch exhausted")
-	errLost = errors.New("term lost") // what every LostError is
+	errLost           = errors.New("term lost") // what every LostError is
 )
 
 // FieldError is a refused setting.

@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/lease"
 )
 
 // Where the verb patch is refused, today's update does it, told by PatchRefused;

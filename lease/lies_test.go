@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 
-	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/lease"
 )
 
 // lies are bodies of a 200 that are not what was written.

@@ -8,8 +8,8 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/lease"
 )
 
 // asIf returns the stored record as one may have seen it in that version before the

@@ -29,14 +29,14 @@ import (
 func TestClientAsksAsTheGeneratedOne(t *testing.T) {
 	for _, content := range []string{"", runtime.ContentTypeJSON, runtime.ContentTypeProtobuf} {
 		t.Run(content, func(t *testing.T) {
-			ask := func(make func(*rest.Config) (lease.Client, error)) []string {
+			ask := func(connect func(*rest.Config) (lease.Client, error)) []string {
 				c := apiserver.New(apiserver.Options{Namespaces: []string{"shop"}})
 				defer c.Close()
 				told := &record{}
 				config := c.RESTConfig("a")
 				config.ContentType, config.UserAgent = content, "same"
 				config.Wrap(told.wrap)
-				client, err := make(config)
+				client, err := connect(config)
 				require.NoError(t, err)
 				told.scenes(t, client)
 				return told.lines

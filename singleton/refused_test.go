@@ -215,7 +215,7 @@ func TestFakeClientset(t *testing.T) {
 	for name, client := range map[string]*fake.Clientset{
 		"no Lease": fake.NewClientset(), "one without UID": fake.NewClientset(newLease()), "one with UID": fake.NewClientset(versioned),
 		"another": fake.NewClientset(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "other"}}),
-		"simple":  fake.NewSimpleClientset(newLease()),
+		"simple":  fake.NewSimpleClientset(newLease()), //nolint:staticcheck // people still use it
 	} {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(l lab) {

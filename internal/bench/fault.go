@@ -9,8 +9,8 @@ import (
 
 	coordv1 "k8s.io/api/coordination/v1"
 
-	"github.com/hotseat-go/hotseat/internal/scenario"
 	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/internal/scenario"
 )
 
 // fault is a row of the table: a script that both electors play, in virtual

@@ -8,8 +8,8 @@ import (
 
 	coordv1 "k8s.io/api/coordination/v1"
 
-	"github.com/hotseat-go/hotseat/internal/scenario"
 	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/internal/scenario"
 )
 
 // faults are the rows of the table that need neither a Pod nor a process of its

@@ -9,8 +9,8 @@ import (
 
 	coordv1 "k8s.io/api/coordination/v1"
 
-	"github.com/hotseat-go/hotseat/internal/scenario"
 	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/internal/scenario"
 )
 
 // frozenTiming is legal for both and keeps the real time it takes short.

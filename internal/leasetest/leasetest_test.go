@@ -7,8 +7,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
-	"github.com/hotseat-go/hotseat/internal/leasetest"
 	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/internal/leasetest"
 )
 
 // double is the in-process server, reached in one of the ways there are.
