@@ -73,7 +73,7 @@ func run(ctx context.Context) error {
 func nested(guard *fencing.Memory) error {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
 	defer func() { _ = client.Close() }()
-	if _, err := redisfence.New(goredis.Eval(client), redisfence.Config{Scope: "shop/invoicer", Key: "mark"}); err != nil {
+	if _, err := redisfence.New(goredis.Eval(client), redisfence.Config{Scope: "shop/invoicer", Key: "{invoicer}:mark"}); err != nil {
 		return err
 	}
 	fence, err := grpcfence.New(grpcfence.Config{Guard: guard, Scope: "shop/invoicer"})
