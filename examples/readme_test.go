@@ -1,5 +1,5 @@
 // Package examples holds one folder per thing a user does, each compiled and
-// run by the tests.
+// run by the tests. Its own tests check what README and the guide say.
 package examples
 
 import (
@@ -12,29 +12,36 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The README's code is of compiled examples, to the letter.
-func TestReadmeShowsCompiledExamples(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
+const guide = "../internal/docs/guide/"
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
 	require.NoError(t, err)
-	for _, name := range []string{"worker/main.go", "postgres/readme_test.go"} {
-		source, err := os.ReadFile(name)
-		require.NoError(t, err)
-		_, rest, ok := strings.Cut(string(source), "// README example\n")
-		require.True(t, ok)
-		example, _, ok := strings.Cut(rest, "\n// end of README example")
-		require.True(t, ok)
-		require.Contains(t, string(readme), "```go\n"+example+"```\n")
+	return string(text)
+}
+
+// README's code, and the guide's for databases, is of compiled examples, to the letter.
+func TestReadmeShowsCompiledExamples(t *testing.T) {
+	for _, example := range []struct{ page, source, begin, end string }{
+		{"../README.md", "worker/main.go", "// README example\n", "\n// end of README example"},
+		{guide + "guards.md", "postgres/readme_test.go", "// the guide's example\n", "\n// end of the guide's example"},
+	} {
+		_, rest, ok := strings.Cut(read(t, example.source), example.begin)
+		require.True(t, ok, example.source)
+		code, _, ok := strings.Cut(rest, example.end)
+		require.True(t, ok, example.source)
+		require.True(t, strings.Contains(read(t, example.page), "```go\n"+code+"```\n"),
+			"%s does not show this code of %s:\n%s", example.page, example.source, code)
 	}
 }
 
-// The exceptions that it lists are shown by tests, which it cites, and those named so
+// The exceptions that the guide lists are shown by tests, which it cites, and those named so
 // are all cited.
-func TestReadmeCitesItsExceptions(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
-	require.NoError(t, err)
-	_, list, ok := strings.Cut(string(readme), "### Exceptions to one at a time\n")
+func TestGuideCitesItsExceptions(t *testing.T) {
+	_, list, ok := strings.Cut(read(t, guide+"guarantees.md"), "## Exceptions to one at a time\n")
 	require.True(t, ok)
-	list, _, ok = strings.Cut(list, "\n### ")
+	list, _, ok = strings.Cut(list, "\n## ")
 	require.True(t, ok)
 	var cited []string
 	for _, name := range regexp.MustCompile("`(TestException\\w+)`").FindAllStringSubmatch(list, -1) {
@@ -44,9 +51,7 @@ func TestReadmeCitesItsExceptions(t *testing.T) {
 	files, err := filepath.Glob("../singleton/*_test.go")
 	require.NoError(t, err)
 	for _, file := range files {
-		source, err := os.ReadFile(file)
-		require.NoError(t, err)
-		for _, name := range regexp.MustCompile(`(?m)^func (TestException\w+)\(`).FindAllStringSubmatch(string(source), -1) {
+		for _, name := range regexp.MustCompile(`(?m)^func (TestException\w+)\(`).FindAllStringSubmatch(read(t, file), -1) {
 			shown = append(shown, name[1])
 		}
 	}
@@ -54,16 +59,13 @@ func TestReadmeCitesItsExceptions(t *testing.T) {
 	for _, line := range strings.Split(list, "\n* ")[1:] {
 		require.Contains(t, line, "`Test", "an exception without its test")
 	}
-	faults, err := os.ReadFile("../internal/e2e/faults_test.go") // the first exception's
-	require.NoError(t, err)
-	require.Contains(t, string(faults), `name: "the same without a guard"`)
+	// The first exception's.
+	require.Contains(t, read(t, "../internal/e2e/faults_test.go"), `name: "the same without a guard"`)
+	require.Contains(t, read(t, "../README.md"), "internal/docs/guide/guarantees.md#exceptions-to-one-at-a-time")
 }
 
-// Its manifests are files too, which the tests on a real API server apply.
-func TestReadmeShowsTheManifests(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
-	require.NoError(t, err)
-	manifests, err := os.ReadFile("deploy/invoicer.yaml")
-	require.NoError(t, err)
-	require.Contains(t, string(readme), "```yaml\n"+string(manifests)+"```\n")
+// The manifests of the guide are files too, which the tests on a real API server apply.
+func TestGuideShowsTheManifests(t *testing.T) {
+	manifests := read(t, "deploy/invoicer.yaml")
+	require.True(t, strings.Contains(read(t, guide+"deploy.md"), "```yaml\n"+manifests+"```\n"), "deploy.md does not show deploy/invoicer.yaml")
 }

@@ -121,7 +121,7 @@ func play(t *testing.T, ops []byte) {
 				s.deliver()
 			case op < 144:
 				s.watching = false
-			case op < 148: // a new process; the Lease may have been shipped anew before (README)
+			case op < 148: // a new process; the Lease may have been shipped anew before (an exception)
 				if !w.lives() || !w.anew && !w.long {
 					s = &standby{w: w}
 					s.list()

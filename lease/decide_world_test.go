@@ -113,7 +113,7 @@ var steps = []func(w *world, n int){
 	func(w *world, _ int) { w.backup = w.stored },
 	func(w *world, _ int) { // restored with a bumped revision: the object keeps its own
 		// To one who saw that very version last it is unchanged, and a term that came
-		// after the backup is not shown: an exception (README).
+		// after the backup is not shown: an exception (internal/docs/guide/guarantees.md).
 		if w.backup.Exists() && (!w.lives() || w.backup.ResourceVersion() != w.viewed) {
 			w.version += 1000
 			w.stored, w.compacted = w.backup, w.version

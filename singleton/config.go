@@ -23,7 +23,7 @@ import (
 )
 
 // Environment and file that name this Pod. The first two are what the downward
-// API is usually told to set; see README.
+// API is usually told to set; see examples/deploy.
 const (
 	envPodName      = "POD_NAME"
 	envPodNamespace = "POD_NAMESPACE"

@@ -77,7 +77,7 @@ func acquireUnderARestore(w *world, restore func(*apiserver.Snapshot)) {
 	restore(backup)
 	sleep(400 * time.Millisecond)
 	require.Equal(w, []string{"a", "b"}, w.started())
-	require.NotEmpty(w, w.overlaps, "the exception is none any more: take it from README's list")
+	require.NotEmpty(w, w.overlaps, "the exception is none any more: take it from the list in internal/docs/guide/guarantees.md")
 }
 
 // The API server goes on running, so that a's watch does not break, nor show b's term.
@@ -96,7 +96,7 @@ func TestExceptionForgottenHolderTakesItsSeatBack(t *testing.T) {
 				edit(w)
 				sleep(second)
 				require.Equal(w, []string{"a", "b", "a"}, w.started())
-				require.NotEmpty(w, w.overlaps, "the exception is none any more: take it from README's list")
+				require.NotEmpty(w, w.overlaps, "the exception is none any more: take it from the list in internal/docs/guide/guarantees.md")
 				w.forget()
 			})
 		})

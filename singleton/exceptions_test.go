@@ -16,8 +16,8 @@ import (
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
-// Each test here is an exception to "one at a time" that README lists: two replicas
-// are at work. A test that fails says that README promises less than it could.
+// Each test here is an exception to "one at a time" that internal/docs/guide/guarantees.md
+// lists: two replicas are at work. A test that fails says that the guide promises less than it could.
 
 // crew counts the replicas that are at work.
 type crew struct{ working, most atomic.Int32 }
@@ -38,7 +38,7 @@ func (c *crew) twoAtWork(l lab, within time.Duration) {
 			return
 		}
 	}
-	require.Fail(l, "one at a time", "the exception is none any more: take it from README's list")
+	require.Fail(l, "one at a time", "the exception is none any more: take it from the list in internal/docs/guide/guarantees.md")
 }
 
 // A Lease is deleted and shipped anew while its holder is cut off. A process that

@@ -152,7 +152,7 @@ func putBackEach(t *testing.T, of backup) {
 		for j, name := range slices.Sorted(maps.Keys(puts)) {
 			put := puts[name]
 			if of.name == "as shipped" && name != "replace" {
-				continue // README's exception; see TestShippedAnewBesideANewProcess
+				continue // an exception; see TestShippedAnewBesideANewProcess
 			}
 			t.Run("new process/"+name+"/"+g.name, func(t *testing.T) {
 				someWay(t, i+2*j+1, func(w *world) {

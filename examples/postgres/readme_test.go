@@ -20,14 +20,18 @@ import (
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
-// README example
+// the guide's example
 func bill(ctx context.Context, client *singleton.Client, config *pgx.ConnConfig) error {
-	db := sql.OpenDB(sqlfence.Connector(stdlib.GetConnector(*config))) // with other databases sql.Open will do
-	guard, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: sqlfence.PostgreSQL, Scope: fencing.Scope("shop", "invoicer")})
+	db := sql.OpenDB(sqlfence.Connector(stdlib.GetConnector(*config))) // elsewhere sql.Open will do
+	guard, err := sqlfence.New(sqlfence.Config{
+		DB: db, Dialect: sqlfence.PostgreSQL, Scope: fencing.Scope("shop", "invoicer"),
+	})
 	if err != nil {
 		return err
 	}
-	elector, err := singleton.New(client, singleton.Config{Namespace: "shop", Name: "invoicer", Guards: []fencing.Guard{guard}})
+	elector, err := singleton.New(client, singleton.Config{
+		Namespace: "shop", Name: "invoicer", Guards: []fencing.Guard{guard},
+	})
 	if err != nil {
 		return err
 	}
@@ -46,7 +50,7 @@ func bill(ctx context.Context, client *singleton.Client, config *pgx.ConnConfig)
 	})
 }
 
-// end of README example
+// end of the guide's example
 
 func wait(ctx context.Context, d time.Duration) {
 	select {

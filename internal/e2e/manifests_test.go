@@ -36,7 +36,7 @@ const (
 	leaseName = "invoicer"
 )
 
-// shop is a namespace in which the README's manifests are applied.
+// shop is a namespace in which the manifests of examples/deploy are applied.
 type shop struct {
 	*controlplane.Cluster
 	t         *testing.T

@@ -115,7 +115,7 @@ func (s shop) shipLease() {
 	require.NoError(s.t, err)
 }
 
-// TestShippedRole: with the Role of the README and nothing more, replicas start at
+// TestShippedRole: with the Role of the manifests and nothing more, replicas start at
 // once, hand over, and meet a deleted Lease: the holder, which is connected, has
 // its seat back as a new term.
 func TestShippedRole(t *testing.T) {

@@ -17,7 +17,7 @@
 // server that is restored is down for a tick at least. A watch that is late by more than
 // one change is taken for one with a gap.
 //
-// Excused is what the README says is not covered, and nothing else: see holes.
+// Excused is what internal/docs/guide/guarantees.md says is not covered, and nothing else: see holes.
 package main
 
 import (

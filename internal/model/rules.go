@@ -30,7 +30,7 @@ const (
 
 func (m *model) wrong(r rules) bool { return m.rules&r != 0 }
 
-// holes are what the README says is not covered. The model excuses them, unless they
+// holes are what internal/docs/guide/guarantees.md says is not covered. The model excuses them, unless they
 // are to be seen.
 type holes uint8
 

@@ -44,7 +44,7 @@ func run(ctx context.Context) error {
 	if err := nested(guard); err != nil {
 		return err
 	}
-	cluster := singletontest.New(singletontest.Options{})
+	cluster := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 	defer cluster.Close()
 	elector, err := singleton.New(cluster.Client("outside"), singleton.Config{Namespace: "shop", Name: "invoicer"})
 	if err != nil {
