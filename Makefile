@@ -8,6 +8,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules --no-print-directory
 GO       ?= go
 FUZZTIME ?= 30s
 COVER_MIN ?= 90
+VERSION  ?=
 
 # Pinned, and rebuilt when the pin or the Go version changes: a linter built by an older Go refuses newer code.
 GOLANGCI_VERSION := v2.15.0
@@ -17,7 +18,7 @@ export GO GOLANGCI FUZZTIME COVER_MIN
 
 .PHONY: help
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
 check: $(GOLANGCI) ## Format, vet, lint and go.mod tidiness, in every module.
@@ -75,6 +76,10 @@ cluster: ## A real API server and etcd on loopback, until Ctrl-C.
 .PHONY: model
 model: ## The exhaustive model of the protocol: every state within its bounds.
 	$(GO) run ./internal/model
+
+.PHONY: release-check
+release-check: ## Whether this commit can be released as VERSION, and what that takes. Tags nothing.
+	cd internal/release && $(GO) run . -go "$(GO)" -version "$(VERSION)"
 
 .PHONY: clean
 clean: ## Remove what these targets built.

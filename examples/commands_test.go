@@ -259,7 +259,7 @@ func getsLease(t *testing.T, args []string) error {
 		return err
 	}
 	return underTerm(t, func(c *singletontest.Cluster, a *singleton.Elector) error {
-		text, err := json.Marshal(c.Lease("shop", "invoicer"))
+		text, err := json.Marshal(c.Lease())
 		require.NoError(t, err)
 		var lease any
 		require.NoError(t, json.Unmarshal(text, &lease))
@@ -285,10 +285,10 @@ func annotatesLease(t *testing.T, args []string) error {
 	}
 	return underTerm(t, func(c *singletontest.Cluster, a *singleton.Elector) error {
 		before := a.Status().Token.Epoch
-		if c.Lease("shop", "invoicer").Annotations[key] == "" {
+		if c.Lease().Annotations[key] == "" {
 			return fmt.Errorf("%s is not on a Lease that is held", key)
 		}
-		require.NoError(t, c.EditLease("shop", "invoicer", func(l *coordv1.Lease) {
+		require.NoError(t, c.EditLease(func(l *coordv1.Lease) {
 			l.Annotations[key] = strconv.FormatInt(before+1000, 10)
 		}))
 		time.Sleep(time.Second)
@@ -304,9 +304,8 @@ func annotatesLease(t *testing.T, args []string) error {
 // underTerm calls f while an elector is active.
 func underTerm(t *testing.T, f func(c *singletontest.Cluster, a *singleton.Elector) error) (err error) {
 	synctest.Test(t, func(t *testing.T) {
-		c := singletontest.New(singletontest.Options{})
+		c := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 		defer c.Close()
-		ship(t, c)
 		a, err2 := singleton.New(c.Client("a"), singleton.Config{Namespace: "shop", Name: "invoicer", Logger: quiet()})
 		require.NoError(t, err2)
 		ctx, stop := context.WithCancel(context.Background())

@@ -21,7 +21,7 @@ import (
 
 // metrics are those that an elector describes, each with its own label, and those of a guard.
 func metrics(t *testing.T) (elector map[string]string, guard map[string]string) {
-	c := singletontest.New(singletontest.Options{})
+	c := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 	defer c.Close()
 	e, err := singleton.New(c.Client("a"), singleton.Config{Namespace: "shop", Name: "invoicer"})
 	require.NoError(t, err)
@@ -78,7 +78,7 @@ func TestMetricsInTheDocs(t *testing.T) {
 
 // valuesOf the labels of an elector's metrics.
 func valuesOf(t *testing.T) map[string][]string {
-	c := singletontest.New(singletontest.Options{})
+	c := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 	defer c.Close()
 	e, err := singleton.New(c.Client("a"), singleton.Config{Namespace: "shop", Name: "invoicer"})
 	require.NoError(t, err)
@@ -144,5 +144,9 @@ func TestLogLinesInTheDocs(t *testing.T) {
 			listed = append(listed, reason[1])
 		}
 	}
-	require.ElementsMatch(t, fencing.Labels(), listed)
+	var kinds []string
+	for _, kind := range fencing.Kinds() {
+		kinds = append(kinds, string(kind))
+	}
+	require.ElementsMatch(t, kinds, listed)
 }

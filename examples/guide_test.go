@@ -12,8 +12,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
-	coordv1 "k8s.io/api/coordination/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/lease"
@@ -59,14 +57,6 @@ func TestLedger(t *testing.T) {
 	require.Equal(t, []string{"one", "two"}, l.lines)
 }
 
-// ship creates the Lease, so that the first replica starts at once.
-func ship(t *testing.T, cluster *singletontest.Cluster) {
-	_, err := cluster.CreateLease(&coordv1.Lease{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "invoicer"},
-	})
-	require.NoError(t, err)
-}
-
 // start runs a replica until the test ends.
 func start(t *testing.T, cluster *singletontest.Cluster, name string) *singleton.Elector {
 	elector, err := singleton.New(cluster.Client(name), singleton.Config{
@@ -89,9 +79,8 @@ func work(ctx context.Context, _ *singleton.Term) error {
 
 func TestAnotherReplicaTakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // time is virtual: this takes milliseconds
-		cluster := singletontest.New(singletontest.Options{})
+		cluster := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 		t.Cleanup(cluster.Close)
-		ship(t, cluster)
 
 		a := start(t, cluster, "a")
 		first, err := a.WaitActive(t.Context())
@@ -107,14 +96,26 @@ func TestAnotherReplicaTakesOver(t *testing.T) {
 }
 
 func TestServiceStartsAtOnce(t *testing.T) {
-	cluster := singletontest.New(singletontest.Options{})
+	cluster := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 	t.Cleanup(cluster.Close)
-	ship(t, cluster) // without this, the first start takes a lease duration: 15 s
 
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	_, err := start(t, cluster, "a").WaitActive(ctx)
 	require.NoError(t, err)
+}
+
+func TestServiceInAStorm(t *testing.T) {
+	singletontest.Storm(t, func(ctx context.Context, r *singletontest.Replica) error {
+		elector, err := singleton.New(r.Client, singleton.Config{
+			Namespace: r.Namespace, Name: r.Lease,
+			Replica: singleton.ReplicaConfig{Identity: r.Name},
+		})
+		if err != nil {
+			return err
+		}
+		return elector.Run(ctx, r.Work(work)) // work is the service's own
+	})
 }
 
 // metricsOf gives each replica of a test a registry of its own.
@@ -126,7 +127,7 @@ func metricsOf(elector *singleton.Elector) *prometheus.Registry {
 
 // Two electors of one Lease have the same metrics, with the same labels.
 func TestTwoElectorsNeedTwoRegistries(t *testing.T) {
-	cluster := singletontest.New(singletontest.Options{})
+	cluster := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 	defer cluster.Close()
 	replica := func(name string) *singleton.Elector {
 		elector, err := singleton.New(cluster.Client(name), singleton.Config{Namespace: "shop", Name: "invoicer"})
@@ -153,7 +154,7 @@ func patient() singleton.Config {
 func TestPatient(t *testing.T) {
 	config := patient()
 	config.Namespace = "shop"
-	cluster := singletontest.New(singletontest.Options{})
+	cluster := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 	defer cluster.Close()
 	_, err := singleton.New(cluster.Client("a"), config)
 	require.NoError(t, err)

@@ -63,9 +63,8 @@ func (l *logged) candidate(t *testing.T, c *singletontest.Cluster, name string) 
 func story(t *testing.T, act func(c *singletontest.Cluster, stopA func())) (text string) {
 	log := &logged{}
 	synctest.Test(t, func(t *testing.T) {
-		c := singletontest.New(singletontest.Options{})
+		c := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 		defer c.Close()
-		ship(t, c)
 		stopA := log.candidate(t, c, "a")
 		stopB := log.candidate(t, c, "b")
 		time.Sleep(21 * time.Second) // a second after a renewal

@@ -78,9 +78,8 @@ func TestTimingsHold(t *testing.T) {
 
 // pair starts two replicas; the first is active, and renewed last that long ago.
 func (r timingRow) pair(t *testing.T, since time.Duration) (c *singletontest.Cluster, a, b *singleton.Elector) {
-	c = singletontest.New(singletontest.Options{})
+	c = singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 	t.Cleanup(c.Close)
-	ship(t, c)
 	run := func(name string) *singleton.Elector {
 		config := singleton.Config{Namespace: "shop", Name: "invoicer", Timing: r.timing}
 		config.Logger = quiet()

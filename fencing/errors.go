@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Guards return these errors, wrapped. Test for them with [errors.Is].
+// Guards return these errors, wrapped. Test for them with [errors.Is], or ask [KindOf].
 var (
 	// ErrStale: the guard has admitted a newer term. Do not retry with this token: its term is over, or the API server
 	// went back in time. [errors.As] with a *[StaleError] gives the mark that won.
@@ -30,16 +30,9 @@ var (
 
 	// ErrWiring: there is no guard where one was looked for, or no right to use it: a URL that answers 404, a table, object or
 	// folder that does not exist, a permission that was never given. Nothing was admitted. Do not retry; somebody has to mend it.
-	// The text names what was asked. It is an [ErrScope] too, by [errors.Is]: what holds for that mistake holds for these.
-	ErrWiring error = wiring{}
+	// The text names what was asked.
+	ErrWiring = errors.New("fencing: guard wired wrongly")
 )
-
-type wiring struct{}
-
-func (wiring) Error() string { return "fencing: guard wired wrongly" }
-
-// Is reports whether target is [ErrScope].
-func (wiring) Is(target error) bool { return target == ErrScope }
 
 // StaleError is the [ErrStale] that says which token won. Presented was refused, or ended while its work was in flight;
 // Mark is the highest token the guard had admitted at that moment.

@@ -14,7 +14,7 @@ import (
 func TestTypedErrors(t *testing.T) {
 	all := map[string]error{
 		"ErrStale": fencing.ErrStale, "ErrConflict": fencing.ErrConflict, "ErrMissing": fencing.ErrMissing,
-		"ErrUnavailable": fencing.ErrUnavailable, "ErrMalformed": fencing.ErrMalformed, "ErrScope": fencing.ErrScope,
+		"ErrUnavailable": fencing.ErrUnavailable, "ErrMalformed": fencing.ErrMalformed, "ErrScope": fencing.ErrScope, "ErrWiring": fencing.ErrWiring,
 		"context.Canceled": context.Canceled,
 	}
 	other := token(9)
@@ -32,16 +32,6 @@ func TestTypedErrors(t *testing.T) {
 		}
 		require.ErrorContains(t, wrapped, "shop/invoicer@9."+termA)
 	}
-}
-
-// Who knows of wrong scopes only treats all wiring as one.
-func TestWiringIsAScope(t *testing.T) {
-	err := fmt.Errorf("%w: http://ledger/guard answered 404 Not Found", fencing.ErrWiring)
-	require.ErrorIs(t, err, fencing.ErrWiring)
-	require.ErrorIs(t, err, fencing.ErrScope)
-	require.NotErrorIs(t, err, fencing.ErrUnavailable)
-	require.NotErrorIs(t, fencing.ErrScope, fencing.ErrWiring)
-	require.EqualError(t, err, "fencing: guard wired wrongly: http://ledger/guard answered 404 Not Found")
 }
 
 func TestRefusal(t *testing.T) {

@@ -2,9 +2,9 @@ package fencing
 
 import "errors"
 
-// Kind says in one word what a guard's error means to whoever asked. The words are on the wires of
-// httpfence and grpcfence, and values of metrics' labels ([Kind.Label]): they stay as they are.
-// The zero Kind is that of no error.
+// Kind says in one word what a guard's error means to whoever asked. It is the one classification of
+// such errors: the words are on the wires of httpfence and grpcfence, and the values of metrics'
+// labels, so they stay as they are. The zero Kind is that of no error.
 type Kind string
 
 const (
@@ -13,7 +13,7 @@ const (
 	KindMissing     Kind = "missing"     // [ErrMissing]
 	KindMalformed   Kind = "malformed"   // [ErrMalformed]
 	KindWiring      Kind = "wiring"      // [ErrWiring]
-	KindScope       Kind = "scope"       // [ErrScope], but for wiring
+	KindScope       Kind = "scope"       // [ErrScope]
 	KindUnavailable Kind = "unavailable" // [ErrUnavailable]
 	KindOther       Kind = "other"       // none of these: whoever gets it takes it for unavailable
 )
@@ -47,25 +47,24 @@ func (k Kind) Err() error {
 // Refused reports whether another term won: [KindStale] or [KindConflict].
 func (k Kind) Refused() bool { return k == KindStale || k == KindConflict }
 
-// Label returns k as the value of a metric's label. [KindWiring] counts as [KindScope], which that
-// error is too: those series were there before it.
-func (k Kind) Label() string {
-	if k == KindWiring {
-		k = KindScope
-	}
-	return string(k)
+// Undecided reports whether the guard decided nothing: [KindUnavailable] or [KindOther]. Whoever
+// gets it may try again.
+func (k Kind) Undecided() bool { return k == KindUnavailable || k == KindOther }
+
+// Miswired reports whether no token of the caller's would do: [KindMissing], [KindMalformed],
+// [KindScope] or [KindWiring]. Somebody has to mend what asks, or whom it asks.
+func (k Kind) Miswired() bool {
+	return k == KindMissing || k == KindMalformed || k == KindScope || k == KindWiring
 }
 
-// Labels returns the values of [Kind.Label] that an error can have, so that a metric can have each
-// series from the start.
-func Labels() []string {
-	labels := make([]string, 0, 7)
+// Kinds returns all kinds that an error can have, so that a metric can have each series from the
+// start.
+func Kinds() []Kind {
+	kinds := make([]Kind, 0, len(named())+1)
 	for _, n := range named() {
-		if label := n.kind.Label(); label == string(n.kind) {
-			labels = append(labels, label)
-		}
+		kinds = append(kinds, n.kind)
 	}
-	return append(labels, KindOther.Label())
+	return append(kinds, KindOther)
 }
 
 type namedError struct {
@@ -73,7 +72,7 @@ type namedError struct {
 	err  error
 }
 
-// named has ErrWiring before ErrScope, which it is too, and ErrUnavailable last: it says least.
+// named has ErrUnavailable last: it says least.
 func named() [7]namedError {
 	return [...]namedError{
 		{KindStale, ErrStale},

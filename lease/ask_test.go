@@ -14,8 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 func isUnavailable(err error) bool { return errors.Is(err, lease.ErrUnavailable) }
@@ -23,7 +23,7 @@ func isUnavailable(err error) bool { return errors.Is(err, lease.ErrUnavailable)
 // Rules R1 and R2: nothing is waited for longer than its answer is of use. What may be
 // repeated is asked again beside it meanwhile.
 func TestEveryRequestHasADeadline(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		from, unwritten := b.claim(b.a)
 		claim := b.acquire(b.a)
@@ -76,18 +76,18 @@ func TestAskedAgainBeside(t *testing.T) {
 	}
 	for name, r := range requests {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) { // the first is swallowed
+			inBed(t, apiserver.Options{}, func(b *bed) { // the first is swallowed
 				b.ship()
 				claim := b.acquire(b.a)
-				b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{r.verb}, Count: 1, HangRequest: true})
+				b.c.Link("a").Inject(apiserver.Fault{Verbs: []string{r.verb}, Count: 1, HangRequest: true})
 				began := time.Now()
 				require.NoError(b, r.do(b, claim))
 				require.Equal(b, 2500*time.Millisecond, time.Since(began))
 			})
-			inBed(t, singletontest.Options{}, func(b *bed) { // it arrives, and its answer is swallowed
+			inBed(t, apiserver.Options{}, func(b *bed) { // it arrives, and its answer is swallowed
 				b.ship()
 				claim := b.acquire(b.a)
-				b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{r.verb}, Count: 1, HangAnswer: true})
+				b.c.Link("a").Inject(apiserver.Fault{Verbs: []string{r.verb}, Count: 1, HangAnswer: true})
 				began := time.Now()
 				if err := r.do(b, claim); name == "create" {
 					require.ErrorIs(b, err, lease.ErrConflict, "there is one")
@@ -96,11 +96,11 @@ func TestAskedAgainBeside(t *testing.T) {
 				}
 				require.Equal(b, 2500*time.Millisecond, time.Since(began))
 			})
-			inBed(t, singletontest.Options{}, func(b *bed) { // each takes 6 s
+			inBed(t, apiserver.Options{}, func(b *bed) { // each takes 6 s
 				b.ship()
 				claim := b.acquire(b.a)
 				b.c.ForgetRequests()
-				b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{r.verb}, DelayAfter: 6 * time.Second})
+				b.c.Link("a").Inject(apiserver.Fault{Verbs: []string{r.verb}, DelayAfter: 6 * time.Second})
 				began := time.Now()
 				require.NoError(b, r.do(b, claim))
 				require.Equal(b, 6*time.Second, time.Since(began))
@@ -108,11 +108,11 @@ func TestAskedAgainBeside(t *testing.T) {
 			})
 		})
 	}
-	inBed(t, singletontest.Options{}, func(b *bed) { // what counts from its sending is sent once
+	inBed(t, apiserver.Options{}, func(b *bed) { // what counts from its sending is sent once
 		b.ship()
 		claim := b.acquire(b.a)
 		b.c.ForgetRequests()
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, DelayAfter: 6 * time.Second})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: writes, DelayAfter: 6 * time.Second})
 		_, err := b.a.Renew(b.Context(), claim)
 		require.NoError(b, err)
 		require.Equal(b, 1, b.c.CountRequests("a"))
@@ -183,7 +183,7 @@ func (b *bed) stuckLock() (l *lease.Lock, hang, resume func(), stopped *int) {
 
 // Rule R1: a request that does not end is left behind at its deadline.
 func TestRequestThatDoesNotEnd(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		l, hang, resume, _ := b.stuckLock()
 		from, unwritten := b.claim(l)
@@ -201,7 +201,7 @@ func TestRequestThatDoesNotEnd(t *testing.T) {
 			resume()
 		}
 	})
-	inBed(t, singletontest.Options{}, func(b *bed) { // nor is one waited for that ends by its caller
+	inBed(t, apiserver.Options{}, func(b *bed) { // nor is one waited for that ends by its caller
 		b.ship()
 		l, hang, resume, _ := b.stuckLock()
 		claim := b.acquire(l)
@@ -224,7 +224,7 @@ func TestRequestThatDoesNotEnd(t *testing.T) {
 
 // More than two dozen that do not end: the next fail at once, and cost nothing.
 func TestMostUnderway(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		l, hang, resume, _ := b.stuckLock()
 		claim := b.acquire(l)
@@ -254,7 +254,7 @@ func TestMostUnderway(t *testing.T) {
 
 // Rule R1: a watch whose opening hangs says so, and is not left open.
 func TestWatchThatDoesNotOpen(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		l, hang, resume, stopped := b.stuckLock()
 		seen := b.list(l)
@@ -268,17 +268,17 @@ func TestWatchThatDoesNotOpen(t *testing.T) {
 		resume()
 		require.Equal(b, 1, *stopped, "it opened after all")
 	})
-	inBed(t, singletontest.Options{}, func(b *bed) { // accepted, its header held back
+	inBed(t, apiserver.Options{}, func(b *bed) { // accepted, its header held back
 		b.ship()
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"watch"}, HangAnswer: true})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: []string{"watch"}, HangAnswer: true})
 		err := b.a.Watch(b.Context(), b.list(b.a), nil)
 		require.ErrorIs(b, err, lease.ErrUnopened)
 		require.ErrorContains(b, err, "does a proxy buffer its answer?")
 	})
-	inBed(t, singletontest.Options{}, func(b *bed) { // one that is slow only
+	inBed(t, apiserver.Options{}, func(b *bed) { // one that is slow only
 		b.ship()
 		from := b.list(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"watch"}, DelayBefore: 9 * time.Second})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: []string{"watch"}, DelayBefore: 9 * time.Second})
 		seen, stop := watching(b, from)
 		time.Sleep(10 * time.Second)
 		b.label("x")

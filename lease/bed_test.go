@@ -14,8 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 const ns, name = "shop", "invoicer"
@@ -23,14 +23,14 @@ const ns, name = "shop", "invoicer"
 // bed is a cluster in a bubble with two candidates.
 type bed struct {
 	*testing.T
-	c    *singletontest.Cluster
+	c    *apiserver.Cluster
 	a, b *lease.Lock
 }
 
-func inBed(t *testing.T, o singletontest.Options, f func(b *bed)) {
+func inBed(t *testing.T, o apiserver.Options, f func(b *bed)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		c := singletontest.New(o)
+		c := apiserver.New(o)
 		defer c.Close()
 		b := &bed{T: t, c: c}
 		b.a, b.b = b.lock("a"), b.lock("b")

@@ -9,8 +9,8 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 const duration = 15 * time.Second
@@ -140,7 +140,7 @@ func TestBefore(t *testing.T) {
 		"untouched, compacted": {func(b *bed) { b.c.Compact(); b.label("x"); b.c.Compact() }, duration},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
 				test.happen(b)
 				b.freeIn(test.wait)
@@ -150,7 +150,7 @@ func TestBefore(t *testing.T) {
 }
 
 func TestBeforeWhatHasNoVersion(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		for _, version := range []string{"", "x", "1", "0", "-4", "9223372036854775807", "340282366920938463463374607431768211455"} {
 			_, looked, err := b.a.Before(b.Context(), b.asIf(func(l *coordv1.Lease) { l.ResourceVersion = version }))
@@ -172,7 +172,7 @@ func TestBeforeWhatHasNoVersion(t *testing.T) {
 
 // The watch shows each release itself, so a handover asks nothing.
 func TestReleaseSeenByTheWatchNeedsNoProof(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.b)
 		from := b.list(b.a)

@@ -9,17 +9,17 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // What an answer proves, and from when on.
 
 func TestRenewalCountsFromSending(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, DelayAfter: 2 * time.Second})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: writes, DelayAfter: 2 * time.Second})
 		sent := b.a.Clock.Now()
 		next, err := b.a.Renew(b.Context(), claim)
 		require.NoError(b, err)
@@ -44,11 +44,11 @@ func TestEveryWriteCountsFromSending(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
 				from := b.stored()
 				claim := b.acquire(b.a)
-				b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, DelayAfter: 2 * time.Second})
+				b.c.Link("a").Inject(apiserver.Fault{Verbs: writes, DelayAfter: 2 * time.Second})
 				next, err := write(b, from, claim)
 				require.NoError(b, err)
 				require.Equal(b, 2*time.Second, b.a.Clock.Since(next.Sent))
@@ -59,10 +59,10 @@ func TestEveryWriteCountsFromSending(t *testing.T) {
 
 // What a List shows may be as young as its answer.
 func TestWaitCountsFromTheAnswer(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		b.acquire(b.a)
-		b.c.Link("b").Inject(singletontest.Fault{Verbs: []string{"list", "get"}, DelayBefore: 2 * time.Second})
+		b.c.Link("b").Inject(apiserver.Fault{Verbs: []string{"list", "get"}, DelayBefore: 2 * time.Second})
 		o := b.list(b.b)
 		require.Equal(b, 2*time.Second, o.At.Sub(o.Asked), "answered late")
 		v := lease.View{}.Observe(o, 15*time.Second)
@@ -73,7 +73,7 @@ func TestWaitCountsFromTheAnswer(t *testing.T) {
 // The times on a Lease are another machine's.
 func TestWaitDoesNotCountByWallClocks(t *testing.T) {
 	for _, skew := range []time.Duration{-time.Hour, time.Hour} {
-		inBed(t, singletontest.Options{}, func(b *bed) {
+		inBed(t, apiserver.Options{}, func(b *bed) {
 			b.ship()
 			b.acquire(b.a)
 			b.edit(func(l *coordv1.Lease) { l.Spec.RenewTime.Time = time.Now().Add(skew) })
@@ -86,7 +86,7 @@ func TestWaitDoesNotCountByWallClocks(t *testing.T) {
 
 // Without a UID in it, the update of a Lease that is gone would create it.
 func TestRenewalOfADeletedLeaseCreatesNothing(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
 		b.c.DeleteLease(ns, name)
@@ -94,7 +94,7 @@ func TestRenewalOfADeletedLeaseCreatesNothing(t *testing.T) {
 		require.ErrorIs(b, err, lease.ErrLost)
 		require.False(b, b.stored().Exists())
 	})
-	inBed(t, singletontest.Options{}, func(b *bed) { // by update, where patch is refused
+	inBed(t, apiserver.Options{}, func(b *bed) { // by update, where patch is refused
 		b.ship()
 		claim := b.acquire(b.a)
 		b.c.Forbid("a", "patch")
@@ -106,7 +106,7 @@ func TestRenewalOfADeletedLeaseCreatesNothing(t *testing.T) {
 }
 
 func TestRaiseStopsAtAnEpochRaisedByHand(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
 		b.edit(func(l *coordv1.Lease) { l.Annotations[lease.AnnotationEpoch] = "500" })
@@ -121,15 +121,15 @@ func TestRaiseStopsAtAnEpochRaisedByHand(t *testing.T) {
 // An acquire over an earlier term of one's own whose request is lost: the Lease
 // carries one's own name, but not the term that was to begin.
 func TestEarlierTermIsNotAdopted(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		earlier := b.acquire(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, Count: 1, LoseRequest: true})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: writes, Count: 1, LoseRequest: true})
 		_, err := b.take(b.a)
 		require.ErrorIs(b, err, lease.ErrUnavailable)
 		require.Equal(b, earlier.Record.Lease(), b.stored().Lease(), "nothing was written")
 	})
-	inBed(t, singletontest.Options{}, func(b *bed) { // refused, since it was edited meanwhile
+	inBed(t, apiserver.Options{}, func(b *bed) { // refused, since it was edited meanwhile
 		b.ship()
 		earlier := b.acquire(b.a)
 		from, claim := b.claim(b.a)
@@ -144,11 +144,11 @@ func TestEarlierTermIsNotAdopted(t *testing.T) {
 // Edits that keep a write from landing are met a few times, then left to the
 // caller, who knows how to wait.
 func TestRewritesEnd(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
 		edits := 0
-		b.c.Link("a").Inject(singletontest.Fault{
+		b.c.Link("a").Inject(apiserver.Fault{
 			Verbs: writes, Count: 100, Status: http.StatusConflict,
 			Then: func() {
 				edits++
@@ -166,7 +166,7 @@ func TestRewritesEnd(t *testing.T) {
 // After a restore with a bumped revision the store's version is above every
 // term there was; the restored object's is not.
 func TestEpochIsAboveWhatARestoreForgot(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		require.NoError(b, b.a.Release(b.Context(), b.acquire(b.a)))
 		backup := b.c.Snapshot()
@@ -192,7 +192,7 @@ func TestEpochIsAboveWhatARestoreForgot(t *testing.T) {
 // Released, deleted, and restored as it was: a whole term may have come between.
 func TestRestoredReleaseProvesNothing(t *testing.T) {
 	const l = 15 * time.Second
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		require.NoError(b, b.a.Release(b.Context(), b.acquire(b.a)))
 		var v lease.View

@@ -27,8 +27,8 @@ var (
 	ErrRejected = errors.New("rejected by the API server")
 	// ErrUnversioned: the server gives objects no uid or resourceVersion, or does not
 	// change them: client-go's fake clientset does so. No election is possible on it.
-	// For tests there is package singletontest. Not worth a retry.
-	ErrUnversioned = errors.New("not an API server: objects have no uid or resourceVersion that change with each write (for tests use package singletontest)")
+	// For tests there is package apiserver. Not worth a retry.
+	ErrUnversioned = errors.New("not an API server: objects have no uid or resourceVersion that change with each write (for tests use package apiserver)")
 	// ErrUnavailable: no answer, or one that proves nothing (timeout, reset,
 	// 429, 5xx). A write may or may not have happened. Retry.
 	ErrUnavailable = errors.New("API server unavailable")
@@ -47,8 +47,7 @@ var (
 	// before a guard takes it for its mark. No retry helps; the message names the
 	// number to be lowered.
 	ErrEpochExhausted = errors.New("fencing epoch exhausted")
-	// ErrLost is what every [*LostError] is.
-	ErrLost = errors.New("term lost")
+	errLost           = errors.New("term lost") // what every LostError is
 )
 
 // FieldError is a refused setting.
@@ -97,7 +96,6 @@ const (
 )
 
 // LostError is the proof, seen in the Lease, that a term is over.
-// errors.Is(err, ErrLost) holds.
 type LostError struct {
 	Loss   Loss
 	Record Record // what was seen
@@ -116,8 +114,8 @@ func (e *LostError) Error() string {
 	}
 }
 
-// Is reports whether target is ErrLost.
-func (e *LostError) Is(target error) bool { return target == ErrLost }
+// Is reports whether target is what every LostError is.
+func (e *LostError) Is(target error) bool { return target == errLost }
 
 // requestError classifies what the client returned.
 func requestError(verb string, err error) error {

@@ -7,20 +7,20 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // Where the verb patch is refused, today's update does it, told by PatchRefused;
 // the verb is tried again after a lease duration.
 func TestPatchRefused(t *testing.T) {
-	for name, fault := range map[string]singletontest.Fault{
+	for name, fault := range map[string]apiserver.Fault{
 		"403": {Status: http.StatusForbidden},
 		"405": {Status: http.StatusMethodNotAllowed},
 		"415": {Status: http.StatusUnsupportedMediaType},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
 				fault.Verbs = []string{"patch"}
 				allow := b.c.Link("a").Inject(fault)
@@ -76,7 +76,7 @@ func TestPatchRefused(t *testing.T) {
 
 // By update, too, a release and a takeover are compare-and-swaps.
 func TestFallbackLosesTheRace(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		b.c.Forbid("a", "patch")
 		from, claim := b.claim(b.a)
@@ -90,7 +90,7 @@ func TestFallbackLosesTheRace(t *testing.T) {
 		require.True(b, got.Sent.IsZero())
 		require.Equal(b, was.Lease(), b.stored().Lease())
 	})
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		b.c.Forbid("a", "patch")
 		claim := b.acquire(b.a)
@@ -105,11 +105,11 @@ func TestFallbackLosesTheRace(t *testing.T) {
 
 // An acquire by update whose answer is lost is ensured as one by patch.
 func TestFallbackEnsures(t *testing.T) {
-	for name, fault := range map[string]singletontest.Fault{
+	for name, fault := range map[string]apiserver.Fault{
 		"answer lost": {LoseAnswer: true}, "request lost": {LoseRequest: true}, "answer hangs": {HangAnswer: true}, "503": {Status: http.StatusServiceUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
 				b.c.Forbid("a", "patch")
 				from, claim := b.claim(b.a)
@@ -132,7 +132,7 @@ func TestFallbackEnsures(t *testing.T) {
 // While patch is refused together with update there is no fallback, and the error
 // names the verb of the Role.
 func TestNoFallback(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
 		b.c.Forbid("a", "patch", "update")
@@ -143,7 +143,7 @@ func TestNoFallback(t *testing.T) {
 			require.NoError(b, b.a.PatchRefused(), "nothing is written by update instead")
 		}
 		b.c.Allow("a", "patch", "update")
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"patch"}, Count: 1, Status: http.StatusUnprocessableEntity})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: []string{"patch"}, Count: 1, Status: http.StatusUnprocessableEntity})
 		_, err := b.a.Renew(b.Context(), claim)
 		require.NoError(b, err)
 		require.Zero(b, b.c.CountRequests("a", "update")-2, "a failed test is no refusal of the verb")

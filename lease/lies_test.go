@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // lies are bodies of a 200 that are not what was written.
@@ -45,7 +45,7 @@ func TestLyingAnswers(t *testing.T) {
 	for _, name := range []string{"{}", "a Status", "another holder", "nobody", "as it was", "another UID"} {
 		for _, refused := range []bool{false, true} { // the verb patch: then by update
 			t.Run(name+map[bool]string{true: ", by update"}[refused], func(t *testing.T) {
-				inBed(t, singletontest.Options{}, func(b *bed) {
+				inBed(t, apiserver.Options{}, func(b *bed) {
 					b.ship()
 					body := b.lies()[name]
 					lying := false
@@ -98,7 +98,7 @@ func TestLyingAnswers(t *testing.T) {
 
 // A lie may carry the very time that was to be written, and nothing else of it.
 func TestLiesWithTheTimeThatWasWritten(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		earlier := b.acquire(b.a) // so that the holder is right, too
 		l := b.lockThrough(func(r *http.Request, pass http.RoundTripper) (*http.Response, error) {
@@ -146,7 +146,7 @@ func TestLiesWithTheTimeThatWasWritten(t *testing.T) {
 func TestLieAboutAWriteThatHappened(t *testing.T) {
 	for _, name := range []string{"{}", "another holder", "nobody"} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
 				body := b.lies()[name]
 				lies := 0
@@ -178,7 +178,7 @@ func TestLieAboutAWriteThatHappened(t *testing.T) {
 // Lies of reads are no looks.
 func TestLyingReads(t *testing.T) {
 	for _, body := range []string{`{}`, `{"kind":"Status","apiVersion":"v1","status":"Success"}`, `{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"other","uid":"u","resourceVersion":"7"}}`} {
-		inBed(t, singletontest.Options{}, func(b *bed) {
+		inBed(t, apiserver.Options{}, func(b *bed) {
 			b.ship()
 			l := b.lockThrough(func(r *http.Request, pass http.RoundTripper) (*http.Response, error) {
 				return answer(r, http.StatusOK, body), nil
@@ -196,7 +196,7 @@ func TestLyingReads(t *testing.T) {
 
 // Before is believed only of the version that was asked for.
 func TestBeforeOfAServerThatAnswersWithThePresent(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		require.NoError(b, b.a.Release(b.Context(), b.acquire(b.a)))
 		l := b.lockThrough(func(r *http.Request, pass http.RoundTripper) (*http.Response, error) {

@@ -9,12 +9,12 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 func TestAcquireRenewRelease(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		seen := b.list(b.a)
 		claim := b.acquire(b.a)
@@ -59,7 +59,7 @@ func TestAcquireRenewRelease(t *testing.T) {
 // Somebody takes the mark of a vacant Lease away: to a process that first sees it
 // then it is still none that was shipped.
 func TestVacantWithoutItsMark(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		require.NoError(b, b.a.Create(b.Context()))
 		require.NoError(b, b.c.EditLease(ns, name, func(l *coordv1.Lease) { l.Annotations = nil }))
 		v := lease.View{}.Observe(b.list(b.b), 15*time.Second)
@@ -69,7 +69,7 @@ func TestVacantWithoutItsMark(t *testing.T) {
 }
 
 func TestCreateIsVacant(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		_, err := b.a.Take(b.Context(), lease.Record{}, lease.Claim{})
 		require.ErrorIs(b, err, lease.ErrConflict, "there is nothing to take over")
 		require.NoError(b, b.a.Create(b.Context()))
@@ -92,7 +92,7 @@ func TestCreateIsVacant(t *testing.T) {
 }
 
 func TestAcquireLosesTheRace(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		from, second := b.claim(b.b)
 		claim := b.acquire(b.a)
@@ -106,7 +106,7 @@ func TestAcquireLosesTheRace(t *testing.T) {
 }
 
 func TestEpochInputsRaiseTheEpoch(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		o := b.list(b.a)
 		claim, err := b.a.Claim(o, lease.EpochInputs{Remembered: 5000, Floor: 7000})
@@ -137,7 +137,7 @@ func TestEpochInputsRaiseTheEpoch(t *testing.T) {
 }
 
 func TestRenewSurvivesLabelEdits(t *testing.T) {
-	inBed(t, singletontest.Options{CoordinatedLeaderElection: true}, func(b *bed) {
+	inBed(t, apiserver.Options{CoordinatedLeaderElection: true}, func(b *bed) {
 		strategy, preferred := coordv1.OldestEmulationVersion, "z"
 		b.ship(func(l *coordv1.Lease) { l.Spec.Strategy, l.Spec.PreferredHolder = &strategy, &preferred })
 		claim := b.acquire(b.a)
@@ -170,7 +170,7 @@ func TestRenewRepairsAnnotations(t *testing.T) {
 		"lowered": func(l *coordv1.Lease) { l.Annotations[lease.AnnotationEpoch] = "1" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
 				claim := b.acquire(b.a)
 				b.edit(tamper)
@@ -185,10 +185,10 @@ func TestRenewRepairsAnnotations(t *testing.T) {
 }
 
 func TestReleaseWhoseAnswerIsLost(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, Count: 1, LoseAnswer: true})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: writes, Count: 1, LoseAnswer: true})
 		require.ErrorIs(b, b.a.Release(b.Context(), claim), lease.ErrUnavailable, "reset, not unanswered")
 		require.NoError(b, b.a.Release(b.Context(), claim), "it had landed")
 		require.True(b, b.stored().Released())
@@ -196,11 +196,11 @@ func TestReleaseWhoseAnswerIsLost(t *testing.T) {
 }
 
 func TestRenewWhoseAnswerIsLost(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
 		time.Sleep(time.Second)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, Count: 1, LoseAnswer: true})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: writes, Count: 1, LoseAnswer: true})
 		same, err := b.a.Renew(b.Context(), claim)
 		require.ErrorIs(b, err, lease.ErrUnavailable)
 		require.WithinDuration(b, claim.Record.RenewTime().Add(time.Second), b.stored().RenewTime(), time.Millisecond, "it had landed")
@@ -215,10 +215,10 @@ func TestRenewWhoseAnswerIsLost(t *testing.T) {
 // A conflict that nobody's write explains (a broken proxy or webhook) must not
 // be retried as fast as the network allows.
 func TestUnexplainedConflictIsNotInsistedOn(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, Status: http.StatusConflict})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: writes, Status: http.StatusConflict})
 		b.c.ForgetRequests()
 		_, err := b.a.Renew(b.Context(), claim)
 		require.ErrorIs(b, err, lease.ErrConflict)

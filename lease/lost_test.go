@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // Whatever a record shows that is not exactly our term, renewing and releasing
@@ -47,7 +47,7 @@ func TestLostTermWritesNothing(t *testing.T) {
 		"deleted and shipped anew": {func(b *bed) { b.c.DeleteLease(ns, name); b.ship() }, lease.LossDeleted, "deleted"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
 				claim := b.acquire(b.a)
 				test.happen(b)
@@ -93,7 +93,7 @@ func TestFencedTermIsReleased(t *testing.T) {
 		"raised, and then garbled": {[]string{"99999", "?"}, own},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
 				claim := b.acquire(b.a)
 				for _, epoch := range test.edits {

@@ -11,12 +11,12 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 func TestNamespaceSeesWhatALockSees(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		all := lease.NewNamespace(b.c.Client("all").Leases(ns), lease.Clock{})
 		b.ship()
 		_, err := b.c.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "elsewhere", Name: "other"}})
@@ -67,11 +67,11 @@ func TestNamespaceSeesWhatALockSees(t *testing.T) {
 }
 
 func TestNamespaceErrorsNameTheirVerb(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		all := lease.NewNamespace(b.c.Client("all").Leases(ns), lease.Clock{})
 		listing, err := all.List(b.Context(), time.Second)
 		require.NoError(b, err)
-		b.c.Link("all").Inject(singletontest.Fault{Status: http.StatusForbidden})
+		b.c.Link("all").Inject(apiserver.Fault{Status: http.StatusForbidden})
 		_, err = all.List(b.Context(), time.Second)
 		require.ErrorIs(b, err, lease.ErrForbidden)
 		require.ErrorContains(b, err, "list lease")
@@ -83,7 +83,7 @@ func TestNamespaceErrorsNameTheirVerb(t *testing.T) {
 
 // Rule R1: nor does a Namespace wait for what does not end.
 func TestNamespaceLeavesRequestsBehind(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		free := make(chan struct{})
 		close(free)

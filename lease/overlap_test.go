@@ -8,19 +8,19 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // Rule W2: renewals overlap. Each takes 6 s, one is sent each 2 s, and the term is
 // never older than its RenewDeadline.
 func TestRenewalsOverlap(t *testing.T) {
-	for name, fault := range map[string]singletontest.Fault{
+	for name, fault := range map[string]apiserver.Fault{
 		"slow to arrive": {Verbs: writes, DelayBefore: 6 * time.Second},
 		"slow to answer": {Verbs: writes, DelayAfter: 6 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
 				claim := b.acquire(b.a)
 				b.c.Link("a").Inject(fault)
@@ -54,12 +54,12 @@ func TestRenewalsOverlap(t *testing.T) {
 
 // Whichever is answered first, what was sent last counts.
 func TestRenewalsAnsweredOutOfOrder(t *testing.T) {
-	for name, fault := range map[string]singletontest.Fault{
+	for name, fault := range map[string]apiserver.Fault{
 		"slow to arrive": {Verbs: writes, Count: 1, DelayBefore: 6 * time.Second},
 		"slow to answer": {Verbs: writes, Count: 1, DelayAfter: 6 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
 				base := b.acquire(b.a)
 				b.c.Link("a").Inject(fault)
@@ -83,10 +83,10 @@ func TestRenewalsAnsweredOutOfOrder(t *testing.T) {
 
 // A renewal under way when the Lease is released lands nowhere.
 func TestLateRenewalAfterARelease(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, Count: 1, DelayBefore: 3 * time.Second})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: writes, Count: 1, DelayBefore: 3 * time.Second})
 		late := b.beside(func(ctx context.Context) (lease.Claim, error) { return b.a.Renew(ctx, claim) })
 		require.NoError(b, b.a.Release(b.Context(), claim))
 		free := b.stored()
@@ -96,7 +96,7 @@ func TestLateRenewalAfterARelease(t *testing.T) {
 }
 
 func TestAcknowledged(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		_, unwritten := b.claim(b.a)
 		claim := b.acquire(b.a)
@@ -112,7 +112,7 @@ func TestAcknowledged(t *testing.T) {
 
 // Rule W5: renewTime always moves, so a renewal is seen also if the wall clock stands.
 func TestRenewTimeAlwaysMoves(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
 		began := time.Now()
@@ -141,7 +141,7 @@ func TestRenewTimeAlwaysMoves(t *testing.T) {
 		require.Equal(b, began, time.Now())
 		require.Less(b, last.Sub(began), time.Millisecond)
 	})
-	inBed(t, singletontest.Options{}, func(b *bed) { // the clock went back, or a hand wrote a far time
+	inBed(t, apiserver.Options{}, func(b *bed) { // the clock went back, or a hand wrote a far time
 		b.ship()
 		claim := b.acquire(b.a)
 		last := time.Now().Add(24 * time.Hour)

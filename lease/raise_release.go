@@ -84,7 +84,7 @@ func (l *Lock) unbroken(ctx context.Context, c Claim, r Record) error {
 		case err != nil:
 			return err
 		case !looked || c.releasable(before) != nil:
-			return fmt.Errorf("%w: whether others have held the Lease since is not known", ErrLost)
+			return fmt.Errorf("%w: whether others have held the Lease since is not known", errLost)
 		case before.ResourceVersion() == c.Record.ResourceVersion():
 			return nil
 		}

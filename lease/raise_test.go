@@ -10,12 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 func TestRaise(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
 		b.edit(func(l *coordv1.Lease) { l.Labels = map[string]string{"team": "a"} })
@@ -44,10 +44,10 @@ func TestRaise(t *testing.T) {
 }
 
 func TestRaiseWhoseAnswerIsLost(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, Count: 1, LoseAnswer: true})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: writes, Count: 1, LoseAnswer: true})
 		claim, err := b.a.Raise(b.Context(), claim, 800)
 		require.ErrorIs(b, err, lease.ErrUnavailable)
 		claim, err = b.a.Renew(b.Context(), claim)
@@ -60,7 +60,7 @@ func TestRaiseWhoseAnswerIsLost(t *testing.T) {
 
 // A client sends a request again by itself, and the second one is refused.
 func TestRaiseThatWasSentTwice(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		raises := 0
 		twice := b.lockThrough(func(r *http.Request, pass http.RoundTripper) (*http.Response, error) {
@@ -84,10 +84,10 @@ func TestRaiseThatWasSentTwice(t *testing.T) {
 
 // What the server refuses for good is not on the Lease: an epoch raised by hand below it is one.
 func TestRaiseThatIsRefused(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, Count: 2, Status: http.StatusForbidden})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: writes, Count: 2, Status: http.StatusForbidden})
 		claim, err := b.a.Raise(b.Context(), claim, 800)
 		require.ErrorIs(b, err, lease.ErrForbidden)
 		require.Zero(b, claim.Lift)
@@ -101,31 +101,31 @@ func TestRaiseThatIsRefused(t *testing.T) {
 // whatever write has to repair the term.
 func TestRaiseThatMayHaveArrived(t *testing.T) {
 	for name, test := range map[string]struct {
-		fault singletontest.Fault
+		fault apiserver.Fault
 		then  func(b *bed, c lease.Claim) (lease.Claim, error)
 		epoch int64
 	}{
-		"it has": {singletontest.Fault{LoseAnswer: true}, func(b *bed, c lease.Claim) (lease.Claim, error) {
+		"it has": {apiserver.Fault{LoseAnswer: true}, func(b *bed, c lease.Claim) (lease.Claim, error) {
 			return b.a.Renew(b.Context(), c)
 		}, 801},
-		"it has not": {singletontest.Fault{LoseRequest: true}, func(b *bed, c lease.Claim) (lease.Claim, error) {
+		"it has not": {apiserver.Fault{LoseRequest: true}, func(b *bed, c lease.Claim) (lease.Claim, error) {
 			return b.a.Renew(b.Context(), c)
 		}, 0},
-		"asked for again": {singletontest.Fault{LoseRequest: true}, func(b *bed, c lease.Claim) (lease.Claim, error) {
+		"asked for again": {apiserver.Fault{LoseRequest: true}, func(b *bed, c lease.Claim) (lease.Claim, error) {
 			return b.a.Raise(b.Context(), c, 800)
 		}, 801},
-		"and higher": {singletontest.Fault{LoseAnswer: true}, func(b *bed, c lease.Claim) (lease.Claim, error) {
+		"and higher": {apiserver.Fault{LoseAnswer: true}, func(b *bed, c lease.Claim) (lease.Claim, error) {
 			c, err := b.a.Renew(b.Context(), c)
 			require.NoError(b, err)
 			return b.a.Raise(b.Context(), c, 900)
 		}, 901},
-		"repaired": {singletontest.Fault{LoseRequest: true}, func(b *bed, c lease.Claim) (lease.Claim, error) {
+		"repaired": {apiserver.Fault{LoseRequest: true}, func(b *bed, c lease.Claim) (lease.Claim, error) {
 			b.edit(func(l *coordv1.Lease) { l.Annotations = nil })
 			return b.a.Renew(b.Context(), c)
 		}, 801},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
 				had := b.acquire(b.a)
 				test.fault.Verbs, test.fault.Count = writes, 1
@@ -149,11 +149,11 @@ func TestRaiseThatMayHaveArrived(t *testing.T) {
 
 // An update past a cache that is ahead is sent again like any release.
 func TestReleasePastTheCacheIsSentAgain(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
 		b.ahead(func() {})
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"update"}, Count: 1, HangRequest: true})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: []string{"update"}, Count: 1, HangRequest: true})
 		ctx, cancel := context.WithTimeout(b.Context(), 9*time.Second)
 		defer cancel()
 		require.NoError(b, b.a.Release(ctx, claim.Rebase(b.stored())))

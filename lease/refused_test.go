@@ -5,12 +5,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 func TestForbiddenNamesTheVerb(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
 		for verb, request := range map[string]func() error{
@@ -29,10 +29,10 @@ func TestForbiddenNamesTheVerb(t *testing.T) {
 }
 
 func TestOtherRefusals(t *testing.T) {
-	inBed(t, singletontest.Options{Namespaces: []string{"elsewhere"}}, func(b *bed) {
+	inBed(t, apiserver.Options{Namespaces: []string{"elsewhere"}}, func(b *bed) {
 		require.ErrorIs(b, b.a.Create(b.Context()), lease.ErrNoNamespace)
 	})
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		bad := lease.NewLock(b.c.Client("a").Leases(ns), lease.Options{
 			Namespace: ns, Name: "No_Name", Identity: "a", Timing: lease.Timing{}.WithDefaults(),
 		})

@@ -8,8 +8,8 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // asIf returns the stored record as one may have seen it in that version before the
@@ -61,7 +61,7 @@ func TestTakeTestsEveryField(t *testing.T) {
 		"labels":                nil,
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
 				b.acquire(b.b)
 				if edit == nil { // what is not ours is not looked at, and stays
@@ -91,7 +91,7 @@ func TestTakeTestsEveryField(t *testing.T) {
 
 // A raise and a release are made over what the store has.
 func TestReleaseAndRaiseOverEdits(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		claim := b.acquire(b.a)
 		b.edit(func(l *coordv1.Lease) { l.Spec.LeaseDurationSeconds = new(int32(3)) })
@@ -138,9 +138,9 @@ func (b *bed) ahead(now func()) (shown lease.Record) {
 func inSlowBed(t *testing.T, test func(b *bed, slow func())) {
 	t.Helper()
 	for _, admission := range []time.Duration{0, 4 * time.Second} {
-		inBed(t, singletontest.Options{}, func(b *bed) {
+		inBed(t, apiserver.Options{}, func(b *bed) {
 			test(b, func() {
-				b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"patch", "update"}, DelayBefore: admission})
+				b.c.Link("a").Inject(apiserver.Fault{Verbs: []string{"patch", "update"}, DelayBefore: admission})
 			})
 		})
 	}
@@ -168,7 +168,7 @@ func TestTakeUnderACacheThatIsAhead(t *testing.T) {
 		b.holds(claim)
 	})
 	// Before the versions meet, too.
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		backup := b.c.Snapshot()
 		b.label("lost")
@@ -227,7 +227,7 @@ func TestRenewUnderACacheThatIsAhead(t *testing.T) {
 }
 
 func TestConfirm(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		b.c.AddNamespace("x")
 		_, err := b.c.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: "other"}})

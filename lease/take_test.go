@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // A lost answer proves nothing; the term's id proves whose it is, and only an
@@ -19,21 +19,21 @@ import (
 func TestAcquireWhoseAnswerIsLost(t *testing.T) {
 	const second = time.Second
 	for name, test := range map[string]struct {
-		fault    singletontest.Fault
+		fault    apiserver.Fault
 		happens  bool          // the first write
 		answered time.Duration // how long the first call takes
 		writes   int           // served until the second call has ended
 	}{
-		"answer lost":   {singletontest.Fault{LoseAnswer: true}, true, 0, 2},
-		"answer hangs":  {singletontest.Fault{HangAnswer: true}, true, 10 * second, 2},
-		"request lost":  {singletontest.Fault{LoseRequest: true}, false, 0, 2},
-		"request hangs": {singletontest.Fault{HangRequest: true}, false, 10 * second, 2},
-		"500":           {singletontest.Fault{Status: http.StatusInternalServerError}, false, 0, 3},
-		"503":           {singletontest.Fault{Status: http.StatusServiceUnavailable}, false, 0, 3},
-		"429":           {singletontest.Fault{Status: http.StatusTooManyRequests}, false, 0, 3},
+		"answer lost":   {apiserver.Fault{LoseAnswer: true}, true, 0, 2},
+		"answer hangs":  {apiserver.Fault{HangAnswer: true}, true, 10 * second, 2},
+		"request lost":  {apiserver.Fault{LoseRequest: true}, false, 0, 2},
+		"request hangs": {apiserver.Fault{HangRequest: true}, false, 10 * second, 2},
+		"500":           {apiserver.Fault{Status: http.StatusInternalServerError}, false, 0, 3},
+		"503":           {apiserver.Fault{Status: http.StatusServiceUnavailable}, false, 0, 3},
+		"429":           {apiserver.Fault{Status: http.StatusTooManyRequests}, false, 0, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
 				from, claim := b.claim(b.a)
 				test.fault.Verbs, test.fault.Count = writes, 1
@@ -61,10 +61,10 @@ func TestAcquireWhoseAnswerIsLost(t *testing.T) {
 
 // A first write that arrives after the second was made is no second acquire.
 func TestAcquireThatArrivesLate(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		from, claim := b.claim(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, Count: 1, DelayBefore: 3 * time.Second})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: writes, Count: 1, DelayBefore: 3 * time.Second})
 		first := b.beside(func(ctx context.Context) (lease.Claim, error) { return b.a.Take(ctx, from, claim) })
 		time.Sleep(2 * time.Second)
 		got, err := b.a.Ensure(b.Context(), from, claim)
@@ -75,10 +75,10 @@ func TestAcquireThatArrivesLate(t *testing.T) {
 		require.Equal(b, time.Second, late.claim.Sent.Sub(got.Sent), "by a write of its own")
 		b.holds(got.Acknowledged(late.claim))
 	})
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		from, claim := b.claim(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, Count: 1, DelayBefore: 3 * time.Second})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: writes, Count: 1, DelayBefore: 3 * time.Second})
 		first := b.beside(func(ctx context.Context) (lease.Claim, error) { return b.a.Take(ctx, from, claim) })
 		b.acquire(b.b)
 		late := <-first
@@ -95,7 +95,7 @@ func TestAcquireThatArrivesLate(t *testing.T) {
 func TestAcquireConflictsWithItself(t *testing.T) {
 	for name, code := range map[string]int{"503": http.StatusServiceUnavailable, "429": http.StatusTooManyRequests} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
 				twice := b.lockThrough(func(r *http.Request, pass http.RoundTripper) (*http.Response, error) {
 					got, err := pass.RoundTrip(r)
@@ -128,10 +128,10 @@ func TestFencedAcquireIsNotAdopted(t *testing.T) {
 		"take": (*lease.Lock).Take, "ensure": (*lease.Lock).Ensure,
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
 				from, claim := b.claim(b.a)
-				b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, Count: 1, LoseAnswer: true, Then: func() {
+				b.c.Link("a").Inject(apiserver.Fault{Verbs: writes, Count: 1, LoseAnswer: true, Then: func() {
 					b.annotate(lease.AnnotationEpoch, "900")
 				}})
 				_, err := b.a.Take(b.Context(), from, claim)
@@ -146,10 +146,10 @@ func TestFencedAcquireIsNotAdopted(t *testing.T) {
 
 // Annotations that were removed between the lost answer and the look are repaired.
 func TestEditedAcquireIsAdopted(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		from, claim := b.claim(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, Count: 1, LoseAnswer: true, Then: func() {
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: writes, Count: 1, LoseAnswer: true, Then: func() {
 			b.edit(func(l *coordv1.Lease) { l.Annotations = nil })
 		}})
 		_, err := b.a.Take(b.Context(), from, claim)
@@ -158,7 +158,7 @@ func TestEditedAcquireIsAdopted(t *testing.T) {
 		require.NoError(b, err)
 		b.holds(got)
 	})
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		from, claim := b.claim(b.a)
 		b.label("edited")
@@ -170,10 +170,10 @@ func TestEditedAcquireIsAdopted(t *testing.T) {
 
 // Writes arrive, answers do not: no call ever gives a term that counts.
 func TestAcquireUnheard(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		from, claim := b.claim(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, LoseAnswer: true})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: writes, LoseAnswer: true})
 		got, err := b.a.Take(b.Context(), from, claim)
 		for range 4 {
 			require.ErrorIs(b, err, lease.ErrUnavailable)
@@ -187,20 +187,20 @@ func TestAcquireUnheard(t *testing.T) {
 
 // An answer that comes when its validity is over is told with its sending.
 func TestAcquireAcknowledgedTooLate(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		from, claim := b.claim(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, Count: 1, DelayAfter: 10*time.Second - 1})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: writes, Count: 1, DelayAfter: 10*time.Second - 1})
 		sent := b.a.Clock.Now()
 		got, err := b.a.Take(b.Context(), from, claim)
 		require.NoError(b, err)
 		require.Zero(b, got.Sent.Sub(sent))
 		require.Equal(b, time.Duration(1), b.a.Clock.Until(got.ValidUntil(b.a.Timing)))
 	})
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		from, claim := b.claim(b.a)
-		b.c.Link("a").Inject(singletontest.Fault{Verbs: writes, Count: 1, DelayAfter: 11 * time.Second})
+		b.c.Link("a").Inject(apiserver.Fault{Verbs: writes, Count: 1, DelayAfter: 11 * time.Second})
 		began := b.a.Clock.Now()
 		got, err := b.a.Take(b.Context(), from, claim)
 		require.ErrorIs(b, err, lease.ErrUnavailable)
@@ -221,9 +221,9 @@ func TestConfirmAsksAgain(t *testing.T) {
 		"deleted": {func(b *bed) { b.c.DeleteLease("shop", "invoicer") }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
-				b.c.Link("a").Inject(singletontest.Fault{Verbs: []string{"list"}, Count: 1, HangAnswer: true})
+				b.c.Link("a").Inject(apiserver.Fault{Verbs: []string{"list"}, Count: 1, HangAnswer: true})
 				var o lease.Observation
 				confirmed := b.beside(func(ctx context.Context) (_ lease.Claim, err error) {
 					o, err = b.a.Confirm(ctx)

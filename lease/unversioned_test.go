@@ -11,8 +11,8 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // Rule F2: client-go's fake clientset is named at once, not tried for ever.
@@ -24,7 +24,7 @@ func TestFakeClientset(t *testing.T) {
 		for what, look := range map[string]func(context.Context) (lease.Observation, error){"list": l.List, "get": l.Get, "confirm": l.Confirm} {
 			_, err := look(t.Context())
 			require.ErrorIs(t, err, lease.ErrUnversioned, what)
-			require.ErrorContains(t, err, "singletontest", what)
+			require.ErrorContains(t, err, "apiserver", what)
 		}
 	})
 }
@@ -68,7 +68,7 @@ func TestUnversioned(t *testing.T) {
 		"nothing is missing, nor told": {without{lease: noLease, list: noList}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
 				w := test.without
 				w.LeaseInterface = b.c.Client("a").Leases(ns)
@@ -104,7 +104,7 @@ func (f frozen) Update(ctx context.Context, l *coordv1.Lease, o metav1.UpdateOpt
 }
 
 func TestVersionsThatDoNotChange(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		b.c.Forbid("a", "patch")
 		server := frozen{without{

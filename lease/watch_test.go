@@ -10,8 +10,8 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // watching runs a Watch and collects what it delivers.
@@ -27,7 +27,7 @@ func watching(b *bed, from lease.Observation) (seen *[]lease.Observation, stop f
 }
 
 func TestWatchDeliversEachChange(t *testing.T) {
-	inBed(t, singletontest.Options{}, func(b *bed) {
+	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()
 		from := b.list(b.a)
 		seen, stop := watching(b, from)
@@ -66,7 +66,7 @@ func TestWatchEnds(t *testing.T) {
 		"connection lost": {func(b *bed) { b.c.Link("a").Cut() }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBed(t, singletontest.Options{}, func(b *bed) {
+			inBed(t, apiserver.Options{}, func(b *bed) {
 				b.ship()
 				done := make(chan error, 1)
 				from := b.list(b.a)
@@ -82,7 +82,7 @@ func TestWatchEnds(t *testing.T) {
 		})
 	}
 	t.Run("compacted", func(t *testing.T) {
-		inBed(t, singletontest.Options{}, func(b *bed) {
+		inBed(t, apiserver.Options{}, func(b *bed) {
 			b.ship()
 			from := b.list(b.a)
 			b.acquire(b.b)
@@ -91,7 +91,7 @@ func TestWatchEnds(t *testing.T) {
 		})
 	})
 	t.Run("in due time", func(t *testing.T) {
-		inBed(t, singletontest.Options{}, func(b *bed) {
+		inBed(t, apiserver.Options{}, func(b *bed) {
 			b.ship()
 			began := time.Now()
 			require.NoError(b, b.a.Watch(b.Context(), b.list(b.a), func(lease.Observation) {}))

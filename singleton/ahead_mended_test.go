@@ -7,21 +7,21 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
 // The backup is of before the holder's term, or of before the Lease: the term is
 // over, and others wait for it.
 func TestCacheAheadOfABackupFromBeforeTheTerm(t *testing.T) {
 	t.Parallel()
-	for name, before := range map[string]func(w *world) *singletontest.Snapshot{
-		"unheld": func(w *world) *singletontest.Snapshot { return w.Snapshot() },
-		"missing": func(w *world) *singletontest.Snapshot {
+	for name, before := range map[string]func(w *world) *apiserver.Snapshot{
+		"unheld": func(w *world) *apiserver.Snapshot { return w.Snapshot() },
+		"missing": func(w *world) *apiserver.Snapshot {
 			w.DeleteLease("shop", "invoicer")
 			defer w.shipAnew(newLease())
 			return w.Snapshot()
 		},
-		"held by another": func(w *world) *singletontest.Snapshot {
+		"held by another": func(w *world) *apiserver.Snapshot {
 			_, x := w.replica("x", true)
 			sleep(5 * second)
 			defer func() { sleep(w.drain + 5*second) }()

@@ -3,11 +3,13 @@ package singleton
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/outage"
 )
 
 // announceTries bounds how often a term raises its epoch before it gives up:
@@ -120,7 +122,7 @@ func (r *run) keepAnnouncing(t *Term) {
 		return
 	}
 	r.helpers.Go(func() {
-		failing := false
+		tell, failing := outage.Teller{Log: r.config.Logger}, false
 		for t.wait(r.config.Fencing.AnnouncePeriod) {
 			var err error
 			protect(func() error { return announce(t.ctx, t) }, func(e error) { err = e })
@@ -130,10 +132,12 @@ func (r *run) keepAnnouncing(t *Term) {
 				t.end(&EndError{Reason: ReasonPanicked, Err: err})
 			case refused(err):
 				t.end(&EndError{Reason: ReasonRefused, Err: err})
-			case err != nil && !failing:
-				r.config.Logger.Log(r.ctx, guardLevel(err), "a guard could not be told of the token again, trying later", "token", t.Token().String(), "error", err)
-			case err == nil && failing:
-				r.config.Logger.Info("guards were told of the token again", "token", t.Token().String())
+			case err == nil:
+				tell.Over(outage.Announcing)
+			case !failing && guardLevel(err) == slog.LevelError:
+				tell.Refused(outage.Announcing, err)
+			default:
+				tell.Failed(outage.Announcing, err)
 			}
 			failing = err != nil
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// Why a term's context ended, for errors.Is on context.Cause(ctx). Each also is
-// context.Canceled, because net/http and others return the cause.
+// What an [EndError] is, for errors.Is. Each is context.Canceled too, because net/http and others
+// return the cause.
 var (
 	// ErrLost: this replica is no longer known to be the active one. Stop at
 	// once; what is not fenced must not be written any more.
@@ -22,13 +22,8 @@ var (
 	ErrShuttingDown = errors.New("shutting down")
 )
 
-// Errors of [Elector.Run] and [Term.Raise] besides those of package lease.
-var (
-	// ErrRunning: Run was called while an earlier call had not returned.
-	ErrRunning = errors.New("singleton: already running")
-	// ErrOver: the term ended before the call could be carried out.
-	ErrOver = errors.New("singleton: term is over")
-)
+// ErrRunning is returned by [Elector.Run] while an earlier call has not returned.
+var ErrRunning = errors.New("singleton: already running")
 
 // Reason is why a term ended; the label of hotseat_terms_total.
 type Reason string
@@ -55,9 +50,10 @@ func reasons() []Reason {
 	}
 }
 
-// EndError is the cause a term's context ends with. errors.Is finds
-// context.Canceled, one of ErrLost, ErrResigned and ErrShuttingDown where that
-// applies, and Err.
+// EndError says why a term ended. It is the cause of the work's context ([context.Cause]), what
+// Hooks.OnLose is told, and what [Term.Raise] and, with Config.OneTerm, [Elector.Run] return once
+// the term is over. errors.Is finds context.Canceled, one of ErrLost, ErrResigned and
+// ErrShuttingDown where that applies, and Err.
 type EndError struct {
 	Reason Reason
 	Holder string    // for ReasonTaken: by whom
@@ -120,7 +116,7 @@ func (e *EndError) lost() bool {
 
 // lossOf turns the proof seen in the Lease into a cause.
 func lossOf(err *lease.LostError) *EndError {
-	return &EndError{Reason: Reason(err.Loss), Holder: err.Record.Holder(), Err: err}
+	return &EndError{Reason: Reason(err.Loss), Holder: err.Record.Holder()}
 }
 
 // PanicError is what Run panics with after work or a hook panicked: the term

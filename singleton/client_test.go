@@ -19,9 +19,9 @@ import (
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // TestClientAsksAsTheGeneratedOne: Client makes the requests that client-go's generated client for
@@ -29,14 +29,14 @@ import (
 func TestClientAsksAsTheGeneratedOne(t *testing.T) {
 	for _, content := range []string{"", runtime.ContentTypeJSON, runtime.ContentTypeProtobuf} {
 		t.Run(content, func(t *testing.T) {
-			ask := func(make func(*rest.Config) (lease.Client, error)) []string {
-				c := singletontest.New(singletontest.Options{Namespaces: []string{"shop"}})
+			ask := func(connect func(*rest.Config) (lease.Client, error)) []string {
+				c := apiserver.New(apiserver.Options{Namespaces: []string{"shop"}})
 				defer c.Close()
 				told := &record{}
 				config := c.RESTConfig("a")
 				config.ContentType, config.UserAgent = content, "same"
 				config.Wrap(told.wrap)
-				client, err := make(config)
+				client, err := connect(config)
 				require.NoError(t, err)
 				told.scenes(t, client)
 				return told.lines

@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // funcGuard is a guard that is a function.
@@ -29,7 +29,7 @@ func (f funcGuard) Mark(ctx context.Context, scope string) (fencing.Token, error
 
 func TestConfigErrorsNameFieldValueAndRule(t *testing.T) {
 	t.Setenv("POD_NAMESPACE", "")
-	c := singletontest.New(singletontest.Options{})
+	c := apiserver.New(apiserver.Options{})
 	defer c.Close()
 	for name, test := range map[string]struct {
 		config singleton.Config
@@ -75,7 +75,7 @@ func TestConfigErrorsNameFieldValueAndRule(t *testing.T) {
 func TestNamespaceAndIdentityFromTheEnvironment(t *testing.T) {
 	t.Setenv("POD_NAMESPACE", "shop")
 	t.Setenv("POD_NAME", "invoicer-7d9f-x2x")
-	c := singletontest.New(singletontest.Options{})
+	c := apiserver.New(apiserver.Options{})
 	defer c.Close()
 	seen := map[string]bool{}
 	for range 100 {
@@ -222,7 +222,7 @@ func TestDefaultClient(t *testing.T) {
 	require.ErrorContains(t, err, "singleton: in a cluster, but without a usable service account")
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 
-	c := singletontest.New(singletontest.Options{})
+	c := apiserver.New(apiserver.Options{})
 	defer c.Close()
 	config, err := c.LoopbackConfig("a")
 	require.NoError(t, err)

@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/singleton"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // crowded has n replicas, whose writes take a while to the server, hand the
@@ -31,7 +31,7 @@ func (l lab) crowded(n, rounds int) (lost []int, took []time.Duration) {
 	}
 	var members []*running
 	for i := range n {
-		l.Link(fmt.Sprintf("n%d", i)).Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, DelayBefore: 3 * time.Millisecond})
+		l.Link(fmt.Sprintf("n%d", i)).Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, DelayBefore: 3 * time.Millisecond})
 		members = append(members, join(i))
 		if i == 0 {
 			sleep(second) // the others have no race to lose

@@ -73,7 +73,7 @@ func (e *Elector) Scope() string { return fencing.Scope(e.config.Namespace, e.co
 //     invalid request) from the start and for a whole LeaseDuration: an error
 //     that names the verb. It is logged at once. Later refusals are waited out;
 //   - one of Config.Guards is wired to something else (fencing.ErrScope,
-//     ErrMissing or ErrMalformed) from the start and still a LeaseDuration later:
+//     ErrWiring, ErrMissing or ErrMalformed) from the start and still a LeaseDuration later:
 //     its [*GuardError], after the Lease was released. Each refusal is logged as
 //     an error. Once the guards took a token of this Run, a later such refusal is
 //     waited out, as is a guard that is unavailable or holds a higher mark.

@@ -11,11 +11,8 @@ import (
 
 // In a service the client comes from [singleton.DefaultClient].
 func Example() {
-	cluster := singletontest.New(singletontest.Options{})
+	cluster := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 	defer cluster.Close()
-	if _, err := cluster.CreateLease(newLease()); err != nil {
-		panic(err)
-	}
 	ledger, err := fencing.NewMemory(fencing.MemoryConfig{}) // where the data is
 	if err != nil {
 		panic(err)
@@ -47,11 +44,8 @@ func Example() {
 // A new cluster beside an old database: its guard remembers epochs that are greater than the cluster's, and would refuse
 // every term. Floor asks it first.
 func ExampleConfig_floor() {
-	cluster := singletontest.New(singletontest.Options{})
+	cluster := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 	defer cluster.Close()
-	if _, err := cluster.CreateLease(newLease()); err != nil {
-		panic(err)
-	}
 	database, err := fencing.NewMemory(fencing.MemoryConfig{}) // in a service, the guard of what is written: a sqlfence.Guard
 	if err != nil {
 		panic(err)

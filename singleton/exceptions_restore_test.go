@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
 // The exception of an etcd that was restored from a backup, each form of it. The first
@@ -54,7 +54,7 @@ func TestRestoredAndCompactedBesideANewProcess(t *testing.T) {
 // is put back, to the letter, before it arrives.
 func TestExceptionRestoredUnderAnAcquireOnItsWay(t *testing.T) {
 	inWorld(t, func(w *world) {
-		acquireUnderARestore(w, func(backup *singletontest.Snapshot) {
+		acquireUnderARestore(w, func(backup *apiserver.Snapshot) {
 			w.Link("a").BlackHole() // else it would learn of it now
 			w.Restore(backup, true)
 		})
@@ -66,10 +66,10 @@ func TestExceptionRestoredUnderAnAcquireOnItsWay(t *testing.T) {
 }
 
 // acquireUnderARestore has b begin beside a.
-func acquireUnderARestore(w *world, restore func(*singletontest.Snapshot)) {
+func acquireUnderARestore(w *world, restore func(*apiserver.Snapshot)) {
 	backup := w.Snapshot()
 	w.Forbid("b", "watch")
-	w.Link("b").Inject(singletontest.Fault{Verbs: []string{"patch"}, Count: 1, DelayBefore: 500 * time.Millisecond})
+	w.Link("b").Inject(apiserver.Fault{Verbs: []string{"patch"}, Count: 1, DelayBefore: 500 * time.Millisecond})
 	w.start("b")
 	w.start("a")
 	require.Equal(w, "a", w.who(), "a was faster")

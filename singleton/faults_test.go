@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/scenario"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // Fault scripts for G1, G2 and G4. onStage checks after each that no two were
@@ -53,8 +53,8 @@ func undisturbed(t *testing.T, s *scenario.Stage) {
 }
 
 func TestPartitionOfTheActive(t *testing.T) {
-	for name, part := range map[string]func(*singletontest.Link){
-		"cut": (*singletontest.Link).Cut, "black hole": (*singletontest.Link).BlackHole, "freeze": (*singletontest.Link).Freeze,
+	for name, part := range map[string]func(*apiserver.Link){
+		"cut": (*apiserver.Link).Cut, "black hole": (*apiserver.Link).BlackHole, "freeze": (*apiserver.Link).Freeze,
 	} {
 		for _, heals := range []time.Duration{5, 9, 11, 14, 16, 40} {
 			t.Run(fmt.Sprintf("%s/%ds", name, heals), func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestPartitionOfTheActive(t *testing.T) {
 }
 
 func TestPartitionOfEverybody(t *testing.T) {
-	for name, part := range map[string]func(*singletontest.Link){"cut": (*singletontest.Link).Cut, "freeze": (*singletontest.Link).Freeze} {
+	for name, part := range map[string]func(*apiserver.Link){"cut": (*apiserver.Link).Cut, "freeze": (*apiserver.Link).Freeze} {
 		for _, lasts := range []time.Duration{7, 12, 60} {
 			t.Run(fmt.Sprintf("%s/%ds", name, lasts), func(t *testing.T) {
 				onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
@@ -100,7 +100,7 @@ func TestPartitionOfEverybody(t *testing.T) {
 
 func TestFaultyRequestsShorterThanTheDeadlineDisturbNothing(t *testing.T) {
 	const d = 6 * time.Second
-	for name, fault := range map[string]singletontest.Fault{
+	for name, fault := range map[string]apiserver.Fault{
 		"renewals black-holed":   {Verbs: []string{"update", "patch"}, HangRequest: true},
 		"renewals unanswered":    {Verbs: []string{"update", "patch"}, HangAnswer: true},
 		"renewals' answers lost": {Verbs: []string{"update", "patch"}, LoseAnswer: true},
@@ -139,7 +139,7 @@ func TestFaultyRequestsShorterThanTheDeadlineDisturbNothing(t *testing.T) {
 }
 
 func TestLostAnswersOfAcquire(t *testing.T) {
-	for name, fault := range map[string]singletontest.Fault{
+	for name, fault := range map[string]apiserver.Fault{
 		"lost":         {Verbs: []string{"update", "patch"}, Count: 1, LoseAnswer: true},
 		"hangs":        {Verbs: []string{"update", "patch"}, Count: 1, HangAnswer: true},
 		"500":          {Verbs: []string{"update", "patch"}, Count: 1, Status: 500},
@@ -180,7 +180,7 @@ func TestConflictOnEveryRenewal(t *testing.T) {
 	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
 		trio(t, s)
 		n := 0
-		remove := s.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, DelayBefore: 20 * time.Millisecond})
+		remove := s.Link("a").Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, DelayBefore: 20 * time.Millisecond})
 		stop := time.Now().Add(7 * time.Second)
 		for time.Now().Before(stop) {
 			n++
@@ -194,8 +194,8 @@ func TestConflictOnEveryRenewal(t *testing.T) {
 }
 
 func TestWatchesEnding(t *testing.T) {
-	for name, end := range map[string]func(*singletontest.Link){
-		"end": (*singletontest.Link).EndWatches, "410": (*singletontest.Link).ExpireWatches,
+	for name, end := range map[string]func(*apiserver.Link){
+		"end": (*apiserver.Link).EndWatches, "410": (*apiserver.Link).ExpireWatches,
 	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
@@ -263,7 +263,7 @@ func TestMissingLeaseIsCreatedSoonAfterAnOutage(t *testing.T) {
 			// Not a reset: client-go tries a read that met one again, a second later.
 			var removes []func()
 			for _, n := range []string{"a", "b", "c"} {
-				removes = append(removes, s.Link(n).Inject(singletontest.Fault{Verbs: []string{"list", "get", "create", "update", "patch"}, Status: http.StatusInternalServerError}))
+				removes = append(removes, s.Link(n).Inject(apiserver.Fault{Verbs: []string{"list", "get", "create", "update", "patch"}, Status: http.StatusInternalServerError}))
 			}
 			time.Sleep(9 * time.Second)
 			s.DeleteLease(scenario.Namespace, scenario.Lease) // the watches go on and tell of it
@@ -284,7 +284,7 @@ func TestTakesOverSoonAfterAnOutage(t *testing.T) {
 			trio(t, s)
 			var removes []func()
 			for _, n := range []string{"a", "b", "c"} {
-				removes = append(removes, s.Link(n).Inject(singletontest.Fault{Verbs: []string{"list", "get", "create", "update", "patch"}, Status: http.StatusInternalServerError}))
+				removes = append(removes, s.Link(n).Inject(apiserver.Fault{Verbs: []string{"list", "get", "create", "update", "patch"}, Status: http.StatusInternalServerError}))
 			}
 			time.Sleep(outage)
 			require.Empty(t, working(s))

@@ -20,9 +20,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // crowd is how many Leases one process stands by for.
@@ -182,7 +182,7 @@ func (f *farCrowd) handOver(t testing.TB) {
 // serveCrowd is the server's process: HTTP/2, as API servers speak. Each line
 // it reads names the holder of every Lease from then on.
 func serveCrowd(t testing.TB) {
-	c := singletontest.New(singletontest.Options{})
+	c := apiserver.New(apiserver.Options{})
 	defer c.Close()
 	holder, seconds := "first", int32(4*60*60)
 	for i := range crowd {

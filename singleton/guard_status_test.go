@@ -30,6 +30,7 @@ func TestGuardFailuresAreShown(t *testing.T) {
 		"stale":       {func(t fencing.Token) error { return &fencing.StaleError{Presented: t, Mark: above(500)} }, "stale", "refused"},
 		"conflict":    {func(t fencing.Token) error { return &fencing.ConflictError{Presented: t, Mark: above(t.Epoch)} }, "conflict", "refused"},
 		"scope":       {func(t fencing.Token) error { return wrongScope(context.Background(), t) }, "scope", "refused"},
+		"wiring":      {func(fencing.Token) error { return fmt.Errorf("%w: 404", fencing.ErrWiring) }, "wiring", "refused"},
 		"missing":     {func(fencing.Token) error { return fencing.ErrMissing }, "missing", "refused"},
 		"malformed":   {func(fencing.Token) error { return fencing.ErrMalformed }, "malformed", "refused"},
 		"unavailable": {func(fencing.Token) error { return fmt.Errorf("%w: 503", fencing.ErrUnavailable) }, "unavailable", "unavailable"},

@@ -14,8 +14,8 @@ import (
 
 // GuardError is an announcement that one of Config.Guards did not take. Err
 // says why, for errors.Is: the guard refused the token (fencing.ErrStale and
-// ErrConflict: it has seen a later one; ErrScope, ErrMissing and ErrMalformed: it
-// is wired to something else), or did not decide (fencing.ErrUnavailable, and
+// ErrConflict: it has seen a later one; ErrScope, ErrWiring, ErrMissing and
+// ErrMalformed: it is wired to something else), or did not decide (fencing.ErrUnavailable, and
 // every error that is not of package fencing).
 type GuardError struct {
 	Guard int           // its index in Config.Guards
@@ -56,7 +56,7 @@ func (e *Elector) announced(ctx context.Context, err error) {
 	for _, failure := range guardErrors(err) {
 		if ctx.Err() == nil {
 			e.guard.Store(failure)
-			e.metrics.guardFailed(fencing.KindOf(failure).Label())
+			e.metrics.guardFailed(fencing.KindOf(failure))
 		}
 	}
 }
@@ -73,22 +73,13 @@ func anyGuard(err error, such func(fencing.Kind) bool) bool {
 
 // undecided reports whether err, of an announcement, is no refusal of any guard.
 func undecided(err error) bool {
-	return !anyGuard(err, func(kind fencing.Kind) bool {
-		return kind != fencing.KindUnavailable && kind != fencing.KindOther
-	})
+	return !anyGuard(err, func(kind fencing.Kind) bool { return !kind.Undecided() })
 }
 
 // unfit reports whether a guard says in err that no epoch of this elector would
 // please it: only another wiring does.
 func unfit(err error) bool {
-	return anyGuard(err, func(kind fencing.Kind) bool {
-		switch kind {
-		case fencing.KindMissing, fencing.KindMalformed, fencing.KindScope, fencing.KindWiring:
-			return true
-		default:
-			return false
-		}
-	})
+	return anyGuard(err, fencing.Kind.Miswired)
 }
 
 // guardLevel is how loudly a guard's failure is logged.

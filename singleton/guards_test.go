@@ -14,9 +14,9 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 func memory(t require.TestingT) *fencing.Memory {
@@ -302,7 +302,7 @@ func TestRaiseByTheWork(t *testing.T) {
 		require.NoError(l, err)
 		require.Equal(l, term.Token(), mark)
 		l.edit(func(x *coordv1.Lease) { other := "x"; x.Spec.HolderIdentity = &other })
-		require.ErrorIs(l, term.Raise(context.Background(), 800), singleton.ErrOver)
+		require.ErrorIs(l, term.Raise(context.Background(), 800), singleton.ErrLost)
 	})
 }
 
@@ -360,7 +360,7 @@ func TestFloorThatIsSlowerThanAnother(t *testing.T) {
 			}
 		})
 		w.start("b")
-		w.Link("b").Inject(singletontest.Fault{Verbs: []string{"patch"}, DelayBefore: 5 * time.Millisecond}) // as networks do
+		w.Link("b").Inject(apiserver.Fault{Verbs: []string{"patch"}, DelayBefore: 5 * time.Millisecond}) // as networks do
 		sleep(5 * second)
 		c.stop()
 		sleep(20 * second)

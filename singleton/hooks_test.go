@@ -16,10 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/scenario"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 func TestOneOnLosePerOnAcquireInOrder(t *testing.T) {
@@ -120,7 +120,7 @@ func TestHooksPairUpUnderFaults(t *testing.T) {
 			case 2:
 				l.DeleteLease("shop", "invoicer")
 			case 3:
-				link.Inject(singletontest.Fault{Count: 3, LoseAnswer: true})
+				link.Inject(apiserver.Fault{Count: 3, LoseAnswer: true})
 			}
 			sleep(time.Duration(i%23) * second)
 			link.Heal()

@@ -16,21 +16,21 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // lab is a cluster in a bubble, with the Lease shop/invoicer shipped.
 type lab struct {
 	*testing.T
-	*singletontest.Cluster
+	*apiserver.Cluster
 }
 
 func inLab(t *testing.T, f func(l lab)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		c := singletontest.New(singletontest.Options{})
+		c := apiserver.New(apiserver.Options{})
 		t.Cleanup(c.Close)
 		_, err := c.CreateLease(newLease())
 		require.NoError(t, err)

@@ -13,16 +13,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // What comes late: answers, guards and hooks.
 
 func TestTermExtendsFromSending(t *testing.T) {
 	inLab(t, func(l lab) {
-		l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Skip: 1, DelayAfter: 2 * second})
+		l.Link("a").Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, Skip: 1, DelayAfter: 2 * second})
 		e := l.elector("a")
 		l.run(e, idle)
 		sleep(4 * second) // renewed at 2 s, answered now
@@ -171,7 +171,7 @@ func TestEligibleLooksAgain(t *testing.T) {
 		l.edit(takenByX)
 		a := l.elector("a")
 		l.run(a, idle)
-		remove := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"list", "get"}, DelayAfter: second})
+		remove := l.Link("a").Inject(apiserver.Fault{Verbs: []string{"list", "get"}, DelayAfter: second})
 		sleep(13 * second)
 		l.edit(func(x *coordv1.Lease) { x.Labels = map[string]string{"team": "a"} }) // it is not to look for silence's sake
 		sleep(2500 * time.Millisecond)                                               // it confirms that x has not renewed
@@ -214,7 +214,7 @@ func TestListThatOutlastsARestore(t *testing.T) {
 				sleep(second)
 				before := l.Snapshot()
 				sleep(13 * second)
-				l.Link("a").Inject(singletontest.Fault{Verbs: []string{"list", "get"}, Count: 2, DelayBefore: second})
+				l.Link("a").Inject(apiserver.Fault{Verbs: []string{"list", "get"}, Count: 2, DelayBefore: second})
 				sleep(1500 * time.Millisecond) // it asks whether x has renewed
 				claim("y", 2)
 				l.Restore(before, false)
@@ -244,11 +244,11 @@ func (a again) RoundTrip(r *http.Request) (*http.Response, error) {
 // slower ones.
 func TestUnheardReplicaLetsOthersGoFirst(t *testing.T) {
 	inLab(t, func(l lab) {
-		l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, LoseAnswer: true})
+		l.Link("a").Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, LoseAnswer: true})
 		a, b := l.elector("a"), l.elector("b")
 		l.run(a, idle)
 		require.Equal(l, a.Identity(), l.record().Holder())
-		l.Link("b").Inject(singletontest.Fault{DelayBefore: 20 * time.Millisecond})
+		l.Link("b").Inject(apiserver.Fault{DelayBefore: 20 * time.Millisecond})
 		l.run(b, idle)
 		sleep(28 * second) // RenewDeadline and RetryPeriod, then LeaseDuration
 		require.Equal(l, singleton.StateActive, b.Status().State)

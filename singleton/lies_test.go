@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // Wall clocks that stand still, and answers that are not the store's.
@@ -277,7 +277,7 @@ func TestConflictThatIsNotOne(t *testing.T) {
 			})
 		}
 		_, a := w.replica("a", true)
-		w.Link("b").Inject(singletontest.Fault{DelayAfter: time.Millisecond})
+		w.Link("b").Inject(apiserver.Fault{DelayAfter: time.Millisecond})
 		require.LessOrEqual(w, w.nobodyFor(time.Minute), 3*second)
 		w.start("b")
 		sleep(5 * second)

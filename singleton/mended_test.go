@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/singleton"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // Cases that fail on the core as it is here. Each moves to the file of its kind once
@@ -30,7 +30,7 @@ func TestWatchThatNeverOpens(t *testing.T) {
 func neverOpens(t *testing.T, who string, shared bool) {
 	inWorldWith(t, func(w *world) { w.shared = shared }, func(w *world) {
 		log := &lines{}
-		w.Link(who).Inject(singletontest.Fault{Verbs: []string{"watch"}, HangRequest: true})
+		w.Link(who).Inject(apiserver.Fault{Verbs: []string{"watch"}, HangRequest: true})
 		for _, name := range []string{"a", "b"} {
 			w.start(name, func(c *singleton.Config) {
 				if name != who {
@@ -60,11 +60,11 @@ func TestUnheardAcquireIsAdoptedLater(t *testing.T) {
 	writes := []string{"update", "patch", "create"}
 	for _, stall := range []time.Duration{4 * second, 5200 * time.Millisecond, 6 * second, 9 * second} {
 		t.Run("lost/"+stall.String(), func(t *testing.T) {
-			unheard(t, singletontest.Fault{Verbs: writes, LoseAnswer: true}, stall, stall+2500*time.Millisecond)
+			unheard(t, apiserver.Fault{Verbs: writes, LoseAnswer: true}, stall, stall+2500*time.Millisecond)
 		})
 	}
 	t.Run("hang/9s", func(t *testing.T) {
-		unheard(t, singletontest.Fault{Verbs: writes, HangAnswer: true}, 9*second, 9*second+2500*time.Millisecond)
+		unheard(t, apiserver.Fault{Verbs: writes, HangAnswer: true}, 9*second, 9*second+2500*time.Millisecond)
 	})
 }
 
@@ -94,7 +94,7 @@ func TestLeaseShippedAnewInAnInstantCostsNothing(t *testing.T) {
 // Where a shared watch is refused, work that drains after Run's context ended must
 // not have the loop spin. In real time, since a bubble's stands still meanwhile.
 func TestDrainWithARefusedSharedWatch(t *testing.T) {
-	c := singletontest.New(singletontest.Options{})
+	c := apiserver.New(apiserver.Options{})
 	defer c.Close()
 	_, err := c.CreateLease(newLease())
 	require.NoError(t, err)

@@ -67,10 +67,10 @@ func (m *metrics) renewalFailed(reason string) {
 	count(&m.failures, reason)
 }
 
-func (m *metrics) guardFailed(reason string) {
+func (m *metrics) guardFailed(kind fencing.Kind) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	count(&m.guards, reason)
+	count(&m.guards, string(kind))
 }
 
 func (m *metrics) overran() {
@@ -176,8 +176,8 @@ func (e *Elector) collect() (all []prometheus.Metric) {
 	for _, reason := range failureReasons() {
 		add(d.failures, prometheus.CounterValue, float64(m.failures[reason]), reason)
 	}
-	for _, reason := range fencing.Labels() {
-		add(d.guards, prometheus.CounterValue, float64(m.guards[reason]), reason)
+	for _, kind := range fencing.Kinds() {
+		add(d.guards, prometheus.CounterValue, float64(m.guards[string(kind)]), string(kind))
 	}
 	add(d.overruns, prometheus.CounterValue, float64(m.overruns))
 	return append(all, prometheus.MustNewConstHistogram(d.renewals, m.renewals, m.seconds, m.histogram()))

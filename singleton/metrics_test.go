@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/singleton"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 func TestMetrics(t *testing.T) {
@@ -31,7 +31,7 @@ func TestMetrics(t *testing.T) {
 		require.Zero(l, metric(l, b, "hotseat_validity_remaining_seconds"))
 		require.EqualValues(l, 1, metric(l, b, "hotseat_state", "state", "standby"))
 
-		l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 2, Status: 500})
+		l.Link("a").Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, Count: 2, Status: 500})
 		sleep(3 * second)
 		require.EqualValues(l, 2, metric(l, a, "hotseat_renew_failures_total", "reason", "unavailable"))
 
@@ -84,7 +84,7 @@ func TestRenewalsAreCountedInBuckets(t *testing.T) {
 		inLab(t, func(l lab) {
 			e := l.elector("a")
 			l.run(e, idle)
-			l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, DelayAfter: late})
+			l.Link("a").Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, DelayAfter: late})
 			sleep(5 * second)
 			theirs := prometheus.NewHistogram(prometheus.HistogramOpts{
 				Name: name, Help: "Time from sending a renewal to its acknowledgement, retries on conflicts included.",

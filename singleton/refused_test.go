@@ -12,9 +12,9 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // Refusals: what ends Run is consecutive and from the start; everything else is
@@ -31,7 +31,7 @@ func TestTwoRefusalsHoursApart(t *testing.T) {
 			}
 			someWay(t, ownDrains, func(w *world) {
 				refuse := func(who string) {
-					w.Link(who).Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 2, Status: status})
+					w.Link(who).Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, Count: 2, Status: status})
 				}
 				refuse("b")
 				refuse("c")
@@ -176,7 +176,7 @@ func unauthorized(t *testing.T, shared bool) {
 	inWorldWith(t, func(w *world) { w.shared = shared }, func(w *world) {
 		log := &lines{}
 		var requests atomic.Int64
-		heal := w.Link("a").Inject(singletontest.Fault{Status: 401, Then: func() { requests.Add(1) }})
+		heal := w.Link("a").Inject(apiserver.Fault{Status: 401, Then: func() { requests.Add(1) }})
 		e := w.start("a", func(c *singleton.Config) { c.Logger = log.logger() })
 		sleep(time.Minute)
 		requests.Store(0)
@@ -196,12 +196,12 @@ func TestUnauthorizedLater(t *testing.T) {
 		w.start("a")
 		w.start("b")
 		sleep(5 * second)
-		heal := w.Link("a").Inject(singletontest.Fault{Status: 401})
+		heal := w.Link("a").Inject(apiserver.Fault{Status: 401})
 		sleep(7 * second)
 		heal()
 		sleep(20 * second)
 		require.Equal(w, []string{"a"}, w.started())
-		w.Link("a").Inject(singletontest.Fault{Status: 401})
+		w.Link("a").Inject(apiserver.Fault{Status: 401})
 		sleep(30 * second)
 		require.Equal(w, "b", w.who())
 	})
@@ -215,7 +215,7 @@ func TestFakeClientset(t *testing.T) {
 	for name, client := range map[string]*fake.Clientset{
 		"no Lease": fake.NewClientset(), "one without UID": fake.NewClientset(newLease()), "one with UID": fake.NewClientset(versioned),
 		"another": fake.NewClientset(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "other"}}),
-		"simple":  fake.NewSimpleClientset(newLease()),
+		"simple":  fake.NewSimpleClientset(newLease()), //nolint:staticcheck // people still use it
 	} {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(l lab) {
@@ -225,7 +225,7 @@ func TestFakeClientset(t *testing.T) {
 				began := time.Now()
 				err = l.run(e, idle).wait(l)
 				require.ErrorIs(l, err, lease.ErrUnversioned)
-				require.ErrorContains(l, err, "singletontest")
+				require.ErrorContains(l, err, "apiserver")
 				if name == "one with UID" { // only a write shows that versions stay
 					began = began.Add(15 * second)
 				}

@@ -10,10 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/scenario"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // Ways a hostile reviewer broke the first version; see the track record.
@@ -40,7 +40,7 @@ func TestMissingTwiceIsNotMissingAllAlong(t *testing.T) {
 func TestLateCreateStartsNoTerm(t *testing.T) {
 	for _, late := range []time.Duration{2 * time.Second, 20 * time.Second} {
 		onStage(t, scenario.Options{NoLease: true}, func(t *testing.T, s *scenario.Stage) {
-			s.Link("a").Inject(singletontest.Fault{Verbs: []string{"create"}, Count: 1, DelayBefore: late})
+			s.Link("a").Inject(apiserver.Fault{Verbs: []string{"create"}, Count: 1, DelayBefore: late})
 			s.StartNamed("a")
 			s.StartNamed("b")
 			require.True(t, s.Until(40*time.Second, func() bool { return len(working(s)) == 1 }))
@@ -54,7 +54,7 @@ func TestLateCreateStartsNoTerm(t *testing.T) {
 // The identity in a record proves nothing: not when somebody wrote it there,
 // and not when an old record was restored.
 func TestOwnIdentityIsWaitedOutLikeAnyOther(t *testing.T) {
-	takeTurns := func(t *testing.T, s *scenario.Stage) (b string, backup *singletontest.Snapshot) {
+	takeTurns := func(t *testing.T, s *scenario.Stage) (b string, backup *apiserver.Snapshot) {
 		s.StartNamed("b")
 		require.True(t, s.WaitTerms("b", 1, time.Second))
 		b = *s.Lease(scenario.Namespace, scenario.Lease).Spec.HolderIdentity
@@ -142,7 +142,7 @@ func TestTransientRefusalsEndNobody(t *testing.T) {
 				s.Link("a").Cut()
 				var heal []func()
 				for _, name := range []string{"b", "c"} {
-					heal = append(heal, s.Link(name).Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Status: status}))
+					heal = append(heal, s.Link(name).Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, Status: status}))
 				}
 				time.Sleep(2 * time.Minute)
 				for _, heal := range heal {
@@ -159,7 +159,7 @@ func TestRefusalsHoursApart(t *testing.T) {
 	inLab(t, func(l lab) {
 		e := l.elector("a")
 		for range 3 {
-			heal := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Status: 403})
+			heal := l.Link("a").Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, Status: 403})
 			e.SetEligible(true)
 			if e.Status().State == singleton.StateStopped {
 				l.run(e, idle)
@@ -185,7 +185,7 @@ func TestRefusalsWithOtherAnswersBetween(t *testing.T) {
 				status int
 				lasts  time.Duration
 			}{{403, 8 * second}, {other, 8 * second}, {403, 20 * second}} {
-				heal := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Status: step.status})
+				heal := l.Link("a").Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, Status: step.status})
 				if e.Status().State == singleton.StateStopped {
 					l.run(e, idle)
 				}
@@ -202,7 +202,7 @@ func TestRefusalsWithOtherAnswersBetween(t *testing.T) {
 // One that has lost races, and is alone when the Lease comes free, takes it.
 func TestLoserAloneStarvesNot(t *testing.T) {
 	inLab(t, func(l lab) {
-		heal := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Status: 409})
+		heal := l.Link("a").Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, Status: 409})
 		e := l.elector("a")
 		l.run(e, idle)
 		sleep(5 * second)
@@ -218,7 +218,7 @@ func TestLoserAloneStarvesNot(t *testing.T) {
 func TestContestedLeaseIsTold(t *testing.T) {
 	inLab(t, func(l lab) {
 		log := &lines{}
-		heal := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Status: 409})
+		heal := l.Link("a").Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, Status: 409})
 		e := l.elector("a", func(c *singleton.Config) { c.Logger = log.logger() })
 		l.run(e, idle)
 		sleep(30 * second)
@@ -245,7 +245,7 @@ func TestFallbackIsToldOnce(t *testing.T) {
 
 func TestUnheardReplicaRecoversInTime(t *testing.T) {
 	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
-		heal := s.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, HangAnswer: true})
+		heal := s.Link("a").Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, HangAnswer: true})
 		s.StartNamed("a")
 		time.Sleep(5200 * time.Millisecond)
 		heal()
@@ -255,7 +255,7 @@ func TestUnheardReplicaRecoversInTime(t *testing.T) {
 
 // While something fails for long, a standby asks a few times a second at most.
 func TestLastingFailuresAreNotHammered(t *testing.T) {
-	for _, fault := range []singletontest.Fault{
+	for _, fault := range []apiserver.Fault{
 		{Verbs: []string{"update", "patch"}, Status: 500}, {Verbs: []string{"update"}, Status: 429},
 		{Verbs: []string{"update", "patch"}, Status: 409}, {Verbs: []string{"update"}, Status: 403},
 		{Verbs: []string{"list", "get"}, Status: 404}, {Verbs: []string{"list"}, Status: 401},
@@ -300,7 +300,7 @@ func TestIneligibleAndResignedWhileAcquiring(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(l lab) {
-				l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 1, DelayAfter: second})
+				l.Link("a").Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, Count: 1, DelayAfter: second})
 				e := l.elector("a")
 				l.run(e, idle)
 				sleep(500 * time.Millisecond)
@@ -318,7 +318,7 @@ func TestIneligibleAndResignedWhileAcquiring(t *testing.T) {
 // nobody has to wait for one that is gone.
 func TestStoppedWhileAcquiring(t *testing.T) {
 	inLab(t, func(l lab) {
-		l.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 1, DelayAfter: second})
+		l.Link("a").Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, Count: 1, DelayAfter: second})
 		e := l.elector("a")
 		r := l.run(e, func(context.Context, *singleton.Term) error { return nil })
 		sleep(500 * time.Millisecond)
@@ -377,12 +377,14 @@ func TestRaiseAfterTheTermIsOver(t *testing.T) {
 		var kept *singleton.Term
 		r := l.run(e, func(_ context.Context, term *singleton.Term) error { kept = term; return errors.New("done") })
 		require.Error(l, r.wait(l))
-		require.ErrorIs(l, kept.Raise(context.Background(), kept.Token().Epoch+1), singleton.ErrOver)
+		var end *singleton.EndError
+		require.ErrorAs(l, kept.Raise(context.Background(), kept.Token().Epoch+1), &end)
+		require.Equal(l, singleton.ReasonReturned, end.Reason)
 	})
 }
 
 func TestLostAnswersOfReleaseAndRaise(t *testing.T) {
-	once := singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 1, LoseAnswer: true}
+	once := apiserver.Fault{Verbs: []string{"update", "patch"}, Count: 1, LoseAnswer: true}
 	inLab(t, func(l lab) {
 		log := &lines{}
 		e := l.elector("a", func(c *singleton.Config) { c.Logger = log.logger() })

@@ -100,7 +100,7 @@ func (r *run) send(id int, raise *raiseRequest, request func(context.Context) (l
 		case g.answers <- a:
 		case <-g.ctx.Done():
 			if raise != nil {
-				raise.done <- ErrOver
+				raise.done <- g.term.ended()
 			}
 		}
 	})
@@ -115,8 +115,8 @@ func (r *run) hear(a *answer) {
 		r.prolonged(a)
 	}
 	if a.raise != nil { // once the term shows the new token
-		if lost, ok := errors.AsType[*lease.LostError](a.Err); ok {
-			a.Err = fmt.Errorf("%w: %w", ErrOver, lost)
+		if _, lost := errors.AsType[*lease.LostError](a.Err); lost {
+			a.Err = g.term.ended()
 		}
 		a.raise.done <- a.Err
 	}

@@ -11,9 +11,9 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // fleet is a process that is a candidate for many Leases, over the link of its
@@ -85,10 +85,10 @@ func TestOneWatchForAll(t *testing.T) {
 // A watch that the server ends, in whatever way, is replaced once for all, and
 // what happened meanwhile is told to each.
 func TestSharedWatchEnds(t *testing.T) {
-	for name, end := range map[string]func(*singletontest.Cluster){
-		"by the server": func(c *singletontest.Cluster) { c.Link("a").EndWatches() },
-		"410":           func(c *singletontest.Cluster) { c.Compact(); c.Link("a").ExpireWatches() },
-		"connection":    func(c *singletontest.Cluster) { c.Link("a").Cut(); c.Link("a").Heal() },
+	for name, end := range map[string]func(*apiserver.Cluster){
+		"by the server": func(c *apiserver.Cluster) { c.Link("a").EndWatches() },
+		"410":           func(c *apiserver.Cluster) { c.Compact(); c.Link("a").ExpireWatches() },
+		"connection":    func(c *apiserver.Cluster) { c.Link("a").Cut(); c.Link("a").Heal() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(l lab) {
@@ -122,7 +122,7 @@ func TestSharedListTellsOfDeletion(t *testing.T) {
 		l.fleet("b").joinFew()
 		electors, _ := standbys.joinFew()
 		sleep(5 * second)
-		heal := l.Link("a").Inject(singletontest.Fault{Verbs: []string{"list", "get"}, Status: 500})
+		heal := l.Link("a").Inject(apiserver.Fault{Verbs: []string{"list", "get"}, Status: 500})
 		l.Link("a").EndWatches()
 		sleep(100 * time.Millisecond)
 		l.Link("b").Cut()
@@ -187,7 +187,7 @@ func TestSharedWatchForbidden(t *testing.T) {
 			inLab(t, func(l lab) {
 				holders, standbys := l.fleet("b"), l.fleetOver("a", "all")
 				_, runs := holders.joinFew()
-				allow := l.Link("all").Inject(singletontest.Fault{Verbs: []string{verb}, Status: 403})
+				allow := l.Link("all").Inject(apiserver.Fault{Verbs: []string{verb}, Status: 403})
 				electors, _ := standbys.joinFew()
 				sleep(5 * second)
 				require.Equal(l, 1, standbys.log.count("not allowed to list and watch all"))

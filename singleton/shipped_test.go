@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/singleton"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // Leases replaced or shipped anew, beside processes that do not know what was there.
@@ -99,7 +99,7 @@ func TestReseatedBesideOneThatWasNotShown(t *testing.T) {
 				w.start("a")
 				w.start("c")
 				sleep(4100 * time.Millisecond) // a renewed a moment ago
-				w.Link("a").Inject(singletontest.Fault{Verbs: []string{"list", "get", "create", "update", "patch"}, Count: 6, LoseRequest: true})
+				w.Link("a").Inject(apiserver.Fault{Verbs: []string{"list", "get", "create", "update", "patch"}, Count: 6, LoseRequest: true})
 				w.DeleteLease("shop", "invoicer")
 				sleep(time.Millisecond) // all see it
 				c.begin(w, "a")
@@ -127,7 +127,7 @@ func TestReseatedOverASuccessorsClearedLease(t *testing.T) {
 				w.start("a")
 				b := w.observe("b")
 				sleep(4100 * time.Millisecond)
-				w.Link("a").Inject(singletontest.Fault{Verbs: []string{"list", "get", "create", "update", "patch"}, Count: 6, LoseRequest: true})
+				w.Link("a").Inject(apiserver.Fault{Verbs: []string{"list", "get", "create", "update", "patch"}, Count: 6, LoseRequest: true})
 				w.putBack(newLease())
 				c.begin(w, "a")
 				sleep(w.drain + 200*time.Millisecond)

@@ -9,15 +9,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/singleton"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // A server that answers slowly is no fault: what client-go's elector survives at the
 // same timings (15, 10 and 2 s), ours does.
 
-func delayed(before, after time.Duration, verbs ...string) singletontest.Fault {
-	return singletontest.Fault{Verbs: verbs, DelayBefore: before, DelayAfter: after}
+func delayed(before, after time.Duration, verbs ...string) apiserver.Fault {
+	return apiserver.Fault{Verbs: verbs, DelayBefore: before, DelayAfter: after}
 }
 
 // availability is how a fleet fared: a row of a table.
@@ -67,7 +67,7 @@ func table(rows []availability) string {
 func TestSlowWrites(t *testing.T) {
 	var rows []availability
 	for _, takes := range []time.Duration{second, 2 * second, 3 * second, 4 * second, 6 * second} {
-		for name, fault := range map[string]singletontest.Fault{
+		for name, fault := range map[string]apiserver.Fault{
 			"before": delayed(takes, 0, "update", "patch", "create"),
 			"after":  delayed(0, takes, "update", "patch", "create"),
 			"both":   delayed(takes/2, takes/2, "update", "patch", "create"),
@@ -98,7 +98,7 @@ func TestSlowWire(t *testing.T) {
 				r := rand.New(rand.NewPCG(1, uint64(takes)))
 				for _, who := range []string{"a", "b"} {
 					for range 1500 {
-						w.Link(who).Inject(singletontest.Fault{
+						w.Link(who).Inject(apiserver.Fault{
 							Verbs: []string{"patch", "update"}, Count: 1, DelayBefore: takes - time.Duration(r.Int64N(int64(less))),
 						})
 					}
@@ -126,7 +126,7 @@ func TestUnevenlySlowAPIServer(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, uint64(most)))
 			for _, who := range []string{"a", "b"} {
 				for range 4000 {
-					w.Link(who).Inject(singletontest.Fault{Verbs: []string{"get", "list", "update", "patch", "create"}, Count: 1, DelayBefore: time.Duration(r.Int64N(int64(most)))})
+					w.Link(who).Inject(apiserver.Fault{Verbs: []string{"get", "list", "update", "patch", "create"}, Count: 1, DelayBefore: time.Duration(r.Int64N(int64(most)))})
 				}
 			}
 		})

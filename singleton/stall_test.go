@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/singleton"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // API servers that stall at a bad moment, and requests that never end.
@@ -21,26 +21,26 @@ func TestUnheardAcquire(t *testing.T) {
 	stalls := []time.Duration{second, 2 * second, 2400 * time.Millisecond, 3 * second, 4 * second, 5200 * time.Millisecond, 6 * second, 9 * second}
 	writes, all := []string{"update", "patch", "create"}, []string{"update", "patch", "create", "get", "list"}
 	for _, stall := range stalls {
-		for name, fault := range map[string]singletontest.Fault{"writes": {Verbs: writes, DelayAfter: stall}, "everything": {Verbs: all, DelayAfter: stall}} {
+		for name, fault := range map[string]apiserver.Fault{"writes": {Verbs: writes, DelayAfter: stall}, "everything": {Verbs: all, DelayAfter: stall}} {
 			t.Run("late/"+name+"/"+stall.String(), func(t *testing.T) { unheard(t, fault, stall, stall+100*time.Millisecond) })
 		}
 		if stall > 6*second {
 			continue
 		}
-		for name, fault := range map[string]singletontest.Fault{"writes": {Verbs: writes, HangAnswer: true}, "everything": {Verbs: all, HangAnswer: true}} {
+		for name, fault := range map[string]apiserver.Fault{"writes": {Verbs: writes, HangAnswer: true}, "everything": {Verbs: all, HangAnswer: true}} {
 			t.Run("hang/"+name+"/"+stall.String(), func(t *testing.T) { unheard(t, fault, stall, stall+2500*time.Millisecond) })
 		}
 		if stall > 3*second {
 			continue
 		}
-		for name, fault := range map[string]singletontest.Fault{"writes": {Verbs: writes, LoseAnswer: true}, "everything": {Verbs: all, LoseAnswer: true}} {
+		for name, fault := range map[string]apiserver.Fault{"writes": {Verbs: writes, LoseAnswer: true}, "everything": {Verbs: all, LoseAnswer: true}} {
 			t.Run("lost/"+name+"/"+stall.String(), func(t *testing.T) { unheard(t, fault, stall, stall+2500*time.Millisecond) })
 		}
 	}
 }
 
 // unheard has b take over during a stall, and bounds for how long nobody works.
-func unheard(t *testing.T, fault singletontest.Fault, stall, most time.Duration) {
+func unheard(t *testing.T, fault apiserver.Fault, stall, most time.Duration) {
 	for _, shared := range []bool{false, true} {
 		inWorldWith(t, func(w *world) { w.shared = shared }, func(w *world) {
 			_, a := w.replica("a", true)

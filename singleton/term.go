@@ -92,7 +92,7 @@ func (t *Term) Resign() { t.end(&EndError{Reason: ReasonResigned}) }
 // before Raise returns.
 //
 // It fails if mark is Config.Fencing.MaxRaise or more above the epoch
-// ([*lease.FieldError]), with ErrOver if the term ended, with ctx's error, or
+// ([*lease.FieldError]), with the [*EndError] of a term that has ended, with ctx's error, or
 // with the error of the request or the guard ([*GuardError]). Retry while the term is valid.
 func (t *Term) Raise(ctx context.Context, mark int64) error {
 	if err := t.lift(ctx, mark); err != nil {
@@ -111,7 +111,7 @@ func (t *Term) lift(ctx context.Context, mark int64) error {
 	select {
 	case t.raises <- request:
 	case <-t.lost:
-		return ErrOver
+		return t.ended()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -119,7 +119,7 @@ func (t *Term) lift(ctx context.Context, mark int64) error {
 	case err := <-request.done:
 		return err
 	case <-t.lost:
-		return ErrOver
+		return t.ended()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -151,6 +151,11 @@ func (t *Term) finish() {
 // expired is the cause of a term that was valid until then.
 func (t *Term) expired(until lease.Instant) *EndError {
 	return &EndError{Reason: ReasonExpired, Since: until.Add(-t.config.Timing.RenewDeadline).Wall()}
+}
+
+// ended is what is returned to whoever asks something of a term that has ended.
+func (t *Term) ended() error {
+	return fmt.Errorf("singleton: the term is over: %w", context.Cause(t.ctx))
 }
 
 // cause is why the work's context ended; nil while it has not.

@@ -15,9 +15,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/elapsed"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 func testTerm(t testing.TB) (*Term, *Config) {
@@ -95,13 +95,13 @@ func TestCauses(t *testing.T) {
 // timer, stand still meanwhile. start runs an elector on it.
 type sleeper struct {
 	slept atomic.Int64
-	*singletontest.Cluster
+	*apiserver.Cluster
 }
 
 func (m *sleeper) suspend(d time.Duration) { m.slept.Add(int64(d)) }
 
 func (m *sleeper) start(t *testing.T, work Work) (stop func() error) {
-	m.Cluster = singletontest.New(singletontest.Options{})
+	m.Cluster = apiserver.New(apiserver.Options{})
 	t.Cleanup(m.Close)
 	_, err := m.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "invoicer"}})
 	require.NoError(t, err)

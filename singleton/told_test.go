@@ -12,8 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/singleton"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // What is told, of what, and how often.
@@ -29,7 +29,7 @@ func TestContestedWritesAreTold(t *testing.T) {
 		t.Run(fmt.Sprint(verbs), func(t *testing.T) {
 			someWay(t, i, func(w *world) {
 				log := &lines{}
-				heal := w.Link("a").Inject(singletontest.Fault{Verbs: verbs, Status: 409})
+				heal := w.Link("a").Inject(apiserver.Fault{Verbs: verbs, Status: 409})
 				w.start("a", logTo(log))
 				sleep(10 * time.Minute)
 				require.Empty(w, w.who())
@@ -56,7 +56,7 @@ func TestOutageOfOneRequest(t *testing.T) {
 				w.start("b", logTo(log))
 				sleep(time.Minute)
 				w.Link("a").BlackHole() // so that b has something to ask
-				w.Link("b").Inject(singletontest.Fault{Verbs: verbs, Count: 1, Status: status})
+				w.Link("b").Inject(apiserver.Fault{Verbs: verbs, Count: 1, Status: status})
 				sleep(6500 * time.Millisecond)
 				w.Link("a").Heal()
 				sleep(10 * time.Minute)
@@ -79,7 +79,7 @@ func TestFailingRenewalsAreToldOnceInAWhile(t *testing.T) {
 			w.start("a", logTo(log))
 			sleep(time.Minute)
 			for range 100 { // an outage that comes and goes, and never ends the term
-				heal := w.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Status: status})
+				heal := w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, Status: status})
 				sleep(6 * second)
 				heal()
 				sleep(6 * second)
@@ -91,7 +91,7 @@ func TestFailingRenewalsAreToldOnceInAWhile(t *testing.T) {
 			log := &lines{}
 			w.start("a", logTo(log))
 			sleep(time.Minute)
-			w.Link("a").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Status: status})
+			w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, Status: status})
 			sleep(9 * second)
 			require.Equal(w, 1, log.count("renewal failed"), status)
 		})
@@ -101,12 +101,12 @@ func TestFailingRenewalsAreToldOnceInAWhile(t *testing.T) {
 // Where writes fail and reads work, that is one outage, told as one.
 func TestFailingWritesAreToldOnceInAWhile(t *testing.T) {
 	for name, test := range map[string]struct {
-		fault singletontest.Fault
+		fault apiserver.Fault
 		edit  func(w *world)
 	}{
-		"acquiring refused": {singletontest.Fault{Verbs: []string{"patch", "update"}, Status: 403}, func(w *world) { w.Link("a").BlackHole() }},
-		"acquiring fails":   {singletontest.Fault{Verbs: []string{"patch", "update"}, Status: 503}, func(w *world) { w.Link("a").BlackHole() }},
-		"creating fails":    {singletontest.Fault{Verbs: []string{"create"}, Status: 503}, func(w *world) { w.Link("a").BlackHole(); w.DeleteLease("shop", "invoicer") }},
+		"acquiring refused": {apiserver.Fault{Verbs: []string{"patch", "update"}, Status: 403}, func(w *world) { w.Link("a").BlackHole() }},
+		"acquiring fails":   {apiserver.Fault{Verbs: []string{"patch", "update"}, Status: 503}, func(w *world) { w.Link("a").BlackHole() }},
+		"creating fails":    {apiserver.Fault{Verbs: []string{"create"}, Status: 503}, func(w *world) { w.Link("a").BlackHole(); w.DeleteLease("shop", "invoicer") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {

@@ -7,9 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/scenario"
 	"github.com/hotseat-go/hotseat/lease"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // operator is the user that is no candidate.
@@ -18,12 +18,12 @@ const operator = "operator"
 // writes are all commits of a stage.
 type writes struct {
 	mu  sync.Mutex
-	all []singletontest.Write
+	all []apiserver.Write
 }
 
 func recordWrites(s *scenario.Stage) *writes {
 	w := &writes{}
-	s.OnWrite(func(x singletontest.Write) {
+	s.OnWrite(func(x apiserver.Write) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.all = append(w.all, x)

@@ -13,9 +13,6 @@ import (
 	"sync"
 	"time"
 
-	coordv1 "k8s.io/api/coordination/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/internal/proc"
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
@@ -37,12 +34,9 @@ type story struct {
 
 // tell plays the story and returns what the audit found wrong. It leaves nothing running.
 func tell(ctx context.Context, out io.Writer) error {
-	s := &story{out: out, cluster: singletontest.New(singletontest.Options{Namespaces: []string{namespace}}), replicas: map[string]*proc.Process{}}
+	s := &story{out: out, cluster: singletontest.New(singletontest.Options{Namespace: namespace, Lease: leaseName}), replicas: map[string]*proc.Process{}}
 	defer s.cluster.Close()
-	_, err := s.cluster.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: leaseName}})
-	if err != nil {
-		return err
-	}
+	var err error
 	if s.api, err = s.cluster.Listen(); err != nil {
 		return err
 	}
@@ -134,7 +128,7 @@ func (s *story) successor(ctx context.Context, than string) (name string, err er
 	}
 	err = s.await(ctx, patience, func() bool {
 		history, _ := s.store.state()
-		holder := s.cluster.Lease(namespace, leaseName).Spec.HolderIdentity
+		holder := s.cluster.Lease().Spec.HolderIdentity
 		if len(history) < writes || holder == nil {
 			return false
 		}

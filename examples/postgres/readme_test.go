@@ -12,8 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
-	coordinationv1 "k8s.io/api/coordination/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/fencing/sqlfence"
@@ -72,10 +70,8 @@ func TestReadme(t *testing.T) {
 	}
 	config, err := pgx.ParseConfig(server.DSN())
 	require.NoError(t, err)
-	cluster := singletontest.New(singletontest.Options{})
+	cluster := singletontest.New(singletontest.Options{Namespace: namespace, Lease: leaseName})
 	defer cluster.Close()
-	_, err = cluster.CreateLease(&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: leaseName}})
-	require.NoError(t, err)
 	client, err := singleton.NewClient(cluster.RESTConfig("a"))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())

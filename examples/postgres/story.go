@@ -9,9 +9,6 @@ import (
 	"sync"
 	"time"
 
-	coordinationv1 "k8s.io/api/coordination/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/hotseat-go/hotseat/internal/services"
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
@@ -46,15 +43,10 @@ type story struct {
 }
 
 func (s *story) run(ctx context.Context) (audit, error) {
-	cluster := singletontest.New(singletontest.Options{})
+	cluster := singletontest.New(singletontest.Options{Namespace: namespace, Lease: leaseName})
 	defer cluster.Close()
 	var err error
 	if s.api, err = cluster.Listen(); err != nil {
-		return audit{}, err
-	}
-	_, err = cluster.Client("story").Leases(namespace).Create(ctx,
-		&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: leaseName}}, metav1.CreateOptions{})
-	if err != nil {
 		return audit{}, err
 	}
 	if s.db, err = openDB(s.dsn); err != nil {

@@ -112,7 +112,7 @@ func (s *story) reachCluster() (namespace string, err error) {
 	api := access{Kubeconfig: s.kubeconfig, User: "story"}
 	namespace = cmp.Or(s.namespace, "quickstart")
 	if s.kubeconfig == "" {
-		cluster := singletontest.New(singletontest.Options{})
+		cluster := singletontest.New(singletontest.Options{WithoutLease: true})
 		s.cleanups = append(s.cleanups, func() error { cluster.Close(); return nil })
 		if api.Server, err = cluster.Listen(); err != nil {
 			return "", err

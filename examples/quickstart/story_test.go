@@ -18,7 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
 // These run the program as its user does, with real processes and real time;
@@ -252,16 +252,16 @@ func alive(pid int) bool {
 const anonymous = "anonymous"
 
 // newCluster plays a real one.
-func newCluster(t *testing.T) *singletontest.Cluster {
-	c := singletontest.New(singletontest.Options{Namespaces: []string{"from-context", "elsewhere"}})
+func newCluster(t *testing.T) *apiserver.Cluster {
+	c := apiserver.New(apiserver.Options{Namespaces: []string{"from-context", "elsewhere"}})
 	t.Cleanup(c.Close)
 	return c
 }
 
 // watchLeases returns what tells the creations and deletions of Leases so far.
-func watchLeases(c *singletontest.Cluster) func() []string {
+func watchLeases(c *apiserver.Cluster) func() []string {
 	changes := make(chan string, 1000)
-	c.OnWrite(func(w singletontest.Write) {
+	c.OnWrite(func(w apiserver.Write) {
 		switch before, after := w.Leases(); {
 		case before == nil:
 			changes <- "+"
@@ -278,7 +278,7 @@ func watchLeases(c *singletontest.Cluster) func() []string {
 	}
 }
 
-func kubeconfig(t *testing.T, c *singletontest.Cluster) string {
+func kubeconfig(t *testing.T, c *apiserver.Cluster) string {
 	url, err := c.Listen()
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "kubeconfig")

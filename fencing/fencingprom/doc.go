@@ -19,19 +19,22 @@
 //
 // # Results
 //
+// A refusal's result is its fencing.Kind.
+//
 //	ok           admitted
 //	stale        a newer term was admitted: with a mark that rises, an old active that came back; steadily, a guard that is ahead of the Lease
 //	conflict     another term has this epoch: the API server was restored from an old copy
 //	missing      no token
 //	malformed    a damaged token
-//	scope        a token of another scope, or no guard where one was looked for: a wiring mistake
+//	scope        a token of another scope: a wiring mistake
+//	wiring       no guard where one was looked for, or no right to use it: a wiring mistake
 //	unavailable  the guard could not decide, or older work is still in flight
 //	unfenced     admitted without a token, by fencing.AllowUnfenced: each is a decision somebody made
 //	other        any other error, such as that of a context that ended, or of the effect itself
 //
 // # Cardinality
 //
-// Labels never carry a term, a holder or an epoch. Results are the nine above. Scopes are those of the first Config.Scopes scopes
+// Labels never carry a term, a holder or an epoch. Results are the ten above. Scopes are those of the first Config.Scopes scopes
 // that the guard admitted; a scope that was only refused gets no series, so callers cannot make them up where tokens are
 // authenticated. Those beyond are counted under the results like all others.
 //

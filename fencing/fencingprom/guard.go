@@ -80,8 +80,8 @@ func New(guard fencing.Guard, cfg Config) (*Guard, error) {
 		epoch: prometheus.NewDesc("hotseat_guard_mark_epoch", "Highest epoch this process saw the guard hold.", []string{"scope"}, labels),
 	}
 	for _, counters := range []*prometheus.CounterVec{g.checks, g.announced} {
-		for _, result := range append(fencing.Labels(), admitted, unfenced) { // there from the start: a rate needs a zero
-			counters.WithLabelValues(result)
+		for _, result := range append(fencing.Kinds(), admitted, unfenced) { // there from the start: a rate needs a zero
+			counters.WithLabelValues(string(result))
 		}
 	}
 	return g, nil
@@ -134,7 +134,7 @@ func (g *Guard) Observe(t fencing.Token, err error) error {
 }
 
 func (g *Guard) count(counters *prometheus.CounterVec, t fencing.Token, err error) {
-	counters.WithLabelValues(resultOf(t, err)).Inc()
+	counters.WithLabelValues(string(resultOf(t, err))).Inc()
 	if err == nil {
 		g.saw(t)
 	}
@@ -156,20 +156,20 @@ func (g *Guard) saw(mark fencing.Token) {
 	}
 }
 
-// Results that are no errors.
+// Results beside the kinds of errors.
 const (
-	admitted = "ok"
-	unfenced = "unfenced"
+	admitted fencing.Kind = "ok"
+	unfenced fencing.Kind = "unfenced"
 )
 
-func resultOf(t fencing.Token, err error) string {
+func resultOf(t fencing.Token, err error) fencing.Kind {
 	switch {
 	case err == nil && t.IsZero():
 		return unfenced
 	case err == nil:
 		return admitted
 	}
-	return fencing.KindOf(err).Label()
+	return fencing.KindOf(err)
 }
 
 // Describe implements prometheus.Collector.

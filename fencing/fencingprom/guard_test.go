@@ -98,6 +98,7 @@ func TestResults(t *testing.T) {
 		"missing":     {fencing.Token{}, fencing.ErrMissing},
 		"malformed":   {token(-1), fencing.ErrMalformed},
 		"scope":       {token(7), fencing.ErrScope},
+		"wiring":      {token(7), fmt.Errorf("%w: 404 Not Found", fencing.ErrWiring)},
 		"unavailable": {token(7), fmt.Errorf("%w: %w", fencing.ErrUnavailable, context.Canceled)},
 		"other":       {token(7), context.Canceled},
 	} {

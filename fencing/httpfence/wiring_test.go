@@ -71,7 +71,7 @@ func TestWrongEndpointIsNamed(t *testing.T) {
 				_, _ = w.Write([]byte(tt.body))
 			})
 			remote := newRemote(t, strings.Replace(s.URL, "://", "://me:secret@", 1)+"/wrong?key=secret")
-			want, not := fencing.ErrUnavailable, fencing.ErrScope
+			want, not := fencing.ErrUnavailable, fencing.ErrWiring
 			if tt.wiring {
 				want, not = fencing.ErrWiring, fencing.ErrUnavailable
 			}

@@ -9,15 +9,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/hotseat-go/hotseat/fencing/kubefence"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/guardtest"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // BenchmarkUpdate plays an update bare, a read and a write of the version read, and fenced in turns, so that noise hits
 // both, and reports the nanoseconds of both and their ratio. Both are two requests of client-go's to the in-process
 // server. BenchmarkKubefenceUpdate of internal/e2e is the same on a real one.
 func BenchmarkUpdate(b *testing.B) {
-	cluster := singletontest.New(singletontest.Options{})
+	cluster := apiserver.New(apiserver.Options{})
 	b.Cleanup(cluster.Close)
 	leases := cluster.Client("a").Leases(namespace)
 	objects, err := kubefence.New(leases, kubefence.Config{Scope: guardtest.Scope})

@@ -13,8 +13,8 @@ import (
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/fencing/kubefence"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/guardtest"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // Whatever mutate does to the metadata, the write is of what was read, and carries the token.
@@ -98,10 +98,10 @@ func TestCreate(t *testing.T) {
 		_, err = c.objects.Create(t.Context(), two, unnamed)
 		require.ErrorContains(t, err, "no name", "sent again it would be two")
 
-		c.link.Inject(singletontest.Fault{Verbs: []string{"create"}, Count: 1, LoseRequest: true})
+		c.link.Inject(apiserver.Fault{Verbs: []string{"create"}, Count: 1, LoseRequest: true})
 		_, err = c.objects.Create(t.Context(), one, fresh("request-lost"))
 		require.NoError(t, err)
-		c.link.Inject(singletontest.Fault{Verbs: []string{"create"}, Count: 1, LoseAnswer: true})
+		c.link.Inject(apiserver.Fault{Verbs: []string{"create"}, Count: 1, LoseAnswer: true})
 		_, err = c.objects.Create(t.Context(), one, fresh("answer-lost"))
 		require.ErrorIs(t, err, kubefence.ErrUnknown)
 		require.NotNil(t, c.cluster.Lease(namespace, "answer-lost"))
@@ -113,7 +113,7 @@ func TestDelete(t *testing.T) {
 	count(t, func(t *testing.T, c counter) {
 		remove := func() error { return c.objects.Delete(t.Context(), one, "counter", metav1.DeleteOptions{}) }
 		edits := 0
-		c.link.Inject(singletontest.Fault{Verbs: []string{"delete"}, Count: 1, Status: 409, Then: func() { edits++ }})
+		c.link.Inject(apiserver.Fault{Verbs: []string{"delete"}, Count: 1, Status: 409, Then: func() { edits++ }})
 		require.NoError(t, remove())
 		require.Equal(t, 1, edits)
 		require.Nil(t, c.cluster.Lease(namespace, "counter"))
@@ -121,7 +121,7 @@ func TestDelete(t *testing.T) {
 
 		_, err := c.cluster.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "counter"}})
 		require.NoError(t, err)
-		c.link.Inject(singletontest.Fault{Verbs: []string{"delete"}, Count: 1, LoseAnswer: true})
+		c.link.Inject(apiserver.Fault{Verbs: []string{"delete"}, Count: 1, LoseAnswer: true})
 		require.ErrorIs(t, remove(), kubefence.ErrUnknown)
 
 		// What outlives its deletion has the mark of who deleted it.
@@ -145,7 +145,7 @@ func TestSendOnce(t *testing.T) {
 			}
 			client, err := kubernetes.NewForConfig(config)
 			require.NoError(t, err)
-			c.link.Inject(update(singletontest.Fault{Status: 500, RetryAfter: time.Second}))
+			c.link.Inject(update(apiserver.Fault{Status: 500, RetryAfter: time.Second}))
 			l := c.cluster.Lease(namespace, "counter")
 			_, err = client.CoordinationV1().Leases(namespace).Update(t.Context(), l, metav1.UpdateOptions{})
 			require.Equal(t, once, err != nil, "%v", err)

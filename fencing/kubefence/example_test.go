@@ -16,12 +16,8 @@ import (
 
 // A frozen active wakes up and writes an object that its successor was announced on.
 func Example() {
-	cluster := singletontest.New(singletontest.Options{}) // in place of a real one; it has no objects but Leases
+	cluster := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "shard-7"}) // it has no objects but Leases
 	defer cluster.Close()
-	shard := &coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shard-7"}}
-	if _, err := cluster.CreateLease(shard); err != nil {
-		panic(err)
-	}
 	shards, err := kubefence.New(cluster.Client("a").Leases("shop"), kubefence.Config{Scope: fencing.Scope("shop", "invoicer")})
 	if err != nil {
 		panic(err)

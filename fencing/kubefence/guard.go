@@ -31,7 +31,7 @@ type object[T metav1.Object] struct {
 }
 
 func (o object[T]) String() string { return o.name }
-func (o object[T]) scope() string  { return o.Scope }
+func (o object[T]) scope() string  { return o.config.Scope }
 
 // raise makes t the object's mark. Also where it is already, it writes: what is read may come from a cache, or be another
 // request's of whose end nobody knows, and only a write of just that version says that it is what is stored.
@@ -46,7 +46,7 @@ func (o object[T]) raise(ctx context.Context, t fencing.Token) error {
 // mark returns the object's mark, proven by a write that changes nothing, which the API server compares and does not store.
 func (o object[T]) mark(ctx context.Context) (mark fencing.Token, _ error) {
 	err := o.settle(ctx, func(current T) (err error) {
-		mark, err = markOf(current, o.Scope)
+		mark, err = markOf(current, o.config.Scope)
 		return err
 	})
 	if err != nil {
@@ -59,7 +59,7 @@ func (o object[T]) mark(ctx context.Context) (mark fencing.Token, _ error) {
 // written may be written twice: nothing is lost by trying again after no answer.
 func (o object[T]) settle(ctx context.Context, judge func(T) error) error {
 	var last error
-	for try := 0; try < o.Tries && pause(ctx, try); try++ {
+	for try := 0; try < o.config.Tries && pause(ctx, try); try++ {
 		current, err := o.get(ctx, o.name)
 		if err != nil {
 			return err

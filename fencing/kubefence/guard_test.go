@@ -15,8 +15,8 @@ import (
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/fencing/kubefence"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/guardtest"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 const namespace = "shop"
@@ -24,7 +24,7 @@ const namespace = "shop"
 // register is a register in an object. The in-process API server has no kind but
 // Leases, so that is what it is; its value is the holder.
 type register struct {
-	*singletontest.Cluster
+	*apiserver.Cluster
 	apart bool // the mark is an object of its own, the register one that announcements stamp too
 	lossy bool
 }
@@ -32,7 +32,7 @@ type register struct {
 func (r register) Client(t testing.TB) guardtest.Client {
 	name := fmt.Sprint("client-", rand.Uint32())
 	if r.lossy {
-		for _, f := range []singletontest.Fault{
+		for _, f := range []apiserver.Fault{
 			{Skip: rand.IntN(9), Count: 3, LoseAnswer: true},
 			{Verbs: []string{"update"}, Skip: 5 + rand.IntN(9), Count: 2, LoseRequest: true},
 			{Verbs: []string{"update"}, Skip: 9 + rand.IntN(9), Count: 2, HangAnswer: true},
@@ -98,7 +98,7 @@ func suite(r register) guardtest.Suite {
 	return guardtest.Suite{
 		New: func(t testing.TB) guardtest.Subject {
 			r := r
-			r.Cluster = singletontest.New(singletontest.Options{})
+			r.Cluster = apiserver.New(apiserver.Options{})
 			t.Cleanup(r.Close)
 			for _, name := range []string{"mark", "register"} {
 				_, err := r.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}})

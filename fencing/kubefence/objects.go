@@ -38,7 +38,7 @@ type Config struct {
 //   - [fencing.ErrUnavailable] when the object could not be read, or was written by others in all tries: nothing was written.
 type Objects[T metav1.Object] struct {
 	client Client[T]
-	Config
+	config Config
 }
 
 // New returns the fenced objects that client reads and writes. It fails when a field of c is not as documented.
@@ -125,7 +125,7 @@ func (o *Objects[T]) tryCreate(ctx context.Context, t fencing.Token, object T) (
 	}
 	stamp(object, t)
 	var doubt, last error
-	for try := 0; try < o.Tries && pause(ctx, try); try++ {
+	for try := 0; try < o.config.Tries && pause(ctx, try); try++ {
 		stored, err := o.create(ctx, object)
 		switch {
 		case err == nil:
@@ -159,12 +159,12 @@ func (o *Objects[T]) own(ctx context.Context, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
 		return nil
 	}
-	return fencing.OwnToken(t, o.Scope)
+	return fencing.OwnToken(t, o.config.Scope)
 }
 
 // get reads the object. NotFound is returned as such; whatever else goes wrong, nothing can be admitted.
 func (o *Objects[T]) get(ctx context.Context, name string) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, o.RequestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, o.config.RequestTimeout)
 	defer cancel()
 	object, err := o.client.Get(ctx, name, metav1.GetOptions{})
 	switch {
@@ -181,15 +181,15 @@ func (o *Objects[T]) get(ctx context.Context, name string) (T, error) {
 // update stamps the object and writes it.
 func (o *Objects[T]) update(ctx context.Context, object T, t fencing.Token) (T, error) {
 	stamp(object, t)
-	ctx, cancel := context.WithTimeout(ctx, o.RequestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, o.config.RequestTimeout)
 	defer cancel()
-	return o.client.Update(ctx, object, metav1.UpdateOptions{FieldManager: o.FieldManager})
+	return o.client.Update(ctx, object, metav1.UpdateOptions{FieldManager: o.config.FieldManager})
 }
 
 func (o *Objects[T]) create(ctx context.Context, object T) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, o.RequestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, o.config.RequestTimeout)
 	defer cancel()
-	return o.client.Create(ctx, object, metav1.CreateOptions{FieldManager: o.FieldManager})
+	return o.client.Create(ctx, object, metav1.CreateOptions{FieldManager: o.config.FieldManager})
 }
 
 // abort is an error of the caller's own, before anything was sent.

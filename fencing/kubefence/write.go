@@ -33,7 +33,7 @@ func (o *Objects[T]) try(ctx context.Context, t fencing.Token, name string, stam
 	}
 	var doubt, last error
 	var sent version
-	for try := 0; try < o.Tries && pause(ctx, try); try++ {
+	for try := 0; try < o.config.Tries && pause(ctx, try); try++ {
 		current, err := o.get(ctx, name)
 		switch {
 		case doubt != nil && err != nil && !apierrors.IsNotFound(err):
@@ -78,7 +78,7 @@ func (o *Objects[T]) try(ctx context.Context, t fencing.Token, name string, stam
 }
 
 func (o *Objects[T]) bounded(ctx context.Context, current T, send func(context.Context, T) error) error {
-	ctx, cancel := context.WithTimeout(ctx, o.RequestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, o.config.RequestTimeout)
 	defer cancel()
 	return send(ctx, current)
 }
@@ -90,7 +90,7 @@ func (o *Objects[T]) giveUp(ctx context.Context, name string, doubt, last error)
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: %q was not written: %w", fencing.ErrUnavailable, name, context.Cause(ctx))
 	default:
-		return fmt.Errorf("%w: %q was not written in %d tries: %w", fencing.ErrUnavailable, name, o.Tries, last)
+		return fmt.Errorf("%w: %q was not written in %d tries: %w", fencing.ErrUnavailable, name, o.config.Tries, last)
 	}
 }
 

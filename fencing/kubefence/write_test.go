@@ -16,22 +16,22 @@ import (
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/fencing/kubefence"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/guardtest"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // counter is an object that counts in an annotation.
 type counter struct {
 	t       *testing.T
-	cluster *singletontest.Cluster
-	link    *singletontest.Link
+	cluster *apiserver.Cluster
+	link    *apiserver.Link
 	objects *kubefence.Objects[*coordv1.Lease]
 }
 
 // count runs a test in virtual time, on a counter at 0 without a mark.
 func count(t *testing.T, test func(t *testing.T, c counter)) {
 	synctest.Test(t, func(t *testing.T) {
-		c := counter{t: t, cluster: singletontest.New(singletontest.Options{})}
+		c := counter{t: t, cluster: apiserver.New(apiserver.Options{})}
 		t.Cleanup(c.cluster.Close)
 		c.link = c.cluster.Link("a")
 		var err error
@@ -81,7 +81,7 @@ func (c counter) mark(t fencing.Token) func() {
 	}
 }
 
-func update(f singletontest.Fault) singletontest.Fault {
+func update(f apiserver.Fault) apiserver.Fault {
 	f.Verbs, f.Count = []string{"update"}, 1
 	return f
 }
@@ -91,21 +91,21 @@ var one, two = guardtest.Token(1, 0), guardtest.Token(2, 0)
 func TestWrite(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		fault singletontest.Fault
+		fault apiserver.Fault
 		want  error
 		count string
 	}{
 		"nothing happens":              {count: "1"},
-		"request lost":                 {fault: update(singletontest.Fault{LoseRequest: true}), count: "1"},
-		"request never arrives":        {fault: update(singletontest.Fault{HangRequest: true}), count: "1"},
-		"request arrives late":         {fault: update(singletontest.Fault{DelayBefore: time.Minute}), count: "1"},
-		"not served":                   {fault: update(singletontest.Fault{Status: 503}), count: "1"},
-		"answer lost":                  {fault: update(singletontest.Fault{LoseAnswer: true}), want: kubefence.ErrUnknown, count: "1"},
-		"answer never arrives":         {fault: update(singletontest.Fault{HangAnswer: true}), want: kubefence.ErrUnknown, count: "1"},
-		"answer arrives late":          {fault: update(singletontest.Fault{DelayAfter: time.Minute}), want: kubefence.ErrUnknown, count: "1"},
-		"first read not served":        {fault: singletontest.Fault{Verbs: []string{"get"}, Count: 1, Status: 500}, want: fencing.ErrUnavailable},
-		"lost, then nothing is served": {fault: singletontest.Fault{Skip: 1, LoseRequest: true}, want: kubefence.ErrUnknown},
-		"partition":                    {fault: singletontest.Fault{LoseRequest: true}, want: fencing.ErrUnavailable},
+		"request lost":                 {fault: update(apiserver.Fault{LoseRequest: true}), count: "1"},
+		"request never arrives":        {fault: update(apiserver.Fault{HangRequest: true}), count: "1"},
+		"request arrives late":         {fault: update(apiserver.Fault{DelayBefore: time.Minute}), count: "1"},
+		"not served":                   {fault: update(apiserver.Fault{Status: 503}), count: "1"},
+		"answer lost":                  {fault: update(apiserver.Fault{LoseAnswer: true}), want: kubefence.ErrUnknown, count: "1"},
+		"answer never arrives":         {fault: update(apiserver.Fault{HangAnswer: true}), want: kubefence.ErrUnknown, count: "1"},
+		"answer arrives late":          {fault: update(apiserver.Fault{DelayAfter: time.Minute}), want: kubefence.ErrUnknown, count: "1"},
+		"first read not served":        {fault: apiserver.Fault{Verbs: []string{"get"}, Count: 1, Status: 500}, want: fencing.ErrUnavailable},
+		"lost, then nothing is served": {fault: apiserver.Fault{Skip: 1, LoseRequest: true}, want: kubefence.ErrUnknown},
+		"partition":                    {fault: apiserver.Fault{LoseRequest: true}, want: fencing.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -145,7 +145,7 @@ func TestLaterTermInBetween(t *testing.T) {
 			return err
 		},
 		"while the write is late": func(c counter) error {
-			c.link.Inject(update(singletontest.Fault{DelayBefore: 5 * time.Second}))
+			c.link.Inject(update(apiserver.Fault{DelayBefore: 5 * time.Second}))
 			time.AfterFunc(time.Second, c.mark(two))
 			return c.increment(one)
 		},
@@ -154,7 +154,7 @@ func TestLaterTermInBetween(t *testing.T) {
 			return c.objects.Delete(c.t.Context(), one, "counter", metav1.DeleteOptions{})
 		},
 		"while a delete is late": func(c counter) error {
-			c.link.Inject(singletontest.Fault{Verbs: []string{"delete"}, Count: 1, DelayBefore: 5 * time.Second})
+			c.link.Inject(apiserver.Fault{Verbs: []string{"delete"}, Count: 1, DelayBefore: 5 * time.Second})
 			time.AfterFunc(time.Second, c.mark(two))
 			return c.objects.Delete(c.t.Context(), one, "counter", metav1.DeleteOptions{})
 		},
@@ -189,7 +189,7 @@ func TestLaterTermInBetween(t *testing.T) {
 func TestLaterTermAfterALostAnswer(t *testing.T) {
 	t.Parallel()
 	count(t, func(t *testing.T, c counter) {
-		c.link.Inject(update(singletontest.Fault{LoseAnswer: true, Then: c.mark(two)}))
+		c.link.Inject(update(apiserver.Fault{LoseAnswer: true, Then: c.mark(two)}))
 		err := c.increment(one)
 		require.ErrorIs(t, err, kubefence.ErrUnknown)
 		require.NotErrorIs(t, err, fencing.ErrStale)
@@ -238,7 +238,7 @@ func TestEndOfContext(t *testing.T) {
 		_, err := c.objects.Update(ctx, one, "counter", increment)
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
 		c.link.Heal()
-		c.link.Inject(update(singletontest.Fault{HangRequest: true}))
+		c.link.Inject(update(apiserver.Fault{HangRequest: true}))
 		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err = c.objects.Update(ctx, one, "counter", increment)
@@ -254,7 +254,7 @@ func TestRefusalsOfTheServerAndErrorsOfTheCaller(t *testing.T) {
 		require.True(t, apierrors.IsNotFound(err), "%v", err)
 		require.NotErrorIs(t, err, fencing.ErrUnavailable)
 
-		c.link.Inject(update(singletontest.Fault{Status: 403}))
+		c.link.Inject(update(apiserver.Fault{Status: 403}))
 		err = c.increment(one)
 		require.True(t, apierrors.IsForbidden(err), "%v", err)
 		require.NotErrorIs(t, err, kubefence.ErrUnknown)
@@ -265,7 +265,7 @@ func TestRefusalsOfTheServerAndErrorsOfTheCaller(t *testing.T) {
 		c.holds("", fencing.Token{})
 
 		// Also after a request that may yet arrive: then the caller's error is not all there is to say.
-		c.link.Inject(update(singletontest.Fault{HangRequest: true}))
+		c.link.Inject(update(apiserver.Fault{HangRequest: true}))
 		calls := 0
 		_, err = c.objects.Update(t.Context(), one, "counter", func(l *coordv1.Lease) error {
 			if calls++; calls == 2 {

@@ -42,10 +42,10 @@ type Config struct {
 // was, and nothing was written, except what a body of [Guard.Do] wrote before the command that failed: scripts have no rollback.
 // A user who lacks a right that the guard needs is found out after the write, unless an announcement came first.
 type Guard struct {
-	eval Evaler
-	Config
-	tag   string
-	sound atomic.Bool // the server was seen to keep what has no time to live
+	eval   Evaler
+	config Config
+	tag    string
+	sound  atomic.Bool // the server was seen to keep what has no time to live
 }
 
 var _ fencing.Checker = (*Guard)(nil)
@@ -59,7 +59,7 @@ func New(eval Evaler, c Config) (*Guard, error) {
 	if !ok {
 		return nil, fmt.Errorf("redisfence: Config.Key is %q, must have a hash tag: one {...} that is not empty, shared by the keys behind it", c.Key)
 	}
-	return &Guard{eval: eval, Config: c, tag: tag}, nil
+	return &Guard{eval: eval, config: c, tag: tag}, nil
 }
 
 // hashTag is the part of a key that decides its slot, if that is not the whole key.
@@ -74,7 +74,7 @@ func hashTag(key string) (string, bool) {
 // It is [fencing.ErrWiring] where the user lacks a right or the client is for another kind of server, and the first time also where
 // the server would evict the mark: see the package's documentation.
 func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
-	if err := fencing.OwnToken(t, g.Scope); err != nil {
+	if err := fencing.OwnToken(t, g.config.Scope); err != nil {
 		return err
 	}
 	script := announce
@@ -95,7 +95,7 @@ func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
 		return nil
 	}
-	if err := fencing.OwnToken(t, g.Scope); err != nil {
+	if err := fencing.OwnToken(t, g.config.Scope); err != nil {
 		return err
 	}
 	_, err := g.run(ctx, raise, t, nil, nil)
@@ -104,10 +104,10 @@ func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
 
 // Mark reads the mark.
 func (g *Guard) Mark(ctx context.Context, scope string) (fencing.Token, error) {
-	if err := fencing.OwnScope(scope, g.Scope); err != nil {
+	if err := fencing.OwnScope(scope, g.config.Scope); err != nil {
 		return fencing.Token{}, err
 	}
-	answer, err := g.eval.Eval(ctx, readMark, []string{g.Key}, nil)
+	answer, err := g.eval.Eval(ctx, readMark, []string{g.config.Key}, nil)
 	if err != nil {
 		return fencing.Token{}, g.failClosed(err)
 	}
@@ -146,12 +146,12 @@ func (g *Guard) Del(ctx context.Context, t fencing.Token, keys ...string) (int64
 // seen; what varies goes into args. Keys must have the hash tag of the mark, or they could be on another server.
 func (g *Guard) Do(ctx context.Context, t fencing.Token, body string, keys, args []string) (any, error) {
 	if !fencing.Unfenced(ctx, t) {
-		if err := fencing.OwnToken(t, g.Scope); err != nil {
+		if err := fencing.OwnToken(t, g.config.Scope); err != nil {
 			return nil, err
 		}
 	}
 	for _, key := range keys {
-		if tag, _ := hashTag(key); tag != g.tag || key == g.Key {
+		if tag, _ := hashTag(key); tag != g.tag || key == g.config.Key {
 			return nil, fmt.Errorf("redisfence: key %q must have the hash tag {%s} of the mark, and not be the mark", key, g.tag)
 		}
 	}
@@ -165,7 +165,7 @@ func (g *Guard) run(ctx context.Context, script string, t fencing.Token, keys, a
 	if !t.IsZero() {
 		head = []string{t.Scope + "@", strconv.FormatInt(t.Epoch, 10), t.Term}
 	}
-	answer, err := g.eval.Eval(ctx, script, append([]string{g.Key}, keys...), append(head, args...))
+	answer, err := g.eval.Eval(ctx, script, append([]string{g.config.Key}, keys...), append(head, args...))
 	var ofServer interface{ RedisError() }
 	switch {
 	case errors.As(err, &ofServer):
@@ -184,13 +184,13 @@ func (g *Guard) run(ctx context.Context, script string, t fencing.Token, keys, a
 	switch {
 	case refused.verdict == "evicts":
 		return nil, fmt.Errorf("%w: redisfence: %q: the server may evict the mark: maxmemory-policy is %q, must be noeviction or a volatile one",
-			fencing.ErrWiring, g.Key, refused.mark)
+			fencing.ErrWiring, g.config.Key, refused.mark)
 	case err != nil:
 		return nil, err
 	case refused.verdict == "stale":
-		return nil, fmt.Errorf("redisfence: %q: %w", g.Key, &fencing.StaleError{Presented: t, Mark: mark})
+		return nil, fmt.Errorf("redisfence: %q: %w", g.config.Key, &fencing.StaleError{Presented: t, Mark: mark})
 	case refused.verdict == "conflict":
-		return nil, fmt.Errorf("redisfence: %q: %w", g.Key, &fencing.ConflictError{Presented: t, Mark: mark})
+		return nil, fmt.Errorf("redisfence: %q: %w", g.config.Key, &fencing.ConflictError{Presented: t, Mark: mark})
 	default:
 		return nil, fmt.Errorf("%w: the script found the mark %v damaged", fencing.ErrUnavailable, mark)
 	}
@@ -226,9 +226,9 @@ func decode(answer any) (result any, err error) {
 // parse reads a mark. What is none is ErrUnavailable: nothing is admitted until somebody repaired it.
 func (g *Guard) parse(mark any) (fencing.Token, error) {
 	s, _ := text(mark) // "" if it is none, which is no mark
-	t, err := fencing.ParseMark(s, g.Scope)
+	t, err := fencing.ParseMark(s, g.config.Scope)
 	if err != nil {
-		return fencing.Token{}, fmt.Errorf("redisfence: the mark %q cannot be read: %w", g.Key, err)
+		return fencing.Token{}, fmt.Errorf("redisfence: the mark %q cannot be read: %w", g.config.Key, err)
 	}
 	return t, nil
 }
@@ -246,7 +246,7 @@ func text(v any) (string, bool) {
 // failClosed is [fencing.FailClosed], and says which of the server's answers no waiting mends.
 func (g *Guard) failClosed(err error) error {
 	if fencing.KindOf(err) == fencing.KindOther && miswired(err) {
-		return fmt.Errorf("%w: redisfence: %q: %w", fencing.ErrWiring, g.Key, err)
+		return fmt.Errorf("%w: redisfence: %q: %w", fencing.ErrWiring, g.config.Key, err)
 	}
 	return fencing.FailClosed(err)
 }

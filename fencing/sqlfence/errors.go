@@ -42,7 +42,7 @@ func (e *wiringError) Error() string {
 }
 
 func (e *wiringError) Is(target error) bool {
-	return target == fencing.ErrWiring || target == fencing.ErrScope || target == fencing.ErrUnavailable
+	return target == fencing.ErrWiring || target == fencing.ErrUnavailable
 }
 
 func (e *wiringError) Unwrap() error { return e.err }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
 // A cut link must be a crash: the standby waits for a lease, which it would not
@@ -14,7 +14,7 @@ func TestCrashesReleaseNothing(t *testing.T) {
 	t.Parallel()
 	at := newDouble(t)
 	released := make(chan string, 100)
-	at.OnWrite(func(w singletontest.Write) {
+	at.OnWrite(func(w apiserver.Write) {
 		if before, after := w.Leases(); holder(before) == "a" && holder(after) == "" {
 			released <- before.Name
 		}

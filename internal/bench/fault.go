@@ -9,8 +9,8 @@ import (
 
 	coordv1 "k8s.io/api/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/scenario"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // fault is a row of the table: a script that both electors play, in virtual
@@ -31,7 +31,7 @@ func (f fault) play(t *testing.T, e elector) *seen {
 		s := scenario.New(f.options, e.play(f.rerun))
 		defer s.Close()
 		observing := true
-		s.OnWrite(func(w singletontest.Write) { // one at a time
+		s.OnWrite(func(w apiserver.Write) { // one at a time
 			if observing {
 				saw.writes = append(saw.writes, w)
 			}
@@ -64,7 +64,7 @@ type seen struct {
 	Work       time.Duration // the same until work had returned
 	TokensGrow bool
 	Lease      *coordv1.Lease
-	writes     []singletontest.Write
+	writes     []apiserver.Write
 }
 
 // of returns the terms of one candidate.

@@ -8,8 +8,8 @@ import (
 
 	coordv1 "k8s.io/api/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/scenario"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // faults are the rows of the table that need neither a Pod nor a process of its
@@ -105,7 +105,7 @@ func healed(after, timeout time.Duration) fault {
 			// A replica that comes up just when the Lease is cleared takes it
 			// before b, which renews often here, can take it back unnoticed.
 			var once sync.Once
-			s.OnWrite(func(w singletontest.Write) {
+			s.OnWrite(func(w apiserver.Write) {
 				if before, now := w.Leases(); w.User == "a" && holder(before) == "b" && holder(now) == "" {
 					once.Do(func() { s.StartNamed("d") })
 				}

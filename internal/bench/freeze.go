@@ -9,8 +9,8 @@ import (
 
 	coordv1 "k8s.io/api/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/scenario"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // frozenTiming is legal for both and keeps the real time it takes short.
@@ -20,7 +20,7 @@ func frozenTiming() timing {
 
 // processes is a cluster on loopback and replicas that are processes.
 type processes struct {
-	*singletontest.Cluster
+	*apiserver.Cluster
 	t   *testing.T
 	e   elector
 	url string
@@ -28,7 +28,7 @@ type processes struct {
 
 func newProcesses(t *testing.T, e elector) *processes {
 	t.Helper()
-	p := &processes{Cluster: singletontest.New(singletontest.Options{}), t: t, e: e}
+	p := &processes{Cluster: apiserver.New(apiserver.Options{}), t: t, e: e}
 	t.Cleanup(p.Close)
 	var err error
 	if p.url, err = p.Listen(); err != nil {
@@ -38,7 +38,7 @@ func newProcesses(t *testing.T, e elector) *processes {
 	return p
 }
 
-func createLease(t testing.TB, c *singletontest.Cluster, name string) {
+func createLease(t testing.TB, c *apiserver.Cluster, name string) {
 	t.Helper()
 	if _, err := c.CreateLease(unheldLease(name)); err != nil {
 		t.Fatal(err)
@@ -101,14 +101,14 @@ func freezeAndTerminate(t *testing.T, e elector) parting {
 	c := p.start("c", 10*time.Millisecond) // sees a cleared Lease before b does
 	time.Sleep(500 * time.Millisecond)
 	cleared := make(chan bool, 1) // by a
-	p.OnWrite(func(w singletontest.Write) {
+	p.OnWrite(func(w apiserver.Write) {
 		if before, now := w.Leases(); w.User == "a" && holder(before) == "b" && holder(now) == "" {
 			cleared <- true
 		}
 	})
 	// The network is slow for a moment, so that SIGTERM comes before the answer
 	// to what a asks first.
-	p.Link("a").Inject(singletontest.Fault{Count: 1, DelayBefore: 200 * time.Millisecond})
+	p.Link("a").Inject(apiserver.Fault{Count: 1, DelayBefore: 200 * time.Millisecond})
 	a.signal(syscall.SIGTERM)
 	a.signal(syscall.SIGCONT)
 	a.must("ended")

@@ -5,19 +5,19 @@ import (
 
 	"k8s.io/client-go/rest"
 
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
 // double is the in-process server: HTTP without TLS, no disk.
 type double struct {
-	*singletontest.Cluster
+	*apiserver.Cluster
 	url string
 }
 
 // newDouble returns one that is closed with the test.
 func newDouble(t testing.TB) *double {
 	t.Helper()
-	c := singletontest.New(singletontest.Options{})
+	c := apiserver.New(apiserver.Options{})
 	t.Cleanup(c.Close)
 	url, err := c.Listen()
 	if err != nil {

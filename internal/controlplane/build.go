@@ -49,13 +49,17 @@ func modules(minor string) (kube, etcd module, err error) {
 type Binaries struct {
 	Kube, Etcd               string
 	KubeVersion, EtcdVersion string
+	assets                   string // the folder that they are in, instead of Kube and Etcd
 }
 
 // Build returns the binaries of a minor, [Newest] if it is empty, and builds
 // them if they are not in the cache: 10 minutes and more on two cores. How far
 // it is goes to progress each half minute. Concurrent calls, also of several
-// processes, build once.
+// processes, build once. Where EnvAssets names a folder, they are that folder's.
 func Build(ctx context.Context, minor string, progress io.Writer) (b Binaries, err error) {
+	if dir := os.Getenv(EnvAssets); dir != "" {
+		return assets(ctx, dir, minor)
+	}
 	kube, etcd, err := modules(minor)
 	if err != nil {
 		return b, err

@@ -99,6 +99,11 @@ func Start(ctx context.Context, o Options) (c *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Controllers {
+		if err := binaries.lacks("kube-controller-manager", "kube-scheduler"); err != nil {
+			return nil, err
+		}
+	}
 	dir, err := os.MkdirTemp("", "controlplane-")
 	if err != nil {
 		return nil, err
@@ -183,8 +188,7 @@ func (c *Cluster) StartEtcd(ctx context.Context) error {
 		return err
 	}
 	return c.Etcd.await(ctx, func(ctx context.Context) error {
-		_, err := c.tool(ctx, "etcdctl", "--endpoints", c.etcdURL(), "--command-timeout=2s", "endpoint", "health")
-		return err
+		return healthy(ctx, c.etcdURL()+"/health")
 	})
 }
 
@@ -203,8 +207,12 @@ func (c *Cluster) StartAPI(ctx context.Context) error {
 // Snapshot is a backup of etcd.
 type Snapshot struct{ path string }
 
-// Snapshot takes a backup.
+// Snapshot takes a backup. It is ErrMissing where a folder of binaries has not
+// what takes and restores one.
 func (c *Cluster) Snapshot(ctx context.Context) (Snapshot, error) {
+	if err := c.binaries.lacks("etcdctl", "etcdutl"); err != nil {
+		return Snapshot{}, err
+	}
 	s := Snapshot{filepath.Join(c.dir, fmt.Sprintf("snapshot-%d.db", time.Now().UnixNano()))}
 	_, err := c.tool(ctx, "etcdctl", "--endpoints", c.etcdURL(), "snapshot", "save", s.path)
 	return s, err

@@ -27,7 +27,7 @@ func (c *Cluster) membership() []string {
 }
 
 func (c *Cluster) etcd(data string) *Process {
-	args := append([]string{c.binaries.Etcd, "etcd"}, c.membership()...)
+	args := append(c.binaries.command("etcd"), c.membership()...)
 	return c.part("etcd", append(args,
 		"--data-dir", filepath.Join(c.dir, data),
 		"--listen-client-urls", c.etcdURL(), "--advertise-client-urls", c.etcdURL(),
@@ -37,8 +37,7 @@ func (c *Cluster) etcd(data string) *Process {
 }
 
 func (c *Cluster) apiServer() *Process {
-	args := []string{
-		c.binaries.Kube, "kube-apiserver",
+	args := append(c.binaries.command("kube-apiserver"),
 		"--etcd-servers", c.etcdURL(),
 		"--bind-address", "127.0.0.1", "--secure-port", c.apiPort, "--advertise-address", "127.0.0.1",
 		"--endpoint-reconciler-type", "none", // it refuses loopback addresses
@@ -48,7 +47,7 @@ func (c *Cluster) apiServer() *Process {
 		"--tls-cert-file", c.pki.cert, "--tls-private-key-file", c.pki.key,
 		"--service-account-issuer", "https://kubernetes.default.svc",
 		"--service-account-key-file", c.pki.key, "--service-account-signing-key-file", c.pki.key,
-	}
+	)
 	if c.options.Audit {
 		args = append(args, "--audit-policy-file", c.pki.audit, "--audit-log-path", c.auditLog(), "--audit-log-mode", "blocking-strict")
 	}
@@ -56,20 +55,24 @@ func (c *Cluster) apiServer() *Process {
 }
 
 func (c *Cluster) controllerManager(kubeconfig string) *Process {
-	return c.part("kube-controller-manager", c.binaries.Kube, "kube-controller-manager",
+	return c.part("kube-controller-manager", append(c.binaries.command("kube-controller-manager"),
 		"--kubeconfig", kubeconfig, "--bind-address", "127.0.0.1", "--secure-port", "0",
 		"--leader-elect=false", "--use-service-account-credentials",
-		"--service-account-private-key-file", c.pki.key, "--root-ca-file", c.pki.caFile)
+		"--service-account-private-key-file", c.pki.key, "--root-ca-file", c.pki.caFile)...)
 }
 
 func (c *Cluster) scheduler(kubeconfig string) *Process {
-	return c.part("kube-scheduler", c.binaries.Kube, "kube-scheduler",
-		"--kubeconfig", kubeconfig, "--bind-address", "127.0.0.1", "--secure-port", "0", "--leader-elect=false")
+	return c.part("kube-scheduler", append(c.binaries.command("kube-scheduler"),
+		"--kubeconfig", kubeconfig, "--bind-address", "127.0.0.1", "--secure-port", "0", "--leader-elect=false")...)
 }
 
-// tool runs etcdctl or etcdutl.
+// tool runs etcdctl or etcdutl. It is ErrMissing where a folder of binaries lacks it.
 func (c *Cluster) tool(ctx context.Context, args ...string) (string, error) {
-	out, err := exec.CommandContext(ctx, c.binaries.Etcd, args...).CombinedOutput()
+	if err := c.binaries.lacks(args[0]); err != nil {
+		return "", err
+	}
+	command := append(c.binaries.command(args[0]), args[1:]...)
+	out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("controlplane: %s: %w: %s", args[0], err, strings.TrimSpace(string(out)))
 	}

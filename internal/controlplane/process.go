@@ -5,8 +5,10 @@ package controlplane
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/hotseat-go/hotseat/internal/proc"
 )
@@ -52,6 +54,25 @@ func (p *Process) Freeze() error { return p.run.Freeze() }
 
 // Thaw lets it go on.
 func (p *Process) Thaw() error { return p.run.Thaw() }
+
+// healthy asks an URL whose answer is 200 once all is well.
+func healthy(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, response.Status)
+	}
+	return nil
+}
 
 // await asks until ready says nil, the process is gone or ctx ends.
 func (p *Process) await(ctx context.Context, ready func(context.Context) error) error {

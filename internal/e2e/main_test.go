@@ -6,10 +6,12 @@
 //	go test ./...                        # on Kubernetes 1.37 of our own
 //	HOTSEAT_KUBERNETES=1.33 go test ./... # on the oldest
 //	go test ./... -kubeconfig FILE       # on a cluster that is there ($KUBECONFIG too); what breaks parts is skipped
+//	KUBEBUILDER_ASSETS=/DIR go test ./... # on the kube-apiserver and etcd in a folder; what needs more binaries is skipped
 package e2e
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -67,6 +69,16 @@ func start() (*controlplane.Cluster, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), buildTime)
 	defer cancel()
 	return controlplane.Start(ctx, controlplane.Options{Progress: os.Stderr})
+}
+
+// orSkip fails the test, but for what the folder of binaries in KUBEBUILDER_ASSETS
+// lacks: that leaves it out.
+func orSkip(t *testing.T, err error) {
+	t.Helper()
+	if errors.Is(err, controlplane.ErrMissing) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
 }
 
 // ownCluster is a control plane that the test may break.

@@ -182,7 +182,7 @@ func TestForgetfulDatabaseIsTold(t *testing.T) {
 		require.Equal(t, 1, bytes.Count([]byte(said), []byte("\n")), "once")
 		_, err = announce(true, d.admin)
 		require.ErrorContains(t, err, setting)
-		require.ErrorIs(t, err, fencing.ErrScope, "it is set up so")
+		require.ErrorIs(t, err, fencing.ErrWiring, "it is set up so")
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
 
 		if b.dialect == sqlfence.SQLite {

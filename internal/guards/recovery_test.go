@@ -55,8 +55,8 @@ func TestRecovery(t *testing.T) {
 		t.Run("table dropped", func(t *testing.T) {
 			d, c := start(t)
 			d.do(t, "DROP TABLE "+d.marks())
-			require.ErrorIs(t, c.Write(t.Context(), now, "x", func() {}), fencing.ErrScope)
-			require.ErrorIs(t, c.Announce(t.Context(), now), fencing.ErrScope)
+			require.ErrorIs(t, c.Write(t.Context(), now, "x", func() {}), fencing.ErrWiring)
+			require.ErrorIs(t, c.Announce(t.Context(), now), fencing.ErrWiring)
 			d.do(t, c.Schema(), fmt.Sprintf("INSERT INTO %s (scope, epoch, term) VALUES ('%s', %d, '%s')", d.marks(), now.Scope, now.Epoch, now.Term))
 			well(t, d, c)
 		})

@@ -148,7 +148,7 @@ func TestWiring(t *testing.T) {
 		wired := func(c *client, parts ...string) {
 			t.Helper()
 			for _, err := range []error{c.Announce(t.Context(), token), c.InTx(t.Context(), token, nil, nothing), c.InTx(t.Context(), token, serializable(), nothing)} {
-				require.ErrorIs(t, err, fencing.ErrScope)
+				require.ErrorIs(t, err, fencing.ErrWiring)
 				require.ErrorIs(t, err, fencing.ErrUnavailable)
 				require.NotContains(t, err.Error(), "secret")
 				for _, part := range append(parts, d.marks()) {
@@ -159,7 +159,7 @@ func TestWiring(t *testing.T) {
 		d.do(t, "ALTER TABLE "+d.marks()+" RENAME TO away_"+d.marks())
 		wired(c, "Guard.Schema makes")
 		_, err := c.Mark(t.Context(), token.Scope)
-		require.ErrorIs(t, err, fencing.ErrScope)
+		require.ErrorIs(t, err, fencing.ErrWiring)
 		d.do(t, "CREATE TABLE "+d.marks()+" (scope VARCHAR(317) PRIMARY KEY, number INT)")
 		wired(c)
 		d.do(t, "DROP TABLE "+d.marks(), "ALTER TABLE away_"+d.marks()+" RENAME TO "+d.marks())
@@ -180,7 +180,7 @@ func TestWiring(t *testing.T) {
 		away := d.client(t, d.connect(t, strings.Replace(dsn, d.server.server(t).Addr(), nobody.Addr().String(), 1)))
 		err = away.Announce(t.Context(), token)
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
-		require.NotErrorIs(t, err, fencing.ErrScope, "it may come back")
+		require.NotErrorIs(t, err, fencing.ErrWiring, "it may come back")
 		require.NotContains(t, err.Error(), "secret")
 	})
 }
@@ -200,7 +200,7 @@ func TestBusySQLite(t *testing.T) {
 	waits := d.client(t, db)
 	for _, err := range []error{waits.Announce(t.Context(), guardtest.Token(6, 0)), waits.Write(t.Context(), guardtest.Token(5, 0), "x", func() {})} {
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
-		require.NotErrorIs(t, err, fencing.ErrScope)
+		require.NotErrorIs(t, err, fencing.ErrWiring)
 		require.ErrorContains(t, err, "the one lock that all who write to the database share")
 	}
 }

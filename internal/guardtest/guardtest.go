@@ -3,7 +3,7 @@
 //
 //   - [Suite.Conformance]: the rules of [fencing.Guard], one call at a time.
 //   - [Suite.Linearizable]: clients at once, answers lost, calls doubled and
-//     late; porcupine looks for an order of the calls that explains all answers.
+//     late; and an order of the calls is looked for that explains all answers.
 //   - [Suite.Hammer]: two actives at once, each sure that it is the one.
 //   - [Suite.Parked]: a stale write between its check and its effect.
 package guardtest

@@ -84,7 +84,7 @@ func (s Suite) hammer(t testing.TB, d time.Duration) (hammered, error) {
 		}
 	})
 	for id := range tokens {
-		r := recorder{Client: subject.Client(t), id: id, history: h}
+		r := recorder{Client: subject.Client(t), history: h}
 		all.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
 				token, newest := Token(tokens[id].Load(), 0), announced.Load()
@@ -109,7 +109,7 @@ func (s Suite) hammer(t testing.TB, d time.Duration) (hammered, error) {
 			}
 		})
 	}
-	r := recorder{Client: subject.Client(t), id: len(tokens), history: h}
+	r := recorder{Client: subject.Client(t), history: h}
 	all.Go(func() {
 		for epoch := int64(3); ctx.Err() == nil; epoch++ {
 			time.Sleep(termLength)
@@ -127,7 +127,7 @@ func (s Suite) hammer(t testing.TB, d time.Duration) (hammered, error) {
 		}
 	})
 	all.Wait()
-	last := recorder{Client: subject.Client(t), id: len(tokens) + 1, history: h}
+	last := recorder{Client: subject.Client(t), history: h}
 	errs = append(errs, settle(t.Context(), func(ctx context.Context) error {
 		_, err := last.read(ctx)
 		return err

@@ -5,15 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/anishathalye/porcupine"
-
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/linear"
 )
 
 type kind int
@@ -49,10 +47,6 @@ type step struct {
 	name string
 	call
 	next func(s state, c call) []state // after it; none if it cannot happen in s
-}
-
-func (s step) String() string {
-	return fmt.Sprintf("%s %d.%.16s %q: %v", s.name, s.token.Epoch, s.token.Term, s.value, s.err)
 }
 
 func only(s state, ok bool) []state {
@@ -126,20 +120,8 @@ func (c call) steps() []step {
 	}
 }
 
-func model() porcupine.Model {
-	m := porcupine.NondeterministicModel{
-		Init: func() []any { return []any{state{}} },
-		Step: func(s, in, _ any) []any {
-			var next []any
-			step := in.(step)
-			for _, n := range step.next(s.(state), step.call) {
-				next = append(next, n)
-			}
-			return next
-		},
-		DescribeOperation: func(in, _ any) string { return in.(step).String() },
-	}
-	return m.ToModel()
+func model() linear.Model[state, step] {
+	return linear.Model[state, step]{Step: func(s state, c step) []state { return c.next(s, c.call) }}
 }
 
 // history collects calls of clients at once.
@@ -147,12 +129,12 @@ type history struct {
 	clock atomic.Int64 // grows with every call and answer
 
 	mu         sync.Mutex
-	operations []porcupine.Operation
+	operations []linear.Call[step]
 	calls      []call
 }
 
 // done adds a call that began at since and has its answer now.
-func (h *history) done(client int, since int64, c call) {
+func (h *history) done(since int64, c call) {
 	until := h.clock.Add(1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -161,10 +143,10 @@ func (h *history) done(client int, since int64, c call) {
 		if c.kind == read || c.kind == readMark {
 			return // it says nothing
 		}
-		until = math.MaxInt64 // it may happen at any time from now on
+		until = linear.Never // it may happen at any time from now on
 	}
 	for _, s := range c.steps() {
-		h.operations = append(h.operations, porcupine.Operation{ClientId: client, Input: s, Call: since, Return: until})
+		h.operations = append(h.operations, linear.Call[step]{From: since, To: until, Call: s})
 	}
 }
 
@@ -177,10 +159,10 @@ func refused(err error) bool {
 func (h *history) judge() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch result := porcupine.CheckOperationsTimeout(model(), h.operations, 10*time.Second); result {
-	case porcupine.Ok:
+	switch linear.Check(model(), h.operations, 10*time.Second) {
+	case linear.Explained:
 		return nil
-	case porcupine.Illegal:
+	case linear.Unexplained:
 		return fmt.Errorf("no order of %d calls explains their answers", len(h.calls))
 	default:
 		return h.judgeFewer()
@@ -195,21 +177,21 @@ var errUndecided = errors.New("whether an order explains the answers was not fou
 // call as early as it can.
 func (h *history) judgeFewer() error {
 	until := time.Now().Add(time.Minute)
-	var known []porcupine.Operation
-	unknown := map[int64][]porcupine.Operation{} // by when the call began
+	var known []linear.Call[step]
+	unknown := map[int64][]linear.Call[step]{} // by when the call began
 	for _, o := range h.operations {
-		if o.Return == math.MaxInt64 {
-			unknown[o.Call] = append(unknown[o.Call], o)
+		if o.To == linear.Never {
+			unknown[o.From] = append(unknown[o.From], o)
 		} else {
 			known = append(known, o)
 		}
 	}
 	calls := slices.Sorted(maps.Keys(unknown))
 	// try adds count of the calls from first on, in every way.
-	var try func(some []porcupine.Operation, first, count int) bool
-	try = func(some []porcupine.Operation, first, count int) bool {
+	var try func(some []linear.Call[step], first, count int) bool
+	try = func(some []linear.Call[step], first, count int) bool {
 		if count == 0 {
-			return porcupine.CheckOperationsTimeout(model(), some, 5*time.Second) == porcupine.Ok
+			return linear.Check(model(), some, 5*time.Second) == linear.Explained
 		}
 		for i := first; i <= len(calls)-count && time.Now().Before(until); i++ {
 			if try(slices.Concat(some, unknown[calls[i]]), i+1, count-1) {
@@ -249,41 +231,40 @@ func (h *history) count() map[string]int {
 // recorder is a client whose calls go into a history.
 type recorder struct {
 	Client
-	id      int
 	history *history
 }
 
 func (r recorder) announce(ctx context.Context, t fencing.Token) error {
 	since := r.history.clock.Add(1)
 	err := r.Announce(ctx, t)
-	r.history.done(r.id, since, call{kind: announce, token: t, err: err})
+	r.history.done(since, call{kind: announce, token: t, err: err})
 	return err
 }
 
 func (r recorder) check(ctx context.Context, t fencing.Token) error {
 	since := r.history.clock.Add(1)
 	err := r.Check(ctx, t)
-	r.history.done(r.id, since, call{kind: announce, token: t, err: err})
+	r.history.done(since, call{kind: announce, token: t, err: err})
 	return err
 }
 
 func (r recorder) write(ctx context.Context, t fencing.Token, value string, between func()) error {
 	since := r.history.clock.Add(1)
 	err := r.Write(ctx, t, value, between)
-	r.history.done(r.id, since, call{kind: write, token: t, value: value, err: err})
+	r.history.done(since, call{kind: write, token: t, value: value, err: err})
 	return err
 }
 
 func (r recorder) read(ctx context.Context) (string, error) {
 	since := r.history.clock.Add(1)
 	value, err := r.Read(ctx)
-	r.history.done(r.id, since, call{kind: read, value: value, err: err})
+	r.history.done(since, call{kind: read, value: value, err: err})
 	return value, err
 }
 
 func (r recorder) readMark(ctx context.Context) error {
 	since := r.history.clock.Add(1)
 	mark, err := r.Mark(ctx, Scope)
-	r.history.done(r.id, since, call{kind: readMark, token: mark, err: err})
+	r.history.done(since, call{kind: readMark, token: mark, err: err})
 	return err
 }

@@ -93,7 +93,7 @@ func (s Suite) play(t testing.TB, load Load, seed uint64) (*history, error) {
 	var all sync.WaitGroup
 	for id := range load.Clients {
 		c := client{
-			recorder: recorder{Client: subject.Client(t), id: id, history: h},
+			recorder: recorder{Client: subject.Client(t), history: h},
 			rng:      rand.New(rand.NewPCG(seed, uint64(id))),
 			load:     load, top: &top,
 		}
@@ -104,7 +104,7 @@ func (s Suite) play(t testing.TB, load Load, seed uint64) (*history, error) {
 		})
 	}
 	all.Wait()
-	last := recorder{Client: subject.Client(t), id: load.Clients, history: h}
+	last := recorder{Client: subject.Client(t), history: h}
 	if err := settle(t.Context(), func(ctx context.Context) error {
 		_, err := last.read(ctx)
 		return errors.Join(err, last.readMark(ctx))

@@ -1,5 +1,5 @@
 // Package leasetest is the contract that hotseat needs an API server to keep on
-// Leases, as a test suite. It runs on the in-process server of singletontest and
+// Leases, as a test suite. It runs on the in-process server of apiserver and
 // on real kube-apiservers, so that the double is no kinder than the real thing.
 package leasetest
 

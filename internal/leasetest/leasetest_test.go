@@ -7,13 +7,13 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/leasetest"
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
 // double is the in-process server, reached in one of the ways there are.
 type double struct {
-	cluster  *singletontest.Cluster
+	cluster  *apiserver.Cluster
 	loopback bool
 	json     bool
 }
@@ -46,7 +46,7 @@ func TestInProcessServer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d.cluster = singletontest.New(singletontest.Options{})
+			d.cluster = apiserver.New(apiserver.Options{})
 			t.Cleanup(d.cluster.Close)
 			leasetest.Run(t, d)
 		})
@@ -54,7 +54,7 @@ func TestInProcessServer(t *testing.T) {
 }
 
 func TestCacheAhead(t *testing.T) {
-	d := double{cluster: singletontest.New(singletontest.Options{})}
+	d := double{cluster: apiserver.New(apiserver.Options{})}
 	t.Cleanup(d.cluster.Close)
 	leasetest.CacheAhead(t, d, func() func() {
 		backup := d.cluster.Snapshot()

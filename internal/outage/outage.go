@@ -32,6 +32,7 @@ const (
 	Numbering
 	Patching
 	Renewing
+	Announcing
 )
 
 // words of a topic: its name, and how its beginning and its end are told.
@@ -60,6 +61,8 @@ func (t Topic) words() (doing, begins, ends string) {
 		return "acquiring", "cannot acquire the lease: a number on it or in a guard has to be lowered by hand", "the number was lowered"
 	case Patching:
 		return "writing", "not allowed to patch the lease: updating it instead; an API server that takes longer than a quarter of RenewDeadline for a write will end terms", "patching the lease is allowed now"
+	case Announcing:
+		return "announcing", "a guard could not be told of the token again, trying later", "guards were told of the token again"
 	case Renewing:
 		return "renewing", "renewal failed, trying again", "renewed again"
 	default:

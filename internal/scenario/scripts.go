@@ -5,7 +5,7 @@ import (
 
 	coordv1 "k8s.io/api/coordination/v1"
 
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
 // Standby polls of client-go's elector are quick in scripts about overlap.
@@ -14,9 +14,9 @@ const eager = 50 * time.Millisecond
 // CutAfterLateAnswer: the answer to a renewal of a's comes late after its
 // commit, and from then on a reaches nothing. b stands by.
 func CutAfterLateAnswer(s *Stage, late time.Duration) {
-	s.Link("a").Inject(singletontest.Fault{
+	s.Link("a").Inject(apiserver.Fault{
 		Verbs: []string{"update", "patch"}, Skip: 2, Count: 1, DelayAfter: late,
-		Then: func() { s.Link("a").Inject(singletontest.Fault{HangRequest: true}) },
+		Then: func() { s.Link("a").Inject(apiserver.Fault{HangRequest: true}) },
 	})
 	s.StartNamed("a")
 	s.WaitTerms("a", 1, time.Minute)
@@ -28,7 +28,7 @@ func CutAfterLateAnswer(s *Stage, late time.Duration) {
 // LateAcquire: the answer to b's acquiring write comes late after its commit;
 // c stands by.
 func LateAcquire(s *Stage, late time.Duration) {
-	s.Link("b").Inject(singletontest.Fault{Verbs: []string{"update", "patch"}, Count: 1, DelayAfter: late})
+	s.Link("b").Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, Count: 1, DelayAfter: late})
 	s.StartNamed("b")
 	time.Sleep(200 * time.Millisecond)
 	s.Start(&Candidate{Name: "c", Retry: eager})

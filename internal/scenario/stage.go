@@ -14,7 +14,7 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 	"k8s.io/client-go/rest"
 
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
 // Where every script's Lease is.
@@ -39,7 +39,7 @@ type StartFunc func(ctx context.Context, s *Stage, c *Candidate)
 
 // Stage is a cluster and the candidates on it.
 type Stage struct {
-	*singletontest.Cluster
+	*apiserver.Cluster
 	Options
 	start StartFunc
 	began time.Time
@@ -53,7 +53,7 @@ type Stage struct {
 
 // New sets a stage; call it inside the bubble, and Close at its end.
 func New(o Options, start StartFunc) *Stage {
-	s := &Stage{Cluster: singletontest.New(singletontest.Options{}), Options: o, start: start, began: time.Now()}
+	s := &Stage{Cluster: apiserver.New(apiserver.Options{}), Options: o, start: start, began: time.Now()}
 	if !o.NoLease {
 		lease := &coordv1.Lease{}
 		lease.Namespace, lease.Name = Namespace, Lease

@@ -10,22 +10,22 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
-// cluster is singletontest's server as a [server]: the driver asks it through
+// cluster is apiserver's server as a [server]: the driver asks it through
 // client-go, one request at a time and without faults, which the bus adds.
 type cluster struct {
-	*singletontest.Cluster
+	*apiserver.Cluster
 	leases    coordclient.LeaseInterface
 	log       []change
 	compacted int64
 }
 
 func newCluster(committed func(change)) *cluster {
-	c := &cluster{Cluster: singletontest.New(singletontest.Options{}), compacted: 1}
+	c := &cluster{Cluster: apiserver.New(apiserver.Options{}), compacted: 1}
 	c.leases = c.Client("driver").Leases(namespace)
-	c.OnWrite(func(w singletontest.Write) {
+	c.OnWrite(func(w apiserver.Write) {
 		old, stored := w.Leases()
 		ch := change{revision: w.Revision, old: old, new: stored}
 		c.log = append(c.log, ch)
@@ -98,7 +98,7 @@ func (c *cluster) backup() any { return c.Snapshot() }
 func (c *cluster) close()      { c.Close() }
 
 func (c *cluster) restore(b any, bump bool) {
-	c.Restore(b.(*singletontest.Snapshot), bump)
+	c.Restore(b.(*apiserver.Snapshot), bump)
 	c.compact()
 }
 

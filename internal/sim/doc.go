@@ -31,8 +31,8 @@
 //   - In a third of the runs processes watch all Leases at once
 //     (singleton.SharedWatch), in the others each its own.
 //
-//   - Most runs use a memory server (store.go, held against singletontest by a
-//     test); one in fifty goes through client-go's REST client to singletontest.
+//   - Most runs use a memory server (store.go, held against apiserver by a
+//     test); one in fifty goes through client-go's REST client to apiserver.
 //     LISTs and WATCHes are answered from a cache, which a restore under a running
 //     API server leaves ahead of the store (cache.go).
 //
@@ -52,7 +52,7 @@
 // with a lie is not acknowledged); epochs grow; nobody writes over another's record
 // or releases before its work returned; the guard decides as an exact one would, at
 // the step the decision falls in; what its clients saw of announced, checked and
-// refused writes is linearizable (porcupine, in the tests of this package, so that
+// refused writes is linearizable (internal/linear, in the tests of this package, so that
 // nothing links it); stale writes are refused; every request has a deadline;
 // somebody is active soon after the last fault; and then only renewals are sent.
 // rules_test.go has a case in which each rule fires and one in which it must not;

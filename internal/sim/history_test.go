@@ -2,14 +2,13 @@ package sim_test
 
 import (
 	"errors"
-	"math"
 	"testing"
 	"time"
 
-	"github.com/anishathalye/porcupine"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/linear"
 	"github.com/hotseat-go/hotseat/internal/sim"
 )
 
@@ -22,29 +21,28 @@ type mark struct {
 
 // guardModel is what a guard's answers must be explained by, one call after the
 // other.
-func guardModel() porcupine.Model {
-	return porcupine.Model{
-		Init: func() any { return mark{} },
-		Step: func(state, input, output any) (bool, any) {
-			m, call := state.(mark), input.(sim.GuardCall)
-			presented := mark{call.Token.Epoch, call.Token.Term}
-			next := m
-			if presented.Epoch > m.Epoch {
-				next = presented
-			}
-			switch err, _ := output.(error); {
-			case unheard(call): // it may have been admitted, or refused, or never have arrived
-				return true, next
-			case err == nil:
-				return presented.Epoch > m.Epoch || presented == m, next
-			case errors.Is(err, fencing.ErrStale):
-				return presented.Epoch < m.Epoch, m
-			case errors.Is(err, fencing.ErrConflict):
-				return presented.Epoch == m.Epoch && presented.Term != m.Term, m
-			}
-			return false, m
-		},
-	}
+func guardModel() linear.Model[mark, sim.GuardCall] {
+	return linear.Model[mark, sim.GuardCall]{Step: func(m mark, call sim.GuardCall) []mark {
+		presented := mark{call.Token.Epoch, call.Token.Term}
+		next, possible := m, false
+		if presented.Epoch > m.Epoch {
+			next = presented
+		}
+		switch err := call.Err; {
+		case unheard(call): // it may have been admitted, or refused, or never have arrived
+			possible = true
+		case err == nil:
+			possible = presented.Epoch > m.Epoch || presented == m
+		case errors.Is(err, fencing.ErrStale):
+			next, possible = m, presented.Epoch < m.Epoch
+		case errors.Is(err, fencing.ErrConflict):
+			next, possible = m, presented.Epoch == m.Epoch && presented.Term != m.Term
+		}
+		if !possible {
+			return nil
+		}
+		return []mark{next}
+	}}
 }
 
 // unheard reports whether the client does not know what its call did: it heard
@@ -57,21 +55,21 @@ func unheard(c sim.GuardCall) bool {
 // linearizable reports whether there is an order of the calls, each within its
 // own interval, that a guard may have decided them in. A call whose outcome is
 // unknown may take effect at any time after it was made.
-func linearizable(calls []sim.GuardCall) porcupine.CheckResult {
-	operations := make([]porcupine.Operation, 0, len(calls))
+func linearizable(calls []sim.GuardCall) linear.Verdict {
+	operations := make([]linear.Call[sim.GuardCall], 0, len(calls))
 	for _, c := range calls {
-		o := porcupine.Operation{ClientId: c.Node, Input: c, Output: c.Err, Call: c.Call, Return: c.Return}
+		o := linear.Call[sim.GuardCall]{From: c.Call, To: c.Return, Call: c}
 		if unheard(c) {
-			o.Return = math.MaxInt64
+			o.To = linear.Never
 		}
 		operations = append(operations, o)
 	}
-	return porcupine.CheckOperationsTimeout(guardModel(), operations, time.Minute)
+	return linear.Check(guardModel(), operations, time.Minute)
 }
 
 // judge adds what the guard's clients saw to a run's violations.
 func judge(r *sim.Result) {
-	if result := linearizable(r.Calls); result != porcupine.Ok {
+	if result := linearizable(r.Calls); result != linear.Explained {
 		r.Violations = append(r.Violations, sim.Violation{
 			At: r.Plan.Length, Rule: "linearizable guard", Text: "no order of its calls explains its answers: " + string(result),
 		})
@@ -139,17 +137,17 @@ func TestModelTellsGuardsApart(t *testing.T) {
 	}
 	stale, conflict := &fencing.StaleError{}, fencing.ErrConflict
 	for name, c := range map[string]struct {
-		want  porcupine.CheckResult
+		want  linear.Verdict
 		calls []sim.GuardCall
 	}{
-		"in order":                          {porcupine.Ok, []sim.GuardCall{call(1, 2, 1, "x", nil), call(3, 4, 2, "y", nil), call(5, 6, 1, "x", stale)}},
-		"a lower one after a higher one":    {porcupine.Illegal, []sim.GuardCall{call(1, 2, 2, "y", nil), call(3, 4, 1, "x", nil)}},
-		"a lower one beside a higher one":   {porcupine.Ok, []sim.GuardCall{call(1, 4, 2, "y", nil), call(2, 3, 1, "x", nil)}},
-		"refused without a reason":          {porcupine.Illegal, []sim.GuardCall{call(1, 2, 1, "x", stale), call(3, 4, 2, "y", nil)}},
-		"refused by one nobody heard of":    {porcupine.Ok, []sim.GuardCall{call(1, 0, 2, "y", nil), call(2, 3, 1, "x", stale)}},
-		"one epoch, two terms":              {porcupine.Illegal, []sim.GuardCall{call(1, 2, 1, "x", nil), call(3, 4, 1, "y", nil)}},
-		"one epoch, the other term refused": {porcupine.Ok, []sim.GuardCall{call(1, 2, 1, "x", nil), call(3, 4, 1, "y", conflict)}},
-		"a conflict with a lower epoch":     {porcupine.Illegal, []sim.GuardCall{call(1, 2, 1, "x", nil), call(3, 4, 2, "y", conflict)}},
+		"in order":                          {linear.Explained, []sim.GuardCall{call(1, 2, 1, "x", nil), call(3, 4, 2, "y", nil), call(5, 6, 1, "x", stale)}},
+		"a lower one after a higher one":    {linear.Unexplained, []sim.GuardCall{call(1, 2, 2, "y", nil), call(3, 4, 1, "x", nil)}},
+		"a lower one beside a higher one":   {linear.Explained, []sim.GuardCall{call(1, 4, 2, "y", nil), call(2, 3, 1, "x", nil)}},
+		"refused without a reason":          {linear.Unexplained, []sim.GuardCall{call(1, 2, 1, "x", stale), call(3, 4, 2, "y", nil)}},
+		"refused by one nobody heard of":    {linear.Explained, []sim.GuardCall{call(1, 0, 2, "y", nil), call(2, 3, 1, "x", stale)}},
+		"one epoch, two terms":              {linear.Unexplained, []sim.GuardCall{call(1, 2, 1, "x", nil), call(3, 4, 1, "y", nil)}},
+		"one epoch, the other term refused": {linear.Explained, []sim.GuardCall{call(1, 2, 1, "x", nil), call(3, 4, 1, "y", conflict)}},
+		"a conflict with a lower epoch":     {linear.Unexplained, []sim.GuardCall{call(1, 2, 1, "x", nil), call(3, 4, 2, "y", conflict)}},
 	} {
 		require.Equal(t, c.want, linearizable(c.calls), name)
 	}

@@ -34,7 +34,7 @@ type Plan struct {
 	Latency   time.Duration // of a message: up to it, in either direction
 	Nodes     []Node
 	NoLease   bool // the Lease is not there at first
-	REST      bool // through client-go and singletontest's server
+	REST      bool // through client-go and apiserver's server
 	Shared    bool // each process watches all Leases at once, as one with many does
 	Faults    []Fault
 	Length    time.Duration

@@ -26,7 +26,7 @@ func changeOf(c apistore.Change[string, *coordv1.Lease]) change {
 }
 
 // memory is the server of most runs: a store with the answers of kube-apiserver and
-// without its HTTP. TestStoreAnswersLikeTheServer holds it against singletontest. One
+// without its HTTP. TestStoreAnswersLikeTheServer holds it against apiserver. One
 // goroutine uses it; what it stores is never changed in place.
 type memory struct {
 	stored    *history

@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
-	"github.com/hotseat-go/hotseat/singleton/singletontest"
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
 // storeSeeds is how many sequences of 80 operations are compared.
@@ -25,7 +25,7 @@ const storeSeeds = 60
 type pair struct {
 	t      *testing.T
 	store  *cached
-	real   *singletontest.Cluster
+	real   *apiserver.Cluster
 	leases coordclient.LeaseInterface
 	// restored: from then on the store remembers more.
 	restored bool
@@ -33,12 +33,12 @@ type pair struct {
 }
 
 // TestStoreAnswersLikeTheServer has both do the same random things, which
-// singletontest answers as a real kube-apiserver does (internal/leasetest,
+// apiserver answers as a real kube-apiserver does (internal/leasetest,
 // internal/e2e). The double of the double must not be kinder either.
 func TestStoreAnswersLikeTheServer(t *testing.T) {
 	for seed := range uint64(storeSeeds) {
 		synctest.Test(t, func(t *testing.T) {
-			c := singletontest.New(singletontest.Options{})
+			c := apiserver.New(apiserver.Options{})
 			defer c.Close()
 			p := &pair{t: t, store: &cached{server: newMemory(func(change) {})}, real: c, leases: c.Client("x").Leases(namespace), uids: map[types.UID]types.UID{}}
 			rng := rand.New(rand.NewPCG(seed, 5))

@@ -71,7 +71,7 @@ func rules() []rule {
 			why: "services do not link what is for tests",
 		},
 		{
-			from: library, never: "testing testing/... github.com/stretchr/...",
+			from: library + " !./singleton/singletontest", never: "testing testing/... github.com/stretchr/...",
 			why: "services do not link what is for tests, nor get its flags",
 		},
 		{
@@ -81,7 +81,7 @@ func rules() []rule {
 
 		// What judges the others.
 		{
-			from: "./singleton/singletontest", never: "./fencing/... ./lease ./singleton ./internal/... !./internal/apistore",
+			from: "./internal/apiserver", never: "./fencing/... ./lease ./singleton ./internal/... !./internal/apistore",
 			why: "a test's API server shares no mistake with what is tested on it",
 		},
 		{
@@ -95,6 +95,14 @@ func rules() []rule {
 		{
 			from: "./internal/guardtest", never: "./lease ./singleton/... ./fencing/... !./fencing",
 			why: "the suite is for guards of any kind, behind any elector",
+		},
+		{
+			from: "./internal/linear", never: "... !std",
+			why: "what judges histories shares nothing with what made them",
+		},
+		{
+			from: "./... test:./... !test:./internal/guards", never: "github.com/anishathalye/...",
+			why: "what only tests require is in the module graph of all who require the library",
 		},
 		{
 			from: "./internal/model", never: "./singleton/...",

@@ -1,141 +1,143 @@
 package singletontest
 
 import (
-	"context"
-	"fmt"
-	"net/http"
-	"sync"
+	"cmp"
+	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	coordv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
+
+	"github.com/hotseat-go/hotseat/internal/apiserver"
 )
 
 // Options of a [Cluster]. The zero value is fine.
 type Options struct {
-	// Namespaces that exist. Empty: every namespace does. Otherwise a create in
-	// another one fails with 404. See [Cluster.AddNamespace].
-	Namespaces []string
-	// CoordinatedLeaderElection is the server's feature gate of that name: if it
-	// is off, as by default, the server drops spec.strategy and
-	// spec.preferredHolder from Leases that do not have them yet.
-	CoordinatedLeaderElection bool
+	// Namespace and Lease name the Lease. Default: "default" and "lease".
+	Namespace, Lease string
+	// WithoutLease begins without the Lease, as where a deployment ships none. A replica then
+	// creates it, and work starts a lease duration later.
+	WithoutLease bool
 }
 
-// Cluster is an API server with its store. It is safe for use by many goroutines.
-// Close it when done.
+// Cluster is an API server with one Lease, which nobody holds at first. Its methods are safe for
+// concurrent use. Close it when done.
 type Cluster struct {
-	resources []*resource
-	leases    *resource
-	store     *store
-	ctx       context.Context // ends at Close
-	cancel    context.CancelFunc
-	running   sync.WaitGroup // requests and listeners
-
-	mu         sync.Mutex
-	closed     bool
-	namespaces map[string]bool // nil: all exist
-	forbidden  map[string]map[string]bool
-	links      map[string]*Link
-	requests   []Request
-	server     *http.Server
-	url        string
+	server *apiserver.Cluster
+	o      Options
 }
 
-// New starts a cluster. Inside a [testing/synctest] bubble, call it inside.
+// New starts a cluster. Inside a [testing/synctest] bubble, call it inside. It panics if the names
+// are none that an API server takes.
 func New(o Options) *Cluster {
-	c := &Cluster{
-		resources: resources(o), store: newStore(),
-		forbidden: map[string]map[string]bool{}, links: map[string]*Link{},
-	}
-	c.leases = c.resources[0]
-	c.ctx, c.cancel = context.WithCancel(context.Background())
-	for _, ns := range o.Namespaces {
-		c.AddNamespace(ns)
+	o.Namespace, o.Lease = cmp.Or(o.Namespace, "default"), cmp.Or(o.Lease, "lease")
+	c := &Cluster{server: apiserver.New(apiserver.Options{}), o: o}
+	if !o.WithoutLease {
+		c.ship()
 	}
 	return c
 }
 
-// Close ends every request and watch, stops listening, and waits until nothing
-// of the cluster runs any more. Clients then meet "connection refused".
-func (c *Cluster) Close() {
-	c.mu.Lock()
-	c.closed = true
-	links, server := make([]*Link, 0, len(c.links)), c.server
-	for _, l := range c.links {
-		links = append(links, l)
+func (c *Cluster) ship() {
+	if _, err := c.server.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: c.o.Namespace, Name: c.o.Lease}}); err != nil {
+		panic("singletontest: " + err.Error())
 	}
-	c.mu.Unlock()
-	c.cancel()
-	for _, l := range links {
-		l.Cut()
-	}
-	if server != nil {
-		_ = server.Close()
-	}
-	c.running.Wait()
 }
 
-// enter counts a request in, unless the cluster is closed.
-func (c *Cluster) enter() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.closed {
-		c.running.Add(1)
-	}
-	return !c.closed
-}
+// Close ends every request and watch, and waits until nothing of the cluster runs any more.
+func (c *Cluster) Close() { c.server.Close() }
 
-// Client returns a client that reaches the cluster in memory under the given
-// name, which is at once its user name and the name of its [Link]. It sends
-// protobuf and has no rate limit, as if made from [Cluster.RESTConfig].
+// Client returns a client that reaches the cluster in memory. name is its user name, and the name
+// of its [Link]: give each replica one of its own.
 func (c *Cluster) Client(name string) coordclient.CoordinationV1Interface {
-	client, err := coordclient.NewForConfig(c.RESTConfig(name))
-	if err != nil {
-		panic(fmt.Sprintf("singletontest: client %q: %v", name, err)) // the configuration is ours
-	}
-	return client
+	return c.server.Client(name)
 }
 
-// RESTConfig returns a configuration for a client that reaches the cluster in
-// memory: set what you need (ContentType, Timeout, QPS) and build any client. Wrap
-// its transport ([rest.Config.Wrap]) for answers that are not the server's.
-func (c *Cluster) RESTConfig(name string) *rest.Config {
-	return &rest.Config{Host: "http://singletontest.invalid", Transport: memory{c}, BearerToken: name, QPS: -1}
+// RESTConfig returns the configuration of such a client, for whoever makes clients of his own.
+func (c *Cluster) RESTConfig(name string) *rest.Config { return c.server.RESTConfig(name) }
+
+// Listen also serves the cluster over loopback HTTP, for replicas that are processes of their own.
+// A client's bearer token is its name there.
+func (c *Cluster) Listen() (url string, err error) { return c.server.Listen() }
+
+// Link returns the network between the client of that name and the cluster.
+func (c *Cluster) Link(name string) *Link { return &Link{c.server.Link(name)} }
+
+// Forbid takes verbs on Leases away from a client; [Cluster.Allow] gives them back. The verbs are
+// get, list, watch, create, update, patch and delete.
+func (c *Cluster) Forbid(name string, verbs ...string) { c.server.Forbid(name, verbs...) }
+
+// Allow gives verbs back.
+func (c *Cluster) Allow(name string, verbs ...string) { c.server.Allow(name, verbs...) }
+
+// Lease returns the Lease as it is stored; nil if there is none.
+func (c *Cluster) Lease() *coordv1.Lease { return c.server.Lease(c.o.Namespace, c.o.Lease) }
+
+// EditLease edits the Lease as somebody with kubectl does. The error is the API server's.
+func (c *Cluster) EditLease(edit func(*coordv1.Lease)) error {
+	return c.server.EditLease(c.o.Namespace, c.o.Lease, edit)
 }
 
-// Link returns the link of the client of that name; "" and "anonymous" name the
-// one of clients without a name.
-func (c *Cluster) Link(name string) *Link {
-	if name == "" {
-		name = anonymous
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	l, ok := c.links[name]
-	if !ok {
-		l = newLink(c)
-		c.links[name] = l
-	}
-	return l
+// DeleteLease deletes the Lease, and reports whether there was one.
+func (c *Cluster) DeleteLease() bool { return c.server.DeleteLease(c.o.Namespace, c.o.Lease) }
+
+// WaitLease waits until the Lease matches, at most for timeout, and reports whether it did. match
+// gets nil while there is no Lease.
+func (c *Cluster) WaitLease(timeout time.Duration, match func(*coordv1.Lease) bool) (*coordv1.Lease, bool) {
+	return c.server.WaitLease(c.o.Namespace, c.o.Lease, timeout, match)
 }
 
-// AddNamespace makes a namespace exist. From the first one on, only those added exist.
-func (c *Cluster) AddNamespace(name string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.namespaces == nil {
-		c.namespaces = map[string]bool{}
-	}
-	c.namespaces[name] = true
-}
+// Link is the network between one client and the cluster. Its methods take effect at once, do not
+// block, and are safe for concurrent use.
+type Link struct{ link *apiserver.Link }
 
-func (c *Cluster) needNamespace(name string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.namespaces == nil || c.namespaces[name] {
-		return nil
-	}
-	return apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, name)
+// Cut breaks every connection, and refuses new ones.
+func (l *Link) Cut() { l.link.Cut() }
+
+// BlackHole makes messages vanish, and nothing tells either side: a partition.
+func (l *Link) BlackHole() { l.link.BlackHole() }
+
+// Freeze holds messages back until [Link.Heal], which lets them go on in order.
+func (l *Link) Freeze() { l.link.Freeze() }
+
+// Heal ends Cut, BlackHole and Freeze.
+func (l *Link) Heal() { l.link.Heal() }
+
+// Inject adds a fault. remove takes it away again; requests that it has hit already are not helped
+// by that.
+func (l *Link) Inject(f Fault) (remove func()) { return l.link.Inject(apiserver.Fault(f)) }
+
+// Fault is what happens to some requests of one client. A request meets the first fault that
+// matches it. The zero Fault matches every request and changes nothing.
+type Fault struct {
+	// Verbs that it matches: get, list, watch, create, update, patch, delete.
+	// Empty: all of them.
+	Verbs []string
+	// Skip lets that many matching requests pass first.
+	Skip int
+	// Count is how many requests it then hits; 0 means all until it is removed.
+	Count int
+
+	// LoseRequest breaks the connection before the server has seen the request.
+	LoseRequest bool
+	// HangRequest lets the request vanish; the client gets no answer until it gives up.
+	HangRequest bool
+	// DelayBefore is how long the request takes to the server. It arrives even if the client has
+	// given up meanwhile.
+	DelayBefore time.Duration
+	// Status is the HTTP status, 400 to 599, that is answered instead.
+	Status int
+	// RetryAfter goes into that answer's Retry-After header, rounded up to whole seconds; 0 sends
+	// none.
+	RetryAfter time.Duration
+	// DelayAfter is how long the answer takes, after the commit.
+	DelayAfter time.Duration
+	// LoseAnswer breaks the connection after the commit.
+	LoseAnswer bool
+	// HangAnswer commits, and never answers.
+	HangAnswer bool
+	// Then, if set, is called for each request that it hits, before the client can notice. It must
+	// not wait for that client.
+	Then func()
 }

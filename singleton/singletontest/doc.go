@@ -1,24 +1,17 @@
-// Package singletontest runs a Kubernetes API server for Leases inside the
-// process, with a network that breaks when told to.
+// Package singletontest tests services that use package singleton: a Kubernetes API server inside
+// the test's process, with one Lease, and a network that breaks when told to.
 //
-// It is for tests and examples of services that use hotseat, and for hotseat's
-// own: start a [Cluster], give each replica a client of its own from
-// [Cluster.Client], then script what happens to each replica's [Link] and to the
-// Lease itself.
-//
-//	c := singletontest.New(singletontest.Options{})
+//	c := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 //	defer c.Close()
-//	a, b := c.Client("a"), c.Client("b")
-//	...
+//	// start replica "a" with c.Client("a"), and replica "b" with c.Client("b")
 //	c.Link("a").BlackHole() // a is partitioned; b takes over
 //
-// The server answers as kube-apiserver 1.37 does: compare-and-swap on
-// resourceVersion and UID, validation, error bodies, watches with bookmarks and
-// 410 Gone, protobuf and JSON. It keeps no managedFields, cuts no pages, and has
-// no server-side apply (415) and no DELETE of collections (405).
+// [Storm] plays ten such scripts over a service, and fails where two replicas are at work or
+// nobody is for too long.
 //
-// Everything works inside a [testing/synctest] bubble, where faults that last
-// minutes take no time; and over loopback sockets, for replicas that are
-// processes of their own, with [Cluster.Listen]. A client made from a kubeconfig
-// file is anonymous there: client-go sends a file's credentials over TLS only.
+// Everything works inside a [testing/synctest] bubble, where faults that last minutes take no time;
+// and over loopback sockets, for replicas that are processes of their own, with [Cluster.Listen].
+//
+// The server answers for Leases as kube-apiserver 1.37 does. It has no server-side apply and no
+// DELETE of collections.
 package singletontest

@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/hotseat-go/hotseat/singleton"
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
@@ -57,10 +56,8 @@ func (i *Invoicer) Ended() error {
 
 // start runs two replicas on one cluster, a first.
 func start(t *testing.T) (c *singletontest.Cluster, a, b *Invoicer) {
-	c = singletontest.New(singletontest.Options{})
+	c = singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 	t.Cleanup(c.Close)
-	_, err := c.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "invoicer"}})
-	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	replica := func(name string) *Invoicer {
 		elector, err := singleton.New(c.Client(name), singleton.Config{Name: "invoicer", Namespace: "shop", Replica: singleton.ReplicaConfig{Identity: name}})
@@ -104,7 +101,7 @@ func TestPartitionOfMyService(t *testing.T) {
 func TestMyServiceLosesTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, a, _ := start(t)
-		require.NoError(t, c.EditLease("shop", "invoicer", func(l *coordv1.Lease) {
+		require.NoError(t, c.EditLease(func(l *coordv1.Lease) {
 			intruder := "somebody else"
 			l.Spec.HolderIdentity = &intruder
 		}))
@@ -127,13 +124,26 @@ func TestMyServiceThroughAnAPIOutage(t *testing.T) {
 	})
 }
 
+// Ten scripts of faults over the service's own start function.
+func TestMyServiceInAStorm(t *testing.T) {
+	singletontest.Storm(t, func(ctx context.Context, r *singletontest.Replica) error {
+		elector, err := singleton.New(r.Client, singleton.Config{
+			Name: r.Lease, Namespace: r.Namespace, Replica: singleton.ReplicaConfig{Identity: r.Name},
+		})
+		if err != nil {
+			return err
+		}
+		return elector.Run(ctx, r.Work(func(ctx context.Context, _ *singleton.Term) error {
+			<-ctx.Done() // the service's work
+			return nil
+		}))
+	})
+}
+
 // Outside of a bubble, as in a main function, it works in real time.
 func Example() {
-	c := singletontest.New(singletontest.Options{})
+	c := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 	defer c.Close()
-	if _, err := c.CreateLease(&coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "invoicer"}}); err != nil {
-		panic(err)
-	}
 	elector, err := singleton.New(c.Client("a"), singleton.Config{Name: "invoicer", Namespace: "shop"})
 	if err != nil {
 		panic(err)
@@ -142,7 +152,7 @@ func Example() {
 		fmt.Println("active:", term.Valid(), ctx.Err())
 		return nil // ends the term
 	})
-	fmt.Println("released:", *c.Lease("shop", "invoicer").Spec.HolderIdentity == "", err)
+	fmt.Println("released:", *c.Lease().Spec.HolderIdentity == "", err)
 	// Output:
 	// active: true <nil>
 	// released: true <nil>

@@ -1,0 +1,120 @@
+package singletontest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
+
+	"github.com/hotseat-go/hotseat/singleton"
+)
+
+// Replica is one replica of the service that a [Storm] tests.
+type Replica struct {
+	Name             string // for singleton.ReplicaConfig.Identity
+	Namespace, Lease string
+	Client           coordclient.CoordinationV1Interface // for singleton.New
+
+	storm *storm
+}
+
+// Work wraps the service's work, so that the storm sees when it runs.
+func (r *Replica) Work(work singleton.Work) singleton.Work {
+	return func(ctx context.Context, term *singleton.Term) error {
+		r.storm.enter(r.Name)
+		defer r.storm.leave(r.Name)
+		return work(ctx, term)
+	}
+}
+
+// Storm plays ten scripts over a service with two replicas: a handover, a rolling update, a crash,
+// a partition, outages of the API server, a Lease that is deleted or taken, answers that are lost,
+// and a slow server. In each of them it fails the test
+//
+//   - if two replicas are at work at the same time,
+//   - if nobody is at work two lease durations after the fault ended, and
+//   - if the replica that was hit cannot become the active one again.
+//
+// start runs one replica until its context ends, as the service's main function does, and returns
+// once everything of it has ended. It gives r.Client and r.Name to [singleton.New], and
+// r.Work(work) to [singleton.Elector.Run]. If it returns early, it is started again two seconds
+// later, as a kubelet does.
+//
+// Each script runs in a bubble of [testing/synctest]: minutes take no time, and start must not use
+// the network or another process.
+func Storm(t *testing.T, start func(ctx context.Context, r *Replica) error) {
+	t.Helper()
+	for _, s := range scripts() {
+		t.Run(s.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				if err := play(s, start); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// script is a fault and its end. It returns which replica was hit, if it was one.
+type script struct {
+	name string
+	play func(s *storm) (hit string, err error)
+}
+
+// play plays one script, and returns what was wrong. It has to run in a bubble.
+func play(script script, start func(context.Context, *Replica) error) error {
+	s := newStorm(start)
+	defer s.close()
+	s.start("a")
+	if err := s.awaitActive(); err != nil {
+		return s.wrong(fmt.Errorf("with one replica and no fault at all: %w", err))
+	}
+	if l := s.cluster.Lease(); l != nil && l.Spec.LeaseDurationSeconds != nil {
+		s.leaseDuration = time.Duration(*l.Spec.LeaseDurationSeconds) * time.Second
+	}
+	s.start("b")
+	sleep(time.Second)
+	hit, err := script.play(s)
+	if err == nil {
+		err = s.awaitActive()
+	}
+	if err == nil && hit != "" {
+		err = s.rejoin(hit)
+	}
+	return s.wrong(err)
+}
+
+// rejoin checks that a replica can become the active one again, once the others have gone.
+func (s *storm) rejoin(name string) error {
+	for other := range s.replicas {
+		if other != name {
+			s.stop(other)
+		}
+	}
+	if err := s.awaitActive(); err != nil {
+		return fmt.Errorf("%s, which was hit, does not come back: %w", name, err)
+	}
+	return nil
+}
+
+// wrong joins err with the overlaps that were seen, and tells the story.
+func (s *storm) wrong(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := errors.Join(append(s.overlaps, err)...)
+	if all == nil {
+		return nil
+	}
+	return fmt.Errorf("%w\nwhat happened:\n%s", all, strings.Join(s.story, "\n"))
+}
+
+// sleep lets virtual time pass, and everything that is due in it happen.
+func sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
