@@ -97,7 +97,6 @@ func TestGuardsOfThisPackage(t *testing.T) {
 		t.Run(name+"/Conformance", suite.Conformance)
 		t.Run(name+"/Linearizable", func(t *testing.T) { suite.Linearizable(t, guardtest.Load{}) })
 		t.Run(name+"/Hammer", func(t *testing.T) { suite.Hammer(t, time.Second) })
-		t.Run(name+"/Parked", suite.Parked)
 	}
 }
 
