@@ -58,6 +58,12 @@ func (s *shelf) CompareAndSwap(_ context.Context, version string, next fencing.T
 	return err == nil, err
 }
 
+func (s *shelf) fail(load func(string) (fencing.Token, error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.load = load
+}
+
 func (s *shelf) put(mark fencing.Token) {
 	s.version++
 	s.marks[mark.Scope] = mark
