@@ -9,7 +9,7 @@ type rule struct {
 }
 
 // library is what a service links into its production binary.
-const library = "./fencing/... ./lease ./singleton/..."
+const library = "./fencing/... !./fencing/fencingtest ./lease ./singleton/..."
 
 func rules() []rule {
 	return []rule{
@@ -21,6 +21,10 @@ func rules() []rule {
 		{
 			from: "./fencing ./fencing/filestore ./fencing/httpfence ./fencing/sqlfence", never: "... !std !./fencing",
 			why: "a resource's server links these for nothing more than the standard library",
+		},
+		{
+			from: "./fencing/fencingtest test:./fencing/fencingtest", never: "... !std !./fencing !./fencing/fencingtest",
+			why: "authors of guards get no requirement by it",
 		},
 		{
 			from: "./fencing/... !./fencing/kubefence", never: "k8s.io/... sigs.k8s.io/...",
@@ -93,7 +97,7 @@ func rules() []rule {
 			why: "the contract is that of a server, whoever asks it",
 		},
 		{
-			from: "./internal/guardtest", never: "./lease ./singleton/... ./fencing/... !./fencing",
+			from: "./internal/guardtest", never: "./lease ./singleton/... ./fencing/... !./fencing !./fencing/fencingtest",
 			why: "the suite is for guards of any kind, behind any elector",
 		},
 		{
