@@ -15,12 +15,16 @@ vet() {
   shift 2
   echo "cross: $system: $module: $*"
   cd "$root/$module"
-  GOOS=$system CGO_ENABLED=0 "$GO" vet "$@" || { echo "cross: go vet for $system failed in $module" >&2; failed=1; }
+  GOOS=$system CGO_ENABLED=0 "$GO" vet "$@" && return
+  echo "cross: go vet for $system failed in $module" >&2
+  failed=1
 }
 
+native=(./fencing ./fencing/filestore ./fencing/httpfence ./fencing/sqlfence)
+native+=(./internal/elapsed ./internal/proc)
 for system in darwin windows; do
   case ${1:-} in
-  gate) vet "$system" . ./fencing ./fencing/filestore ./fencing/httpfence ./fencing/sqlfence ./internal/elapsed ./internal/proc ;;
+  gate) vet "$system" . "${native[@]}" ;;
   all) vet "$system" . ./... ;;
   *)
     echo "usage: cross.sh gate|all" >&2
