@@ -27,8 +27,8 @@ var (
 	ErrRejected = errors.New("rejected by the API server")
 	// ErrUnversioned: the server gives objects no uid or resourceVersion, or does not
 	// change them: client-go's fake clientset does so. No election is possible on it.
-	// For tests there is package apiserver. Not worth a retry.
-	ErrUnversioned = errors.New("not an API server: objects have no uid or resourceVersion that change with each write (for tests use package apiserver)")
+	// For tests there is package singletontest. Not worth a retry.
+	ErrUnversioned = errors.New("not an API server: objects have no uid or resourceVersion that change with each write (for tests use package singletontest)")
 	// ErrUnavailable: no answer, or one that proves nothing (timeout, reset,
 	// 429, 5xx). A write may or may not have happened. Retry.
 	ErrUnavailable = errors.New("API server unavailable")
