@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -120,7 +121,7 @@ type ReplicaConfig struct {
 	// for processes that are candidates for many Leases of one namespace.
 	SharedWatch *SharedWatch
 
-	clock lease.Clock // tests suspend it
+	clock protocol.Clock // tests suspend it
 }
 
 const defaultDrainLimit = 5 * time.Minute

@@ -53,25 +53,29 @@ func rules() []rule {
 
 		// Size.
 		{
-			from: "./lease ./singleton", never: "k8s.io/client-go/kubernetes/...",
+			from: "./lease ./internal/protocol ./singleton", never: "k8s.io/client-go/kubernetes/...",
 			why: "it links the types of every API group: 20 MB in a program that has only a rest.Config",
 		},
 
 		// Layers.
 		{
-			from: "./lease", never: "./singleton/...",
+			from: "./lease", never: "./singleton/... ./internal/...",
+			why: "what users meet of a Lease is not the protocol, which may change",
+		},
+		{
+			from: "./internal/protocol", never: "./singleton/...",
 			why: "the protocol on one Lease knows nothing of who drives it",
 		},
 		{
-			from: "./lease", never: "./internal/lookout ./internal/outage",
+			from: "./internal/protocol", never: "./internal/lookout ./internal/outage",
 			why: "the protocol neither watches by itself nor logs",
 		},
 		{
-			from: "test:./lease", never: "./singleton",
-			why: "its tests must fail where lease is at fault",
+			from: "test:./internal/protocol", never: "./singleton",
+			why: "its tests must fail where the protocol is at fault",
 		},
 		{
-			from: "./lease ./singleton", never: "./singleton/singletontest ./internal/... !./internal/chance !./internal/elapsed !./internal/retry !./internal/lookout !./internal/outage",
+			from: "./lease ./singleton", never: "./singleton/singletontest ./internal/... !./internal/chance !./internal/elapsed !./internal/retry !./internal/lookout !./internal/outage !./internal/protocol",
 			why: "services do not link what is for tests",
 		},
 		{
