@@ -25,9 +25,9 @@ type Elector struct {
 
 	running    atomic.Bool
 	ineligible atomic.Bool
-	resigning  atomic.Bool      // Resign was called while acquiring
+	resigning  atomic.Bool         // Resign was called while acquiring
 	previous   *protocol.Candidate // what the last Run knew, nil before; owned by Run
-	eligible   chan struct{}    // buffered; eligibility changed
+	eligible   chan struct{}       // buffered; eligibility changed
 	status     atomic.Pointer[status]
 	guard      atomic.Pointer[GuardError] // the last failure; nil once all were told after it
 }

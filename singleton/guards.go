@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
-	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/internal/protocol"
+	"github.com/hotseat-go/hotseat/internal/retry"
 )
 
 // GuardError is an announcement that one of Config.Guards did not take. Err

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/hotseat-go/hotseat/internal/chance"
-	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/internal/protocol"
+	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/lease"
 )
 

@@ -32,9 +32,9 @@ type Term struct {
 // validity of a term.
 type validity struct {
 	until atomic.Pointer[protocol.Instant] // it ends then
-	over  atomic.Bool                   // it has ended, whatever until says
-	lost  chan struct{}                 // closed when over is set
-	once  sync.Once                     // closes lost
+	over  atomic.Bool                      // it has ended, whatever until says
+	lost  chan struct{}                    // closed when over is set
+	once  sync.Once                        // closes lost
 }
 
 type raiseRequest struct {

@@ -46,8 +46,8 @@ type judgement struct {
 	claim     claim
 	over      bool
 	acquiring bool
-	event     event      // what the watch shows, if it is present
-	answer    claim      // else the claim that a write was answered with,
+	event     event         // what the watch shows, if it is present
+	answer    claim         // else the claim that a write was answered with,
 	lost      protocol.Loss // or how it found the term to be over
 	now       uint8
 }
