@@ -2,8 +2,9 @@ package protocol
 
 import (
 	"errors"
-	"github.com/hotseat-go/hotseat/lease"
 	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
 
 	"github.com/hotseat-go/hotseat/internal/chance"
 	"github.com/hotseat-go/hotseat/internal/retry"

@@ -1,9 +1,10 @@
 package protocol
 
 import (
-	"github.com/hotseat-go/hotseat/lease"
 	"testing"
 	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
 
 	"github.com/stretchr/testify/require"
 )

@@ -1,8 +1,9 @@
 package protocol
 
 import (
-	"github.com/hotseat-go/hotseat/lease"
 	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
 
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 )

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"errors"
+
 	"github.com/hotseat-go/hotseat/lease"
 
 	"github.com/hotseat-go/hotseat/fencing"

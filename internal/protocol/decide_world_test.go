@@ -1,11 +1,12 @@
 package protocol
 
 import (
-	"github.com/hotseat-go/hotseat/lease"
 	"math"
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
 
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"

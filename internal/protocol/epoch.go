@@ -4,8 +4,9 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
-	"github.com/hotseat-go/hotseat/lease"
 	"math"
+
+	"github.com/hotseat-go/hotseat/lease"
 )
 
 // Source says what a fencing epoch was derived from.

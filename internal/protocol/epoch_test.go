@@ -1,10 +1,11 @@
 package protocol
 
 import (
-	"github.com/hotseat-go/hotseat/lease"
 	"math"
 	"strconv"
 	"testing"
+
+	"github.com/hotseat-go/hotseat/lease"
 
 	"github.com/stretchr/testify/require"
 )

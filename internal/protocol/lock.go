@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/hotseat-go/hotseat/lease"
 	"math"
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
 
 	coordv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"

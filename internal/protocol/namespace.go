@@ -2,8 +2,9 @@ package protocol
 
 import (
 	"context"
-	"github.com/hotseat-go/hotseat/lease"
 	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
 
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"

@@ -5,8 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/hotseat-go/hotseat/lease"
 	"strconv"
+
+	"github.com/hotseat-go/hotseat/lease"
 
 	coordv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"

@@ -1,10 +1,11 @@
 package protocol
 
 import (
-	"github.com/hotseat-go/hotseat/lease"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
 
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"

@@ -3,8 +3,9 @@ package protocol
 import (
 	"errors"
 	"fmt"
-	"github.com/hotseat-go/hotseat/lease"
 	"slices"
+
+	"github.com/hotseat-go/hotseat/lease"
 )
 
 // Tenure is what a process knows of a term of its own, from the first write that is to begin it

@@ -3,11 +3,12 @@ package protocol
 import (
 	"context"
 	"errors"
-	"github.com/hotseat-go/hotseat/lease"
 	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
 
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"

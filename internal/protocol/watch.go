@@ -3,8 +3,9 @@ package protocol
 import (
 	"context"
 	"fmt"
-	"github.com/hotseat-go/hotseat/lease"
 	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
 
 	coordv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"

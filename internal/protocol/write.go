@@ -4,11 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"github.com/hotseat-go/hotseat/lease"
 	"math"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
 
 	coordv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
