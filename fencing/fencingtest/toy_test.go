@@ -138,7 +138,7 @@ func (g *toy) admit(t fencing.Token, byWrite bool, effect func()) error {
 	if err != nil {
 		return err
 	}
-	if raises && (!g.is(raisesNotByWrite) || !byWrite) || g.is(lowersMark) {
+	if raises && (!byWrite || !g.is(raisesNotByWrite)) || g.is(lowersMark) {
 		g.put(t)
 	}
 	effect()
