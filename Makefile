@@ -21,13 +21,15 @@ help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
-check: $(GOLANGCI) ## Format, vet, lint and go.mod tidiness, in every module.
+check: $(GOLANGCI) ## Format, vet, lint and go.mod tidiness, in every module; vet for other systems.
 	internal/ci/check.sh
+	internal/ci/cross.sh gate
 
 .PHONY: test
-test: ## All tests with the race detector, the coverage floor, and the quickstart's proof.
+test: ## All tests with the race detector, the coverage floor, the newest client-go, and the quickstart's proof.
 	internal/ci/test.sh
 	internal/ci/cover.sh
+	internal/ci/versions.sh gate
 	if [ -d examples/quickstart ]; then $(GO) run ./examples/quickstart -fast; fi
 
 .PHONY: cover
@@ -57,7 +59,7 @@ mutants: ## Deliberate bugs in lease, singleton and the guards: tests and simula
 	internal/ci/mutants.sh
 
 .PHONY: e2e
-e2e: ## All fault runs on a real kube-apiserver and etcd, with real processes (HOTSEAT_KUBERNETES= minor, KUBECONFIG=).
+e2e: ## All fault runs on a real kube-apiserver and etcd, with real processes (HOTSEAT_KUBERNETES= minor, KUBECONFIG=, KUBEBUILDER_ASSETS= folder).
 	$(GO) run ./internal/controlplane/cluster -build
 	cd internal/e2e && $(GO) test -count=1 -v -timeout 60m ./...
 
@@ -76,6 +78,14 @@ cluster: ## A real API server and etcd on loopback, until Ctrl-C.
 .PHONY: model
 model: ## The exhaustive model of the protocol: every state within its bounds.
 	$(GO) run ./internal/model
+
+.PHONY: versions
+versions: ## The quick tests with the oldest and the newest of each client-go minor, and with Go 1.27. 20 CPU minutes.
+	internal/ci/versions.sh all
+
+.PHONY: cross
+cross: ## go vet for macOS and Windows. 12 CPU minutes the first time.
+	internal/ci/cross.sh all
 
 .PHONY: release-check
 release-check: ## Whether this commit can be released as VERSION, and what that takes. Tags nothing.

@@ -6,30 +6,32 @@
 // writing process can prevent it. The resource that is written to can, if each write says which term it belongs to:
 //
 //	active n                       guard (mark)                    active n+1
-//	   | Announce(n)  ---------------> n
+//	   | Announce(n) ---------------> n
 //	   | write, n    ---------------> n       ok
 //	   | ... frozen ...               n+1 <-----------  Announce(n+1) |
-//	   |                              n+1     ok <----  write, n+1   |
+//	   |                              n+1     ok <----  write, n+1    |
 //	   | write, n    ---------------> n+1     refused: *StaleError
 //
 // # Token
 //
-// A [Token] is the Lease it belongs to, an epoch that is greater for each later term, and the random id of the term.
+// A [Token] is the Lease it belongs to (its [Scope]), an epoch that is greater for each later term, and the random id of the term.
 // The elector makes it, puts it into the work's context, and the work passes it on with each write: [FromContext], then a
 // header, a column, a field. The text form is a string in JSON too, so that no reader rounds the epoch.
 //
 // # Guard
 //
-// A [Guard] keeps the highest token it has seen per scope, its mark, and refuses anything lower. The elector
-// announces each new token to its guards before the work starts, so an old active is fenced off from that moment, not
-// only from the successor's first write.
+// A [Guard] checks tokens at the resource. It keeps the highest one it has seen per scope, its mark, and refuses anything
+// lower. The elector announces each new token to its guards before the work starts, so an old active is fenced off from
+// that moment, not only from the successor's first write.
 //
 // Comparing numbers is the easy half. A stale request may pass the comparison, be parked, and take effect after a newer
 // term began. A guard closes that gap by making check and effect one atomic step, as a database transaction does, or
 // by following work in flight, as [Memory.Enter] does: a newer token ends older work and waits for it before it is admitted.
 //
-// A refusal is an error to whoever writes. [Report] also tells the elector, which may end the term by it.
-// [AllowUnfenced] is the one way to write without a token.
+// A refusal is an error to whoever writes; [KindOf] says in one word what it means. [Report] also tells the elector, which
+// may end the term by it.
+// [AllowUnfenced] is the one way to write without a token. To write a guard of your own, follow [Guard], and run
+// package fencingtest.
 //
 // # What is not guaranteed
 //

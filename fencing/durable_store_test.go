@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/fencing/fencingtest"
 )
 
 // What a store shows may be what it has not kept yet: a swap whose answer was lost, of this process or of another. It is not
@@ -60,4 +61,22 @@ func TestDurableStoreWiredWrongly(t *testing.T) {
 	_, err := g.Mark(t.Context(), "shop/invoicer")
 	require.ErrorIs(t, err, fencing.ErrWiring)
 	require.NotErrorIs(t, err, fencing.ErrUnavailable)
+}
+
+// The public suite, with a store that other processes reach and that is lost now and then.
+func TestDurableOverItsStore(t *testing.T) {
+	t.Parallel()
+	var store *shelf
+	fencingtest.Run(t, fencingtest.Suite{
+		Open: func(t testing.TB) fencing.Guard {
+			store = newShelf()
+			return newDurable(t, store)
+		},
+		Reopen: func(t testing.TB, _ fencing.Guard) fencing.Guard { return newDurable(t, store) },
+		Break: func(testing.TB, fencing.Guard) (mend func()) {
+			store.fail(func(string) (fencing.Token, error) { return fencing.Token{}, errors.New("no disk") })
+			return func() { store.fail(nil) }
+		},
+		AnyScope: true,
+	})
 }

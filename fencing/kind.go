@@ -2,8 +2,8 @@ package fencing
 
 import "errors"
 
-// Kind says in one word what a guard's error means to whoever asked. It is the one classification of
-// such errors: the words are on the wires of httpfence and grpcfence, and the values of metrics'
+// Kind says in one word what a guard's error means to whoever asked. It is the one classification
+// of such errors: the words are on the wires of httpfence and grpcfence, and the values of metrics'
 // labels, so they stay as they are. The zero Kind is that of no error.
 type Kind string
 

@@ -1,10 +1,6 @@
-// Package lease is hotseat's protocol on one coordination.k8s.io Lease: an
-// immutable [Record] of it, the arithmetic of its time ([Timing]), what a process without
-// the Lease knows and does next ([Candidate], with its [View]), what its holder does
-// ([Tenure]), and the requests ([Lock]). All but the last are values without I/O.
-//
-// It has no loop, no callback and no timer; package singleton does. Use that
-// unless you are writing an elector.
+// Package lease is what users of package singleton meet of a coordination.k8s.io Lease: a [Record]
+// of it, with its annotations; the [Timing] of an election; and the errors of a refused setting or
+// of a failed request. The protocol's rules stand below. The code that keeps them is internal.
 //
 // # Words
 //
@@ -87,7 +83,7 @@
 //     takeover does not end it: its process may never have seen that term.
 //   - C4. A release says so itself: fencing-released names the time that it wrote and the version
 //     that it replaced. Seen in a watch right after that version, it is the proof.
-//   - C5. Elsewhere the version before it has to show the holder ([Lock.Before]). A few edits that
+//   - C5. Elsewhere the version before it has to show the holder (the request Lock.Before). A few edits that
 //     change nothing of who is at work are walked back.
 //   - C6. A Lease that was never held is free only at first sight, and only if the version before
 //     it shows that nothing was there before its creation.

@@ -10,7 +10,6 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"github.com/hotseat-go/hotseat/fencing"
 )
@@ -34,7 +33,7 @@ const (
 	// takes it removes the mark.
 	AnnotationVacant = Domain + "vacant"
 	// AnnotationProgram is written when the Lease is created or taken: the program that does it
-	// ([Options].Program). It is for people, and proves nothing.
+	// (singleton.ReplicaConfig.Program). It is for people, and proves nothing.
 	AnnotationProgram = Domain + "program"
 )
 
@@ -46,6 +45,9 @@ type Record struct {
 
 // NewRecord returns a snapshot of l; nil makes the zero Record.
 func NewRecord(l *coordv1.Lease) Record { return Record{l.DeepCopy()} }
+
+// RecordOf is NewRecord without the copy: l must not be modified any more.
+func RecordOf(l *coordv1.Lease) Record { return Record{l} }
 
 // Lease returns a copy of the object, nil for the zero Record.
 func (r Record) Lease() *coordv1.Lease { return r.lease.DeepCopy() }
@@ -140,7 +142,7 @@ func (r Record) Epoch() (int64, error) {
 	if text == "" {
 		return 0, nil
 	}
-	epoch, err := parseEpoch(text)
+	epoch, err := ParseEpoch(text)
 	if err != nil {
 		return 0, fmt.Errorf("annotation %s: %w", AnnotationEpoch, err)
 	}
@@ -162,16 +164,16 @@ func (r Record) Token() (fencing.Token, bool) {
 	return token, token.Validate() == nil
 }
 
-// Released reports whether the record says that its last holder released the
-// Lease, after its work had returned. An edit can put such a record back over a
-// later term: a [View] asks for proof where it did not see the release itself.
+// Released reports whether the record says that its last holder released the Lease, after its
+// work had returned. An edit can put such a record back over a later term, so the elector asks for
+// proof where it did not see the release itself.
 func (r Record) Released() bool {
-	_, released := r.releasedFrom()
+	_, released := r.ReleasedFrom()
 	return released
 }
 
-// releasedFrom returns the version of the record that the release replaced.
-func (r Record) releasedFrom() (version string, released bool) {
+// ReleasedFrom returns the resourceVersion of the record that the release replaced.
+func (r Record) ReleasedFrom() (version string, released bool) {
 	if !r.Exists() || r.Holder() != "" || r.lease.Spec.RenewTime == nil {
 		return "", false
 	}
@@ -182,64 +184,8 @@ func (r Record) releasedFrom() (version string, released bool) {
 // Vacant reports whether a standby created the Lease where one was missing, and
 // nobody has held it since.
 func (r Record) Vacant() bool {
-	return r.unheld() && r.annotation(AnnotationVacant) != ""
-}
-
-// untouched reports whether no elector ever wrote the Lease: it was shipped in
-// a manifest.
-func (r Record) untouched() bool {
-	return r.unheld() && r.lease.Spec.RenewTime == nil && r.annotation(AnnotationVacant) == ""
-}
-
-// unheld reports whether no term ever stood on the Lease.
-func (r Record) unheld() bool {
 	return r.Exists() && r.Holder() == "" && r.lease.Spec.AcquireTime == nil &&
-		r.annotation(AnnotationEpoch) == "" && r.annotation(AnnotationTerm) == ""
-}
-
-// foreignRelease reports whether the record looks as client-go's elector leaves
-// it on release: no holder, one second, both times new and equal.
-func (r Record) foreignRelease() bool {
-	return r.Exists() && r.Holder() == "" && r.Duration() == time.Second &&
-		!r.RenewTime().IsZero() && r.RenewTime().Equal(r.AcquireTime())
-}
-
-// sameClaim reports whether both records make the same claim: holder, term,
-// times and duration. Labels and other annotations do not matter.
-func (r Record) sameClaim(o Record) bool {
-	return r.Exists() == o.Exists() && r.UID() == o.UID() && r.Holder() == o.Holder() && r.Term() == o.Term() &&
-		r.Duration() == o.Duration() && r.AcquireTime().Equal(o.AcquireTime()) && r.RenewTime().Equal(o.RenewTime())
-}
-
-// same reports whether both records are the same version and make the same claim:
-// after a restore one version can come to mean two records.
-func (r Record) same(o Record) bool {
-	return r.ResourceVersion() == o.ResourceVersion() && r.sameClaim(o)
-}
-
-// saysAs reports whether r says that nobody is at work, and before said so already: it
-// was untouched too, or released by the same release.
-func (r Record) saysAs(before Record) bool {
-	return r.UID() == before.UID() &&
-		(r.untouched() && before.untouched() || r.Released() && r.sameContent(before))
-}
-
-// identical reports whether both records are the same version with the same content.
-func (r Record) identical(o Record) bool {
-	return r.ResourceVersion() == o.ResourceVersion() && r.sameContent(o)
-}
-
-// sameContent reports whether all that this package writes is the same in both records.
-func (r Record) sameContent(o Record) bool {
-	if !r.sameClaim(o) || r.Transitions() != o.Transitions() {
-		return false
-	}
-	for _, key := range annotations() {
-		if r.annotation(key) != o.annotation(key) {
-			return false
-		}
-	}
-	return true
+		r.annotation(AnnotationEpoch) == "" && r.annotation(AnnotationTerm) == "" && r.annotation(AnnotationVacant) != ""
 }
 
 func (r Record) annotation(key string) string {
@@ -253,9 +199,9 @@ func releaseMark(t time.Time, replaced string) string {
 	return t.UTC().Format(metav1.RFC3339Micro) + " after " + replaced
 }
 
-// parseEpoch accepts what hotseat writes and nothing else: 1..MaxInt64 in
+// ParseEpoch reads an epoch as [AnnotationEpoch] has it. It accepts what hotseat writes and nothing else: 1..MaxInt64 in
 // decimal, no sign, no leading zero, no space.
-func parseEpoch(text string) (int64, error) {
+func ParseEpoch(text string) (int64, error) {
 	if len(text) > len(strconv.Itoa(math.MaxInt64)) || text == "" || text[0] < '1' || text[0] > '9' {
 		return 0, fmt.Errorf("%.40q is not a decimal from 1 to %d", text, math.MaxInt64)
 	}
@@ -264,11 +210,4 @@ func parseEpoch(text string) (int64, error) {
 		return 0, fmt.Errorf("%.40q is not a decimal from 1 to %d", text, math.MaxInt64)
 	}
 	return epoch, nil
-}
-
-// Newer reports whether resource version a is provably newer than b. Equal,
-// older and incomparable versions are not.
-func Newer(a, b string) bool {
-	order, err := resourceversion.CompareResourceVersion(a, b)
-	return err == nil && order > 0
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/hotseat-go/hotseat/internal/outage"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -13,7 +14,7 @@ var errNotNow = errors.New("the lease is not to be taken any more")
 
 // acquire takes the Lease over as it was last seen, and returns once a write of the new term is
 // acknowledged.
-func (r *run) acquire(d lease.Decision) error {
+func (r *run) acquire(d protocol.Decision) error {
 	r.resigning.Store(false)
 	r.setState(StateAcquiring, nil)
 	var floor int64
@@ -25,13 +26,13 @@ func (r *run) acquire(d lease.Decision) error {
 		if err := r.confirm(); err != nil {
 			return err
 		}
-		if d = r.next(); d.Action != lease.Acquire {
+		if d = r.next(); d.Action != protocol.Acquire {
 			return errNotNow
 		}
 	}
 	view := r.candidate.View()
 	from := view.Last() // what is seen from here on shows in the write's answer
-	claim, err := r.lock.Claim(from, lease.EpochInputs{Remembered: view.Epoch(), ResourceVersion: view.Newest(), Floor: floor})
+	claim, err := r.lock.Claim(from, protocol.EpochInputs{Remembered: view.Epoch(), ResourceVersion: view.Newest(), Floor: floor})
 	if err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func (r *run) acquiring() error {
 func (r *run) noAnswer(err error) error {
 	switch {
 	case r.candidate.View().Record().Term() == r.reign.tenure.Claim().Token.Term:
-		return fmt.Errorf("%w: within %v", lease.ErrUnheard, r.config.Timing.RenewDeadline)
+		return fmt.Errorf("%w: within %v", protocol.ErrUnheard, r.config.Timing.RenewDeadline)
 	case err == nil:
 		err = &lease.RequestError{Verb: "patch", Kind: lease.ErrUnavailable, Err: fmt.Errorf("no answer within %v", r.config.Timing.RenewDeadline)}
 	}
@@ -94,7 +95,7 @@ func (r *run) noAnswer(err error) error {
 }
 
 // acquired takes in that a term has begun.
-func (r *run) acquired(d lease.Decision) {
+func (r *run) acquired(d protocol.Decision) {
 	claim := r.reign.tenure.Claim()
 	r.become(r.candidate.Acquired(r.reign.tenure, r.config.Replica.clock.Now()))
 	for _, topic := range []outage.Topic{outage.StandingBy, outage.Taking, outage.Contesting, outage.Numbering} {
@@ -104,7 +105,7 @@ func (r *run) acquired(d lease.Decision) {
 	r.config.Logger.Info("acquired", "why", d.Why, "token", claim.Token.String(), "source", claim.Source)
 }
 
-func sooner(a, b lease.Instant) lease.Instant {
+func sooner(a, b protocol.Instant) protocol.Instant {
 	if a.IsZero() || !b.IsZero() && a.After(b) {
 		return b
 	}

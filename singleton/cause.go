@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
 // What an [EndError] is, for errors.Is. Each is context.Canceled too, because net/http and others
@@ -115,7 +115,7 @@ func (e *EndError) lost() bool {
 }
 
 // lossOf turns the proof seen in the Lease into a cause.
-func lossOf(err *lease.LostError) *EndError {
+func lossOf(err *protocol.LostError) *EndError {
 	return &EndError{Reason: Reason(err.Loss), Holder: err.Record.Holder()}
 }
 

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 	"runtime/debug"
@@ -19,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -100,8 +102,8 @@ type ReplicaConfig struct {
 	// no two processes ever share one. Default: $POD_NAME, else the host's name.
 	Identity string
 	// Program names the program on the Lease. A replica warns when it sees another one there: two
-	// applications may share the Lease by mistake. Default: the path of the main package, else the
-	// name of the executable.
+	// applications may share the Lease by mistake. Default: the last part of the module's path, and
+	// of the main package's, as in "invoicer/worker"; else the name of the executable.
 	Program string
 	// WarmUp, if set, is called once per Run before the first candidacy: fill caches, open
 	// connections. Its error ends Run. The replica observes the Lease meanwhile.
@@ -120,7 +122,7 @@ type ReplicaConfig struct {
 	// for processes that are candidates for many Leases of one namespace.
 	SharedWatch *SharedWatch
 
-	clock lease.Clock // tests suspend it
+	clock protocol.Clock // tests suspend it
 }
 
 const defaultDrainLimit = 5 * time.Minute
@@ -194,7 +196,7 @@ func (c Config) named(refuse func(field string, value any, rule string)) Config 
 		refuse("Replica.Identity", "", fmt.Sprintf("must be set here or in $%s (downward API: fieldPath metadata.name): the host has no name: %v", envPodName, err))
 	}
 	c.Replica.Identity += "_" + incarnation()
-	c.Replica.Program = cmp.Or(c.Replica.Program, mainPackage(), filepath.Base(os.Args[0]))
+	c.Replica.Program = cmp.Or(c.Replica.Program, programName(), filepath.Base(os.Args[0]))
 	return c
 }
 
@@ -211,13 +213,19 @@ func (c Config) labelled(refuse func(field string, value any, rule string)) map[
 	return maps.Clone(c.Labels)
 }
 
-// mainPackage is the path of the program's main package; empty if the build did not record it.
-func mainPackage() string {
+// programName is the last part of the module's path, with that of the main package's if it is
+// another one, as in "invoicer/worker"; empty if the build did not record them. It is short, since
+// every standby is told of it with each renewal.
+func programName() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok {
+	if !ok || info.Path == "" {
 		return ""
 	}
-	return info.Path
+	module, main := path.Base(info.Main.Path), path.Base(info.Path)
+	if info.Main.Path == "" || module == main {
+		return main
+	}
+	return module + "/" + main
 }
 
 // isNil reports whether there is nothing behind an interface, also if what is not

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -19,14 +20,14 @@ type Work func(ctx context.Context, term *Term) error
 // for concurrent use.
 type Elector struct {
 	config  Config
-	lock    *lease.Lock
+	lock    *protocol.Lock
 	metrics metrics
 
 	running    atomic.Bool
 	ineligible atomic.Bool
-	resigning  atomic.Bool      // Resign was called while acquiring
-	previous   *lease.Candidate // what the last Run knew, nil before; owned by Run
-	eligible   chan struct{}    // buffered; eligibility changed
+	resigning  atomic.Bool         // Resign was called while acquiring
+	previous   *protocol.Candidate // what the last Run knew, nil before; owned by Run
+	eligible   chan struct{}       // buffered; eligibility changed
 	status     atomic.Pointer[status]
 	guard      atomic.Pointer[GuardError] // the last failure; nil once all were told after it
 }
@@ -47,7 +48,7 @@ func New[L lease.Client](client LeasesGetter[L], config Config) (*Elector, error
 	}
 	e := &Elector{
 		config: config,
-		lock: lease.NewLock(client.Leases(config.Namespace), lease.Options{
+		lock: protocol.NewLock(client.Leases(config.Namespace), protocol.Options{
 			Namespace: config.Namespace, Name: config.Name, Identity: config.Replica.Identity,
 			Program: config.Replica.Program, Labels: config.Labels,
 			Timing: config.Timing, Clock: config.Replica.clock,

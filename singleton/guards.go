@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/internal/retry"
-	"github.com/hotseat-go/hotseat/lease"
 )
 
 // GuardError is an announcement that one of Config.Guards did not take. Err
@@ -92,7 +92,7 @@ func guardLevel(err error) slog.Level {
 
 // wiring is what a Run knows of whether its guards are those of this Lease.
 type wiring struct {
-	began    lease.Instant
+	began    protocol.Instant
 	admitted bool           // a term was taken by all
 	unfit    retry.Refusals // they say that they are wired to something else
 }

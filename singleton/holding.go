@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotseat-go/hotseat/internal/chance"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/lease"
 )
@@ -79,7 +80,7 @@ func (r *run) draining(worked <-chan outcome) *outcome {
 			g.cancel()
 			overrun = sooner(*g.term.until.Load(), clock.Now()).Add(r.config.Timing.StopBudget())
 		case e.kind == onDue && !overrun.IsZero() && !overrun.After(clock.Now()):
-			overrun = lease.Instant{}
+			overrun = protocol.Instant{}
 			r.overran(g.term)
 		default:
 			r.keep(e)
@@ -179,7 +180,7 @@ func (r *run) leave(valid bool, cause *EndError) {
 
 // release gives the Lease up, trying as often as it takes while the term is
 // valid.
-func (r *run) release(claim lease.Claim) error {
+func (r *run) release(claim protocol.Claim) error {
 	left := r.config.Replica.clock.Until(claim.ValidUntil(r.config.Timing))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), left)
 	defer cancel()

@@ -8,7 +8,7 @@ import (
 	"github.com/hotseat-go/hotseat/internal/chance"
 	"github.com/hotseat-go/hotseat/internal/lookout"
 	"github.com/hotseat-go/hotseat/internal/outage"
-	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
 // run is one call of Elector.Run: the loop, and the only owner of its fields.
@@ -17,16 +17,16 @@ import (
 //	warm -> standby -> acquiring -> active -> draining -> standby
 //
 // Acquiring is a part of standby, and active and draining are parts of term.
-// What they decide is said by two values, [lease.Candidate] and [lease.Tenure]; they all wait by
+// What they decide is said by two values, [protocol.Candidate] and [protocol.Tenure]; they all wait by
 // the one function wait.
 //
 // From what the watch shows to the write that answers it:
 //
 //	internal/lookout/source.go  Take       what was seen, in order
 //	singleton/loop.go           observe    shows it to the candidate and to the term
-//	lease/tenure.go             Observe    judges it, and says what to do: a Step
+//	internal/protocol/tenure.go Observe    judges it, and says what to do: a Step
 //	singleton/reign.go          perform    does that
-//	lease/lock.go               Renew      writes
+//	internal/protocol/lock.go   Renew      writes
 type run struct {
 	*Elector
 	ctx  context.Context
@@ -35,7 +35,7 @@ type run struct {
 	source    *lookout.Source
 	hooks     *hookRunner
 	helpers   sync.WaitGroup // watch, warm-up, work and requests
-	candidate *lease.Candidate
+	candidate *protocol.Candidate
 	reign     *reign // nil: there is no term, and none is acquired
 	wiring    wiring
 	tell      outage.Teller
@@ -43,12 +43,12 @@ type run struct {
 
 func newRun(ctx context.Context, e *Elector, work Work) *run {
 	e.lock.Wall = chance.Wall(ctx)
-	self := &lease.Self{Identity: e.config.Replica.Identity, Timing: e.config.Timing, Draw: chance.Of(ctx)}
+	self := &protocol.Self{Identity: e.config.Replica.Identity, Timing: e.config.Timing, Draw: chance.Of(ctx)}
 	now := e.config.Replica.clock.Now()
 	r := &run{
 		Elector: e, ctx: ctx, work: work,
 		source: lookout.New(e.lock, e.config.Replica.SharedWatch.share(), e.config.Logger), hooks: newHooks(),
-		candidate: lease.NewCandidate(self, e.previous, now), wiring: wiring{began: now},
+		candidate: protocol.NewCandidate(self, e.previous, now), wiring: wiring{began: now},
 		tell: outage.Teller{Log: e.config.Logger},
 	}
 	e.previous = nil
@@ -115,7 +115,7 @@ func (r *run) warm() error {
 	})
 	var bad error
 	for {
-		switch e := r.wait(lease.Instant{}, hears{ended: warmed, hopeless: r.source.Hopeless(), panicked: r.hooks.bad}); e.kind {
+		switch e := r.wait(protocol.Instant{}, hears{ended: warmed, hopeless: r.source.Hopeless(), panicked: r.hooks.bad}); e.kind {
 		case onEnded:
 			err := e.err
 			if r.ctx.Err() != nil && !isPanic(err) {
@@ -177,7 +177,7 @@ type hears struct {
 // wait returns the next event, or the event due once it is at; a zero at is never. Whatever the
 // state, it first hands on what was seen of the Lease, which may have a renewal sent. The loop
 // waits here only, but for the request of a release and, at its end, for helpers and hooks.
-func (r *run) wait(at lease.Instant, h hears) event {
+func (r *run) wait(at protocol.Instant, h hears) event {
 	var timer <-chan time.Time
 	if !at.IsZero() {
 		t := time.NewTimer(max(0, r.config.Replica.clock.Until(at)))
@@ -221,7 +221,7 @@ func (r *run) during(f func(context.Context)) {
 		defer close(done)
 		f(r.ctx)
 	})
-	for r.wait(lease.Instant{}, hears{ended: done}).kind != onEnded {
+	for r.wait(protocol.Instant{}, hears{ended: done}).kind != onEnded {
 	}
 	r.look()
 }
@@ -241,7 +241,7 @@ func (r *run) look() {
 }
 
 // observe takes in what was seen of the Lease. A term of ours judges it too.
-func (r *run) observe(o lease.Observation) {
+func (r *run) observe(o protocol.Observation) {
 	outdated := r.candidate.View().Outdated(o) // from a cache that is ahead of its store
 	r.know(o)
 	if !outdated && r.reign != nil && r.reign.term != nil {
@@ -250,6 +250,6 @@ func (r *run) observe(o lease.Observation) {
 }
 
 // know takes an observation in and tells of a new holder.
-func (r *run) know(o lease.Observation) {
+func (r *run) know(o protocol.Observation) {
 	r.become(r.candidate.Observe(o, r.config.Replica.clock.Now()))
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hotseat-go/hotseat/fencing"
-	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
 // metrics of one elector: plain numbers, dressed for Prometheus only while it
@@ -18,7 +18,7 @@ import (
 type metrics struct {
 	mu       sync.Mutex
 	terms    map[Reason]uint64
-	sources  map[lease.Source]uint64
+	sources  map[protocol.Source]uint64
 	failures map[string]uint64
 	guards   map[string]uint64 // announcements that failed
 	overruns uint64
@@ -35,7 +35,7 @@ func failureReasons() []string {
 	return []string{"conflict", "forbidden", "unauthorized", "rejected", "unavailable", "lost", "other"}
 }
 
-func (m *metrics) started(c lease.Claim) {
+func (m *metrics) started(c protocol.Claim) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	count(&m.sources, c.Source)
@@ -170,7 +170,7 @@ func (e *Elector) collect() (all []prometheus.Metric) {
 	for _, reason := range reasons() {
 		add(d.terms, prometheus.CounterValue, float64(m.terms[reason]), string(reason))
 	}
-	for _, source := range []lease.Source{lease.SourceStore, lease.SourceCounter} {
+	for _, source := range []protocol.Source{protocol.SourceStore, protocol.SourceCounter} {
 		add(d.sources, prometheus.CounterValue, float64(m.sources[source]), string(source))
 	}
 	for _, reason := range failureReasons() {

@@ -225,7 +225,7 @@ func TestFakeClientset(t *testing.T) {
 				began := time.Now()
 				err = l.run(e, idle).wait(l)
 				require.ErrorIs(l, err, lease.ErrUnversioned)
-				require.ErrorContains(l, err, "apiserver")
+				require.ErrorContains(l, err, "singletontest")
 				if name == "one with UID" { // only a write shows that versions stay
 					began = began.Add(15 * second)
 				}

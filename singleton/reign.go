@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/hotseat-go/hotseat/internal/outage"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
 // reign is a term that is acquired or held, with its requests. The loop owns it; each request
 // runs on a goroutine of its own that answers to the loop.
 type reign struct {
-	tenure  *lease.Tenure
+	tenure  *protocol.Tenure
 	term    *Term           // nil until the acquire is acknowledged
 	ctx     context.Context // of requests; ends with the reign
 	cancel  context.CancelFunc
@@ -22,35 +23,35 @@ type reign struct {
 }
 
 type answer struct {
-	lease.Answer
+	protocol.Answer
 	raise *raiseRequest // it was one
 }
 
-func newReign(ctx context.Context, tenure *lease.Tenure) *reign {
+func newReign(ctx context.Context, tenure *protocol.Tenure) *reign {
 	g := &reign{tenure: tenure, answers: make(chan *answer), ends: map[int]context.CancelFunc{}}
 	g.ctx, g.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	return g
 }
 
 // next is for what is due.
-func (g *reign) next(now lease.Instant, updating bool) (step lease.Step) {
+func (g *reign) next(now protocol.Instant, updating bool) (step protocol.Step) {
 	g.tenure, step = g.tenure.Updating(updating).Next(now)
 	return step
 }
 
-func (g *reign) observe(o lease.Observation, now lease.Instant, updating bool) (step lease.Step) {
+func (g *reign) observe(o protocol.Observation, now protocol.Instant, updating bool) (step protocol.Step) {
 	g.tenure, step = g.tenure.Updating(updating).Observe(o, now)
 	return step
 }
 
-func (g *reign) answered(a *answer, now lease.Instant) (step lease.Step) {
+func (g *reign) answered(a *answer, now protocol.Instant) (step protocol.Step) {
 	delete(g.ends, a.ID)
 	g.tenure, step = g.tenure.Answered(a.Answer, now)
 	return step
 }
 
 // perform does what the tenure wants done.
-func (r *run) perform(s lease.Step) {
+func (r *run) perform(s protocol.Step) {
 	g := r.reign
 	for _, id := range s.End {
 		g.ends[id]()
@@ -70,12 +71,12 @@ func (r *run) perform(s lease.Step) {
 	}
 	claim, from := g.tenure.Claim(), g.tenure.From()
 	switch s.Send {
-	case lease.WriteTake:
-		r.send(s.ID, nil, func(ctx context.Context) (lease.Claim, error) { return r.lock.Take(ctx, from, claim) })
-	case lease.WriteAgain:
-		r.send(s.ID, nil, func(ctx context.Context) (lease.Claim, error) { return r.lock.Ensure(ctx, from, claim) })
-	case lease.WriteRenew:
-		r.send(s.ID, nil, func(ctx context.Context) (lease.Claim, error) { return r.lock.Renew(ctx, claim) })
+	case protocol.WriteTake:
+		r.send(s.ID, nil, func(ctx context.Context) (protocol.Claim, error) { return r.lock.Take(ctx, from, claim) })
+	case protocol.WriteAgain:
+		r.send(s.ID, nil, func(ctx context.Context) (protocol.Claim, error) { return r.lock.Ensure(ctx, from, claim) })
+	case protocol.WriteRenew:
+		r.send(s.ID, nil, func(ctx context.Context) (protocol.Claim, error) { return r.lock.Renew(ctx, claim) })
 	}
 	if s.Announce {
 		g.term.reconnect()
@@ -86,14 +87,14 @@ func (r *run) perform(s lease.Step) {
 }
 
 // send has a goroutine make a request and answer to the loop. Its request ends in time whatever
-// the client does (lease.Lock), and it does not outlive the reign.
-func (r *run) send(id int, raise *raiseRequest, request func(context.Context) (lease.Claim, error)) {
+// the client does (protocol.Lock), and it does not outlive the reign.
+func (r *run) send(id int, raise *raiseRequest, request func(context.Context) (protocol.Claim, error)) {
 	g, sent := r.reign, r.config.Replica.clock.Now()
 	ctx, cancel := context.WithCancel(g.ctx)
 	g.ends[id] = cancel
 	r.helpers.Go(func() {
 		defer cancel()
-		a := &answer{Answer: lease.Answer{ID: id}, raise: raise}
+		a := &answer{Answer: protocol.Answer{ID: id}, raise: raise}
 		a.Claim, a.Err = request(ctx)
 		a.Took = r.config.Replica.clock.Since(sent)
 		select {
@@ -115,7 +116,7 @@ func (r *run) hear(a *answer) {
 		r.prolonged(a)
 	}
 	if a.raise != nil { // once the term shows the new token
-		if _, lost := errors.AsType[*lease.LostError](a.Err); lost {
+		if _, lost := errors.AsType[*protocol.LostError](a.Err); lost {
 			a.Err = g.term.ended()
 		}
 		a.raise.done <- a.Err
@@ -151,7 +152,7 @@ func (r *run) raise(request raiseRequest) {
 		return
 	}
 	g.tenure = next
-	r.send(id, &request, func(ctx context.Context) (lease.Claim, error) {
+	r.send(id, &request, func(ctx context.Context) (protocol.Claim, error) {
 		ctx, cancel := context.WithTimeout(ctx, most)
 		defer cancel()
 		defer context.AfterFunc(request.ctx, cancel)()

@@ -4,11 +4,11 @@ import (
 	"time"
 
 	"github.com/hotseat-go/hotseat/internal/outage"
-	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
 // become goes on with what the candidate has become, and tells what it did not know before.
-func (r *run) become(next *lease.Candidate) {
+func (r *run) become(next *protocol.Candidate) {
 	before := r.candidate.View()
 	r.candidate = next
 	record := next.View().Record()

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/hotseat-go/hotseat/internal/outage"
-	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
 // standby waits until the Lease may be taken and takes it. It reports false when ctx ended.
@@ -16,15 +16,15 @@ func (r *run) standby() (acquired bool, err error) {
 		r.setState(StateStandby, nil)
 		d := r.next()
 		switch d.Action {
-		case lease.Wait:
+		case protocol.Wait:
 			err = r.await(d.At)
-		case lease.Confirm:
+		case protocol.Confirm:
 			err = r.settle(r.confirm(), d)
-		case lease.Prove:
+		case protocol.Prove:
 			err = r.settle(r.prove(), d)
-		case lease.Create:
+		case protocol.Create:
 			err = r.settle(r.create(), d)
-		case lease.Acquire:
+		case protocol.Acquire:
 			if failed := r.acquire(d); failed == nil {
 				return true, nil
 			} else {
@@ -39,12 +39,12 @@ func (r *run) standby() (acquired bool, err error) {
 }
 
 // next is what is to be done now.
-func (r *run) next() lease.Decision {
+func (r *run) next() protocol.Decision {
 	return r.candidate.Next(r.config.Replica.clock.Now(), !r.ineligible.Load())
 }
 
 // await returns when there may be something new to decide.
-func (r *run) await(at lease.Instant) error {
+func (r *run) await(at protocol.Instant) error {
 	e := r.wait(at, hears{
 		stopping: r.ctx.Done(), hopeless: r.source.Hopeless(), panicked: r.hooks.bad, eligible: r.eligible,
 	})
@@ -61,7 +61,7 @@ func (r *run) await(at lease.Instant) error {
 
 // confirm looks at the Lease afresh.
 func (r *run) confirm() (err error) {
-	var seen lease.Observation
+	var seen protocol.Observation
 	r.during(func(ctx context.Context) { seen, err = r.lock.Confirm(ctx) })
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func (r *run) confirm() (err error) {
 
 // prove looks at what was there before the record that says that nobody is at work.
 func (r *run) prove() (err error) {
-	var before lease.Record
+	var before protocol.Record
 	var looked bool
 	of := r.candidate.View().Record()
 	r.during(func(ctx context.Context) { before, looked, err = r.lock.Before(ctx, of) })
@@ -101,7 +101,7 @@ func (r *run) create() (err error) {
 }
 
 // settle takes in what became of an attempt. It returns nil to go on standing by.
-func (r *run) settle(err error, d lease.Decision) error {
+func (r *run) settle(err error, d protocol.Decision) error {
 	if err == nil {
 		r.settled(d)
 		return nil
@@ -112,21 +112,21 @@ func (r *run) settle(err error, d lease.Decision) error {
 	if r.ctx.Err() != nil || errors.Is(err, errNotNow) {
 		return nil
 	}
-	var verdict lease.Verdict
+	var verdict protocol.Verdict
 	r.candidate, verdict = r.candidate.Failed(d, err, r.config.Replica.clock.Now())
 	switch verdict {
-	case lease.Faster:
-	case lease.Contested:
+	case protocol.Faster:
+	case protocol.Contested:
 		r.tell.Failed(outage.Contesting, err)
-	case lease.Unanswered:
+	case protocol.Unanswered:
 		r.tell.Failed(outage.Taking, err)
-	case lease.Exhausted:
+	case protocol.Exhausted:
 		r.tell.Failed(outage.Numbering, err)
-	case lease.Denied:
+	case protocol.Denied:
 		r.tell.Failed(outage.Creating, err)
-	case lease.Hopeless:
+	case protocol.Hopeless:
 		return r.pointless(err)
-	case lease.FirstRefused:
+	case protocol.FirstRefused:
 		r.tell.Refused(failing(d), err)
 	default:
 		r.tell.Failed(failing(d), err)
@@ -135,10 +135,10 @@ func (r *run) settle(err error, d lease.Decision) error {
 }
 
 // settled is for an attempt that went well.
-func (r *run) settled(d lease.Decision) {
+func (r *run) settled(d protocol.Decision) {
 	view := r.candidate.View()
 	switch {
-	case d.Action == lease.Create:
+	case d.Action == protocol.Create:
 		r.tell.Over(outage.Taking)
 	case view.Record().Holder() != "" && view.FreeAt().After(r.config.Replica.clock.Now()): // somebody is there
 		r.tell.Moot(outage.Taking)
@@ -147,8 +147,8 @@ func (r *run) settled(d lease.Decision) {
 }
 
 // failing is what an attempt that failed shows to be out of order.
-func failing(d lease.Decision) outage.Topic {
-	if d.Action == lease.Acquire || d.Action == lease.Create {
+func failing(d protocol.Decision) outage.Topic {
+	if d.Action == protocol.Acquire || d.Action == protocol.Create {
 		return outage.Taking
 	}
 	return outage.StandingBy
@@ -165,7 +165,7 @@ func (r *run) floor() (floor int64, err error) {
 		return wrap("asking Config.Fencing.Floor", err)
 	}, func(err error) { done <- err })
 	for {
-		switch e := r.wait(lease.Instant{}, hears{ended: done, stopping: ctx.Done()}); e.kind {
+		switch e := r.wait(protocol.Instant{}, hears{ended: done, stopping: ctx.Done()}); e.kind {
 		case onEnded:
 			return answer, e.err
 		case onStopping:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -30,10 +31,10 @@ type Term struct {
 
 // validity of a term.
 type validity struct {
-	until atomic.Pointer[lease.Instant] // it ends then
-	over  atomic.Bool                   // it has ended, whatever until says
-	lost  chan struct{}                 // closed when over is set
-	once  sync.Once                     // closes lost
+	until atomic.Pointer[protocol.Instant] // it ends then
+	over  atomic.Bool                      // it has ended, whatever until says
+	lost  chan struct{}                    // closed when over is set
+	once  sync.Once                        // closes lost
 }
 
 type raiseRequest struct {
@@ -42,7 +43,7 @@ type raiseRequest struct {
 	done chan error // buffered
 }
 
-func newTerm(ctx context.Context, config *Config, claim lease.Claim) *Term {
+func newTerm(ctx context.Context, config *Config, claim protocol.Claim) *Term {
 	t := &Term{
 		config: config, began: time.Now(), validity: validity{lost: make(chan struct{})}, announced: func(context.Context, error) {},
 		raises: make(chan raiseRequest), reconnected: make(chan struct{}, 1),
@@ -126,7 +127,7 @@ func (t *Term) lift(ctx context.Context, mark int64) error {
 }
 
 // extend takes in an acknowledged write.
-func (t *Term) extend(claim lease.Claim) {
+func (t *Term) extend(claim protocol.Claim) {
 	until := claim.ValidUntil(t.config.Timing)
 	t.token.Store(&claim.Token)
 	t.until.Store(&until)
@@ -149,7 +150,7 @@ func (t *Term) finish() {
 }
 
 // expired is the cause of a term that was valid until then.
-func (t *Term) expired(until lease.Instant) *EndError {
+func (t *Term) expired(until protocol.Instant) *EndError {
 	return &EndError{Reason: ReasonExpired, Since: until.Add(-t.config.Timing.RenewDeadline).Wall()}
 }
 

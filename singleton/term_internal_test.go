@@ -17,13 +17,13 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/elapsed"
-	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
 func testTerm(t testing.TB) (*Term, *Config) {
 	config, err := Config{Name: "invoicer", Namespace: "shop"}.withDefaults()
 	require.NoError(t, err)
-	claim := lease.Claim{
+	claim := protocol.Claim{
 		Token: fencing.Token{Scope: fencing.Scope("shop", "invoicer"), Epoch: 42, Term: "0123456789abcdef0123456789abcdef"},
 		Sent:  config.Replica.clock.Now(),
 	}
@@ -66,8 +66,8 @@ func TestCauses(t *testing.T) {
 	}{
 		{&EndError{Reason: ReasonExpired, Since: since}, "lost: not renewed since 2026-01-02T03:04:05Z", ErrLost},
 		{&EndError{Reason: ReasonTaken, Holder: "b_1"}, `lost: taken by "b_1"`, ErrLost},
-		{lossOf(&lease.LostError{Loss: lease.LossDeleted}), "lost: Lease deleted", ErrLost},
-		{lossOf(&lease.LostError{Loss: lease.LossCleared}), "lost: holder cleared from the Lease", ErrLost},
+		{lossOf(&protocol.LostError{Loss: protocol.LossDeleted}), "lost: Lease deleted", ErrLost},
+		{lossOf(&protocol.LostError{Loss: protocol.LossCleared}), "lost: holder cleared from the Lease", ErrLost},
 		{&EndError{Reason: ReasonFenced}, "lost: a higher fencing epoch is on the Lease", ErrLost},
 		{&EndError{Reason: ReasonReturned}, "returned", nil},
 		{&EndError{Reason: ReasonResigned}, "resigned", ErrResigned},
@@ -86,7 +86,7 @@ func TestCauses(t *testing.T) {
 			require.ErrorIs(t, test.cause, test.is)
 		}
 	}
-	for _, loss := range []lease.Loss{lease.LossTaken, lease.LossCleared, lease.LossDeleted, lease.LossFenced} {
+	for _, loss := range []protocol.Loss{protocol.LossTaken, protocol.LossCleared, protocol.LossDeleted, protocol.LossFenced} {
 		require.Contains(t, reasons(), Reason(loss), "every loss is a reason")
 	}
 }

@@ -163,5 +163,4 @@ func TestGuard(t *testing.T) {
 		suite(100).Linearizable(t, load)
 	})
 	t.Run("Hammer", func(t *testing.T) { suite(0).Hammer(t, 6*time.Second) })
-	t.Run("Parked", suite(0).Parked)
 }

@@ -87,5 +87,4 @@ func TestGuard(t *testing.T) {
 		suite(12).Linearizable(t, guardtest.Load{Rounds: 8})
 	})
 	t.Run("Hammer", func(t *testing.T) { suite(0).Hammer(t, 4*time.Second) })
-	t.Run("Parked", suite(0).Parked)
 }

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -145,20 +144,21 @@ func (l *ledger) mark(w http.ResponseWriter, r *http.Request) {
 // refuse answers with the status that stands for err, and with the mark that
 // won if there is one.
 func refuse(w http.ResponseWriter, err error) {
-	var stale *fencing.StaleError
-	var conflict *fencing.ConflictError
-	status := http.StatusServiceUnavailable
-	switch {
-	case errors.As(err, &stale):
-		w.Header().Set(tokenHeader, stale.Mark.String())
+	if _, mark := fencing.Refusal(err); !mark.IsZero() {
+		w.Header().Set(tokenHeader, mark.String())
+	}
+	var status int
+	switch fencing.KindOf(err) {
+	case fencing.KindStale:
 		status = http.StatusPreconditionFailed
-	case errors.As(err, &conflict):
-		w.Header().Set(tokenHeader, conflict.Mark.String())
+	case fencing.KindConflict:
 		status = http.StatusConflict
-	case errors.Is(err, fencing.ErrMissing):
+	case fencing.KindMissing:
 		status = http.StatusPreconditionRequired
-	case errors.Is(err, fencing.ErrMalformed), errors.Is(err, fencing.ErrScope):
+	case fencing.KindMalformed, fencing.KindScope:
 		status = http.StatusBadRequest
+	default:
+		status = http.StatusServiceUnavailable
 	}
 	http.Error(w, err.Error(), status)
 }

@@ -133,7 +133,6 @@ func TestMeasuredGuardIsAGuard(t *testing.T) {
 	}}
 	t.Run("Conformance", suite.Conformance)
 	t.Run("Linearizable", func(t *testing.T) { suite.Linearizable(t, guardtest.Load{Rounds: 3}) })
-	t.Run("Parked", suite.Parked)
 }
 
 func TestMarksAndLag(t *testing.T) {

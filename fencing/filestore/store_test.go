@@ -66,7 +66,6 @@ func TestGuard(t *testing.T) {
 	t.Run("Conformance", suite.Conformance)
 	t.Run("Linearizable", func(t *testing.T) { suite.Linearizable(t, guardtest.Load{Rounds: 3}) })
 	t.Run("Hammer", func(t *testing.T) { suite.Hammer(t, time.Second) })
-	t.Run("Parked", suite.Parked)
 }
 
 func TestOpenNeedsAFolder(t *testing.T) {

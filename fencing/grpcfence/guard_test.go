@@ -29,7 +29,6 @@ func TestGuard(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Run("Conformance", suite.Conformance)
 			t.Run("Hammer", func(t *testing.T) { suite.Hammer(t, time.Second) })
-			t.Run("Parked", suite.Parked)
 		})
 	}
 }

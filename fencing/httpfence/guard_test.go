@@ -149,5 +149,3 @@ func TestGuardLinearizable(t *testing.T) {
 }
 
 func TestGuardHammer(t *testing.T) { suite(0).Hammer(t, time.Second) }
-
-func TestGuardParked(t *testing.T) { suite(0).Parked(t) }

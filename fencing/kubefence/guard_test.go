@@ -124,7 +124,6 @@ func TestGuard(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			t.Run("Conformance", suite(r).Conformance)
-			t.Run("Parked", suite(r).Parked)
 			t.Run("Hammer", func(t *testing.T) { suite(r).Hammer(t, time.Second) })
 			r.lossy = true
 			t.Run("Linearizable", func(t *testing.T) {

@@ -112,7 +112,6 @@ func TestGuard(t *testing.T) {
 		}
 	}
 	t.Run("Conformance", suite(0).Conformance)
-	t.Run("Parked", suite(0).Parked)
 	t.Run("Linearizable", func(t *testing.T) { suite(30).Linearizable(t, guardtest.Load{}) })
 	hammer := 30 * time.Second
 	if testing.Short() {

@@ -7,7 +7,7 @@
 //
 //	leader, term 41                      database (mark)            successor, term 42
 //	   | InTx: lock shared, mark = 41 ---> 41
-//	   | write ...                         41   <-- waits ---------  Announce(42) |
+//	   | write ...                         41   <-- waits --------  Announce(42) |
 //	   | commit ------------------------->  42       ok ---------->  work begins |
 //	   | InTx: lock shared, mark = 42 ---> refused: *fencing.StaleError
 //

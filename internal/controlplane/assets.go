@@ -37,7 +37,8 @@ func assets(ctx context.Context, dir, minor string) (b Binaries, err error) {
 	}
 	b.EtcdVersion = "v" + b.EtcdVersion
 	if minor != "" && !strings.HasPrefix(b.KubeVersion, "v"+minor+".") {
-		return b, fmt.Errorf("controlplane: %s=%s has Kubernetes %s, %s asks for %s", EnvAssets, dir, b.KubeVersion, EnvKubernetes, minor)
+		return b, fmt.Errorf("controlplane: %s=%s has Kubernetes %s, %s asks for %s",
+			EnvAssets, dir, b.KubeVersion, EnvKubernetes, minor)
 	}
 	return b, nil
 }
@@ -51,7 +52,8 @@ func saysVersion(ctx context.Context, command []string, prefix string) (string, 
 	line, _, _ := strings.Cut(string(out), "\n")
 	version, is := strings.CutPrefix(strings.TrimSpace(line), prefix)
 	if !is {
-		return "", fmt.Errorf("controlplane: %s --version: %q does not begin with %q", command[0], line, prefix)
+		return "", fmt.Errorf("controlplane: %s --version: %q does not begin with %q",
+			command[0], line, prefix)
 	}
 	return version, nil
 }
@@ -83,5 +85,6 @@ func (b Binaries) lacks(names ...string) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("controlplane: %s=%s: %s: %w; unset it, and what is needed is built", EnvAssets, b.assets, strings.Join(missing, " and "), ErrMissing)
+	return fmt.Errorf("controlplane: %s=%s: %s: %w; unset it, and what is needed is built",
+		EnvAssets, b.assets, strings.Join(missing, " and "), ErrMissing)
 }

@@ -159,7 +159,6 @@ func TestKubefence(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Run("Conformance", suite(0).Conformance)
-			t.Run("Parked", suite(0).Parked)
 			t.Run("Hammer", func(t *testing.T) { suite(0).Hammer(t, hammer) })
 			t.Run("Linearizable", func(t *testing.T) { suite(40).Linearizable(t, load) })
 		})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hotseat-go/hotseat/internal/controlplane"
 	"github.com/hotseat-go/hotseat/internal/e2e/trial"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -70,8 +71,8 @@ func TestRestoreUnderAPIHolderConnected(t *testing.T) {
 	s.restore(backup)
 	restored := time.Now()
 	back := s.stored().ResourceVersion
-	require.True(t, lease.Newer(shown, back), "the cache shows version %s, the store has %s", shown, back)
-	for !lease.Newer(s.stored().ResourceVersion, shown) {
+	require.True(t, protocol.Newer(shown, back), "the cache shows version %s, the store has %s", shown, back)
+	for !protocol.Newer(s.stored().ResourceVersion, shown) {
 		require.Less(t, time.Since(restored), endurance)
 		time.Sleep(20 * time.Millisecond)
 	}

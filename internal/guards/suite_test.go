@@ -40,13 +40,6 @@ func TestConformance(t *testing.T) {
 
 func serializable() *sql.TxOptions { return &sql.TxOptions{Isolation: sql.LevelSerializable} }
 
-func TestParked(t *testing.T) {
-	each(t, func(t *testing.T, b backend) {
-		b.suite(0, nil).Parked(t)
-		b.suite(0, serializable()).Parked(t)
-	}, suites()...)
-}
-
 // TestLinearizable: with connections lost before a request arrived, commits among
 // them, and after.
 func TestLinearizable(t *testing.T) {

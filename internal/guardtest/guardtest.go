@@ -1,20 +1,20 @@
-// Package guardtest is what every guard must keep, as tests over one resource
+// Package guardtest is what every guard of ours must keep, as tests over one resource
 // that stands behind it: a register with one value.
 //
-//   - [Suite.Conformance]: the rules of [fencing.Guard], one call at a time.
+//   - [Suite.Conformance]: the public suite, package fencingtest.
 //   - [Suite.Linearizable]: clients at once, answers lost, calls doubled and
 //     late; and an order of the calls is looked for that explains all answers.
 //   - [Suite.Hammer]: two actives at once, each sure that it is the one.
-//   - [Suite.Parked]: a stale write between its check and its effect.
+//   - [Recovery]: a row of internal/docs/guards.md.
 package guardtest
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/fencing/fencingtest"
 )
 
 // Suite is a guard under test.
@@ -30,10 +30,13 @@ type Suite struct {
 	// Damage, if set, puts text where the guard stores the epoch of the mark of
 	// Scope. All calls must then fail closed. Nil: there is no such place.
 	Damage func(t testing.TB, s Subject, text string)
+
+	// Break, if set, keeps all clients from the store, until mend is called.
+	Break func(t testing.TB, s Subject) (mend func())
 }
 
 // Scope is that of all tokens of the suite but those of another scope.
-const Scope = "shop/invoicer"
+const Scope = fencingtest.Scope
 
 // Subject is a resource behind a guard: a register.
 type Subject interface {
@@ -44,7 +47,7 @@ type Subject interface {
 
 // Client is one client of the register.
 type Client interface {
-	fencing.Checker
+	fencing.Guard
 
 	// Write sets the register to value, if the guard admits t. Where check and
 	// effect are apart in time, between is called between them, possibly more
@@ -63,8 +66,32 @@ const patience = time.Minute
 
 // Token returns the token of an epoch in Scope. Tokens with one epoch are of
 // different terms when their terms are; 0 is as good as any.
-func Token(epoch int64, term int) fencing.Token {
-	return fencing.Token{Scope: Scope, Epoch: epoch, Term: fmt.Sprintf("%016x%016x", term, epoch)}
+func Token(epoch int64, term int) fencing.Token { return fencingtest.Token(epoch, term) }
+
+// Conformance runs the public suite. Each guard that it asks for is another Client.
+func (s Suite) Conformance(t *testing.T) {
+	var subject Subject
+	public := fencingtest.Suite{
+		Open: func(t testing.TB) fencing.Guard {
+			subject = s.New(t)
+			return subject.Client(t)
+		},
+		Reopen: func(t testing.TB, _ fencing.Guard) fencing.Guard { return subject.Client(t) },
+		Write: func(ctx context.Context, g fencing.Guard, t fencing.Token, value string, between func()) error {
+			return g.(Client).Write(ctx, t, value, between) //nolint:forcetypeassert // ours
+		},
+		Read: func(ctx context.Context, g fencing.Guard) (string, error) {
+			return g.(Client).Read(ctx) //nolint:forcetypeassert // ours
+		},
+		AnyScope: s.AnyScope,
+	}
+	if s.Damage != nil {
+		public.Damage = func(t testing.TB, _ fencing.Guard, text string) { s.Damage(t, subject, text) }
+	}
+	if s.Break != nil {
+		public.Break = func(t testing.TB, _ fencing.Guard) func() { return s.Break(t, subject) }
+	}
+	fencingtest.Run(t, public)
 }
 
 func nothing() {}

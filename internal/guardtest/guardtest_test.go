@@ -106,7 +106,6 @@ func TestMemory(t *testing.T) {
 	t.Run("Conformance", suite(none, false).Conformance)
 	t.Run("Linearizable", func(t *testing.T) { suite(none, true).Linearizable(t, Load{Rounds: 20}) })
 	t.Run("Hammer", func(t *testing.T) { suite(none, false).Hammer(t, 2*time.Second) })
-	t.Run("Parked", suite(none, false).Parked)
 }
 
 // TestBugsShow: each bug is seen by the test that is there for it, from the
@@ -127,10 +126,6 @@ func TestBugsShow(t *testing.T) {
 			t.Fatal("50 histories with the bug have an explanation")
 		})
 	}
-	t.Run("Parked", func(t *testing.T) {
-		t.Parallel()
-		require.ErrorContains(t, suite(checksNoEnd, false).parked(t), "took effect after")
-	})
 	t.Run("Hammer", func(t *testing.T) {
 		t.Parallel()
 		_, err := suite(refusesLoud, false).hammer(t, time.Second)

@@ -19,8 +19,8 @@ type Model[S comparable, C any] struct {
 	Step func(s S, c C) []S
 }
 
-// Call is a call, and when it began and ended by one clock. One that may have its effect at any time
-// after it began ends at [Never].
+// Call is a call, and when it began and ended by one clock. One that may have its effect at any
+// time after it began ends at [Never].
 type Call[C any] struct {
 	From, To int64
 	Call     C
@@ -38,8 +38,8 @@ const (
 	Undecided   Verdict = "undecided" // the time was over
 )
 
-// Check looks for an order of all calls, each at one instant between its beginning and its end, that
-// the model allows.
+// Check looks for an order of all calls, each at one instant between its beginning and its end,
+// that the model allows. It gives up after limit.
 func Check[S comparable, C any](m Model[S, C], calls []Call[C], limit time.Duration) Verdict {
 	s := &search[S, C]{model: m, calls: calls, state: m.Init, seen: map[place[S]]struct{}{}}
 	s.list()
@@ -47,8 +47,8 @@ func Check[S comparable, C any](m Model[S, C], calls []Call[C], limit time.Durat
 }
 
 // search walks a list of beginnings and ends in the order of time. A call that has been given its
-// place is taken out of the list, both beginning and end. The end of one that has none yet is as far
-// as a search can go.
+// place is taken out of the list, both beginning and end. The end of one that has none yet is as
+// far as a search can go.
 type search[S comparable, C any] struct {
 	model Model[S, C]
 	calls []Call[C]
@@ -67,7 +67,7 @@ type event struct {
 	prev, next *event
 }
 
-// id of a set of calls: theirs, combined by exclusive or. Two sets with one id are not to be feared.
+// id of a set of calls: theirs, which are random, combined by exclusive or.
 type id [2]uint64
 
 func (a id) xor(b id) id { return id{a[0] ^ b[0], a[1] ^ b[1]} }

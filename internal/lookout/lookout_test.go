@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -40,7 +41,7 @@ func TestFirstLookOfASharedWatchHasTime(t *testing.T) {
 		client := &asked{first: make(chan time.Duration, 1)}
 		log := slog.New(slog.DiscardHandler)
 		w := NewShared(client, log)
-		finish := w.subscribe(t.Context(), New(&lease.Lock{Options: lease.Options{Name: "invoicer", Timing: timing}}, w, log))
+		finish := w.subscribe(t.Context(), New(&protocol.Lock{Options: protocol.Options{Name: "invoicer", Timing: timing}}, w, log))
 		first := <-client.first
 		finish()
 		require.Greater(t, first, timing.RequestTimeout()/2)
@@ -50,7 +51,7 @@ func TestFirstLookOfASharedWatchHasTime(t *testing.T) {
 // What a slow subscriber has not taken yet: only renewals are dropped, and none
 // across a List.
 func TestWhatASlowSubscriberKeeps(t *testing.T) {
-	look := func(version string, listed bool) lease.Observation {
+	look := func(version string, listed bool) protocol.Observation {
 		version, free := strings.CutSuffix(version, "f")
 		version, foreign := strings.CutSuffix(version, "x")
 		l := &coordv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "invoicer", UID: "u", ResourceVersion: version}}
@@ -63,7 +64,7 @@ func TestWhatASlowSubscriberKeeps(t *testing.T) {
 				}
 			}
 		}
-		return lease.Observation{Listed: listed, Record: lease.NewRecord(l)}
+		return protocol.Observation{Listed: listed, Record: protocol.NewRecord(l)}
 	}
 	for name, test := range map[string]struct{ put, kept string }{
 		"a renewal after renewals":              {"1 2 3", "3"},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hotseat-go/hotseat/internal/chance"
 	"github.com/hotseat-go/hotseat/internal/outage"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/lease"
 )
@@ -41,7 +42,7 @@ func (p *pacer) looked(ctx context.Context, l look) time.Duration {
 		most = max(most, l.period)
 	}
 	switch {
-	case l.reached && l.took > retry.Most && !errors.Is(l.err, lease.ErrForbidden) && !errors.Is(l.err, lease.ErrUnopened):
+	case l.reached && l.took > retry.Most && !errors.Is(l.err, lease.ErrForbidden) && !errors.Is(l.err, protocol.ErrUnopened):
 		p.failures, p.served = 0, true
 		p.tell.Over(p.watch)
 		p.tell.Over(outage.Unopened)
@@ -52,7 +53,7 @@ func (p *pacer) looked(ctx context.Context, l look) time.Duration {
 	}
 	switch {
 	case l.err == nil || ctx.Err() != nil || errors.Is(l.err, lease.ErrConflict):
-	case errors.Is(l.err, lease.ErrUnopened):
+	case errors.Is(l.err, protocol.ErrUnopened):
 		p.tell.Failed(outage.Unopened, l.err)
 	case l.reached:
 		p.tell.Failed(p.watch, l.err)

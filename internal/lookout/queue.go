@@ -3,14 +3,14 @@ package lookout
 import (
 	"sync"
 
-	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
 // queue keeps what was seen until the elector takes it.
 type queue struct {
 	wake    chan struct{} // has one element when there may be something waiting
 	mu      sync.Mutex
-	waiting []lease.Observation
+	waiting []protocol.Observation
 }
 
 func newQueue() queue { return queue{wake: make(chan struct{}, 1)} }
@@ -25,7 +25,7 @@ func (q *queue) News() <-chan struct{} { return q.wake }
 // as good as both. Nothing else is dropped: a release proves something only to who was shown what
 // it released, and across a List the store may have gone back in time, so that what was seen
 // before is all that tells of the claims it forgot.
-func (q *queue) put(o lease.Observation) {
+func (q *queue) put(o protocol.Observation) {
 	q.mu.Lock()
 	if last := len(q.waiting) - 1; last >= 0 && obsolete(q.waiting[last], o) {
 		q.waiting[last] = o
@@ -37,7 +37,7 @@ func (q *queue) put(o lease.Observation) {
 }
 
 // obsolete reports whether nothing is lost with a if b came after it.
-func obsolete(a, b lease.Observation) bool {
+func obsolete(a, b protocol.Observation) bool {
 	if a.Listed || b.Listed {
 		return a.Listed && b.Listed && sameVersion(a, b)
 	}
@@ -46,7 +46,7 @@ func obsolete(a, b lease.Observation) bool {
 		a.Record.UID() == b.Record.UID() && !a.Record.RenewTime().Equal(b.Record.RenewTime())
 }
 
-func sameVersion(a, b lease.Observation) bool {
+func sameVersion(a, b protocol.Observation) bool {
 	return a.Record.UID() == b.Record.UID() && a.Record.ResourceVersion() == b.Record.ResourceVersion()
 }
 
@@ -59,7 +59,7 @@ func (q *queue) poke() {
 }
 
 // take returns what is waiting, in order.
-func (q *queue) take() []lease.Observation {
+func (q *queue) take() []protocol.Observation {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	waiting := q.waiting

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -45,7 +46,7 @@ func (w *Shared) subscribe(ctx context.Context, s *Source) (finish func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.stream == nil {
-		w.stream = newStream(lease.NewNamespace(w.client, s.lock.Clock), w.log)
+		w.stream = newStream(protocol.NewNamespace(w.client, s.lock.Clock), w.log)
 		defer w.stream.start(context.WithoutCancel(ctx)) // it has s's timing then
 	}
 	w.stream.add(s)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hotseat-go/hotseat/internal/chance"
 	"github.com/hotseat-go/hotseat/internal/outage"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/lease"
 )
@@ -19,7 +20,7 @@ import (
 // Source tells one elector what is seen of its Lease.
 type Source struct {
 	queue
-	lock   *lease.Lock
+	lock   *protocol.Lock
 	shared *Shared // nil: it has a watch of its own
 	stream *stream // what it has a share in
 	bad    chan error
@@ -38,7 +39,7 @@ type access struct {
 }
 
 // New returns the source of lock's Lease, which has a share in shared unless that is nil.
-func New(lock *lease.Lock, shared *Shared, log *slog.Logger) *Source {
+func New(lock *protocol.Lock, shared *Shared, log *slog.Logger) *Source {
 	return &Source{
 		queue: newQueue(), lock: lock, shared: shared, bad: make(chan error, 1),
 		pace: pacer{list: outage.Listing, watch: outage.Watching, tell: outage.Teller{Log: log}},
@@ -81,7 +82,7 @@ func (s *Source) Start(ctx context.Context, helpers *sync.WaitGroup) (finish fun
 }
 
 // Take returns what was seen since the last time, in order, when [Source.News] says so.
-func (s *Source) Take() []lease.Observation {
+func (s *Source) Take() []protocol.Observation {
 	if s.stream != nil && s.stream.isRefused() { // then it watches alone
 		s.begin()
 	}
@@ -146,7 +147,7 @@ func (s *Source) look(ctx context.Context) (reached bool, err error) {
 	defer cancel()
 	s.renewBy(cancel)
 	err = s.lock.Watch(watchCtx, first, s.put)
-	if watchCtx.Err() != nil && !errors.Is(err, lease.ErrUnopened) {
+	if watchCtx.Err() != nil && !errors.Is(err, protocol.ErrUnopened) {
 		return true, nil
 	}
 	if errors.Is(err, lease.ErrForbidden) {
@@ -159,7 +160,7 @@ func (s *Source) look(ctx context.Context) (reached bool, err error) {
 }
 
 // list looks at the Lease, in its turn where many do.
-func (s *Source) list(ctx context.Context) (lease.Observation, error) {
+func (s *Source) list(ctx context.Context) (protocol.Observation, error) {
 	if s.shared != nil {
 		defer s.shared.turn(ctx)()
 	}

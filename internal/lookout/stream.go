@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotseat-go/hotseat/internal/chance"
 	"github.com/hotseat-go/hotseat/internal/outage"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/lease"
 )
@@ -17,7 +18,7 @@ import (
 // stream is a Shared at work: it lists and watches, again when the watch ends, and hands what it
 // sees to its subscribers.
 type stream struct {
-	leases lease.Namespace
+	leases protocol.Namespace
 	log    *slog.Logger
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -37,7 +38,7 @@ type current struct {
 	suspicion *time.Timer        // a doubt is being looked into
 }
 
-func newStream(leases lease.Namespace, log *slog.Logger) *stream {
+func newStream(leases protocol.Namespace, log *slog.Logger) *stream {
 	return &stream{leases: leases, log: log, subscribers: map[string][]*Source{}}
 }
 
@@ -111,7 +112,7 @@ func (s *stream) look(ctx context.Context, p *pacer) (reached bool, err error) {
 	defer cancel()
 	s.begin(cancel)
 	err = s.leases.Watch(watchCtx, all, timeout, s.deliver)
-	if watchCtx.Err() != nil && !errors.Is(err, lease.ErrUnopened) {
+	if watchCtx.Err() != nil && !errors.Is(err, protocol.ErrUnopened) {
 		err = nil
 	}
 	return true, err
@@ -126,7 +127,7 @@ func (s *stream) timing() (timeout, period time.Duration) {
 
 // deliverAll tells every subscriber of its Lease, or that there is none,
 // changed or not: that it was looked at is news too.
-func (s *stream) deliverAll(all lease.Listing) {
+func (s *stream) deliverAll(all protocol.Listing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, subscribers := range s.subscribers {
@@ -136,7 +137,7 @@ func (s *stream) deliverAll(all lease.Listing) {
 	}
 }
 
-func (s *stream) deliver(name string, o lease.Observation) {
+func (s *stream) deliver(name string, o protocol.Observation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.current.heard = time.Now()

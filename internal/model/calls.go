@@ -1,6 +1,6 @@
 package main
 
-// The requests that write, as lease.Lock makes them: each call goes on after a
+// The requests that write, as protocol.Lock makes them: each call goes on after a
 // refusal, on a goroutine of its own, until it has an answer for the loop.
 
 // prolonging is a write that tests the term.

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
 // candidate takes each step that process i may take.
@@ -84,16 +84,16 @@ func (m *model) standby(s state, i int) {
 	t := s
 	q := &t.proc[i]
 	switch action := m.action(&s, p); action {
-	case lease.Confirm:
+	case protocol.Confirm:
 		q.phase, q.read = reading, m.ask(&s, confirm)
 		m.say("%s asks the store, to be sure", m.name(&s, i))
 		m.emit(t)
-	case lease.Prove:
+	case protocol.Prove:
 		q.phase = reading
 		q.read = read{kind: prove, event: event{present: true, record: m.known.saw[p.knows].record, before: p.before}}
 		m.say("%s asks what was there before", m.name(&s, i))
 		m.emit(t)
-	case lease.Create:
+	case protocol.Create:
 		w, ok := q.free()
 		if q.creates == 0 || !ok {
 			return
@@ -103,28 +103,28 @@ func (m *model) standby(s state, i int) {
 		*w = write{call: create, stage: put, sent: s.now, body: m.recordID(record{uid: newUID, vacant: true, renew: m.stamp(&t, i)})}
 		m.say("%s sends a create of a vacant Lease", m.name(&s, i))
 		m.emit(t)
-	case lease.Acquire:
+	case protocol.Acquire:
 		m.acquire(t, i)
 	}
 }
 
 // action is what the candidate does next, unless a wrong rule says something else.
-func (m *model) action(s *state, p *proc) lease.Action {
+func (m *model) action(s *state, p *proc) protocol.Action {
 	action := m.decide(p.knows, s.now).Action
 	seen := m.seen(p.knows)
 	switch {
-	case action == lease.Create && m.wrong(missingIsFree):
-		return lease.Acquire
-	case action == lease.Create && m.wrong(heldCreate):
+	case action == protocol.Create && m.wrong(missingIsFree):
+		return protocol.Acquire
+	case action == protocol.Create && m.wrong(heldCreate):
 		if instant(s.now).Sub(m.who(p.knows).View().FreeAt()) < 0 {
-			return lease.Wait
+			return protocol.Wait
 		}
-		return lease.Acquire
-	case action == lease.Confirm || !seen.exists() || seen.holder != 0:
+		return protocol.Acquire
+	case action == protocol.Confirm || !seen.exists() || seen.holder != 0:
 	case m.wrong(unheldIsFree),
-		action == lease.Prove && m.wrong(wordIsProof),
+		action == protocol.Prove && m.wrong(wordIsProof),
 		p.seat > s.now && m.wrong(seatAcrossGap):
-		return lease.Acquire
+		return protocol.Acquire
 	}
 	return action
 }

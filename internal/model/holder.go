@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
 // term is a step of the one that holds the Lease. singleton/active.go, work.go.
@@ -70,11 +70,11 @@ func (p *proc) asking() bool {
 }
 
 // lose is singleton.Term.lose. No answer is heard from here on.
-func (m *model) lose(s *state, p *proc, loss lease.Loss) {
+func (m *model) lose(s *state, p *proc, loss protocol.Loss) {
 	if p.over {
 		return
 	}
-	p.vacated = (loss == lease.LossDeleted || loss == lease.LossCleared) && !p.ctxOver
+	p.vacated = (loss == protocol.LossDeleted || loss == protocol.LossCleared) && !p.ctxOver
 	p.ctxOver, p.over, p.lostAt = true, true, s.now
 	if !m.wrong(reviveOver) {
 		p.abandon()

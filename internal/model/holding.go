@@ -3,12 +3,12 @@ package main
 import (
 	"errors"
 
-	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
-// holding remembers what lease.Tenure made of what a holder met.
+// holding remembers what protocol.Tenure made of what a holder met.
 type holding struct {
-	standings map[standing]lease.Loss
+	standings map[standing]protocol.Loss
 	judged    map[judgement]judged
 	overtaken map[overtaken]bool
 }
@@ -19,22 +19,22 @@ type overtaken struct {
 }
 
 func newHolding() holding {
-	return holding{standings: map[standing]lease.Loss{}, judged: map[judgement]judged{}, overtaken: map[overtaken]bool{}}
+	return holding{standings: map[standing]protocol.Loss{}, judged: map[judgement]judged{}, overtaken: map[overtaken]bool{}}
 }
 
-func (m *model) claimOf(c claim) lease.Claim {
-	return lease.Claim{Token: token(c.epoch, c.term), Record: m.lease(c.record), Sent: instant(c.sent)}
+func (m *model) claimOf(c claim) protocol.Claim {
+	return protocol.Claim{Token: token(c.epoch, c.term), Record: m.lease(c.record), Sent: instant(c.sent)}
 }
 
 // acquiringTenure is that of a term whose first write is under way, as write 1.
-func (m *model) acquiringTenure(c claim) *lease.Tenure {
+func (m *model) acquiringTenure(c claim) *protocol.Tenure {
 	t, _ := m.known.nobody.Take(m.claimOf(c), m.lease(c.from)).Next(instant(c.sent))
 	return t
 }
 
 // tenure is that of a term whose last acknowledged write c is. Write 2 is under way.
-func (m *model) tenure(c claim, over bool) *lease.Tenure {
-	t, _ := m.acquiringTenure(c).Answered(lease.Answer{ID: 1, Claim: m.claimOf(c)}, instant(c.sent))
+func (m *model) tenure(c claim, over bool) *protocol.Tenure {
+	t, _ := m.acquiringTenure(c).Answered(protocol.Answer{ID: 1, Claim: m.claimOf(c)}, instant(c.sent))
 	t, _ = t.Next(instant(c.sent))
 	if over {
 		t = t.End()
@@ -46,16 +46,16 @@ type judgement struct {
 	claim     claim
 	over      bool
 	acquiring bool
-	event     event      // what the watch shows, if it is present
-	answer    claim      // else the claim that a write was answered with,
-	lost      lease.Loss // or how it found the term to be over
+	event     event         // what the watch shows, if it is present
+	answer    claim         // else the claim that a write was answered with,
+	lost      protocol.Loss // or how it found the term to be over
 	now       uint8
 }
 
 type judged struct {
 	claim claim
 	begun bool
-	lost  lease.Loss
+	lost  protocol.Loss
 }
 
 // judge has the tenure of a term take in what the watch shows, or an answer.
@@ -71,18 +71,18 @@ func (m *model) judge(j judgement) judged {
 
 func (m *model) judgementOf(j judgement) judged {
 	now := instant(j.now)
-	var t *lease.Tenure
-	var step lease.Step
+	var t *protocol.Tenure
+	var step protocol.Step
 	switch {
 	case j.event.present:
 		t, step = m.tenure(j.claim, j.over).Observe(m.look(j.event, j.now), now)
 	case j.acquiring:
-		t, step = m.acquiringTenure(j.claim).Answered(lease.Answer{ID: 1, Claim: m.claimOf(j.answer)}, now)
+		t, step = m.acquiringTenure(j.claim).Answered(protocol.Answer{ID: 1, Claim: m.claimOf(j.answer)}, now)
 	case j.lost != "":
-		lost := &lease.LostError{Loss: j.lost, Record: m.lease(j.answer.record)}
-		t, step = m.tenure(j.claim, j.over).Answered(lease.Answer{ID: 2, Claim: m.claimOf(j.claim), Err: lost}, now)
+		lost := &protocol.LostError{Loss: j.lost, Record: m.lease(j.answer.record)}
+		t, step = m.tenure(j.claim, j.over).Answered(protocol.Answer{ID: 2, Claim: m.claimOf(j.claim), Err: lost}, now)
 	default:
-		t, step = m.tenure(j.claim, j.over).Answered(lease.Answer{ID: 2, Claim: m.claimOf(j.answer)}, now)
+		t, step = m.tenure(j.claim, j.over).Answered(protocol.Answer{ID: 2, Claim: m.claimOf(j.answer)}, now)
 	}
 	out := judged{claim: j.claim, begun: step.Prolonged}
 	out.claim.record = m.records.of[t.Claim().Record]
@@ -93,7 +93,7 @@ func (m *model) judgementOf(j judgement) judged {
 	return out
 }
 
-func tickOf(i lease.Instant) uint8 { return uint8(i.Sub(instant(0)).Seconds()) }
+func tickOf(i protocol.Instant) uint8 { return uint8(i.Sub(instant(0)).Seconds()) }
 
 type standing struct {
 	claim  tok
@@ -102,11 +102,11 @@ type standing struct {
 }
 
 // standing returns why a write that meets a record finds its term to be over; empty: it stands.
-func (m *model) standing(c claim, seen uint16) lease.Loss {
+func (m *model) standing(c claim, seen uint16) protocol.Loss {
 	key := standing{c.tok, c.record, seen}
 	loss, known := m.holding.standings[key]
 	if !known {
-		if lost, isLost := errors.AsType[*lease.LostError](m.claimOf(c).Standing(m.lease(seen))); isLost {
+		if lost, isLost := errors.AsType[*protocol.LostError](m.claimOf(c).Standing(m.lease(seen))); isLost {
 			loss = lost.Loss
 		}
 		m.holding.standings[key] = loss

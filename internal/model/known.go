@@ -4,30 +4,31 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
 // known is what candidates know, by number, and what came of it before.
 type known struct {
-	nobody   *lease.Candidate // knows nothing
-	all      []*lease.Candidate
-	ids      map[lease.Candidate]uint32
+	nobody   *protocol.Candidate // knows nothing
+	all      []*protocol.Candidate
+	ids      map[protocol.Candidate]uint32
 	saw      []saw // the last observation of each
 	observed map[observation]seen
 	changed  map[change]uint32
-	decided  map[decision]lease.Decision
+	decided  map[decision]protocol.Decision
 }
 
 // newKnown has candidates that make no pauses: any delay is possible anyhow.
 func newKnown(b bounds) known {
 	tick := func(n uint8) time.Duration { return time.Duration(n) * time.Second }
-	self := &lease.Self{
+	self := &protocol.Self{
 		Timing: lease.Timing{LeaseDuration: tick(b.L), RenewDeadline: tick(b.R), RetryPeriod: 2},
 		Draw:   func(time.Duration) time.Duration { return 0 },
 	}
 	return known{
-		nobody: lease.NewCandidate(self, nil, instant(0)), ids: map[lease.Candidate]uint32{},
-		observed: map[observation]seen{}, changed: map[change]uint32{}, decided: map[decision]lease.Decision{},
+		nobody: protocol.NewCandidate(self, nil, instant(0)), ids: map[protocol.Candidate]uint32{},
+		observed: map[observation]seen{}, changed: map[change]uint32{}, decided: map[decision]protocol.Decision{},
 	}
 }
 
@@ -39,9 +40,9 @@ type saw struct {
 	known   bool
 }
 
-func (m *model) who(id uint32) *lease.Candidate { return m.known.all[id] }
+func (m *model) who(id uint32) *protocol.Candidate { return m.known.all[id] }
 
-func (m *model) candidateID(c *lease.Candidate) uint32 {
+func (m *model) candidateID(c *protocol.Candidate) uint32 {
 	c = c.Standby() // it makes no pauses
 	id, known := m.known.ids[*c]
 	if !known {
@@ -114,8 +115,8 @@ func (m *model) observation(key observation) seen {
 }
 
 // look is what e shows, as package lease knows it.
-func (m *model) look(e event, at uint8) lease.Observation {
-	o := lease.Observation{
+func (m *model) look(e event, at uint8) protocol.Observation {
+	o := protocol.Observation{
 		Record: m.lease(e.record), Asked: instant(at).Add(time.Nanosecond), At: instant(at),
 		ResourceVersion: strconv.Itoa(int(e.version)), Listed: e.listed, Stored: e.stored,
 	}
@@ -138,7 +139,7 @@ type change struct {
 	claim  claim // acquired, vacated
 }
 
-func (m *model) changeOf(c change, f func(*lease.Candidate) *lease.Candidate) uint32 {
+func (m *model) changeOf(c change, f func(*protocol.Candidate) *protocol.Candidate) uint32 {
 	id, known := m.known.changed[c]
 	if !known {
 		id = m.candidateID(f(m.who(c.knows)))
@@ -149,14 +150,14 @@ func (m *model) changeOf(c change, f func(*lease.Candidate) *lease.Candidate) ui
 
 // failed: an attempt came to nothing.
 func (m *model) failed(knows uint32) uint32 {
-	return m.changeOf(change{kind: 1, knows: knows}, func(c *lease.Candidate) *lease.Candidate {
-		next, _ := c.Failed(lease.Decision{}, lease.ErrUnavailable, instant(0))
+	return m.changeOf(change{kind: 1, knows: knows}, func(c *protocol.Candidate) *protocol.Candidate {
+		next, _ := c.Failed(protocol.Decision{}, lease.ErrUnavailable, instant(0))
 		return next
 	})
 }
 
 func (m *model) proved(knows uint32, of, before uint16) uint32 {
-	return m.changeOf(change{kind: 2, knows: knows, of: of, before: before}, func(c *lease.Candidate) *lease.Candidate {
+	return m.changeOf(change{kind: 2, knows: knows, of: of, before: before}, func(c *protocol.Candidate) *protocol.Candidate {
 		looked := before != unknown
 		if !looked {
 			before = 0
@@ -167,20 +168,20 @@ func (m *model) proved(knows uint32, of, before uint16) uint32 {
 }
 
 func (m *model) acquired(knows uint32, c claim, now uint8) uint32 {
-	return m.changeOf(change{kind: 3, knows: knows, claim: c, now: now}, func(k *lease.Candidate) *lease.Candidate {
+	return m.changeOf(change{kind: 3, knows: knows, claim: c, now: now}, func(k *protocol.Candidate) *protocol.Candidate {
 		return k.Acquired(m.tenure(c, false), instant(now))
 	})
 }
 
 func (m *model) vacated(knows uint32, c claim) uint32 {
-	return m.changeOf(change{kind: 4, knows: knows, claim: c}, func(k *lease.Candidate) *lease.Candidate {
+	return m.changeOf(change{kind: 4, knows: knows, claim: c}, func(k *protocol.Candidate) *protocol.Candidate {
 		return k.Vacated(m.tenure(c, true))
 	})
 }
 
 // waited: a time has come.
 func (m *model) waited(knows uint32) uint32 {
-	return m.changeOf(change{kind: 6, knows: knows}, (*lease.Candidate).Waited)
+	return m.changeOf(change{kind: 6, knows: knows}, (*protocol.Candidate).Waited)
 }
 
 type decision struct {
@@ -188,7 +189,7 @@ type decision struct {
 	now   uint8
 }
 
-func (m *model) decide(knows uint32, now uint8) lease.Decision {
+func (m *model) decide(knows uint32, now uint8) protocol.Decision {
 	key := decision{knows, now}
 	d, known := m.known.decided[key]
 	if !known {

@@ -7,7 +7,7 @@
 // shortest story of how.
 //
 // Real are the pure functions of packages lease and fencing (see model). Modelled after
-// the code, step by step, are the requests of lease.Lock and the loop of package
+// the code, step by step, are the requests of protocol.Lock and the loop of package
 // singleton.
 //
 // Left out: raising an epoch, floors, edits of single fields other than the holder,

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/hotseat-go/hotseat/fencing"
-	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
 // bounds of one exploration. Times are in ticks.
@@ -25,8 +25,8 @@ type bounds struct {
 	rules                       rules
 }
 
-// model explores one set of bounds. What decides is the protocol's own code: lease.Candidate,
-// lease.Tenure, lease.NextEpoch, lease.Claim.Standing, lease.Newer and fencing.Compare. Their
+// model explores one set of bounds. What decides is the protocol's own code: protocol.Candidate,
+// protocol.Tenure, protocol.NextEpoch, protocol.Claim.Standing, protocol.Newer and fencing.Compare. Their
 // answers are remembered.
 type model struct {
 	bounds
@@ -42,15 +42,15 @@ type model struct {
 // records are the Leases there were, by number.
 type records struct {
 	all    []record
-	leases []lease.Record
+	leases []protocol.Record
 	ids    map[record]uint16
-	of     map[lease.Record]uint16
+	of     map[protocol.Record]uint16
 }
 
 func newModel(b bounds) *model {
 	m := &model{
 		bounds:  b,
-		records: records{ids: map[record]uint16{}, of: map[lease.Record]uint16{}},
+		records: records{ids: map[record]uint16{}, of: map[protocol.Record]uint16{}},
 		known:   newKnown(b), holding: newHolding(),
 	}
 	m.recordID(record{}) // 0
@@ -97,21 +97,21 @@ func (m *model) recordID(r record) uint16 {
 
 func (m *model) record(id uint16) record { return m.records.all[id] }
 
-func (m *model) lease(id uint16) lease.Record { return m.records.leases[id] }
+func (m *model) lease(id uint16) protocol.Record { return m.records.leases[id] }
 
-// newToken is what lease.Lock.Claim mints.
+// newToken is what protocol.Lock.Claim mints.
 func (m *model) newToken(s *state, knows uint32) tok {
 	v := m.who(knows).View()
 	last := v.Last()
-	in := lease.EpochInputs{ResourceVersion: v.Newest(), Remembered: v.Epoch()}
-	if in.ResourceVersion == "" || lease.Newer(last.ResourceVersion, in.ResourceVersion) {
+	in := protocol.EpochInputs{ResourceVersion: v.Newest(), Remembered: v.Epoch()}
+	if in.ResourceVersion == "" || protocol.Newer(last.ResourceVersion, in.ResourceVersion) {
 		in.ResourceVersion = last.ResourceVersion
 	}
 	in.Annotation, _ = last.Record.Epoch()
 	if m.wrong(countingEpoch) {
 		in.ResourceVersion, in.Remembered = "0", 0
 	}
-	epoch, _, err := lease.NextEpoch(in)
+	epoch, _, err := protocol.NextEpoch(in)
 	if err != nil || epoch > 250 || s.nextTerm > 250 {
 		panic(fmt.Sprint("model: bounds too large: ", epoch, err))
 	}

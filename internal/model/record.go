@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -38,7 +39,7 @@ func (r record) untouched() bool {
 // provable: what was there before can prove that nobody is at work.
 func (r record) provable() bool { return r.released != 0 || r.untouched() }
 
-// saysAs: lease.Lock.Before looks past a write that made r of was.
+// saysAs: protocol.Lock.Before looks past a write that made r of was.
 func (r record) saysAs(was record) bool {
 	return r.uid == was.uid && (r.untouched() && was.untouched() || r.released != 0 && r.claim() == was.claim())
 }
@@ -70,8 +71,8 @@ func token(epoch, term uint8) fencing.Token {
 }
 
 // instant is a tick on a machine's clock; all machines' run alike.
-func instant(tick uint8) lease.Instant {
-	return lease.Instant{}.Add(time.Duration(tick+1) * time.Second)
+func instant(tick uint8) protocol.Instant {
+	return protocol.Instant{}.Add(time.Duration(tick+1) * time.Second)
 }
 
 func wall(stamp uint8) *metav1.MicroTime {
@@ -83,9 +84,9 @@ func wall(stamp uint8) *metav1.MicroTime {
 }
 
 // lease is the record as package lease knows it.
-func (r record) lease() lease.Record {
+func (r record) lease() protocol.Record {
 	if !r.exists() {
-		return lease.Record{}
+		return protocol.Record{}
 	}
 	l := &coordv1.Lease{ObjectMeta: metav1.ObjectMeta{
 		Namespace: "shop", Name: "invoicer", UID: types.UID(strconv.Itoa(int(r.uid))),
@@ -114,7 +115,7 @@ func (r record) lease() lease.Record {
 	if r.vacant {
 		set(lease.AnnotationVacant, "created by somebody")
 	}
-	return lease.NewRecord(l)
+	return protocol.NewRecord(l)
 }
 
 func (r record) String() string {
@@ -133,7 +134,7 @@ func (r record) String() string {
 	return fmt.Sprintf("held by %s, term %d, epoch %d (version %d)", identity(r.holder), r.term, r.epoch, r.version)
 }
 
-// The bodies of lease/write.go. Each has a renewTime of its own: who wrote, and how
+// The bodies of internal/protocol/write.go. Each has a renewTime of its own: who wrote, and how
 // often that one did.
 
 func (m *model) stamp(s *state, i int) uint8 {

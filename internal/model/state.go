@@ -146,7 +146,7 @@ type write struct {
 // acquires reports whether w is to begin a term.
 func (w write) acquires() bool { return w.call == take || w.call == ensure }
 
-// call is the function of lease.Lock that makes the request.
+// call is the function of protocol.Lock that makes the request.
 type call uint8
 
 const (

@@ -1,6 +1,6 @@
 package main
 
-import "github.com/hotseat-go/hotseat/lease"
+import "github.com/hotseat-go/hotseat/internal/protocol"
 
 // tidy forgets what has no effect any more, so that it does not tell states apart.
 func (m *model) tidy(p *proc) {
@@ -25,7 +25,7 @@ func (m *model) tidy(p *proc) {
 
 // lastOf is a candidate that knows no more than the last thing the other one saw.
 func (m *model) lastOf(knows uint32) uint32 {
-	return m.changeOf(change{kind: 5, knows: knows}, func(c *lease.Candidate) *lease.Candidate {
+	return m.changeOf(change{kind: 5, knows: knows}, func(c *protocol.Candidate) *protocol.Candidate {
 		o := c.View().Last()
 		o.Asked, o.At, o.Newest, o.After, o.Listed, o.Stored = instant(0), instant(0), "", "", false, false
 		return m.known.nobody.Observe(o, instant(0))

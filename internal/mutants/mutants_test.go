@@ -58,10 +58,10 @@ func (m mutant) testedIn(tree tree) error {
 }
 
 func TestMutantNeedsItsTests(t *testing.T) {
-	lease, err := declared("../..", "./lease")
+	lease, err := declared("../..", "./internal/protocol")
 	require.NoError(t, err)
-	require.NoError(t, mutant{pkg: "./lease", run: "TestSeat/x"}.testedIn(lease))
-	require.ErrorContains(t, mutant{pkg: "./lease", run: "TestNobodyWrote"}.testedIn(lease), "no test TestNobodyWrote")
+	require.NoError(t, mutant{pkg: "./internal/protocol", run: "TestSeat/x"}.testedIn(lease))
+	require.ErrorContains(t, mutant{pkg: "./internal/protocol", run: "TestNobodyWrote"}.testedIn(lease), "no test TestNobodyWrote")
 	none, err := declared("../..", "./leases")
 	require.NoError(t, err)
 	require.ErrorContains(t, mutant{pkg: "./leases", run: "TestSeat"}.testedIn(none), "package ./leases")
@@ -153,9 +153,9 @@ func TestPatchFitsInOnePlace(t *testing.T) {
 
 func TestReworkedFileIsRefused(t *testing.T) {
 	for name, c := range map[string]struct{ file, line, want string }{
-		"gone":  {"lease/lock.go", "no such text\n", "fits in 0 places"},
-		"twice": {"lease/lock.go", "}\n", "places, must be one"},
-		"file":  {"lease/no-such-file.go", "a\n", "no such file"},
+		"gone":  {"internal/protocol/lock.go", "no such text\n", "fits in 0 places"},
+		"twice": {"internal/protocol/lock.go", "}\n", "places, must be one"},
+		"file":  {"internal/protocol/no-such-file.go", "a\n", "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := mutant{name: "x", diff: diff{c.file, []hunk{{"@@ -1 +1 @@", []string{c.line}, nil}}}}

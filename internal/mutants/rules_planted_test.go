@@ -41,23 +41,23 @@ func TestNumbersOfRules(t *testing.T) {
 }
 
 func TestRowsOfRules(t *testing.T) {
-	const good = "| T1 | lease.View.owe, lease.ask | lease.TestSeat, lease.TestOther | seat-across-a-gap |\n"
+	const good = "| T1 | protocol.View.owe, protocol.ask | protocol.TestSeat, protocol.TestOther | seat-across-a-gap |\n"
 	known := tree{
-		functions: map[string]bool{"lease.View.owe": true, "lease.ask": true},
-		tests:     map[string]bool{"lease.TestSeat": true, "lease.TestOther": true, "singleton.TestSeat": true},
+		functions: map[string]bool{"protocol.View.owe": true, "protocol.ask": true},
+		tests:     map[string]bool{"protocol.TestSeat": true, "protocol.TestOther": true, "singleton.TestSeat": true},
 	}
 	for table, wrong := range map[string]string{
 		"| rule | functions | tests | mutants |\n|---|---|---|---|\n" + good: "",
 		"":          "rows for []",
 		good + good: "rows for [T1 T1]",
-		"| T2 | lease.ask | lease.TestSeat | seat-across-a-gap |\n":              "rows for [T2]",
-		"| T1 | | lease.TestSeat | seat-across-a-gap |\n":                        "needs a function",
-		"| T1 | lease.ask | lease.TestSeat | |\n":                                "needs a function, a test and a mutant",
-		"| T1 | lease.nobody | lease.TestSeat | seat-across-a-gap |\n":           "no function lease.nobody",
-		"| T1 | lease.ask | lease.TestSeat, lease.TestX | seat-across-a-gap |\n": "no test lease.TestX",
-		"| T1 | lease.ask | lease.TestSeat | seat-across-the-gap |\n":            "no mutant seat-across-the-gap",
-		"| T1 | lease.ask | lease.TestOther | seat-across-a-gap |\n":             "no test in it finds seat-across-a-gap",
-		"| T1 | lease.ask | singleton.TestSeat | seat-across-a-gap |\n":          "no test in it finds seat-across-a-gap",
+		"| T2 | protocol.ask | protocol.TestSeat | seat-across-a-gap |\n":                 "rows for [T2]",
+		"| T1 | | protocol.TestSeat | seat-across-a-gap |\n":                              "needs a function",
+		"| T1 | protocol.ask | protocol.TestSeat | |\n":                                   "needs a function, a test and a mutant",
+		"| T1 | protocol.nobody | protocol.TestSeat | seat-across-a-gap |\n":              "no function protocol.nobody",
+		"| T1 | protocol.ask | protocol.TestSeat, protocol.TestX | seat-across-a-gap |\n": "no test protocol.TestX",
+		"| T1 | protocol.ask | protocol.TestSeat | seat-across-the-gap |\n":               "no mutant seat-across-the-gap",
+		"| T1 | protocol.ask | protocol.TestOther | seat-across-a-gap |\n":                "no test in it finds seat-across-a-gap",
+		"| T1 | protocol.ask | singleton.TestSeat | seat-across-a-gap |\n":                "no test in it finds seat-across-a-gap",
 	} {
 		rows, _ := rowsOf(table)
 		got := wrongRows([]string{"T1"}, rows, known, mutants(t))

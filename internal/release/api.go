@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/semver"
@@ -36,7 +36,8 @@ func (c *check) api(ctx context.Context) error {
 		}
 		fmt.Fprintf(c.out, "release-check: API of %s since %s:\n%s\n", m.path, last, report)
 		if broken && !mayBreak(last, m.tag(c.version)) {
-			all = errors.Join(all, fmt.Errorf("%s breaks its users since %s: %s is too small a step", m.path, last, c.version))
+			all = errors.Join(all, fmt.Errorf("%s breaks its users since %s: %s is too small a step",
+				m.path, last, c.version))
 		}
 	}
 	return all
@@ -60,26 +61,29 @@ func lastTag(tags []string, m published, version string) (last string) {
 // mayBreak reports whether the step between two tags of one module allows it: from
 // a version before 1.0 the next minor one does, after it nothing.
 func mayBreak(last, next string) bool {
-	version := func(tag string) string { return tag[strings.LastIndex(tag, "/")+1:] }
-	return semver.Major(version(last)) == "v0" && semver.MajorMinor(version(last)) != semver.MajorMinor(version(next))
+	last, next = last[strings.LastIndex(last, "/")+1:], next[strings.LastIndex(next, "/")+1:]
+	return semver.Major(last) == "v0" && semver.MajorMinor(last) != semver.MajorMinor(next)
 }
 
 // compare asks apidiff. It reports whether users' code may stop compiling.
-func (c *check) compare(ctx context.Context, m published, last string) (broken bool, report string, err error) {
+func (c *check) compare(
+	ctx context.Context, m published, last string,
+) (broken bool, report string, err error) {
 	dir := filepath.Join(c.tmp, "api", m.dir)
 	before := filepath.Join(dir, "before")
 	if err := checkOut(ctx, c.root, last, before); err != nil {
 		return false, "", err
 	}
-	files := map[string]string{filepath.Join(before, m.dir): filepath.Join(dir, "before.api"), filepath.Join(c.root, m.dir): filepath.Join(dir, "after.api")}
-	for source, file := range files {
-		if _, err := command(ctx, source, nil, c.goTool, "run", apidiff, "-m", "-w", file, m.path); err != nil {
+	older, newer := filepath.Join(dir, "before.api"), filepath.Join(dir, "after.api")
+	tool := []string{c.goTool, "run", apidiff, "-m"}
+	for file, source := range map[string]string{older: before, newer: c.root} {
+		args := append(slices.Clone(tool), "-w", file, m.path)
+		if _, err := command(ctx, filepath.Join(source, m.dir), nil, args...); err != nil {
 			return false, "", err
 		}
 	}
 	diff := func(flags ...string) (string, error) {
-		args := append([]string{c.goTool, "run", apidiff, "-m"}, flags...)
-		return command(ctx, c.root, nil, append(args, filepath.Join(dir, "before.api"), filepath.Join(dir, "after.api"))...)
+		return command(ctx, c.root, nil, slices.Concat(tool, flags, []string{older, newer})...)
 	}
 	if report, err = diff(); err != nil {
 		return false, "", err
@@ -100,8 +104,6 @@ func checkOut(ctx context.Context, root, tag, dir string) error {
 	if _, err := command(ctx, root, nil, "git", "archive", "-o", archive, tag); err != nil {
 		return err
 	}
-	if out, err := exec.CommandContext(ctx, "tar", "-xf", archive, "-C", dir).CombinedOutput(); err != nil {
-		return fmt.Errorf("tar of %s: %w: %s", tag, err, out)
-	}
-	return nil
+	_, err := command(ctx, root, nil, "tar", "-xf", archive, "-C", dir)
+	return err
 }

@@ -17,7 +17,8 @@ func command(ctx context.Context, dir string, env []string, args ...string) (str
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
+		said := strings.TrimSpace(stderr.String())
+		return "", fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, said)
 	}
 	return strings.TrimSpace(stdout.String()), nil
 }

@@ -26,7 +26,8 @@ func (c *check) licences(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		list := append([]string{c.goTool, "list", "-deps", "-json=Module"}, importable(strings.Fields(said))...)
+		list := []string{c.goTool, "list", "-deps", "-json=Module"}
+		list = append(list, importable(strings.Fields(said))...)
 		if said, err = command(ctx, dir, nil, list...); err != nil {
 			return err
 		}
@@ -42,7 +43,8 @@ func (c *check) licences(ctx context.Context) error {
 			failed = errors.Join(failed, fmt.Errorf("%s %s: %w", m.Path, m.Version, err))
 			continue
 		}
-		fmt.Fprintf(c.out, "release-check: licence of %-50s %s\n", m.Path+" "+m.Version, strings.Join(names, ", "))
+		name := m.Path + " " + m.Version
+		fmt.Fprintf(c.out, "release-check: licence of %-50s %s\n", name, strings.Join(names, ", "))
 	}
 	return failed
 }
@@ -90,7 +92,7 @@ func licenceOf(dir string) ([]string, error) {
 		}
 		found := kinds(string(text))
 		if len(found) == 0 {
-			return nil, fmt.Errorf("%s is of no kind that is allowed: read it, and say so in kinds if it is fine", e.Name())
+			return nil, fmt.Errorf("%s is of no kind that is allowed (licence.go lists those)", e.Name())
 		}
 		names = append(names, found...)
 	}
@@ -106,8 +108,9 @@ func licenceOf(dir string) ([]string, error) {
 func kinds(text string) []string {
 	text = strings.Join(strings.Fields(strings.ToLower(text)), " ")
 	for _, sentence := range []string{
-		"gnu general public license", "gnu lesser general public license", "gnu affero general public license",
-		"mozilla public license", "server side public license", "business source license", "commons clause",
+		"gnu general public license", "gnu lesser general public license",
+		"gnu affero general public license", "mozilla public license",
+		"server side public license", "business source license", "commons clause",
 	} {
 		if strings.Contains(text, sentence) {
 			return nil

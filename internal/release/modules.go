@@ -55,7 +55,8 @@ func rewrite(gomod []byte, version string) ([]byte, error) {
 	}
 	for _, r := range slices.Clone(f.Replace) {
 		if !ours(r.Old.Path) {
-			return nil, fmt.Errorf("%s replaces %s: whoever requires the module does not get that", f.Module.Mod.Path, r.Old.Path)
+			return nil, fmt.Errorf("%s replaces %s: whoever requires the module does not get that",
+				f.Module.Mod.Path, r.Old.Path)
 		}
 		if err := f.DropReplace(r.Old.Path, r.Old.Version); err != nil {
 			return nil, err

@@ -65,7 +65,7 @@ func TestSteps(t *testing.T) {
 	modules := publishable([]string{"go.mod", "fencing/redisfence/go.mod"})
 	tags := []string{
 		"the tags, all on that commit: v0.1.0 fencing/redisfence/v0.1.0",
-		"one push of the tags together: git push --atomic origin v0.1.0 fencing/redisfence/v0.1.0",
+		"one push of them together: git push --atomic origin v0.1.0 fencing/redisfence/v0.1.0",
 	}
 	ready := map[string]string{modules[1].path: "v0.1.0"}
 	require.Equal(t, tags, steps(modules, ready, "## [0.1.0] - 2026-12-01", "v0.1.0"))

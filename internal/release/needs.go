@@ -33,12 +33,14 @@ func (c *check) needs() error {
 // steps are what a release still takes, in their order.
 func steps(modules []published, required map[string]string, changelog, version string) []string {
 	var list []string
-	if heading := "## [" + strings.TrimPrefix(version, "v") + "]"; !strings.Contains(changelog, heading) {
+	heading := "## [" + strings.TrimPrefix(version, "v") + "]"
+	if !strings.Contains(changelog, heading) {
 		list = append(list, "in CHANGELOG.md, a heading \""+heading+" - <date>\" below \"Unreleased\"")
 	}
 	for _, m := range modules {
 		if v := required[m.path]; v != "" && v != version {
-			list = append(list, fmt.Sprintf("in %s: go mod edit -require=%s@%s (the replace beside it may stay: it reaches no user)", m.dir, rootPath, version))
+			list = append(list, fmt.Sprintf("in %s: go mod edit -require=%s@%s (its replace may stay: it reaches no user)",
+				m.dir, rootPath, version))
 		}
 	}
 	if len(list) > 0 {
@@ -49,5 +51,5 @@ func steps(modules []published, required map[string]string, changelog, version s
 		tags = append(tags, m.tag(version))
 	}
 	list = append(list, "the tags, all on that commit: "+strings.Join(tags, " "))
-	return append(list, "one push of the tags together: git push --atomic origin "+strings.Join(tags, " "))
+	return append(list, "one push of them together: git push --atomic origin "+strings.Join(tags, " "))
 }

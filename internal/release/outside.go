@@ -12,7 +12,7 @@ import (
 // requires nothing yet. Our go.sums are its own to begin with: nobody has to be
 // asked for the hashes of modules that we use already.
 func newOutside(root, dir string) error {
-	text, err := os.ReadFile(filepath.Join(root, "internal", "release", "testdata", "outside", "main.go"))
+	text, err := os.ReadFile(filepath.Join(root, "internal/release/testdata/outside/main.go"))
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func outsideEnv(ctx context.Context, goTool, proxy, modcache string) ([]string, 
 		return nil, err
 	}
 	cache, after, _ := strings.Cut(said, "\n")
-	proxies := "file://" + filepath.ToSlash(proxy) + ",file://" + filepath.ToSlash(cache) + "/cache/download," + after
+	proxies := "file://" + proxy + ",file://" + cache + "/cache/download," + after
 	return []string{
 		"GOPROXY=" + proxies, "GOPRIVATE=", "GONOPROXY=none", "GONOSUMDB=" + rootPath,
 		"GOMODCACHE=" + modcache, "GOWORK=off",

@@ -16,7 +16,9 @@ import (
 
 // pack makes the zips of what others can require, from the files that git knows as
 // they are now, and returns the folder that serves them as a Go proxy does.
-func pack(ctx context.Context, root, tmp, version string) (modules []published, proxy string, err error) {
+func pack(
+	ctx context.Context, root, tmp, version string,
+) (modules []published, proxy string, err error) {
 	said, err := command(ctx, root, nil, "git", "ls-files", "-z")
 	if err != nil {
 		return nil, "", err
@@ -77,8 +79,9 @@ func serve(source, proxy string, m published, version string) error {
 	}
 	at := filepath.Join(proxy, escaped, "@v")
 	info := fmt.Sprintf(`{"Version": %q, "Time": %q}`, version, time.Now().UTC().Format(time.RFC3339))
-	for name, text := range map[string]string{"list": version + "\n", version + ".info": info, version + ".mod": string(gomod)} {
-		if err := write(filepath.Join(at, name), []byte(text)); err != nil {
+	files := map[string]string{"list": version, version + ".info": info, version + ".mod": string(gomod)}
+	for name, text := range files {
+		if err := write(filepath.Join(at, name), []byte(text+"\n")); err != nil {
 			return err
 		}
 	}
@@ -86,7 +89,8 @@ func serve(source, proxy string, m published, version string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(zip.CreateFromDir(out, module.Version{Path: m.path, Version: version}, dir), out.Close())
+	err = zip.CreateFromDir(out, module.Version{Path: m.path, Version: version}, dir)
+	return errors.Join(err, out.Close())
 }
 
 // inherit gives a nested module the repository's licence, as the go command does

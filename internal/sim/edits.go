@@ -8,6 +8,7 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -31,7 +32,7 @@ func (w *world) edit(f Fault) {
 			l.Annotations = map[string]string{}
 		}
 		now := metav1.NewMicroTime(time.Now().Truncate(time.Microsecond))
-		epoch, _ := lease.NewRecord(l).Epoch()
+		epoch, _ := protocol.NewRecord(l).Epoch()
 		switch f.Kind {
 		case Label:
 			l.Labels = map[string]string{"touched": strconv.FormatInt(int64(w.now()), 10)}
@@ -111,7 +112,7 @@ func (b *bodies) add(c change) {
 	if c.new == nil {
 		return
 	}
-	if c.old == nil || lease.NewRecord(c.old).Term() != lease.NewRecord(c.new).Term() || lease.NewRecord(c.old).Holder() != lease.NewRecord(c.new).Holder() {
+	if c.old == nil || protocol.NewRecord(c.old).Term() != protocol.NewRecord(c.new).Term() || protocol.NewRecord(c.old).Holder() != protocol.NewRecord(c.new).Holder() {
 		if c.old != nil {
 			b.turns = append(b.turns, c.old)
 		}

@@ -11,7 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
 // servers are the two there are.
@@ -49,7 +49,7 @@ func TestACacheThatIsAhead(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		behind := h.get()
-		require.True(h, lease.Newer(held.ResourceVersion, behind.ResourceVersion), "the store went back")
+		require.True(h, protocol.Newer(held.ResourceVersion, behind.ResourceVersion), "the store went back")
 		require.Equal(h, held.ResourceVersion, h.list().Items[0].ResourceVersion, "the cache did not")
 		require.Equal(h, held.ResourceVersion, h.list().ResourceVersion)
 		require.Positive(h, h.struck[StaleCache])
@@ -66,7 +66,7 @@ func TestACacheThatIsAhead(t *testing.T) {
 		defer old.Stop()
 		require.Zero(h, h.struck[VersionTwice])
 		wrote := behind
-		for !lease.Newer(wrote.ResourceVersion, held.ResourceVersion) {
+		for !protocol.Newer(wrote.ResourceVersion, held.ResourceVersion) {
 			require.Equal(h, held.ResourceVersion, h.list().Items[0].ResourceVersion)
 			require.Empty(h, w.ResultChan())
 			wrote, err = h.renew(wrote, "t")

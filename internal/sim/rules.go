@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
 // checkDeadline: a term is over RenewDeadline after its last acknowledged write
@@ -140,7 +140,7 @@ func (c *checker) committed(ch change) {
 	if m == nil || m.from.node.Elector != Hotseat || ch.new == nil {
 		return
 	}
-	p, before, after := m.from, lease.NewRecord(ch.old), lease.NewRecord(ch.new)
+	p, before, after := m.from, protocol.NewRecord(ch.old), protocol.NewRecord(ch.new)
 	epochBefore, _ := before.Epoch()
 	epochAfter, _ := after.Epoch()
 	mine := p.elector.Identity()

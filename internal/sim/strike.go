@@ -6,7 +6,7 @@ import (
 
 	coordv1 "k8s.io/api/coordination/v1"
 
-	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -132,7 +132,7 @@ func (w *world) restore(f Fault) {
 				w.endWatches(-1, nil, f.Kind)
 			}
 			l, err := w.store.get()
-			w.check.rewind(w.store.revision() > w.farthest, err == nil && lease.NewRecord(l).Holder() == "", undone.ResourceVersion)
+			w.check.rewind(w.store.revision() > w.farthest, err == nil && protocol.NewRecord(l).Holder() == "", undone.ResourceVersion)
 			return
 		}
 	}

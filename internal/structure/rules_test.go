@@ -9,7 +9,7 @@ type rule struct {
 }
 
 // library is what a service links into its production binary.
-const library = "./fencing/... ./lease ./singleton/..."
+const library = "./fencing/... !./fencing/fencingtest ./lease ./singleton/..."
 
 func rules() []rule {
 	return []rule{
@@ -21,6 +21,10 @@ func rules() []rule {
 		{
 			from: "./fencing ./fencing/filestore ./fencing/httpfence ./fencing/sqlfence", never: "... !std !./fencing",
 			why: "a resource's server links these for nothing more than the standard library",
+		},
+		{
+			from: "./fencing/fencingtest test:./fencing/fencingtest", never: "... !std !./fencing !./fencing/fencingtest",
+			why: "authors of guards get no requirement by it",
 		},
 		{
 			from: "./fencing/... !./fencing/kubefence", never: "k8s.io/... sigs.k8s.io/...",
@@ -49,25 +53,29 @@ func rules() []rule {
 
 		// Size.
 		{
-			from: "./lease ./singleton", never: "k8s.io/client-go/kubernetes/...",
+			from: "./lease ./internal/protocol ./singleton", never: "k8s.io/client-go/kubernetes/...",
 			why: "it links the types of every API group: 20 MB in a program that has only a rest.Config",
 		},
 
 		// Layers.
 		{
-			from: "./lease", never: "./singleton/...",
+			from: "./lease", never: "./singleton/... ./internal/...",
+			why: "what users meet of a Lease is not the protocol, which may change",
+		},
+		{
+			from: "./internal/protocol", never: "./singleton/...",
 			why: "the protocol on one Lease knows nothing of who drives it",
 		},
 		{
-			from: "./lease", never: "./internal/lookout ./internal/outage",
+			from: "./internal/protocol", never: "./internal/lookout ./internal/outage",
 			why: "the protocol neither watches by itself nor logs",
 		},
 		{
-			from: "test:./lease", never: "./singleton",
-			why: "its tests must fail where lease is at fault",
+			from: "test:./internal/protocol", never: "./singleton",
+			why: "its tests must fail where the protocol is at fault",
 		},
 		{
-			from: "./lease ./singleton", never: "./singleton/singletontest ./internal/... !./internal/chance !./internal/elapsed !./internal/retry !./internal/lookout !./internal/outage",
+			from: "./lease ./singleton", never: "./singleton/singletontest ./internal/... !./internal/chance !./internal/elapsed !./internal/retry !./internal/lookout !./internal/outage !./internal/protocol",
 			why: "services do not link what is for tests",
 		},
 		{
@@ -93,7 +101,7 @@ func rules() []rule {
 			why: "the contract is that of a server, whoever asks it",
 		},
 		{
-			from: "./internal/guardtest", never: "./lease ./singleton/... ./fencing/... !./fencing",
+			from: "./internal/guardtest", never: "./lease ./singleton/... ./fencing/... !./fencing !./fencing/fencingtest",
 			why: "the suite is for guards of any kind, behind any elector",
 		},
 		{

@@ -1,0 +1,132 @@
+// Package fencingtest checks a guard of your own: what every [fencing.Guard] must keep.
+//
+//	func TestGuard(t *testing.T) {
+//		fencingtest.Run(t, fencingtest.Suite{
+//			Open: func(t testing.TB) fencing.Guard { return newGuard(t, emptyTable(t)) },
+//		})
+//	}
+//
+// That checks what is announced, and Check and Enter where the guard has them. The other fields of
+// [Suite] say how to write behind the guard, how another process reaches the same resource, and
+// how its store fails. Set those that there are: each lets the suite see more. What it cannot see
+// is a skipped test, which says what is missing.
+//
+// The suite needs no more than a few seconds, the standard library, and tokens of one scope
+// ([Scope]). It does not prove a guard right. For how long a mark lasts it believes Reopen; a crash
+// of your store is yours to test.
+package fencingtest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// Suite is a guard under test. Only Open is required.
+type Suite struct {
+	// Open returns a guard over a fresh resource, which has no mark and no value. It cleans up after
+	// itself by t.Cleanup. Each test opens one or more, one after the other.
+	Open func(t testing.TB) fencing.Guard
+
+	// Reopen returns another guard over the resource of g, the one opened last, as another replica
+	// has it, or the next process. It shares no memory with g. Nil: all marks are in g itself.
+	Reopen func(t testing.TB, g fencing.Guard) fencing.Guard
+
+	// Write sets the resource's one value under token, if g admits that. Where check and effect are
+	// apart in time it calls between between them, possibly more than once; else anywhere before
+	// both. Errors that are no refusal by a [fencing.Kind] say that it may have happened, or may yet.
+	// Nil: effects are made between Enter and leave, if g is a [fencing.Tracker].
+	Write func(
+		ctx context.Context, g fencing.Guard, token fencing.Token, value string, between func(),
+	) error
+
+	// Read returns the latest value, or "" if there is none. Set it together with Write.
+	Read func(ctx context.Context, g fencing.Guard) (string, error)
+
+	// Damage puts text in the place of the epoch of the mark that is stored for [Scope]. Nil: nobody
+	// can.
+	Damage func(t testing.TB, g fencing.Guard, text string)
+
+	// Break keeps g from its store, so that nothing gets there, until mend is called.
+	Break func(t testing.TB, g fencing.Guard) (mend func())
+
+	// AnyScope: the guard keeps a mark for each scope. Else it is for Scope, and refuses others with
+	// [fencing.ErrScope].
+	AnyScope bool
+
+	// Hammer is how long the test of that name goes on. Default: 1 s.
+	Hammer time.Duration
+}
+
+// Scope is that of the suite's tokens, but for those of another scope.
+const Scope = "shop/invoicer"
+
+// Token returns the token of an epoch in [Scope]. Two with one epoch are of different terms if
+// their term is another one; 0 is as good as any.
+func Token(epoch int64, term int) fencing.Token {
+	return fencing.Token{Scope: Scope, Epoch: epoch, Term: fmt.Sprintf("%016x%016x", term, epoch)}
+}
+
+// patience bounds each test, but for the time of Hammer.
+const patience = time.Minute
+
+// rule is one test. It notes in p what it finds.
+type rule struct {
+	name string
+	run  func(p *probe)
+}
+
+func rules() []rule {
+	return []rule{
+		{"NothingYet", nothingYet},
+		{"AnnouncedIsAdmitted", announcedIsAdmitted},
+		{"OlderIsRefused", olderIsRefused},
+		{"EffectsRaise", effectsRaise},
+		{"OneEpochTwoTerms", oneEpochTwoTerms},
+		{"NumbersAreExact", numbersAreExact},
+		{"MissingToken", missingToken},
+		{"Unfenced", unfenced},
+		{"MalformedToken", malformedToken},
+		{"OtherScope", otherScope},
+		{"MalformedScope", malformedScope},
+		{"MarkOutlivesTheGuard", markOutlivesTheGuard},
+		{"DamagedMark", damagedMark},
+		{"BrokenStore", brokenStore},
+		{"Parked", parked},
+		{"Hammer", hammer},
+	}
+}
+
+// Run runs the suite as subtests of t.
+func Run(t *testing.T, s Suite) {
+	t.Helper()
+	if s.Open == nil || (s.Write == nil) != (s.Read == nil) {
+		t.Fatal("fencingtest: Suite.Open must be set, and Write and Read both or none")
+	}
+	for _, r := range rules() {
+		t.Run(r.name, func(t *testing.T) {
+			p := s.play(t, r)
+			if p.skipped != "" {
+				t.Skip("fencingtest: " + p.skipped)
+			}
+			for _, finding := range p.findings {
+				t.Error(finding)
+			}
+		})
+	}
+}
+
+// play runs one test.
+func (s Suite) play(t testing.TB, r rule) *probe {
+	ctx, cancel := context.WithTimeout(t.Context(), patience+s.Hammer)
+	defer cancel()
+	s.Hammer = cmp.Or(s.Hammer, time.Second)
+	p := &probe{Suite: s, t: t, ctx: ctx}
+	p.open()
+	r.run(p)
+	return p
+}

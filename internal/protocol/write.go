@@ -1,0 +1,292 @@
+package protocol
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
+
+	coordv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// The bodies this package ever writes. Each but the first starts from a copy of
+// the record it replaces, so that what is not ours (labels, foreign annotations,
+// strategy, preferredHolder) survives.
+
+// vacant also has a time: without its mark, which anybody can take away, it must
+// not pass for a Lease that was shipped. It names a holder, nobody: an API server
+// with coordinated leader election crashes over a Lease that has none.
+func (l *Lock) vacant() *coordv1.Lease {
+	nobody := ""
+	return &coordv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: l.Namespace, Name: l.Name, Labels: l.Labels,
+			Annotations: l.signed(map[string]string{lease.AnnotationVacant: "created by " + l.Identity}),
+		},
+		Spec: coordv1.LeaseSpec{HolderIdentity: &nobody, RenewTime: l.now(time.Time{})},
+	}
+}
+
+func (l *Lock) taken(from Record, token fencing.Token) *coordv1.Lease {
+	next := from.Lease()
+	transitions := from.Transitions()
+	if transitions < math.MaxInt32 { // at the end it stays: it is not the token
+		transitions++
+	}
+	l.stamp(next, token, from)
+	next.Annotations = l.signed(next.Annotations)
+	next.Spec.AcquireTime = next.Spec.RenewTime
+	next.Spec.LeaseTransitions = &transitions
+	return next
+}
+
+// signed adds the program to annotations.
+func (l *Lock) signed(annotations map[string]string) map[string]string {
+	if l.Program != "" {
+		annotations[lease.AnnotationProgram] = l.Program
+	}
+	return annotations
+}
+
+func (l *Lock) renewed(c Claim) *coordv1.Lease {
+	next := c.Record.Lease()
+	l.stamp(next, c.written(), c.Record)
+	return next
+}
+
+func (l *Lock) stamp(next *coordv1.Lease, token fencing.Token, over Record) {
+	seconds := l.seconds()
+	next.Spec.HolderIdentity = &l.Identity
+	next.Spec.LeaseDurationSeconds = &seconds
+	next.Spec.RenewTime = l.now(over.RenewTime())
+	if next.Annotations == nil {
+		next.Annotations = map[string]string{}
+	}
+	next.Annotations[lease.AnnotationEpoch] = strconv.FormatInt(token.Epoch, 10)
+	next.Annotations[lease.AnnotationTerm] = token.Term
+	next.Annotations[lease.AnnotationHolder] = l.Identity
+	delete(next.Annotations, lease.AnnotationReleased)
+	delete(next.Annotations, lease.AnnotationVacant)
+}
+
+func (l *Lock) seconds() int32 { return int32(l.Timing.LeaseDuration / time.Second) }
+
+// released keeps the epoch for the next holder to count on from, also one that was
+// raised by hand. The duration of 1 s and the times are what client-go's elector writes.
+func (l *Lock) released(c Claim) *coordv1.Lease {
+	next := c.Record.Lease()
+	nobody, second := "", int32(1)
+	token := c.written()
+	if epoch, err := c.Record.Epoch(); err == nil {
+		token.Epoch = max(token.Epoch, epoch)
+	}
+	l.stamp(next, token, c.Record)
+	next.Spec.HolderIdentity = &nobody
+	next.Spec.LeaseDurationSeconds = &second
+	next.Spec.AcquireTime = next.Spec.RenewTime
+	next.Annotations[lease.AnnotationReleased] = releaseMark(next.Spec.RenewTime.Time, c.Record.ResourceVersion())
+	return next
+}
+
+// operation of a JSON patch (RFC 6902).
+type operation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value"` // null in a test: there is nothing
+}
+
+func annotationPath(key string) string {
+	return "/metadata/annotations/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
+}
+
+func annotations() []string {
+	return []string{lease.AnnotationEpoch, lease.AnnotationTerm, lease.AnnotationHolder, lease.AnnotationReleased, lease.AnnotationVacant}
+}
+
+// field of a Lease's spec that this package writes.
+type field struct {
+	path  string
+	value any
+	set   bool
+}
+
+func specOf(l *coordv1.Lease) []field {
+	s := l.Spec
+	return []field{
+		{"/spec/holderIdentity", s.HolderIdentity, s.HolderIdentity != nil},
+		{"/spec/leaseDurationSeconds", s.LeaseDurationSeconds, s.LeaseDurationSeconds != nil},
+		{"/spec/acquireTime", s.AcquireTime, s.AcquireTime != nil},
+		{"/spec/renewTime", s.RenewTime, s.RenewTime != nil},
+		{"/spec/leaseTransitions", s.LeaseTransitions, s.LeaseTransitions != nil},
+	}
+}
+
+// annotate turns our annotations from what they were into what they are to be.
+func annotate(was, next map[string]string) (ops []operation) {
+	if len(was) == 0 { // nothing can be tested below what is not there
+		return []operation{{"test", "/metadata/annotations", nil}, {"add", "/metadata/annotations", next}}
+	}
+	for _, key := range annotations() {
+		path := annotationPath(key)
+		old, had := was[key]
+		value, has := next[key]
+		if had {
+			ops = append(ops, operation{"test", path, old})
+		} else {
+			ops = append(ops, operation{"test", path, nil})
+		}
+		switch {
+		case has:
+			ops = append(ops, operation{"add", path, value})
+		case had:
+			ops = append(ops, operation{"remove", path, nil})
+		}
+	}
+	if program := next[lease.AnnotationProgram]; program != was[lease.AnnotationProgram] {
+		ops = append(ops, operation{"add", annotationPath(lease.AnnotationProgram), program})
+	}
+	return ops
+}
+
+// swap writes next over from, if from still is what is stored: the version alone
+// does not say so, since after a restore it can come to mean another record; nor
+// does the content, since an edit can put it back. beside is [ask]'s.
+func (l *Lock) swap(ctx context.Context, from Record, next *coordv1.Lease, beside time.Duration) (Record, error) {
+	was := from.lease
+	ops := []operation{{"test", "/metadata/uid", was.UID}, {"test", "/metadata/resourceVersion", was.ResourceVersion}}
+	for i, f := range specOf(was) {
+		ops = append(ops, operation{"test", f.path, f.value})
+		if to := specOf(next)[i]; to.set {
+			ops = append(ops, operation{"add", f.path, to.value})
+		}
+	}
+	ops = append(ops, annotate(was.Annotations, next.Annotations)...)
+	stored, err := l.write(ctx, ops, next, beside)
+	if err == nil && stored.ResourceVersion() == was.ResourceVersion {
+		err = conflict("patch", "it was answered with the version that was written over")
+	}
+	return stored, err
+}
+
+// replace writes next over from by an update, which compares the UID and version.
+func (l *Lock) replace(ctx context.Context, _ Record, next *coordv1.Lease, beside time.Duration) (Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.Timing.RenewDeadline)
+	defer cancel()
+	stored, err := l.update(ctx, next, beside)
+	if err == nil && !stored.RenewTime().Equal(next.Spec.RenewTime.Time) {
+		err = conflict("update", "it was answered with another renewTime than was written")
+	}
+	return stored, err
+}
+
+// prolong writes a new renewTime over whatever version names c's term.
+func (l *Lock) prolong(ctx context.Context, c Claim) (Record, error) {
+	next := l.renewed(c)
+	return l.write(ctx, renewal(next), next, 0)
+}
+
+// lift is prolong with a new epoch, the claim's Lift, over the one that the term has.
+func (l *Lock) lift(ctx context.Context, c Claim) (Record, error) {
+	next := l.renewed(c)
+	path := annotationPath(lease.AnnotationEpoch)
+	return l.write(ctx, append(renewal(next),
+		operation{"test", path, strconv.FormatInt(c.Token.Epoch, 10)},
+		operation{"add", path, next.Annotations[lease.AnnotationEpoch]}), next, l.Timing.RequestTimeout())
+}
+
+func renewal(next *coordv1.Lease) []operation {
+	return []operation{
+		{"test", "/metadata/uid", next.UID},
+		{"test", annotationPath(lease.AnnotationTerm), next.Annotations[lease.AnnotationTerm]},
+		{"test", "/spec/holderIdentity", next.Spec.HolderIdentity},
+		{"add", "/spec/renewTime", next.Spec.RenewTime},
+		{"add", "/spec/leaseDurationSeconds", next.Spec.LeaseDurationSeconds},
+	}
+}
+
+// refusal of the verb patch.
+type refusal struct {
+	since Instant
+	err   error
+}
+
+// PatchRefused returns why writes are made by the verb update instead of patch;
+// nil while they are not. Then a renewal needs the answer of the one before, so
+// that a server which takes longer than a third of RenewDeadline ends terms.
+func (l *Lock) PatchRefused() error {
+	if r := l.refused.Load(); r != nil {
+		return r.err
+	}
+	return nil
+}
+
+// write sends ops or, where the verb patch is refused, next as an update by UID and
+// resource version. An answer that does not carry the renewTime, which no other write
+// has, is not of this write.
+func (l *Lock) write(ctx context.Context, ops []operation, next *coordv1.Lease, beside time.Duration) (Record, error) {
+	stored, err := l.send(ctx, ops, next, beside)
+	if err == nil && !stored.RenewTime().Equal(next.Spec.RenewTime.Time) {
+		err = conflict("patch", "it was answered with another renewTime than was written")
+	}
+	return stored, err
+}
+
+func (l *Lock) send(ctx context.Context, ops []operation, next *coordv1.Lease, beside time.Duration) (Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.Timing.RenewDeadline)
+	defer cancel()
+	if r := l.refused.Load(); r == nil || l.Clock.Since(r.since) > l.Timing.LeaseDuration {
+		data, err := json.Marshal(ops)
+		if err != nil {
+			return Record{}, requestError("patch", err)
+		}
+		stored, err := ask(ctx, &l.underway, beside, func(ctx context.Context) (*coordv1.Lease, error) {
+			return l.client.Patch(ctx, l.Name, types.JSONPatchType, data, metav1.PatchOptions{})
+		})
+		if err == nil {
+			l.refused.Store(nil)
+			return recordOf(stored), nil
+		}
+		failed := requestError("patch", err)
+		if !errors.Is(failed, lease.ErrForbidden) && !unsupported(err) {
+			return Record{}, failed
+		}
+		if stored, updated := l.updateSoon(ctx, next); updated == nil || !errors.Is(updated, lease.ErrForbidden) {
+			l.refused.Store(&refusal{l.Clock.Now(), failed})
+			return stored, updated
+		}
+		return Record{}, failed
+	}
+	return l.updateSoon(ctx, next)
+}
+
+func unsupported(err error) bool {
+	return apierrors.IsMethodNotSupported(err) || apierrors.IsUnsupportedMediaType(err)
+}
+
+// updateSoon has the time of a quarter of RenewDeadline only: where the verb patch is
+// refused, the next one cannot be sent before its answer.
+func (l *Lock) updateSoon(ctx context.Context, next *coordv1.Lease) (Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.Timing.RequestTimeout())
+	defer cancel()
+	return l.update(ctx, next, 0)
+}
+
+func (l *Lock) update(ctx context.Context, next *coordv1.Lease, beside time.Duration) (Record, error) {
+	stored, err := ask(ctx, &l.underway, beside, func(ctx context.Context) (*coordv1.Lease, error) {
+		return l.client.Update(ctx, next.DeepCopy(), metav1.UpdateOptions{}) // its encoding writes to it, and another may be sent beside
+	})
+	if err != nil {
+		return Record{}, requestError("update", err)
+	}
+	return recordOf(stored), nil
+}
