@@ -136,7 +136,7 @@ func TestShippedRole(t *testing.T) {
 	s.deleteLease()
 	s.works(b)
 	require.Greater(t, b.elector.Status().Token.Epoch, second.Epoch)
-	require.Equal(t, 1, b.log.count(`level=WARN msg="the lease does not exist"`))
+	require.Equal(t, 1, b.log.count(`level=WARN msg="somebody deleted the lease"`))
 	require.Equal(t, 1, b.log.count(`level=WARN msg="term over"`))
 	require.Equal(t, 2, b.log.count("level=WARN"), "nothing else is worth a warning")
 	require.NotContains(t, b.log.String(), "level=ERROR")
