@@ -3,7 +3,7 @@
 # modules. A profile names each block once per test binary; a block counts as covered when any of them reached it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-packages=$(find lease singleton fencing -name '*.go' -not -name '*_test.go' -not -path '*/testdata/*' -exec dirname {} \; | LC_ALL=C sort -u | xargs)
+packages=$(find lease internal/protocol singleton fencing -name '*.go' -not -name '*_test.go' -not -path '*/testdata/*' -exec dirname {} \; | LC_ALL=C sort -u | xargs)
 
 # Outside of CI the tests of these are skipped where a server is missing that could not be installed; then so is the floor.
 skipped=

@@ -21,7 +21,7 @@ while read -r module; do
   cd "$root/$module"
   cover=()
   case $module in
-  .) name=root measured=./lease,./singleton/...,./fencing/... ;;
+  .) name=root measured=./lease,./internal/protocol,./singleton/...,./fencing/... ;;
   ./fencing/*) name=${module##*/} measured=./... ;;
   ./internal/guards) name=guards measured=github.com/hotseat-go/hotseat/fencing/sqlfence ;;
   *) name= ;;
