@@ -210,7 +210,7 @@ func TestAnotherProgramOnTheLease(t *testing.T) {
 				})
 				l.run(b, idle)
 				sleep(time.Minute)
-				require.Equal(l, warned, log.count("another program holds the lease"))
+				require.Equal(l, warned, log.count("another program holds the Lease"))
 				require.Equal(l, warned, log.count("program=example.com/billing own_program=example.com/invoicer"))
 			})
 		})
