@@ -2,8 +2,8 @@ package fencing
 
 import "context"
 
-// Source supplies the token of a term whose epoch may still be raised. Token must be safe for concurrent use and must
-// not block; it returns the zero Token when there is none.
+// Source supplies the token of a term whose epoch may still be raised. Token must be safe for
+// concurrent use, and must not block. It returns the zero Token if there is none.
 type Source interface{ Token() Token }
 
 type contextKey struct{}
@@ -12,19 +12,20 @@ type fixed Token
 
 func (f fixed) Token() Token { return Token(f) }
 
-// NewContext returns a context that carries t. The zero Token hides one that ctx already carries.
+// NewContext returns a context that carries t. The zero Token hides a token that ctx already
+// carries.
 func NewContext(ctx context.Context, t Token) context.Context {
 	return NewSourceContext(ctx, fixed(t))
 }
 
-// NewSourceContext returns a context whose token is asked from s each time, so that [FromContext] sees a raised epoch
-// at once. A nil Source hides a token that ctx already carries.
+// NewSourceContext returns a context whose token comes from s at each call of [FromContext], which
+// so sees a raised epoch at once. A nil Source hides a token that ctx already carries.
 func NewSourceContext(ctx context.Context, s Source) context.Context {
 	return context.WithValue(ctx, contextKey{}, s)
 }
 
-// FromContext returns the token that ctx carries, and whether there is one. It does not allocate and does not look at
-// whether ctx has ended.
+// FromContext returns the token that ctx carries, and whether there is one. It does not allocate,
+// and does not look at whether ctx has ended.
 func FromContext(ctx context.Context) (Token, bool) {
 	s, ok := ctx.Value(contextKey{}).(Source)
 	if !ok {

@@ -7,39 +7,46 @@ import (
 	"sync"
 )
 
-// Store keeps the marks of a [Durable] guard: one token per scope, with a version by which a change is made only to what
-// was read. Package filestore has one over files. Implementations are safe for concurrent use, also by several processes
-// where the medium is shared, and do not retry for longer than ctx lasts. Any error means that the guard refuses: with
-// [ErrWiring] if it is one, else with [ErrUnavailable].
+// Store keeps the marks of a [Durable] guard: one token per scope, with a version. Package
+// filestore has a Store over files. Implementations are safe for concurrent use, also by several
+// processes where the medium is shared. They do not retry for longer than ctx lasts. On any error
+// the guard refuses: with [ErrWiring] if the error is one, else with [ErrUnavailable].
 type Store interface {
-	// Load returns the mark of a scope and its version, any string. The zero Token says that the scope never had one; that
-	// has a version too. A mark that cannot be read, parsed or believed is an error, never the zero Token.
+	// Load returns the mark of a scope and its version, which may be any string. The zero Token means
+	// that the scope never had a mark; this state has a version too. A mark that cannot be read,
+	// parsed or believed is an error, never the zero Token.
 	//
-	// Two calls return the same version only if no other mark was swapped in between. What Load returns may be gone after a
-	// crash: a [Durable] admits by no mark but what it has swapped in itself.
+	// Two calls return the same version only if no other mark was swapped in between them. What Load
+	// returns may be gone after a crash: a [Durable] admits only by marks that it has swapped in
+	// itself.
 	Load(ctx context.Context, scope string) (mark Token, version string, err error)
 
-	// CompareAndSwap makes next the mark of its scope if the version is still the one given, in one step against all
-	// other swaps. True: it is, and durably so: after any crash it is there, or a later one is. False: the version was another
-	// and nothing was changed. An error: it may have happened or not, or may happen yet.
+	// CompareAndSwap makes next the mark of its scope if the scope still has the given version, in one
+	// atomic step among all swaps.
+	//   - True: next is the mark, durably. After any crash it or a later mark is there.
+	//   - False: the version was another one, and nothing changed.
+	//   - An error: the swap may or may not have happened, or may still happen.
 	//
-	// Next may be the mark that is there already, from a swap that was seen and whose end was not. It is then written anew: what
-	// is only visible, on a disk that failed to sync or before a standby has it, must not answer for what is durable.
+	// next may already be the mark, from a swap that is visible but was not confirmed. It must then be
+	// written anew: a mark that is only visible (on a disk that failed to sync, or not yet on a
+	// database's standby) is not durable.
 	CompareAndSwap(ctx context.Context, version string, next Token) (swapped bool, err error)
 }
 
-// Durable is a [Guard] for a resource that one process at a time owns, like [Memory], whose marks outlive the process. A
-// newer token is in the store before anything that carries it is admitted. Make one with [NewDurable]; all methods are
-// safe for concurrent use.
+// Durable is a [Guard] for a resource that one process at a time owns, like [Memory], but its marks
+// outlive the process. A newer token is in the store before anything that carries the token is
+// admitted. Make one with [NewDurable]. All methods are safe for concurrent use.
 //
-// Each call reads the store, so that a mark which another process put there is seen at once, and refuses with
-// [ErrUnavailable] what it cannot read. A mark of another process, or one whose swap was not answered, is stored
-// again by this one before it admits by it, once. Several processes may share a store, and agree on the mark at any time; but each
-// follows its own work in flight only. If effects may be in flight in more than one of them, bind check and effect
-// by something they share, such as a transaction.
+// Each call reads the store, so a mark of another process is seen at once. If the store cannot be
+// read, the call fails with [ErrUnavailable]. If another process stored the mark, or this one got
+// no answer to its swap, this process stores the mark again, once, before it admits by it.
 //
-// It remembers too what it saw: a store that goes back in time under a running guard lowers nothing, and rises
-// again with the next announcement.
+// Several processes may share a store, and always agree on the mark. But each follows only its own
+// work in flight. If effects may be in flight in more than one process, bind check and effect by
+// something that they share, such as a transaction.
+//
+// A Durable also remembers what it saw. If the store goes back in time under a running guard, no
+// mark is lowered, and the next announcement raises the store again.
 type Durable struct {
 	store  Store
 	flight *Memory // work in flight, and the highest marks this process saw
@@ -50,8 +57,8 @@ type Durable struct {
 
 var _ Tracker = (*Durable)(nil)
 
-// NewDurable returns a guard over store; cfg is that of the work in flight. It does not read the store. It fails when store is
-// nil, and when [NewMemory] does.
+// NewDurable returns a guard over store. cfg is for the work in flight. NewDurable does not read
+// the store. It fails if store is nil, or if [NewMemory] fails.
 func NewDurable(store Store, cfg MemoryConfig) (*Durable, error) {
 	if store == nil {
 		return nil, errors.New("fencing: Store is nil")
@@ -63,7 +70,8 @@ func NewDurable(store Store, cfg MemoryConfig) (*Durable, error) {
 	return &Durable{store: store, flight: flight, stored: make(map[string]Token)}, nil
 }
 
-// Announce stores t, ends the work in flight of older tokens and waits for it. See [Guard] and [Memory.Announce].
+// Announce stores t, ends the work in flight of older tokens, and waits for that work to leave. See
+// [Guard] and [Memory.Announce].
 func (d *Durable) Announce(ctx context.Context, t Token) error {
 	if err := d.persist(ctx, t); err != nil {
 		return Report(ctx, err)
@@ -71,7 +79,8 @@ func (d *Durable) Announce(ctx context.Context, t Token) error {
 	return d.flight.Announce(ctx, t)
 }
 
-// Check is Announce: both admit exactly the mark and what is newer. An effect that follows it is not followed: prefer Enter.
+// Check does what Announce does: it admits the current token, and raises the mark for a newer one.
+// The guard does not follow the effect: prefer Enter.
 func (d *Durable) Check(ctx context.Context, t Token) error {
 	if Unfenced(ctx, t) {
 		return nil
@@ -100,12 +109,13 @@ func (d *Durable) Mark(ctx context.Context, scope string) (Token, error) {
 	return d.flight.Mark(ctx, scope)
 }
 
-// persist returns nil once t is the mark and this process has stored it. Whether t may be admitted here and now is up to flight.
+// persist returns nil once t is the mark and this process has stored it. flight decides whether t
+// may be admitted here and now.
 func (d *Durable) persist(ctx context.Context, t Token) error {
 	if err := t.Validate(); err != nil {
 		return err
 	}
-	if err := d.flight.refusal(t); err != nil { // before a store that went back is told of it
+	if err := d.flight.refusal(t); err != nil { // t must not reach a store that went back in time
 		return err
 	}
 	for last := (*string)(nil); ; {
@@ -120,7 +130,8 @@ func (d *Durable) persist(ctx context.Context, t Token) error {
 			return nil
 		}
 		if last != nil && version == *last {
-			return fmt.Errorf("%w: the store did not swap version %q and still has it", ErrUnavailable, version)
+			return fmt.Errorf("%w: the store did not swap version %q and still has it",
+				ErrUnavailable, version)
 		}
 		swapped, err := d.store.CompareAndSwap(ctx, version, t)
 		if err != nil {
@@ -134,7 +145,7 @@ func (d *Durable) persist(ctx context.Context, t Token) error {
 	}
 }
 
-// has reports whether this process has stored t: only then is it known to be durable.
+// has reports whether this process has stored t. Only then is t known to be durable.
 func (d *Durable) has(t Token) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -147,7 +158,7 @@ func (d *Durable) keep(t Token) {
 	d.stored[t.Scope] = t
 }
 
-// load reads the store. What it shows to be older is older here too, and is ended.
+// load reads the store, and raises the mark in flight to the stored one. That ends older work.
 func (d *Durable) load(ctx context.Context, scope string) (mark Token, version string, err error) {
 	mark, version, err = d.store.Load(ctx, scope)
 	switch {

@@ -5,37 +5,40 @@ import (
 	"fmt"
 )
 
-// Guards return these errors, wrapped. Test for them with [errors.Is], or ask [KindOf].
+// Guards return these errors, wrapped. Test for them with [errors.Is] or [KindOf].
 var (
-	// ErrStale: the guard has admitted a newer term. Do not retry with this token: its term is over, or the API server
-	// went back in time. [errors.As] with a *[StaleError] gives the mark that won.
+	// ErrStale: the guard has admitted a newer term. Do not retry with this token: its term is over,
+	// or the API server went back in time. [errors.As] with a *[StaleError] gives the mark that won.
 	ErrStale = errors.New("fencing: stale token")
 
-	// ErrConflict: another term with the same epoch came first. Do not retry: a later term, with a greater epoch, settles it.
-	// [errors.As] with a *[ConflictError] gives both tokens.
+	// ErrConflict: another term with the same epoch came first. Do not retry: a later term has a
+	// greater epoch. [errors.As] with a *[ConflictError] gives both tokens.
 	ErrConflict = errors.New("fencing: another term has this epoch")
 
-	// ErrMissing: no token where one is required. Do not retry; the caller does not run inside a term.
+	// ErrMissing: there is no token, and one is required. Do not retry: the caller does not run inside
+	// a term.
 	ErrMissing = errors.New("fencing: no token")
 
-	// ErrUnavailable: the guard could not decide, or could not yet make sure that older work has ended. Nothing was
-	// admitted. Retry with the same token for as long as the term is valid.
+	// ErrUnavailable: the guard could not decide, or could not yet make sure that older work has
+	// ended. Nothing was admitted. Retry with the same token as long as the term is valid.
 	ErrUnavailable = errors.New("fencing: guard unavailable")
 
-	// ErrMalformed: a token or scope breaks a rule of [Token]. Do not retry; it is a bug, or the token was damaged on its way.
+	// ErrMalformed: a token or scope breaks a rule of [Token]. Do not retry: it is a bug, or the token
+	// was damaged on the way.
 	ErrMalformed = errors.New("fencing: malformed token")
 
-	// ErrScope: the token is of another scope than the one it was presented for. Do not retry; it is a wiring mistake.
+	// ErrScope: the token's scope is not the guard's. Do not retry: it is a wiring mistake.
 	ErrScope = errors.New("fencing: wrong scope")
 
-	// ErrWiring: there is no guard where one was looked for, or no right to use it: a URL that answers 404, a table, object or
-	// folder that does not exist, a permission that was never given. Nothing was admitted. Do not retry; somebody has to mend it.
+	// ErrWiring: there is no guard where the caller looked for one, or the caller may not use it.
+	// Examples are a URL that answers 404; a table, object or folder that does not exist; and a
+	// permission that was never given. Nothing was admitted. Do not retry: a person has to mend it.
 	// The text names what was asked.
 	ErrWiring = errors.New("fencing: guard wired wrongly")
 )
 
-// StaleError is the [ErrStale] that says which token won. Presented was refused, or ended while its work was in flight;
-// Mark is the highest token the guard had admitted at that moment.
+// StaleError is an [ErrStale] that says which token won. Presented was refused, or its work was
+// ended in flight. Mark is the highest token that the guard had admitted at that moment.
 type StaleError struct{ Presented, Mark Token }
 
 func (e *StaleError) Error() string { return describe(ErrStale, e.Presented, e.Mark) }
@@ -43,8 +46,8 @@ func (e *StaleError) Error() string { return describe(ErrStale, e.Presented, e.M
 // Is reports whether target is [ErrStale].
 func (e *StaleError) Is(target error) bool { return target == ErrStale }
 
-// ConflictError is the [ErrConflict] that says which term came first. Presented was refused; Mark has the same
-// epoch and another term, and was admitted earlier.
+// ConflictError is an [ErrConflict] that says which term came first. Presented was refused. Mark
+// has the same epoch and another term, and was admitted earlier.
 type ConflictError struct{ Presented, Mark Token }
 
 func (e *ConflictError) Error() string { return describe(ErrConflict, e.Presented, e.Mark) }
@@ -56,8 +59,8 @@ func describe(why error, presented, mark Token) string {
 	return fmt.Sprintf("%v: presented %v, mark %v", why, presented, mark)
 }
 
-// Refusal returns which token err says was refused, and the mark that won: those of the [*StaleError] or [*ConflictError]
-// that err wraps. Both are the zero Token for any other error.
+// Refusal returns the token that was refused and the mark that won, as the [*StaleError] or
+// [*ConflictError] in err has them. For any other error both are the zero Token.
 func Refusal(err error) (presented, mark Token) {
 	if stale, ok := errors.AsType[*StaleError](err); ok {
 		return stale.Presented, stale.Mark

@@ -3,45 +3,48 @@ package fencing
 import "context"
 
 // Guard stands before a resource and refuses what an old term sends. It keeps one mark per scope:
-// the highest token it has seen. Implementations are safe for concurrent use; package fencingtest
-// is a suite for them.
+// the highest token that it has seen. Implementations are safe for concurrent use. Package
+// fencingtest is a test suite for them.
 //
-// Whoever implements one, over whatever store, does the following for each token that is announced,
-// and for each that comes with a write:
+// An implementation, over any store, does the following for each token that is announced or that
+// comes with a write:
 //
-//  1. Validate it, by [OwnToken]: [ErrMissing] for the zero Token, [ErrMalformed] or [ErrScope] for
-//     one it cannot judge. A write with the zero Token is admitted, and nothing else done, if
-//     [Unfenced] says so.
-//  2. In one atomic step against the store, [Judge] it by the mark of its scope. Older: a
-//     [*StaleError]. Same epoch, other term: a [*ConflictError]. Newer, or first: it becomes the
-//     mark. The same: nothing changes.
+//  1. Validate the token, with [OwnToken]. The error is [ErrMissing] for the zero Token, and
+//     [ErrMalformed] or [ErrScope] for a token that the guard cannot judge. A write with the zero
+//     Token is admitted if [Unfenced] allows it; nothing else is done then.
+//  2. In one atomic step against the store, [Judge] the token by the mark of its scope. An older
+//     token is a [*StaleError]. One with the same epoch and another term is a [*ConflictError]. A
+//     newer or a first token becomes the mark. If the token is the mark, nothing changes.
 //  3. After raising the mark and before returning nil, make sure that no effect admitted under an
-//     older token can still land: end such work and wait for it, or make check and effect one
-//     transaction that the new mark excludes. When that cannot be done in bounded time:
+//     older token can still land. Either end such work and wait for it, or make check and effect
+//     one transaction that the new mark excludes. If that cannot be done in bounded time, return
 //     [ErrUnavailable]. The mark stays raised, and a retry does this step again.
 //
-// A guard fails closed ([FailClosed], [ParseMark]): whatever it cannot read, parse or reach is
-// [ErrUnavailable], never admission; what will not be there before somebody changes the wiring is
-// [ErrWiring]. It never lowers or resets a mark, not even a damaged one.
+// A guard fails closed ([FailClosed], [ParseMark]). If it cannot read, parse or reach something, it
+// answers [ErrUnavailable] and admits nothing. If only a change of the wiring can help, it answers
+// [ErrWiring]. A guard never lowers or resets a mark, not even a damaged one.
 type Guard interface {
-	// Announce tells the guard of a token before the work of its term starts: from the moment the
-	// mark is raised every older token is refused. It is idempotent. The elector calls it at the
-	// start of each term; after [ErrUnavailable] it gives that term up and comes back with the
-	// token of a later one. It blocks until the guard has decided, at most until ctx ends.
+	// Announce announces a token before the work of its term starts. From the moment the mark is
+	// raised, every older token is refused. Announce is idempotent. It blocks until the guard has
+	// decided, but at most until ctx ends.
+	//
+	// The elector calls Announce at the start of each term. After [ErrUnavailable] the elector gives
+	// that term up, and comes back with the token of a later term.
 	Announce(ctx context.Context, t Token) error
 
-	// Mark returns the mark of a scope: the zero Token and no error when the scope was never seen,
-	// [ErrMalformed] when it cannot be one, [ErrUnavailable] when the store does not answer.
+	// Mark returns the mark of a scope. It returns the zero Token and no error if the scope was never
+	// seen, [ErrMalformed] if the scope breaks the rules of scopes, and [ErrUnavailable] if the store
+	// does not answer.
 	Mark(ctx context.Context, scope string) (Token, error)
 }
 
-// Checker is a [Guard] that also judges a single effect. An elector needs none: it is for the side
-// of the resource, where no transaction or script binds an effect to the judgement.
+// Checker is a [Guard] that also judges a single effect. An elector needs no Checker. It is for the
+// side of the resource, where no transaction or script binds the effect to the judgement.
 type Checker interface {
 	Guard
 
-	// Check admits one effect that carries t. A token newer than the mark raises it first, as in
-	// Announce. A nil result holds for the instant of the call: bind the effect to the check by a
+	// Check admits one effect that carries t. A token newer than the mark raises the mark first, as in
+	// Announce. A nil result holds only for the instant of the call. Bind the effect to the check by a
 	// transaction, or by what the guard offers for work in flight ([Tracker]).
 	Check(ctx context.Context, t Token) error
 }
@@ -50,6 +53,6 @@ type Checker interface {
 type Tracker interface {
 	Checker
 
-	// Enter is Check for an effect that takes time: see [Memory.Enter].
+	// Enter is Check for an effect that takes time. See [Memory.Enter].
 	Enter(ctx context.Context, t Token) (_ context.Context, leave func(), _ error)
 }

@@ -6,11 +6,11 @@ import (
 	"fmt"
 )
 
-// The judgements that all guards share, for whoever writes one; [Guard] says in which order. They
-// are functions of their arguments alone, so they may be called by many goroutines at once.
+// The judgements that all guards share, for people who write a guard. [Guard] says in which order
+// to use them. They depend only on their arguments, so many goroutines may call them at once.
 
-// Unfenced reports whether a write that carries t needs none: t is the zero Token, and ctx allows
-// that ([AllowUnfenced]). Guards ask it where they admit effects, but never in Announce.
+// Unfenced reports whether a write that carries t needs no token: t is the zero Token, and ctx
+// allows that ([AllowUnfenced]). Guards call it where they admit effects, but never in Announce.
 func Unfenced(ctx context.Context, t Token) bool {
 	if !t.IsZero() {
 		return false
@@ -19,9 +19,9 @@ func Unfenced(ctx context.Context, t Token) bool {
 	return allowed
 }
 
-// OwnToken returns nil if t is one that a guard for the scope own can judge. Otherwise the guard
-// refuses it before it asks for the mark: with [ErrMissing] for the zero Token, with [ErrMalformed],
-// or with [ErrScope].
+// OwnToken returns nil if a guard for the scope own can judge t. Otherwise the guard refuses t
+// before it asks for the mark: with [ErrMissing] for the zero Token, with [ErrMalformed], or with
+// [ErrScope].
 func OwnToken(t Token, own string) error {
 	if err := t.Validate(); err != nil {
 		return err
@@ -32,8 +32,8 @@ func OwnToken(t Token, own string) error {
 	return nil
 }
 
-// OwnScope returns nil if scope is the one whose mark a guard for the scope own keeps. Otherwise it
-// is [ErrMalformed] or [ErrScope], as Mark returns them.
+// OwnScope returns nil if scope is own, the scope whose mark the guard keeps. Otherwise it returns
+// [ErrMalformed] or [ErrScope], as Mark does.
 func OwnScope(scope, own string) error {
 	if err := ValidateScope(scope); err != nil {
 		return err
@@ -44,10 +44,10 @@ func OwnScope(scope, own string) error {
 	return nil
 }
 
-// ParseMark reads a mark as a guard for the scope own has stored it: in the text form of [Token].
-// All else is [ErrUnavailable], so that nothing is admitted before somebody mended it: text that is
-// no token, and the mark of another scope, which is [ErrScope] too. It is never [ErrMalformed],
-// which would blame the caller's token.
+// ParseMark reads a mark that a guard for the scope own has stored, in the text form of [Token]. If
+// the text is no token, the error is [ErrUnavailable]. If the mark is of another scope, the error
+// is [ErrUnavailable] and also [ErrScope]. So nothing is admitted before somebody has mended the
+// mark. The error is never [ErrMalformed], which would blame the caller's token.
 func ParseMark(text, own string) (Token, error) {
 	mark, err := ParseToken(text)
 	if err != nil {
@@ -63,15 +63,16 @@ func ownMark(mark Token, own string) error {
 	if mark.Scope == own {
 		return nil
 	}
-	return fmt.Errorf("%w: %w: the mark is of %q, the guard is for %q", ErrUnavailable, ErrScope, mark.Scope, own)
+	return fmt.Errorf("%w: %w: the mark is of %q, the guard is for %q",
+		ErrUnavailable, ErrScope, mark.Scope, own)
 }
 
-// Judge compares a valid token with the mark of its scope, the zero Token where there is none yet.
-// Raises tells that t is newer, or the first, and must become the mark in the same atomic step.
-// False and nil: t is the mark.
+// Judge compares a valid token with the mark of its scope. The mark is the zero Token if there is
+// none yet. If raises is true, t is newer than the mark, or the first token, and must become the
+// mark in the same atomic step. If raises is false and err is nil, t is the mark.
 //
-// An older token is a [*StaleError], another term with the mark's epoch a [*ConflictError]. A mark
-// of another scope is [ErrUnavailable], and [ErrScope] too.
+// An older token is a [*StaleError]. Another term with the mark's epoch is a [*ConflictError]. A
+// mark of another scope is [ErrUnavailable], and also [ErrScope].
 func Judge(t, mark Token) (raises bool, err error) {
 	if mark.IsZero() {
 		return true, nil
@@ -86,18 +87,19 @@ func Judge(t, mark Token) (raises bool, err error) {
 	return order > 0, err
 }
 
-// FailClosed returns what a guard answers when err came up after the token was found to be its own:
-// a verdict ([ErrStale], [ErrConflict]), [ErrWiring], [ErrUnavailable] and nil as they are,
-// everything else wrapped in [ErrUnavailable]. What no waiting mends must be made [ErrWiring]
-// before: only the guard knows its store's words for that.
+// FailClosed returns what a guard answers if err occurred after [OwnToken] accepted the token. It
+// returns a verdict ([ErrStale], [ErrConflict]), [ErrWiring], [ErrUnavailable] and nil unchanged.
+// It wraps everything else in [ErrUnavailable]. The guard itself must first turn errors that will
+// not pass into [ErrWiring]: only the guard knows how its store words them.
 func FailClosed(err error) error {
-	if err == nil || errors.Is(err, ErrStale) || errors.Is(err, ErrConflict) || errors.Is(err, ErrUnavailable) {
+	if err == nil || errors.Is(err, ErrStale) || errors.Is(err, ErrConflict) ||
+		errors.Is(err, ErrUnavailable) {
 		return err
 	}
 	return undecided(err)
 }
 
-// undecided is FailClosed of what knows no token, and so can have no verdict on one.
+// undecided is FailClosed for an error that cannot be a verdict on a token.
 func undecided(err error) error {
 	if errors.Is(err, ErrWiring) {
 		return err

@@ -2,9 +2,9 @@ package fencing
 
 import "errors"
 
-// Kind says in one word what a guard's error means to whoever asked. It is the one classification
-// of such errors: the words are on the wires of httpfence and grpcfence, and the values of metrics'
-// labels, so they stay as they are. The zero Kind is that of no error.
+// Kind says in one word what a guard's error means to the caller. It is the only classification of
+// such errors. The words are on the wires of httpfence and grpcfence, and are values of metric
+// labels, so they never change. The zero Kind stands for no error.
 type Kind string
 
 const (
@@ -15,12 +15,12 @@ const (
 	KindWiring      Kind = "wiring"      // [ErrWiring]
 	KindScope       Kind = "scope"       // [ErrScope]
 	KindUnavailable Kind = "unavailable" // [ErrUnavailable]
-	KindOther       Kind = "other"       // none of these: whoever gets it takes it for unavailable
+	KindOther       Kind = "other"       // none of these: treat it as unavailable
 )
 
-// KindOf returns the kind of err. An error that is several of them is the first one in the order of
-// the constants: a mark of another scope, which is unavailable too, is of [KindScope]. It is safe
-// for concurrent use, and does not allocate for nil.
+// KindOf returns the kind of err. If several kinds fit, it returns the first in the order of the
+// constants. For example, a mark of another scope is unavailable too, but is of [KindScope]. KindOf
+// is safe for concurrent use, and does not allocate for nil.
 func KindOf(err error) Kind {
 	if err == nil {
 		return ""
@@ -33,8 +33,8 @@ func KindOf(err error) Kind {
 	return KindOther
 }
 
-// Err returns the error that k is the name of: nil for the zero Kind, [KindOther], and words that
-// are none.
+// Err returns the error that k names. It is nil for the zero Kind, for [KindOther], and for words
+// that are no Kind.
 func (k Kind) Err() error {
 	for _, n := range named() {
 		if n.kind == k {
@@ -47,17 +47,18 @@ func (k Kind) Err() error {
 // Refused reports whether another term won: [KindStale] or [KindConflict].
 func (k Kind) Refused() bool { return k == KindStale || k == KindConflict }
 
-// Undecided reports whether the guard decided nothing: [KindUnavailable] or [KindOther]. Whoever
-// gets it may try again.
+// Undecided reports whether the guard decided nothing: [KindUnavailable] or [KindOther]. The caller
+// may try again.
 func (k Kind) Undecided() bool { return k == KindUnavailable || k == KindOther }
 
-// Miswired reports whether no token of the caller's would do: [KindMissing], [KindMalformed],
-// [KindScope] or [KindWiring]. Somebody has to mend what asks, or whom it asks.
+// Miswired reports whether the guard would take no token of the caller's: [KindMissing],
+// [KindMalformed], [KindScope] or [KindWiring]. A person has to mend the caller, or the guard that
+// the caller asks.
 func (k Kind) Miswired() bool {
 	return k == KindMissing || k == KindMalformed || k == KindScope || k == KindWiring
 }
 
-// Kinds returns all kinds that an error can have, so that a metric can have each series from the
+// Kinds returns all kinds that an error can have. A metric can then have every series from the
 // start.
 func Kinds() []Kind {
 	kinds := make([]Kind, 0, len(named())+1)
@@ -72,7 +73,7 @@ type namedError struct {
 	err  error
 }
 
-// named has ErrUnavailable last: it says least.
+// named has ErrUnavailable last, because it says least.
 func named() [7]namedError {
 	return [...]namedError{
 		{KindStale, ErrStale},

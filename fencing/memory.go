@@ -11,25 +11,27 @@ import (
 
 // MemoryConfig configures a [Memory] guard. The zero value is ready to use.
 type MemoryConfig struct {
-	// Drain bounds how long a newer token waits for the work in flight of older ones, per call; the context of the call
-	// may end the wait sooner. Zero means 5 s; negative is an error. Longer than what a request needs to notice the end
-	// of its context is enough; too short only costs retries, never safety.
+	// Drain bounds how long one call with a newer token waits for the work in flight of older tokens.
+	// The context of the call may end the wait sooner. Zero means 5 s; negative is an error. Drain
+	// should be longer than a request needs to notice the end of its context. Too short only costs
+	// retries, never safety.
 	Drain time.Duration
 }
 
-// Memory is a [Guard] for a resource that this process owns alone, such as a file or a device, or everything behind
-// one HTTP server. It also follows work in flight: see [Memory.Enter]. Make one with [NewMemory]; all methods are safe
-// for concurrent use.
+// Memory is a [Guard] for a resource that this process alone owns, such as a file, a device, or
+// everything behind one HTTP server. It also follows work in flight: see [Memory.Enter]. Make one
+// with [NewMemory]. All methods are safe for concurrent use.
 //
-// It forgets its marks when the process ends, so an old token may be the first one a new process sees. It is then
-// admitted until the current term is announced again. Where that matters, call Announce with a mark kept elsewhere
-// before serving, or use a guard whose store is the resource itself.
+// Memory forgets its marks when the process ends. An old token may be the first that a new process
+// sees. It is then admitted until the current term is announced again. If that matters, keep the
+// mark elsewhere and call Announce with it before serving, or use a guard whose store is the
+// resource itself.
 //
-// Each scope has a mark of its own, and any scope is taken: a server in front of one resource checks the scope of what
-// it is shown itself, or a token of another Lease is as good as the first.
+// Each scope has its own mark, and Memory takes any scope. A server in front of one resource must
+// check the scope of each token itself. Otherwise a token of any other Lease is accepted too.
 //
-// Scopes are never forgotten while the process lives, about 1 KiB each at most. Let only authenticated callers present
-// tokens: whoever presents a high epoch locks the others out.
+// A scope is never forgotten while the process lives. Each takes about 1 KiB at most. Let only
+// authenticated callers present tokens: whoever presents a high epoch locks the others out.
 type Memory struct {
 	drain time.Duration
 
@@ -43,7 +45,7 @@ var _ Tracker = (*Memory)(nil)
 type state struct {
 	mark    Token
 	current map[*work]struct{} // in flight, admitted with mark
-	older   map[*work]struct{} // in flight, admitted below mark: ended, has not left yet
+	older   map[*work]struct{} // in flight, admitted below mark: was ended, has not left yet
 	changed chan struct{}      // closed when mark rises or older empties; nil when nobody waits
 }
 
@@ -53,7 +55,7 @@ type work struct {
 	end   func(error) // with the cause
 }
 
-// NewMemory returns a guard without marks. It fails when cfg.Drain is negative.
+// NewMemory returns a guard without marks. It fails if cfg.Drain is negative.
 func NewMemory(cfg MemoryConfig) (*Memory, error) {
 	if cfg.Drain < 0 {
 		return nil, fmt.Errorf("fencing: MemoryConfig.Drain is %v, must not be negative", cfg.Drain)
@@ -61,12 +63,14 @@ func NewMemory(cfg MemoryConfig) (*Memory, error) {
 	return &Memory{drain: cmp.Or(cfg.Drain, 5*time.Second), scopes: make(map[string]*state)}, nil
 }
 
-// Announce raises the mark to t, ends the work in flight of older tokens and waits for it. See [Guard].
-// It fails with [ErrUnavailable] when that work has not left within Drain, or before ctx ended: retry.
+// Announce raises the mark to t, ends the work in flight of older tokens, and waits for that work
+// to leave. See [Guard]. It fails with [ErrUnavailable] if the work has not left within Drain, or
+// before ctx ended. Then retry.
 func (m *Memory) Announce(ctx context.Context, t Token) error { return m.admit(ctx, t, nil) }
 
-// Check is [Memory.Announce]: both admit exactly the mark and what is newer. With the current token and no older work in
-// flight it neither blocks nor allocates, nor does it look at ctx. An effect that follows Check is not followed: prefer Enter.
+// Check does what [Memory.Announce] does: it admits the current token, and raises the mark for a
+// newer one. With the current token and no older work in flight, Check does not block, does not
+// allocate and ignores ctx. The guard does not follow the effect: prefer Enter.
 func (m *Memory) Check(ctx context.Context, t Token) error {
 	if Unfenced(ctx, t) {
 		return nil
@@ -74,7 +78,7 @@ func (m *Memory) Check(ctx context.Context, t Token) error {
 	return m.admit(ctx, t, nil)
 }
 
-// Mark returns the mark of a scope, which is the zero Token for one never seen.
+// Mark returns the mark of a scope. It is the zero Token for a scope that was never seen.
 func (m *Memory) Mark(_ context.Context, scope string) (Token, error) {
 	if err := ValidateScope(scope); err != nil {
 		return Token{}, err
@@ -87,16 +91,21 @@ func (m *Memory) Mark(_ context.Context, scope string) (Token, error) {
 	return Token{}, nil
 }
 
-// Enter is Check for an effect that takes time: it is in flight until leave is called. When a newer token arrives
-// meanwhile, the returned context ends, and the newer token is admitted only after leave. So no effect made between
-// Enter and leave can land after a call with a newer token returned nil, however long it was parked on the way.
+// Enter is Check for an effect that takes time: the work is in flight until leave is called. If a
+// newer token arrives meanwhile, the returned context ends, and the newer token is admitted only
+// after leave. So no effect made between Enter and leave can land after a call with a newer token
+// returned nil, however long the effect was delayed.
 //
-// The returned context is a child of ctx, carries t, and also ends with leave. When a newer token ended it,
-// [context.Cause] is a [*StaleError] that also satisfies errors.Is(err, context.Canceled).
+// The returned context is a child of ctx, carries t, and also ends with leave. If a newer token
+// ended it, [context.Cause] returns a [*StaleError] that also satisfies errors.Is(err,
+// context.Canceled).
 //
-// Call leave when the effect has happened or never will; it does not block and may be called more than once. Not calling
-// it locks out every later term. Work in flight must not present a newer token itself: that would wait for itself.
-// On error the other results are nil; errors are those of Check. What [AllowUnfenced] lets in is not followed.
+// Call leave when the effect has happened or never will. It does not block, and may be called more
+// than once. If it is never called, every later term is locked out. Work in flight must not present
+// a newer token itself: that call would wait for this very work.
+//
+// The errors are those of Check; the other results are then nil. The guard does not follow work
+// that [AllowUnfenced] lets in.
 func (m *Memory) Enter(ctx context.Context, t Token) (_ context.Context, leave func(), _ error) {
 	if Unfenced(ctx, t) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -111,9 +120,10 @@ func (m *Memory) Enter(ctx context.Context, t Token) (_ context.Context, leave f
 	return workCtx, func() { cancel(nil); m.leave(w) }, nil
 }
 
-// admit returns nil once t is the mark and no older work is in flight; w, if any, is then counted as in flight.
+// admit returns nil once t is the mark and no older work is in flight. It then counts w, if any, as
+// in flight.
 func (m *Memory) admit(ctx context.Context, t Token, w *work) error {
-	for { // the second round decides: the change was a newer mark, or older work is gone and cannot come back
+	for { // the second round decides: the mark is newer, or older work is gone and cannot come back
 		changed, err := m.raise(t, w)
 		if changed == nil {
 			return Report(ctx, err)
@@ -124,8 +134,8 @@ func (m *Memory) admit(ctx context.Context, t Token, w *work) error {
 	}
 }
 
-// raise makes t the mark if it is newer, and ends the work that this makes older. While any older work is in flight,
-// changed tells when to ask again; nil means decided.
+// raise makes t the mark if it is newer, and ends the work that this makes older. While any older
+// work is in flight, changed says when to ask again. If changed is nil, t is decided.
 func (m *Memory) raise(t Token, w *work) (changed <-chan struct{}, err error) {
 	ended, changed, err := m.decide(t, w)
 	for w := range ended {
@@ -134,8 +144,11 @@ func (m *Memory) raise(t Token, w *work) (changed <-chan struct{}, err error) {
 	return changed, err
 }
 
-// decide is raise without the calls that must not be made under the mutex: ended is the work to end.
-func (m *Memory) decide(t Token, w *work) (ended map[*work]struct{}, changed <-chan struct{}, err error) {
+// decide is raise without the calls that must not be made under the mutex. ended is the work to
+// end.
+func (m *Memory) decide(t Token, w *work) (
+	ended map[*work]struct{}, changed <-chan struct{}, err error,
+) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.scopes[t.Scope]
@@ -170,7 +183,7 @@ func (m *Memory) decide(t Token, w *work) (ended map[*work]struct{}, changed <-c
 	return ended, nil, nil
 }
 
-// refusal says why t is refused by the marks as they are; nil if it is not. It raises none.
+// refusal says why the current marks refuse t, or returns nil. It raises no mark.
 func (m *Memory) refusal(t Token) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -188,7 +201,8 @@ func (m *Memory) wait(ctx context.Context, changed <-chan struct{}) error {
 	case <-changed:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("%w: work of older tokens is still in flight: %w", ErrUnavailable, context.Cause(ctx))
+		return fmt.Errorf("%w: work of older tokens is still in flight: %w",
+			ErrUnavailable, context.Cause(ctx))
 	}
 }
 
@@ -203,7 +217,7 @@ func (m *Memory) leave(w *work) {
 	}
 }
 
-// wake lets everyone who waits look again.
+// wake makes all waiters look again.
 func (s *state) wake() {
 	if s.changed != nil {
 		close(s.changed)

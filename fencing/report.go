@@ -4,20 +4,22 @@ import "context"
 
 type reporterKey struct{}
 
-// WithReporter returns a context in which refused is told of what guards refuse: see [Report]. It is called on the
-// goroutine of the write, possibly of several at once, and must not block. Nil takes it out. The elector puts one into
-// the work's context.
+// WithReporter returns a context in which [Report] calls refused with each refusal of a guard. The
+// call is made on the goroutine of the write, possibly on several at once. refused must not block.
+// A nil refused removes a reporter that ctx has. The elector puts a reporter into the work's
+// context.
 func WithReporter(ctx context.Context, refused func(error)) context.Context {
 	return context.WithValue(ctx, reporterKey{}, refused)
 }
 
-// Report passes a refusal on to the term that ctx belongs to, and returns err as it is. A guard's client calls it with
-// the context and the error of each write, or just of those that failed:
+// Report passes a refusal on to the term that ctx belongs to, and returns err unchanged. A guard's
+// client calls it with the context and the error of each write, or only of each failed write:
 //
 //	return fencing.Report(ctx, err)
 //
-// Only [ErrStale] and [ErrConflict] are refusals; with any other error, nil too, or without a reporter in ctx, it does nothing.
-// Wrap the *[StaleError] or *[ConflictError]: the elector looks there which token was refused, and by which mark.
+// Only [ErrStale] and [ErrConflict] are refusals. With any other error, with nil, or without a
+// reporter in ctx, Report does nothing. The error must wrap a *[StaleError] or *[ConflictError],
+// from which the elector learns which token was refused, and by which mark.
 func Report(ctx context.Context, err error) error {
 	if KindOf(err).Refused() {
 		if refused, _ := ctx.Value(reporterKey{}).(func(error)); refused != nil {

@@ -14,33 +14,35 @@ const (
 	maxText   = maxScope + len("@") + len("9223372036854775807") + len(".") + termChars
 )
 
-// Token identifies one term: one uninterrupted stretch in which one replica was active.
-// It is a comparable value; two tokens are of the same term exactly when they are equal.
+// Token identifies one term: one uninterrupted stretch in which one replica was active. It is a
+// comparable value: two tokens are of the same term exactly when they are equal.
 //
-// The zero Token means "no token". It is never valid and no guard admits it.
+// The zero Token means "no token". It is never valid. A guard admits it only where [AllowUnfenced]
+// allows that.
 type Token struct {
-	// Scope names what is fenced, by the Lease of those who write: [Scope] makes it. Epochs of different scopes are not
-	// comparable.
-	// 1 to 317 bytes of printable ASCII without space and without @ " \ , and ; so that it fits headers and text unquoted.
+	// Scope names what is fenced, by the Lease of those who write. [Scope] makes it. Epochs of
+	// different scopes are not comparable. A scope is 1 to 317 bytes of printable ASCII without space
+	// and without @ " \ , and ; so that it fits into headers and text unquoted.
 	Scope string
 
-	// Epoch orders the terms of a scope: a later term has a greater one. At least 1.
+	// Epoch orders the terms of a scope: a later term has a greater epoch. It is at least 1.
 	Epoch int64
 
-	// Term is a random id that tells apart two terms with one epoch, which can only appear after the API server was
-	// restored from an old copy. Exactly 32 lower-case hexadecimal digits (128 bits).
+	// Term is a random id: exactly 32 lower-case hexadecimal digits (128 bits). It distinguishes two
+	// terms with the same epoch. Such terms can appear only after the API server was restored from an
+	// old copy.
 	Term string
 }
 
-// Scope returns the scope of the tokens of a Lease: namespace/name. An elector tells its own by a
-// method of that name. It does not validate: see [ValidateScope].
+// Scope returns the scope of a Lease's tokens: namespace/name. An elector has a method of the same
+// name that returns its own. Scope does not validate; see [ValidateScope].
 func Scope(namespace, name string) string { return namespace + "/" + name }
 
 // IsZero reports whether t is the zero Token.
 func (t Token) IsZero() bool { return t == Token{} }
 
-// Validate returns nil for a well-formed token, [ErrMissing] for the zero Token, and otherwise an error that wraps
-// [ErrMalformed] and names the first bad field, its value and the rule.
+// Validate returns nil for a well-formed token, and [ErrMissing] for the zero Token. Any other
+// error wraps [ErrMalformed], and names the first bad field, its value and the rule.
 func (t Token) Validate() error {
 	switch {
 	case t.IsZero():
@@ -48,16 +50,18 @@ func (t Token) Validate() error {
 	case t.Epoch < 1:
 		return fmt.Errorf("%w: Epoch is %d, must be at least 1", ErrMalformed, t.Epoch)
 	case len(t.Term) != termChars || strings.Trim(t.Term, "0123456789abcdef") != "":
-		return fmt.Errorf("%w: Term is %.40q, must be %d lower-case hexadecimal digits", ErrMalformed, t.Term, termChars)
+		return fmt.Errorf("%w: Term is %.40q, must be %d lower-case hexadecimal digits",
+			ErrMalformed, t.Term, termChars)
 	}
 	return ValidateScope(t.Scope)
 }
 
-// ValidateScope returns nil for a scope that a token can have, and otherwise an error that wraps [ErrMalformed] and names
-// the value and the rule.
+// ValidateScope returns nil for a scope that a token can have. Any error wraps [ErrMalformed], and
+// names the value and the rule.
 func ValidateScope(s string) error {
 	if s == "" || len(s) > maxScope || strings.ContainsFunc(s, notScope) {
-		return fmt.Errorf("%w: Scope is %.40q of %d bytes, must be 1 to %d bytes of printable ASCII without space and without any of %s",
+		return fmt.Errorf("%w: Scope is %.40q of %d bytes, must be 1 to %d bytes of printable ASCII"+
+			" without space and without any of %s",
 			ErrMalformed, s, len(s), maxScope, `@ " \ , ;`)
 	}
 	return nil
@@ -80,9 +84,10 @@ func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 //
 //	shop/invoicer@42.9f86d081884c7d659a2feaa0c55ad015
 //
-// In JSON a token is therefore a string, which also readers whose numbers are doubles (exact up to 2^53 only) keep
-// without loss. Zero and malformed tokens are an error, as in [Token.Validate]: writing nothing where a token is
-// expected would look like an unfenced request. Give optional JSON fields the type *Token, or the option omitzero.
+// So a token is a string in JSON. Even readers whose numbers are doubles (exact up to 2^53 only)
+// keep it without loss. A zero or malformed token is an error, as in [Token.Validate]: an empty
+// text where a token is expected would look like an unfenced request. Give an optional JSON field
+// the type *Token, or the option omitzero.
 func (t Token) MarshalText() ([]byte, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
@@ -90,7 +95,7 @@ func (t Token) MarshalText() ([]byte, error) {
 	return []byte(t.String()), nil
 }
 
-// UnmarshalText is [ParseToken]. On error t keeps its value.
+// UnmarshalText is [ParseToken]. On error, t keeps its value.
 func (t *Token) UnmarshalText(text []byte) error {
 	parsed, err := ParseToken(string(text))
 	if err == nil {
@@ -99,19 +104,21 @@ func (t *Token) UnmarshalText(text []byte) error {
 	return err
 }
 
-// ParseToken reads the text form of a token. It is strict: it accepts exactly the strings that [Token.MarshalText]
-// writes, so no two texts mean one token. Everything else, the empty string too, is an error that wraps [ErrMalformed].
+// ParseToken reads the text form of a token. It accepts exactly the strings that
+// [Token.MarshalText] writes, so no two texts mean the same token. Everything else, including the
+// empty string, is an error that wraps [ErrMalformed].
 func ParseToken(s string) (Token, error) {
 	if len(s) > maxText {
-		return Token{}, fmt.Errorf("%w: text %.40q... has %d bytes, must have at most %d", ErrMalformed, s, len(s), maxText)
+		return Token{}, fmt.Errorf("%w: text %.40q... has %d bytes, must have at most %d",
+			ErrMalformed, s, len(s), maxText)
 	}
 	scope, rest, _ := strings.Cut(s, "@")
 	digits, term, _ := strings.Cut(rest, ".")
 	epoch, err := strconv.ParseInt(digits, 10, 64)
 	t := Token{Scope: scope, Epoch: epoch, Term: term}
-	if err != nil || t.String() != s { // the second finds missing separators, signs and leading zeros
-		return Token{}, fmt.Errorf("%w: text is %q, must be scope@epoch.term, with epoch a decimal from 1 to 2^63-1 without sign or leading zeros",
-			ErrMalformed, s)
+	if err != nil || t.String() != s { // missing separators, signs and leading zeros
+		return Token{}, fmt.Errorf("%w: text is %q, must be scope@epoch.term,"+
+			" with epoch a decimal from 1 to 2^63-1 without sign or leading zeros", ErrMalformed, s)
 	}
 	if err := t.Validate(); err != nil {
 		return Token{}, err
@@ -119,9 +126,10 @@ func ParseToken(s string) (Token, error) {
 	return t, nil
 }
 
-// Compare returns -1, 0 or +1 as the term of a is older than, the same as, or newer than that of b. It fails with
-// [ErrScope] when the scopes differ, and with a [*ConflictError] (a presented, b the mark) when the epochs are equal and
-// the terms are not; the int is then 0. It does not validate its arguments.
+// Compare returns -1, 0 or +1 if the term of a is older than, the same as, or newer than the term
+// of b. It fails with [ErrScope] if the scopes differ. It fails with a [*ConflictError] (a is
+// Presented, b is Mark) if the epochs are equal and the terms are not. On failure the int is 0.
+// Compare does not validate its arguments.
 func Compare(a, b Token) (int, error) {
 	if a.Scope != b.Scope {
 		return 0, fmt.Errorf("%w: %q and %q", ErrScope, a.Scope, b.Scope)

@@ -9,17 +9,17 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// errNotNow: while something was asked for the acquire, the Lease has changed.
-var errNotNow = errors.New("the lease is not to be taken any more")
+// errNotNow: the Lease changed while Config.Fencing.Floor was asked.
+var errNotNow = errors.New("the Lease can no longer be taken")
 
-// acquire takes the Lease over as it was last seen, and returns once a write of the new term is
+// acquire takes over the Lease as it was last seen. It returns once a write of the new term is
 // acknowledged.
 func (r *run) acquire(d protocol.Decision) error {
 	r.resigning.Store(false)
 	r.setState(StateAcquiring, nil)
 	var floor int64
 	var err error
-	if r.config.Fencing.Floor != nil { // which takes its time: then it is decided anew
+	if r.config.Fencing.Floor != nil { // Floor may take long, so decide anew afterwards
 		if floor, err = r.floor(); err != nil {
 			return err
 		}
@@ -31,8 +31,9 @@ func (r *run) acquire(d protocol.Decision) error {
 		}
 	}
 	view := r.candidate.View()
-	from := view.Last() // what is seen from here on shows in the write's answer
-	claim, err := r.lock.Claim(from, protocol.EpochInputs{Remembered: view.Epoch(), ResourceVersion: view.Newest(), Floor: floor})
+	from := view.Last() // a later change shows in the answer to the write
+	inputs := protocol.EpochInputs{Remembered: view.Epoch(), ResourceVersion: view.Newest(), Floor: floor}
+	claim, err := r.lock.Claim(from, inputs)
 	if err != nil {
 		return err
 	}
@@ -46,10 +47,10 @@ func (r *run) acquire(d protocol.Decision) error {
 	return nil
 }
 
-// acquiring hears the term's writes until one is acknowledged.
+// acquiring takes in answers to the term's writes until one is acknowledged.
 func (r *run) acquiring() error {
 	g, clock := r.reign, r.config.Replica.clock
-	// Each try that arrives unheard keeps the others out for a lease duration more.
+	// Each write whose answer is lost keeps the others out for another lease duration.
 	giveUp := clock.Now().Add(r.config.Timing.RenewDeadline + r.config.Timing.RetryPeriod)
 	hear := hears{answers: g.answers, stopping: r.ctx.Done()}
 	var noAnswer error
@@ -73,23 +74,28 @@ func (r *run) acquiring() error {
 				noAnswer = step.NoAnswer
 				r.candidate = r.candidate.NoAnswer()
 			}
-		case onStopping: // the outcome of a write should be known, for a while
+		case onStopping: // wait a little for the outcome of the write
 			hear.stopping = nil
 			giveUp = clock.Now().Add(r.config.Timing.RequestTimeout())
 		}
 		if r.candidate.Beaten(g.tenure) {
-			return &lease.RequestError{Verb: "patch", Kind: lease.ErrConflict, Err: errors.New("somebody was faster")}
+			return &lease.RequestError{
+				Verb: "patch", Kind: lease.ErrConflict, Err: errors.New("somebody was faster"),
+			}
 		}
 	}
 }
 
-// noAnswer is the error of an acquire that nobody answered in time.
+// noAnswer is the error of an acquire that was not answered in time.
 func (r *run) noAnswer(err error) error {
 	switch {
 	case r.candidate.View().Record().Term() == r.reign.tenure.Claim().Token.Term:
-		return fmt.Errorf("%w: within %v", protocol.ErrUnheard, r.config.Timing.RenewDeadline)
+		return fmt.Errorf("%w within %v", protocol.ErrUnheard, r.config.Timing.RenewDeadline)
 	case err == nil:
-		err = &lease.RequestError{Verb: "patch", Kind: lease.ErrUnavailable, Err: fmt.Errorf("no answer within %v", r.config.Timing.RenewDeadline)}
+		err = &lease.RequestError{
+			Verb: "patch", Kind: lease.ErrUnavailable,
+			Err: fmt.Errorf("no answer within %v", r.config.Timing.RenewDeadline),
+		}
 	}
 	return err
 }
@@ -98,11 +104,14 @@ func (r *run) noAnswer(err error) error {
 func (r *run) acquired(d protocol.Decision) {
 	claim := r.reign.tenure.Claim()
 	r.become(r.candidate.Acquired(r.reign.tenure, r.config.Replica.clock.Now()))
-	for _, topic := range []outage.Topic{outage.StandingBy, outage.Taking, outage.Contesting, outage.Numbering} {
+	for _, topic := range []outage.Topic{
+		outage.StandingBy, outage.Taking, outage.Contesting, outage.Numbering,
+	} {
 		r.tell.Over(topic)
 	}
 	r.tellFallback()
-	r.config.Logger.Info("acquired", "why", d.Why, "token", claim.Token.String(), "source", claim.Source)
+	r.config.Logger.Info("acquired",
+		"reason", d.Why, "token", claim.Token.String(), "source", claim.Source)
 }
 
 func sooner(a, b protocol.Instant) protocol.Instant {

@@ -12,14 +12,14 @@ import (
 	"github.com/hotseat-go/hotseat/internal/outage"
 )
 
-// announceTries bounds how often a term raises its epoch before it gives up:
-// each guard may hold a higher mark than the one before.
+// announceTries bounds how often one announcement raises the epoch before it gives up: each guard
+// may hold a higher mark than the last.
 const announceTries = 3
 
-// announce tells every guard of t's token, side by side. A guard that holds a higher mark,
-// or the same epoch of another term, although the Lease is still ours, shows
-// that the API server went back in time: the epoch is raised above it
-// (Config.Fencing.MaxRaise) and announced again, to all.
+// announce announces t's token to every guard, concurrently. A guard may hold a higher mark, or the
+// same epoch of another term, although the Lease is still ours. This shows that the API server went
+// back in time. The epoch is then raised above the mark (Config.Fencing.MaxRaise) and announced
+// again, to all guards.
 func announce(ctx context.Context, t *Term) error {
 	err := announceAbove(ctx, t)
 	t.announced(ctx, err)
@@ -33,13 +33,13 @@ func announceAbove(ctx context.Context, t *Term) error {
 		switch {
 		case err == nil || isPanic(err) || mark.IsZero() || try == announceTries:
 			return err
-		case !t.outranked(mark): // by ourselves: raised meanwhile
+		case !t.outranked(mark): // we raised the epoch meanwhile
 			continue
 		case t.config.Fencing.MaxRaise == 0:
 			return err
 		}
 		switch liftErr := t.lift(ctx, mark.Epoch); {
-		case errors.Is(liftErr, errRaising): // which announces by itself
+		case errors.Is(liftErr, errRaising): // the other raise announces its token
 			return liftErr
 		case liftErr != nil:
 			return errors.Join(err, liftErr)
@@ -47,8 +47,8 @@ func announceAbove(ctx context.Context, t *Term) error {
 	}
 }
 
-// announceOnce tells all guards side by side. The error joins a *GuardError of each
-// that did not take the token; the *PanicError of one that panicked comes alone.
+// announceOnce announces the token to all guards, concurrently. The error joins a *GuardError for
+// each guard that did not take the token. If a guard panicked, the error is its *PanicError alone.
 func announceOnce(ctx context.Context, t *Term) error {
 	token := t.Token()
 	errs := make([]error, len(t.config.Guards))
@@ -70,7 +70,7 @@ func announceOnce(ctx context.Context, t *Term) error {
 	return errors.Join(errs...)
 }
 
-// highestMark is the highest one of that scope which guards refused a token for.
+// highestMark is the highest mark of that scope in the guards' refusals.
 func highestMark(err error, scope string) (highest fencing.Token) {
 	for _, failure := range guardErrors(err) {
 		if _, mark := fencing.Refusal(failure); mark.Scope == scope && mark.Epoch > highest.Epoch {
@@ -80,23 +80,22 @@ func highestMark(err error, scope string) (highest fencing.Token) {
 	return highest
 }
 
-// announceTo tells one guard. What it refuses is this caller's to judge, not a
-// report about the work.
+// announceTo announces to one guard. The caller judges a refusal: it is no report about the work.
 func announceTo(ctx context.Context, guard fencing.Guard, token fencing.Token, t *Term) error {
 	ctx, cancel := context.WithTimeout(ctx, t.config.Timing.RenewDeadline)
 	defer cancel()
 	return guard.Announce(fencing.WithReporter(ctx, nil), token)
 }
 
-// outranked reports whether a mark refuses the term's token as it is now.
+// outranked reports whether the mark refuses the term's current token.
 func (t *Term) outranked(mark fencing.Token) bool {
 	order, err := fencing.Compare(t.Token(), mark)
 	return order < 0 || errors.Is(err, fencing.ErrConflict)
 }
 
-// refused is told of what guards refuse to the work (fencing.Report), and ends
-// the term if that was its token. A raise outdates the token that a write under
-// way carries; such a refusal does not mean the term.
+// refused gets the refusals of the work's writes (fencing.Report), and ends the term if its current
+// token was refused. A raise makes the token of a write in flight outdated: such a refusal does not
+// concern the term.
 func (t *Term) refused(err error) {
 	presented, mark := fencing.Refusal(err)
 	own := t.Token()
@@ -105,18 +104,17 @@ func (t *Term) refused(err error) {
 	}
 }
 
-// keepAnnouncing tells the guards of the token again, on a goroutine of its own
-// that ends with the work's context, so that a guard whose own store went back
-// hears of the current term again:
+// keepAnnouncing announces the token again, so that a guard that was restored from a backup learns
+// the current term again. It runs on its own goroutine, which ends with the work's context. It
+// announces
 //
-//   - AnnouncePeriod after the last time, and
-//   - when a renewal is acknowledged after one was not, since what cut this
-//     replica off may have hit the guards too.
+//   - AnnouncePeriod after the last announcement, and
+//   - when a renewal is acknowledged after one was not: what cut this replica off may have hit the
+//     guards too.
 //
-// One announcement runs at a time, so there is at most one per acknowledged
-// renewal. A guard that cannot be reached, or says that it is wired to something
-// else, is tried at the next of these times; one that holds another term's mark,
-// with nothing to raise, ends the term.
+// One announcement runs at a time, so there is at most one per acknowledged renewal. If a guard
+// cannot be reached, or says that it is wired to something else, it is tried again at the next of
+// these times. If a guard holds another term's mark and the epoch may not be raised, the term ends.
 func (r *run) keepAnnouncing(t *Term) {
 	if len(r.config.Guards) == 0 {
 		return
@@ -144,8 +142,8 @@ func (r *run) keepAnnouncing(t *Term) {
 	})
 }
 
-// wait returns when the guards are to be told again; false once there is nothing
-// to tell them.
+// wait returns when the token is to be announced again. It returns false once there is nothing to
+// announce.
 func (t *Term) wait(period time.Duration) bool {
 	timer := time.NewTimer(period)
 	defer timer.Stop()
@@ -157,7 +155,7 @@ func (t *Term) wait(period time.Duration) bool {
 	return t.Valid() && t.ctx.Err() == nil
 }
 
-// reconnect has the guards told again, without waiting.
+// reconnect has the token announced again. It does not wait.
 func (t *Term) reconnect() {
 	select {
 	case t.reconnected <- struct{}{}:

@@ -142,10 +142,10 @@ func TestGuardThatFailsLater(t *testing.T) {
 				}
 				require.Equal(l, token, a.Status().Token)
 				require.InDelta(l, 300/15, guard.asked.Load(), 9, "one at a time, each bounded")
-				require.InDelta(l, 5, log.count("could not be told"), 1, "when it begins, and now and then")
+				require.InDelta(l, 5, log.count("cannot announce the token"), 1, "when it begins, and now and then")
 				guard.then(nil)
 				sleep(30 * second)
-				require.Equal(l, 1, log.count("were told of the token again"))
+				require.Equal(l, 1, log.count("announced the token to all guards again"))
 				guard.then(fail)
 				sleep(16 * second)
 				r.stop()

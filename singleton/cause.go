@@ -9,11 +9,11 @@ import (
 	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
-// What an [EndError] is, for errors.Is. Each is context.Canceled too, because net/http and others
-// return the cause.
+// Classes of [EndError], for errors.Is. An EndError is context.Canceled too, because net/http and
+// others return a context's cause.
 var (
-	// ErrLost: this replica is no longer known to be the active one. Stop at
-	// once; what is not fenced must not be written any more.
+	// ErrLost: this replica is no longer known to be the active one. Stop at once. Write nothing more
+	// that no guard protects.
 	ErrLost = errors.New("lost")
 	// ErrResigned: Resign was called. The Lease is kept until work returns.
 	ErrResigned = errors.New("resigned")
@@ -35,30 +35,34 @@ const (
 	ReasonDeleted     Reason = "deleted"     // the Lease was deleted
 	ReasonFenced      Reason = "fenced"      // the Lease carries a higher epoch
 	ReasonRefused     Reason = "refused"     // a guard refused the token
-	ReasonUnavailable Reason = "unavailable" // a guard did not decide before work started
+	ReasonUnavailable Reason = "unavailable" // a guard could not decide before work started
 	ReasonResigned    Reason = "resigned"    // Resign
 	ReasonShutdown    Reason = "shutdown"    // Run's context ended
 	ReasonReturned    Reason = "returned"    // work returned by itself
 	ReasonPanicked    Reason = "panicked"    // work or a hook panicked
 )
 
-// reasons in the order they are reported in.
+// reasons in the order of the metrics.
 func reasons() []Reason {
 	return []Reason{
-		ReasonExpired, ReasonTaken, ReasonCleared, ReasonDeleted, ReasonFenced, ReasonRefused, ReasonUnavailable,
-		ReasonResigned, ReasonShutdown, ReasonReturned, ReasonPanicked,
+		ReasonExpired, ReasonTaken, ReasonCleared, ReasonDeleted, ReasonFenced, ReasonRefused,
+		ReasonUnavailable, ReasonResigned, ReasonShutdown, ReasonReturned, ReasonPanicked,
 	}
 }
 
-// EndError says why a term ended. It is the cause of the work's context ([context.Cause]), what
-// Hooks.OnLose is told, and what [Term.Raise] and, with Config.OneTerm, [Elector.Run] return once
-// the term is over. errors.Is finds context.Canceled, one of ErrLost, ErrResigned and
-// ErrShuttingDown where that applies, and Err.
+// EndError says why a term ended. It is the cause of the end of the work's context
+// ([context.Cause]), and Hooks.OnLose gets it. Once the term is over, [Term.Raise] returns it, and
+// so does [Elector.Run] with Config.OneTerm.
+//
+// errors.Is finds
+//   - context.Canceled, always;
+//   - ErrLost, ErrResigned or ErrShuttingDown, where one applies; and
+//   - Err.
 type EndError struct {
 	Reason Reason
-	Holder string    // for ReasonTaken: by whom
+	Holder string    // for ReasonTaken: who took the Lease
 	Since  time.Time // for ReasonExpired: when the last acknowledged write was sent
-	Err    error     // what proved or caused it; may be nil
+	Err    error     // what proved or caused the end; may be nil
 }
 
 func (e *EndError) Error() string {
@@ -88,7 +92,7 @@ func (e *EndError) Error() string {
 	return string(e.Reason) + ": " + e.Err.Error()
 }
 
-// Is reports whether target is what the cause stands for.
+// Is reports whether target is one of the errors that Reason stands for.
 func (e *EndError) Is(target error) bool {
 	switch target {
 	case context.Canceled:
@@ -114,15 +118,14 @@ func (e *EndError) lost() bool {
 	return false
 }
 
-// lossOf turns the proof seen in the Lease into a cause.
+// lossOf turns the proof seen on the Lease into a cause.
 func lossOf(err *protocol.LostError) *EndError {
 	return &EndError{Reason: Reason(err.Loss), Holder: err.Record.Holder()}
 }
 
-// PanicError is what Run panics with after work or a hook panicked: the term
-// was given up first.
+// PanicError is what Run panics with after work or a hook panicked. The term was given up first.
 type PanicError struct {
-	Value any    // what it panicked with
+	Value any    // what work or the hook panicked with
 	Stack []byte // where
 }
 

@@ -34,8 +34,8 @@ type LeasesGetter[L lease.Client] interface {
 // Client reaches the Leases of a cluster, and nothing else. It is made for electors:
 //   - It has no rate limiter. An elector paces its own requests.
 //   - It has no overall timeout. An elector gives each request its own.
-//   - Over HTTP/2, pings find a dead connection within about 5 s, and the client opens another.
-//     A slow server keeps its connection.
+//   - Over HTTP/2, pings find a dead connection within about 5 s, and the client opens another. A
+//     slow server keeps its connection.
 //   - When the server refuses the token, the client reads the token file again.
 //
 // A Client is safe for concurrent use.
@@ -45,14 +45,15 @@ type Client struct {
 }
 
 // DefaultClient returns the [Client] of the Pod's service account. Outside a cluster it uses the
-// files that $KUBECONFIG lists. The error says what is missing.
+// files that $KUBECONFIG lists. Its error says what is missing.
 func DefaultClient() (*Client, error) {
 	config, err := rest.InClusterConfig()
 	switch {
 	case errors.Is(err, rest.ErrNotInCluster):
 		config, err = fromKubeconfig()
 	case err != nil:
-		err = fmt.Errorf("in a cluster, but without a usable service account (automountServiceAccountToken?): %w", err)
+		err = fmt.Errorf(
+			"in a cluster, but without a usable service account (automountServiceAccountToken?): %w", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("singleton: %w", err)
@@ -60,9 +61,8 @@ func DefaultClient() (*Client, error) {
 	return NewClient(config)
 }
 
-// NewClient returns a [Client] of that configuration, which it copies. It ignores QPS,
-// Burst, RateLimiter and Timeout. If config has a Transport, its connections stay as they
-// are, without pings; so do those over HTTP/1.1.
+// NewClient returns a [Client] for a copy of config. It ignores QPS, Burst, RateLimiter and
+// Timeout. There are no pings over HTTP/1.1, nor if config has a Transport.
 func NewClient(config *rest.Config) (*Client, error) {
 	if config == nil {
 		return nil, &lease.FieldError{Field: "config", Value: nil, Rule: "must not be nil"}
@@ -76,7 +76,8 @@ func NewClient(config *rest.Config) (*Client, error) {
 	config.GroupVersion, config.APIPath = &coordv1.SchemeGroupVersion, "/apis"
 	config.NegotiatedSerializer = codecs{known}
 	if config.ContentType == "" {
-		config.ContentType, config.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
+		config.ContentType = runtime.ContentTypeProtobuf
+		config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	}
 	client, err := rest.RESTClientFor(config)
 	if err != nil {
@@ -88,8 +89,8 @@ func NewClient(config *rest.Config) (*Client, error) {
 // Leases returns the client for the Leases of a namespace.
 func (c *Client) Leases(namespace string) lease.Client { return leasesOf{c, namespace} }
 
-// leasesOf makes the requests that client-go's generated client for Leases makes. That one cannot
-// be had without the types of all API groups.
+// leasesOf makes the requests that client-go's generated client for Leases makes. The generated
+// client would link the types of all API groups.
 type leasesOf struct {
 	*Client
 	namespace string
@@ -99,17 +100,24 @@ func (l leasesOf) to(r *rest.Request) *rest.Request {
 	return r.Namespace(l.namespace).Resource("leases")
 }
 
-func (l leasesOf) Create(ctx context.Context, in *coordv1.Lease, o metav1.CreateOptions) (*coordv1.Lease, error) {
+func (l leasesOf) Create(
+	ctx context.Context, in *coordv1.Lease, o metav1.CreateOptions,
+) (*coordv1.Lease, error) {
 	out := &coordv1.Lease{}
 	return out, l.to(l.rest.Post()).VersionedParams(&o, l.params).Body(in).Do(ctx).Into(out)
 }
 
-func (l leasesOf) Update(ctx context.Context, in *coordv1.Lease, o metav1.UpdateOptions) (*coordv1.Lease, error) {
+func (l leasesOf) Update(
+	ctx context.Context, in *coordv1.Lease, o metav1.UpdateOptions,
+) (*coordv1.Lease, error) {
 	out := &coordv1.Lease{}
-	return out, l.to(l.rest.Put()).Name(in.Name).VersionedParams(&o, l.params).Body(in).Do(ctx).Into(out)
+	request := l.to(l.rest.Put()).Name(in.Name).VersionedParams(&o, l.params)
+	return out, request.Body(in).Do(ctx).Into(out)
 }
 
-func (l leasesOf) Get(ctx context.Context, name string, o metav1.GetOptions) (*coordv1.Lease, error) {
+func (l leasesOf) Get(
+	ctx context.Context, name string, o metav1.GetOptions,
+) (*coordv1.Lease, error) {
 	out := &coordv1.Lease{}
 	return out, l.to(l.rest.Get()).Name(name).VersionedParams(&o, l.params).Do(ctx).Into(out)
 }
@@ -129,47 +137,60 @@ func (l leasesOf) Watch(ctx context.Context, o metav1.ListOptions) (watch.Interf
 }
 
 func (l leasesOf) Patch(
-	ctx context.Context, name string, kind types.PatchType, patch []byte, o metav1.PatchOptions, sub ...string,
+	ctx context.Context, name string, kind types.PatchType, patch []byte,
+	o metav1.PatchOptions, sub ...string,
 ) (*coordv1.Lease, error) {
 	out := &coordv1.Lease{}
-	return out, l.to(l.rest.Patch(kind)).Name(name).SubResource(sub...).VersionedParams(&o, l.params).Body(patch).Do(ctx).Into(out)
+	request := l.to(l.rest.Patch(kind)).Name(name).SubResource(sub...).VersionedParams(&o, l.params)
+	return out, request.Body(patch).Do(ctx).Into(out)
 }
 
-// codecs speak protobuf and JSON. There is one version of a Lease, so nothing is converted.
+// codecs speak protobuf and JSON. A Lease has only one version, so nothing is converted.
 type codecs struct{ known *runtime.Scheme }
 
 func (c codecs) SupportedMediaTypes() []runtime.SerializerInfo {
-	text := json.NewSerializerWithOptions(json.DefaultMetaFactory, c.known, c.known, json.SerializerOptions{})
+	text := json.NewSerializerWithOptions(
+		json.DefaultMetaFactory, c.known, c.known, json.SerializerOptions{})
 	return []runtime.SerializerInfo{
 		{
 			MediaType: runtime.ContentTypeJSON, MediaTypeType: "application", MediaTypeSubType: "json",
 			EncodesAsText: true, Serializer: text,
-			StreamSerializer: &runtime.StreamSerializerInfo{EncodesAsText: true, Serializer: text, Framer: json.Framer},
+			StreamSerializer: &runtime.StreamSerializerInfo{
+				EncodesAsText: true, Serializer: text, Framer: json.Framer,
+			},
 		},
 		{
-			MediaType: runtime.ContentTypeProtobuf, MediaTypeType: "application", MediaTypeSubType: "vnd.kubernetes.protobuf",
-			Serializer: protobuf.NewSerializer(c.known, c.known),
+			MediaType:        runtime.ContentTypeProtobuf,
+			MediaTypeType:    "application",
+			MediaTypeSubType: "vnd.kubernetes.protobuf",
+			Serializer:       protobuf.NewSerializer(c.known, c.known),
 			StreamSerializer: &runtime.StreamSerializerInfo{
-				Serializer: protobuf.NewRawSerializer(c.known, c.known), Framer: protobuf.LengthDelimitedFramer,
+				Serializer: protobuf.NewRawSerializer(c.known, c.known),
+				Framer:     protobuf.LengthDelimitedFramer,
 			},
 		},
 	}
 }
 
-func (c codecs) EncoderForVersion(encoder runtime.Encoder, version runtime.GroupVersioner) runtime.Encoder {
+func (c codecs) EncoderForVersion(
+	encoder runtime.Encoder, version runtime.GroupVersioner,
+) runtime.Encoder {
 	return runtime.WithVersionEncoder{Version: version, Encoder: encoder, ObjectTyper: c.known}
 }
 
-func (c codecs) DecoderToVersion(decoder runtime.Decoder, _ runtime.GroupVersioner) runtime.Decoder {
+func (c codecs) DecoderToVersion(
+	decoder runtime.Decoder, _ runtime.GroupVersioner,
+) runtime.Decoder {
 	return runtime.WithoutVersionDecoder{Decoder: decoder}
 }
 
-// fromKubeconfig reads the files that $KUBECONFIG lists, and not the user's default
-// one: a service should not follow whatever cluster a developer last looked at.
+// fromKubeconfig reads the files that $KUBECONFIG lists. It does not read the user's default file:
+// a service should not follow whatever cluster a developer last looked at.
 func fromKubeconfig() (*rest.Config, error) {
 	files := filepath.SplitList(os.Getenv(envKubeconfig))
 	if len(files) == 0 {
-		return nil, fmt.Errorf("not in a cluster ($KUBERNETES_SERVICE_HOST is not set), and $%s is not set: ~/.kube/config is read only if $%s names it", envKubeconfig, envKubeconfig)
+		return nil, fmt.Errorf("not in a cluster ($KUBERNETES_SERVICE_HOST is not set),"+
+			" and $%s is not set: ~/.kube/config is read only if $%s names it", envKubeconfig, envKubeconfig)
 	}
 	for _, file := range files {
 		if _, err := os.Stat(file); err != nil {

@@ -24,8 +24,8 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// Environment and file that name this Pod. The first two are what the downward
-// API is usually told to set; see examples/deploy.
+// The environment variables and the file that name this Pod. The downward API usually sets the
+// variables; see examples/deploy.
 const (
 	envPodName      = "POD_NAME"
 	envPodNamespace = "POD_NAMESPACE"
@@ -41,85 +41,88 @@ type Config struct {
 	// It is never "default", and never that of a kubeconfig's context.
 	Namespace string
 
-	// Guards are told of each term's token before its work starts ([fencing.Guard.Announce]). Each
-	// has RenewDeadline to answer.
+	// Each term's token is announced to Guards before the term's work starts
+	// ([fencing.Guard.Announce]). Each guard has RenewDeadline to answer.
 	//
-	// If a guard refuses the token or is unavailable, work does not start, and this replica gives
-	// the term up. [Status] and hotseat_guard_failures_total say why. While work runs, guards are
-	// told again each Fencing.AnnouncePeriod, and when a renewal goes through after an outage, so
-	// that a guard which was restored from a backup learns the token again. Then a guard that has
-	// seen a later token ends the term, unless the term may raise its epoch (Fencing.MaxRaise). No
-	// other failure does.
+	// If a guard refuses the token or is unavailable, work does not start, and this replica gives the
+	// term up. [Status] and hotseat_guard_failures_total say why.
+	//
+	// While work runs, the token is announced again each Fencing.AnnouncePeriod, and when a renewal
+	// goes through after an outage. A guard that was restored from a backup learns the token again by that.
+	// If a guard has then seen a later token, the term ends, unless it may raise its epoch
+	// (Fencing.MaxRaise). No other failure of a guard ends a term while work runs.
 	Guards []fencing.Guard
-	// Hooks are told what happens.
+	// Hooks are called when something happens.
 	Hooks Hooks
-	// Logger; nil means slog.Default().
+	// Logger gets the logs; nil means slog.Default().
 	Logger *slog.Logger
 
 	// Timing must be the same in all replicas. A standby waits for the longer of its own
 	// LeaseDuration and the one that the holder wrote, which it believes up to
 	// [lease.MaxLeaseDuration].
 	Timing lease.Timing
-	// OneTerm has Run return after the first term whose work was called, once the Lease is
-	// released: for programs whose parts cannot start a second time. Run then returns the
-	// [*EndError] that says why the term ended; what work returned, if it returned by itself;
-	// and nil if Run's context ended.
+	// OneTerm makes Run return after the first term whose work was called, once the Lease is released.
+	// It is for programs whose parts cannot start a second time. Run then returns
+	//   - nil, if Run's context ended;
+	//   - what work returned, if it returned by itself;
+	//   - otherwise the [*EndError] that says why the term ended.
 	OneTerm bool
-	// Fencing is how tokens are made and told.
+	// Fencing is how tokens are made and announced.
 	Fencing FencingConfig
 	// Replica is what concerns this process only.
 	Replica ReplicaConfig
-	// Labels of the Lease, if this replica creates it. One that is there keeps its own.
+	// Labels are put on the Lease if this replica creates it. An existing Lease keeps its own.
 	Labels map[string]string
 }
 
-// FencingConfig is how an [Elector] makes tokens and tells guards of them.
+// FencingConfig is how an [Elector] makes tokens and announces them.
 type FencingConfig struct {
 	// AnnouncePeriod is the time between two announcements of one term.
 	// Default: LeaseDuration.
 	AnnouncePeriod time.Duration
-	// KeepOnStale keeps the term when a guard refuses its token as stale; work decides, by the
-	// error. Otherwise such a refusal ends the term: the Lease is kept until work has returned,
-	// then released, and this replica stands back for Replica.HoldOff. The guard need not be one
-	// of Guards. It is enough that the refusal reaches [fencing.Report] with a context derived
-	// from work's, as the guards of this module see to.
+	// KeepOnStale keeps the term when a guard refuses its token to the work. Work then decides by the
+	// error. By default such a refusal ends the term: the Lease is kept until work has returned, then
+	// released, and this replica stands back for Replica.HoldOff.
+	//
+	// The guard need not be one of Guards. It is enough that the refusal reaches [fencing.Report] with
+	// a context derived from work's. The guards of this module see to that.
 	KeepOnStale bool
-	// Floor, if set, is asked before each acquire. The new epoch will be above the number that it
-	// returns. So tokens keep growing where the API server's history went back, or began anew
-	// beside an old database, whose guard refuses every epoch up to its mark. Return the Epoch of
-	// the guard's [fencing.Guard.Mark], as the example shows. While Floor fails, this replica does
-	// not acquire. It has a quarter of RenewDeadline to return.
+	// Floor, if set, is called before each acquire. The new epoch will be above the number that it
+	// returns. Tokens then keep growing even if the API server's history went back, or began anew
+	// beside an old database whose guard refuses every epoch up to its mark. Return the Epoch of the
+	// guard's [fencing.Guard.Mark], as the example shows. Floor has a quarter of RenewDeadline to
+	// return. While it fails, this replica does not acquire.
 	Floor func(ctx context.Context) (int64, error)
-	// MaxRaise is by how much [Term.Raise] may lift an epoch at once, to one above a mark. It
-	// keeps one poisoned mark from using the numbers up. Default 0: a term does not raise its
-	// epoch, and ends if a guard holds a higher one.
+	// MaxRaise bounds by how much one [Term.Raise] may lift an epoch, to one above a mark. It keeps
+	// one poisoned mark from using the numbers up. Default 0: a term does not raise its epoch, and
+	// ends if a guard holds a higher mark.
 	MaxRaise int64
 }
 
-// ReplicaConfig is what concerns one process of those that stand for election.
+// ReplicaConfig is what concerns only this process among the candidates.
 type ReplicaConfig struct {
 	// Identity is what the Lease shows as its holder, followed by "_" and 64 random bits, so that
 	// no two processes ever share one. Default: $POD_NAME, else the host's name.
 	Identity string
-	// Program names the program on the Lease. A replica warns when it sees another one there: two
+	// Program names the program on the Lease. A replica warns when it sees another program there: two
 	// applications may share the Lease by mistake. Default: the last part of the module's path, and
 	// of the main package's, as in "invoicer/worker"; else the name of the executable.
 	Program string
-	// WarmUp, if set, is called once per Run before the first candidacy: fill caches, open
-	// connections. Its error ends Run. The replica observes the Lease meanwhile.
+	// WarmUp, if set, is called once per Run, before this replica is first a candidate. Use it to fill
+	// caches and open connections. The replica observes the Lease meanwhile. An error of WarmUp ends
+	// Run.
 	WarmUp func(ctx context.Context) error
 	// HoldOff is how long this replica stands back after it resigned, its work failed or a guard
-	// stopped it, so that another one wins. Default: twice RetryPeriod, which is longer than the
-	// poll of a standby that may not watch.
+	// stopped it. Another replica can then win. Default: twice RetryPeriod, which is longer than the
+	// time between two polls of a standby that may not watch.
 	HoldOff time.Duration
-	// DrainLimit is how long work may take to return after its term ended while the Lease is kept
-	// for it (Resign, a refused token, Run's context). After that it counts as stuck:
-	// Status.Overrun, [Elector.Live], Hooks.OnOverrun and hotseat_overruns_total tell of it, once
-	// a term. The Lease is kept all the same. Default: 5 minutes, longer than most drains are
-	// meant to take.
+	// DrainLimit is how long work may take to return while the Lease is kept for it: after Resign,
+	// after a refused token, and after Run's context ended. After that, work counts as stuck.
+	// Status.Overrun, [Elector.Live], Hooks.OnOverrun and hotseat_overruns_total report it, once per
+	// term. The Lease is still kept. Default: 5 minutes, longer than most drains are meant to take.
 	DrainLimit time.Duration
-	// SharedWatch, if set, tells this elector of its Lease, which then has no watch of its own:
-	// for processes that are candidates for many Leases of one namespace.
+	// SharedWatch, if set, observes the Lease for this elector, which then has no watch of its own. It
+	// is for processes that are candidates for many Leases of one namespace.
 	SharedWatch *SharedWatch
 
 	clock protocol.Clock // tests suspend it
@@ -127,8 +130,8 @@ type ReplicaConfig struct {
 
 const defaultDrainLimit = 5 * time.Minute
 
-// withDefaults fills what the environment gives and validates the rest.
-// Every violation is reported, as a [*lease.FieldError].
+// withDefaults fills in what the environment gives, and validates the rest. It reports every
+// violation, as a [*lease.FieldError].
 func (c Config) withDefaults() (Config, error) {
 	var errs []error
 	refuse := func(field string, value any, rule string) {
@@ -166,9 +169,11 @@ func (c Config) withDefaults() (Config, error) {
 	switch shared := c.Replica.SharedWatch; {
 	case shared == nil:
 	case shared.shared == nil:
-		refuse("Replica.SharedWatch", shared.namespace, "must be made by NewSharedWatch, with a client")
+		refuse("Replica.SharedWatch", shared.namespace,
+			"must be made by NewSharedWatch, with a client that is not nil")
 	case shared.namespace != c.Namespace:
-		refuse("Replica.SharedWatch", shared.namespace, fmt.Sprintf("must be of the Lease's namespace %q", c.Namespace))
+		refuse("Replica.SharedWatch", shared.namespace,
+			fmt.Sprintf("must be for the Lease's namespace %q", c.Namespace))
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -186,14 +191,18 @@ func (c Config) named(refuse func(field string, value any, rule string)) Config 
 	}
 	c.Namespace = cmp.Or(c.Namespace, os.Getenv(envPodNamespace), serviceAccountNamespace())
 	if c.Namespace == "" {
-		refuse("Namespace", "", fmt.Sprintf("must be set here or in $%s (downward API: fieldPath metadata.namespace), unless %s names it", envPodNamespace, namespaceFile))
+		refuse("Namespace", "", fmt.Sprintf(
+			"must be set here or in $%s (downward API: fieldPath metadata.namespace), unless %s names it",
+			envPodNamespace, namespaceFile))
 	} else if problems := validation.IsDNS1123Label(c.Namespace); len(problems) > 0 {
 		refuse("Namespace", c.Namespace, "must name a namespace: "+strings.Join(problems, "; "))
 	}
 	host, err := os.Hostname()
 	c.Replica.Identity = cmp.Or(c.Replica.Identity, os.Getenv(envPodName), host)
 	if c.Replica.Identity == "" {
-		refuse("Replica.Identity", "", fmt.Sprintf("must be set here or in $%s (downward API: fieldPath metadata.name): the host has no name: %v", envPodName, err))
+		refuse("Replica.Identity", "", fmt.Sprintf(
+			"must be set here or in $%s (downward API: fieldPath metadata.name): the host has no name: %v",
+			envPodName, err))
 	}
 	c.Replica.Identity += "_" + incarnation()
 	c.Replica.Program = cmp.Or(c.Replica.Program, programName(), filepath.Base(os.Args[0]))
@@ -228,8 +237,7 @@ func programName() string {
 	return module + "/" + main
 }
 
-// isNil reports whether there is nothing behind an interface, also if what is not
-// there has a type.
+// isNil reports whether value is nil or a typed nil.
 func isNil(value any) bool {
 	switch v := reflect.ValueOf(value); v.Kind() {
 	case reflect.Invalid:
@@ -241,7 +249,7 @@ func isNil(value any) bool {
 	}
 }
 
-// mustNotBeNil is the rule that a value breaks for which isNil is true.
+// mustNotBeNil is the rule that a value breaks if isNil is true for it.
 func mustNotBeNil(value any) string {
 	if value == nil {
 		return "must not be nil"
@@ -249,8 +257,7 @@ func mustNotBeNil(value any) string {
 	return fmt.Sprintf("must not be a nil %T", value)
 }
 
-// markDefaults says of each refused field that was left out that its value is
-// the default.
+// markDefaults marks each refused field that was left out: its value is the default.
 func markDefaults(err error, asked lease.Timing) error {
 	unset := map[string]bool{
 		"LeaseDuration": asked.LeaseDuration == 0, "RenewDeadline": asked.RenewDeadline == 0,
@@ -276,15 +283,14 @@ func serviceAccountNamespace() string {
 	return strings.TrimSpace(string(text))
 }
 
-// incarnation tells this process from an earlier one of the same name.
+// incarnation distinguishes this process from an earlier one of the same name.
 func incarnation() string {
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
 	return hex.EncodeToString(id[:])
 }
 
-// ConfigError is a refused [Config]; errors.As finds each [*lease.FieldError]
-// in it.
+// ConfigError is a refused [Config]. Err joins a [*lease.FieldError] for each broken rule.
 type ConfigError struct{ Err error }
 
 func (e *ConfigError) Error() string {

@@ -10,10 +10,9 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// Work is what one replica at a time does. It should return soon after ctx
-// ends, within the stop budget (LeaseDuration/(1+MaxClockDrift) -
-// RenewDeadline, 4.2 s by default) when the term was lost. ctx carries the
-// fencing token ([fencing.FromContext]).
+// Work is what one replica at a time does. It should return soon after ctx ends. If the term was
+// lost, it must return within the stop budget: LeaseDuration/(1+MaxClockDrift) - RenewDeadline, 4.2
+// s by default. ctx carries the fencing token ([fencing.FromContext]).
 type Work func(ctx context.Context, term *Term) error
 
 // Elector makes this process a candidate for one Lease. Its methods are safe
@@ -29,15 +28,17 @@ type Elector struct {
 	previous   *protocol.Candidate // what the last Run knew, nil before; owned by Run
 	eligible   chan struct{}       // buffered; eligibility changed
 	status     atomic.Pointer[status]
-	guard      atomic.Pointer[GuardError] // the last failure; nil once all were told after it
+	guard      atomic.Pointer[GuardError] // the last failed announcement; see Status.Guard
 }
 
-// New returns an elector for the Lease that config names. It makes no request. The
-// error is a [*ConfigError] that lists every refused field.
+// New returns an elector for the Lease that config names. It makes no request. The error is a
+// [*ConfigError] that lists every refused field.
 //
-// Give each process's electors a client of their own, as [DefaultClient] and [NewClient] make
-// one. The client must not share a rate limiter with the application, must honour contexts, and
-// must not set rest.Config.Timeout, which would cut the watch each time it expires.
+// Give a process's electors a client of their own, as made by [DefaultClient] or [NewClient].
+// Another client must
+//   - share no rate limiter with the application,
+//   - end each request when the request's context ends, and
+//   - have no rest.Config.Timeout, which would cut the watch each time it expires.
 func New[L lease.Client](client LeasesGetter[L], config Config) (*Elector, error) {
 	config, err := config.withDefaults()
 	if isNil(client) {
@@ -59,31 +60,33 @@ func New[L lease.Client](client LeasesGetter[L], config Config) (*Elector, error
 	return e, nil
 }
 
-// Identity is what the Lease shows while this replica holds it.
+// Identity is what the Lease shows as its holder while this replica holds it.
 func (e *Elector) Identity() string { return e.config.Replica.Identity }
 
-// Scope is that of this elector's tokens: [fencing.Scope] of its Lease, in the
-// namespace that it has by default, too.
+// Scope is the scope of this elector's tokens: [fencing.Scope] of its Lease. It includes the
+// namespace even if Config left the namespace to its default.
 func (e *Elector) Scope() string { return fencing.Scope(e.config.Namespace, e.config.Name) }
 
-// Run is a candidate, and while it holds the Lease calls work, until
-//   - ctx ends: nil, after work returned and the Lease was released;
-//   - work returns by itself: its error, after the Lease was released;
-//   - Config.Replica.WarmUp fails: its error;
-//   - reading or writing the Lease is refused (RBAC, a missing namespace, an
-//     invalid request) from the start and for a whole LeaseDuration: an error
-//     that names the verb. It is logged at once. Later refusals are waited out;
-//   - one of Config.Guards is wired to something else (fencing.ErrScope,
-//     ErrWiring, ErrMissing or ErrMalformed) from the start and still a LeaseDuration later:
-//     its [*GuardError], after the Lease was released. Each refusal is logged as
-//     an error. Once the guards took a token of this Run, a later such refusal is
-//     waited out, as is a guard that is unavailable or holds a higher mark.
+// Run makes this process a candidate, and calls work while it holds the Lease. It goes on until one
+// of these happens:
+//   - ctx ends. Run returns nil, after work returned and the Lease was released.
+//   - Work returns by itself. Run returns work's error, after the Lease was released.
+//   - Config.Replica.WarmUp fails. Run returns its error.
+//   - Reading or writing the Lease is refused (RBAC, a missing namespace, an invalid request) from
+//     the start and for a whole LeaseDuration. Run returns an error that names the verb. The
+//     refusal is logged at once. A refusal that begins later is waited out.
+//   - One of Config.Guards is wired to something else (fencing.ErrScope, ErrWiring, ErrMissing or
+//     ErrMalformed) from the start, and still is a LeaseDuration later. Run returns the
+//     [*GuardError], after the Lease was released. Each refusal is logged as an error. Once the
+//     guards took a token of this Run, a later such refusal is waited out. A guard that is
+//     unavailable or holds a higher mark is always waited out.
 //
-// Losing the Lease is not an error: Run stands by again, and calls work anew for
-// the next term. What work returns after its context ended is only logged. If
-// work panics, Run gives the term up and then panics with a [*PanicError]. Run waits for work
-// and hooks, however long they take. It may be called again after it returned;
-// while it runs, another call returns [ErrRunning].
+// Losing the Lease is not an error: Run stands by again, and calls work anew for the next term.
+// What work returns after its context ended is only logged. If work panics, Run gives the term up
+// and then panics with a [*PanicError].
+//
+// Run waits for work and hooks, however long they take. It may be called again after it returned.
+// While it runs, another call returns [ErrRunning].
 func (e *Elector) Run(ctx context.Context, work Work) error {
 	if work == nil {
 		return &lease.FieldError{Field: "work", Value: nil, Rule: "must not be nil"}
@@ -95,8 +98,8 @@ func (e *Elector) Run(ctx context.Context, work Work) error {
 	return newRun(ctx, e, work).run()
 }
 
-// Resign ends the current term as [Term.Resign] does, or the one that is about
-// to begin. A standby goes on standing by.
+// Resign ends the current term as [Term.Resign] does. If a term is about to begin, Resign ends that
+// one. A standby goes on standing by.
 func (e *Elector) Resign() {
 	e.resigning.Store(true) // looked at only when an acquire comes back
 	if term := e.status.Load().term; term != nil {
@@ -104,8 +107,8 @@ func (e *Elector) Resign() {
 	}
 }
 
-// SetEligible says whether this replica may become active; it may at first.
-// A term that it has goes on: to hand it over, SetEligible(false), then Resign.
+// SetEligible says whether this replica may become active. At first it may. SetEligible does not
+// end a current term: to hand over, call SetEligible(false), then Resign.
 func (e *Elector) SetEligible(eligible bool) {
 	e.ineligible.Store(!eligible)
 	select {
@@ -114,15 +117,15 @@ func (e *Elector) SetEligible(eligible bool) {
 	}
 }
 
-// IsActive reports whether this replica is the active one now: its work runs, or is about to, and
-// its term is valid ([Term.Valid]). It takes no lock and makes no request.
+// IsActive reports whether this replica is active now: its work runs or is about to, and its term
+// is valid ([Term.Valid]). IsActive takes no lock and makes no request.
 func (e *Elector) IsActive() bool {
 	s := e.status.Load()
 	return s.state == StateActive && s.term.Valid()
 }
 
-// WaitActive waits until this replica is active, and returns its term. The error is ctx's. It is
-// for programs and tests that stand beside the work. The term may be over soon after.
+// WaitActive waits until this replica is active, and returns its term. The error is ctx's.
+// WaitActive is for programs and tests that run beside the work. The term may end soon after.
 func (e *Elector) WaitActive(ctx context.Context) (*Term, error) {
 	for {
 		s := e.status.Load()
@@ -137,8 +140,8 @@ func (e *Elector) WaitActive(ctx context.Context) (*Term, error) {
 	}
 }
 
-// Runnable returns work under this elector in the shape of controller-runtime's
-// manager.Runnable, to be added to a manager: it elects by itself.
+// Runnable returns work under this elector as a manager.Runnable of controller-runtime. Add it to a
+// manager.
 func (e *Elector) Runnable(work Work) *Runnable { return &Runnable{e, work} }
 
 // Runnable is a manager.Runnable and LeaderElectionRunnable.
@@ -150,5 +153,6 @@ type Runnable struct {
 // Start is [Elector.Run].
 func (r *Runnable) Start(ctx context.Context) error { return r.elector.Run(ctx, r.work) }
 
-// NeedLeaderElection is false: the manager must not wait for its own.
+// NeedLeaderElection is false: the Runnable elects by itself, and the manager must not hold it back
+// for the manager's own election.
 func (r *Runnable) NeedLeaderElection() bool { return false }

@@ -213,7 +213,7 @@ func TestAnotherProgramOnTheLease(t *testing.T) {
 				})
 				l.run(b, idle)
 				sleep(time.Minute)
-				require.Equal(l, warned, log.count("another program holds the lease"))
+				require.Equal(l, warned, log.count("another program holds the Lease"))
 				require.Equal(l, warned, log.count("program=example.com/billing own_program=example.com/invoicer"))
 			})
 		})
@@ -236,5 +236,20 @@ func TestLabels(t *testing.T) {
 		made := l.Lease("shop", "invoicer")
 		require.Equal(l, map[string]string{"app.kubernetes.io/name": "invoicer"}, made.Labels)
 		require.NotEmpty(l, lease.NewRecord(made).Program())
+	})
+}
+
+// A term that ended takes its failing renewals with it: the next one has renewed nothing "again".
+func TestRenewingEndsWithTheTerm(t *testing.T) {
+	inLab(t, func(l lab) {
+		log := &lines{}
+		l.run(l.elector("a", func(c *singleton.Config) { c.Logger = log.logger() }), idle)
+		l.Link("a").Cut()
+		sleep(40 * second)
+		l.Link("a").Heal()
+		sleep(40 * second)
+		require.Equal(l, 2, log.count("msg=acquired"))
+		require.Positive(l, log.count("renewal failed"))
+		require.Zero(l, log.count("renewed again"))
 	})
 }

@@ -12,15 +12,16 @@ import (
 	"github.com/hotseat-go/hotseat/internal/retry"
 )
 
-// GuardError is an announcement that one of Config.Guards did not take. Err
-// says why, for errors.Is: the guard refused the token (fencing.ErrStale and
-// ErrConflict: it has seen a later one; ErrScope, ErrWiring, ErrMissing and
-// ErrMalformed: it is wired to something else), or did not decide (fencing.ErrUnavailable, and
-// every error that is not of package fencing).
+// GuardError is an announcement that one of Config.Guards did not take. Err says why, for
+// errors.Is:
+//   - fencing.ErrStale, ErrConflict: the guard refused the token, because it has seen a later one.
+//   - fencing.ErrScope, ErrWiring, ErrMissing, ErrMalformed: the guard is wired to something else.
+//   - fencing.ErrUnavailable, and every error that is not of package fencing: the guard did not
+//     decide.
 type GuardError struct {
 	Guard int           // its index in Config.Guards
-	Token fencing.Token // that was announced
-	At    time.Time     // when it was answered, or given up
+	Token fencing.Token // the announced token
+	At    time.Time     // when the guard answered, or the announcement was given up
 	Err   error
 }
 
@@ -31,7 +32,7 @@ func (e *GuardError) Error() string {
 // Unwrap returns Err.
 func (e *GuardError) Unwrap() error { return e.Err }
 
-// guardErrors are those in err, of the guards that did not take a token.
+// guardErrors returns the errors in err of the guards that did not take a token.
 func guardErrors(err error) (all []*GuardError) {
 	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
 	case nil:
@@ -47,8 +48,8 @@ func guardErrors(err error) (all []*GuardError) {
 	return all
 }
 
-// announced takes in how an announcement to all guards went, for Status and the
-// metrics. That its caller's time was over says nothing of a guard.
+// announced records the outcome of an announcement to all guards, for Status and the metrics. If
+// the caller's context has ended, the outcome says nothing about a guard.
 func (e *Elector) announced(ctx context.Context, err error) {
 	if err == nil {
 		e.guard.Store(nil)
@@ -61,28 +62,31 @@ func (e *Elector) announced(ctx context.Context, err error) {
 	}
 }
 
-// refused reports whether a guard refused the token for another term's.
+// refused reports whether a guard refused the token because of another term's.
 func refused(err error) bool {
 	return anyGuard(err, fencing.Kind.Refused)
 }
 
-// anyGuard reports whether the error of one of the guards in err is of such a kind.
+// anyGuard reports whether one of the guards' errors in err is of such a kind.
 func anyGuard(err error, such func(fencing.Kind) bool) bool {
-	return slices.ContainsFunc(guardErrors(err), func(e *GuardError) bool { return such(fencing.KindOf(e)) })
+	return slices.ContainsFunc(guardErrors(err), func(e *GuardError) bool {
+		return such(fencing.KindOf(e))
+	})
 }
 
-// undecided reports whether err, of an announcement, is no refusal of any guard.
+// undecided reports whether no guard decided against the token in err, the error of an
+// announcement.
 func undecided(err error) bool {
 	return !anyGuard(err, func(kind fencing.Kind) bool { return !kind.Undecided() })
 }
 
-// unfit reports whether a guard says in err that no epoch of this elector would
-// please it: only another wiring does.
+// unfit reports whether a guard says in err that it would take no token of this elector: only a
+// change of the wiring helps.
 func unfit(err error) bool {
 	return anyGuard(err, fencing.Kind.Miswired)
 }
 
-// guardLevel is how loudly a guard's failure is logged.
+// guardLevel is the level at which a guard's failure is logged.
 func guardLevel(err error) slog.Level {
 	if unfit(err) {
 		return slog.LevelError
@@ -90,16 +94,16 @@ func guardLevel(err error) slog.Level {
 	return slog.LevelWarn
 }
 
-// wiring is what a Run knows of whether its guards are those of this Lease.
+// wiring is what a Run knows about the wiring of its guards.
 type wiring struct {
 	began    protocol.Instant
-	admitted bool           // a term was taken by all
-	unfit    retry.Refusals // they say that they are wired to something else
+	admitted bool           // all guards took a token
+	unfit    retry.Refusals // guards say that they are wired to something else
 }
 
-// miswired returns the error that ends Run if its guards have taken no token
-// from the start, for a lease duration, because they are wired to something else. Once
-// they took one, it is their side that changed, and that is waited out.
+// miswired returns the error that ends Run: the guards are wired to something else, and so have
+// taken no token since the start and for a lease duration. Once the guards took a token, a later
+// such error comes of a change on their side, and is waited out.
 func (r *run) miswired(out *outcome) error {
 	w := &r.wiring
 	switch {

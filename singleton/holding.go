@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/hotseat-go/hotseat/internal/chance"
+	"github.com/hotseat-go/hotseat/internal/outage"
 	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// term holds the Lease from its acquisition until work has returned and the
-// Lease is released, lost, or left to expire. done says that Run is over.
+// term holds the Lease from its acquisition until work has returned and the Lease is released,
+// lost, or left to expire. done reports that Run is over.
 func (r *run) term() (done bool, err error) {
 	g := r.reign
 	t := newTerm(context.WithoutCancel(r.ctx), &r.config, g.tenure.Claim())
@@ -21,7 +22,7 @@ func (r *run) term() (done bool, err error) {
 	g.term = t
 	dog := guardTerm(t)
 	r.setState(StateActive, t)   // before work, which may resign at once
-	if r.resigning.Swap(false) { // while it was acquired: Resign saw no term
+	if r.resigning.Swap(false) { // Resign was called while acquiring, and saw no term
 		t.Resign()
 	}
 	if r.ineligible.Load() {
@@ -38,8 +39,8 @@ func (r *run) term() (done bool, err error) {
 	return r.finish(out)
 }
 
-// active keeps the term until its context ends; then it returns nil. If work
-// returned before, it returns the outcome.
+// active keeps the term until the term's context ends, and then returns nil. If work returns first,
+// active returns the outcome.
 func (r *run) active(worked <-chan outcome) *outcome {
 	g := r.reign
 	hear := hears{
@@ -63,8 +64,8 @@ func (r *run) active(worked <-chan outcome) *outcome {
 	}
 }
 
-// draining waits for work to return. It keeps renewing while the term is ours:
-// the Lease must not be free before work has stopped.
+// draining waits for work to return. It keeps renewing while the term is ours: the Lease must not
+// come free before work has stopped.
 func (r *run) draining(worked <-chan outcome) *outcome {
 	g, clock := r.reign, r.config.Replica.clock
 	overrun := clock.Now().Add(r.config.Replica.DrainLimit)
@@ -88,7 +89,7 @@ func (r *run) draining(worked <-chan outcome) *outcome {
 	}
 }
 
-// keep does what a term needs to stay ours, while its work runs and while it drains.
+// keep keeps the term ours, while its work runs and while it drains.
 func (r *run) keep(e event) {
 	switch e.kind {
 	case onDue:
@@ -102,17 +103,19 @@ func (r *run) keep(e event) {
 
 func (r *run) overran(t *Term) {
 	now := *r.status.Load()
-	if now.overrun { // it was told
+	if now.overrun { // already reported
 		return
 	}
 	now.overrun = true
 	r.status.Store(&now)
 	r.metrics.overran()
 	if t.Valid() {
-		r.config.Logger.Error("work has not returned within Config.Replica.DrainLimit: the lease is kept for it, and no other replica can start",
+		r.config.Logger.Error("work has not returned within Config.Replica.DrainLimit:"+
+			" the Lease is kept for it, and no other replica can start",
 			"token", t.Token().String(), "drain_limit", r.config.Replica.DrainLimit, "cause", t.cause())
 	} else {
-		r.config.Logger.Error("work has not returned within its stop budget: another replica may start beside it",
+		r.config.Logger.Error("work has not returned within its stop budget:"+
+			" another replica may start beside it",
 			"token", t.Token().String(), "stop_budget", r.config.Timing.StopBudget(), "cause", t.cause())
 	}
 	if hook := r.config.Hooks.OnOverrun; hook != nil {
@@ -133,7 +136,7 @@ func (r *run) finish(out *outcome) (done bool, err error) {
 	}
 	cause := t.cause()
 	valid := t.Valid()
-	t.finish() // from here on nothing may be written in its name
+	t.finish() // from here on the term must write nothing
 	g.tenure = g.tenure.End()
 	r.hearOut(valid)
 	r.metrics.ended(cause.Reason)
@@ -156,30 +159,33 @@ func (r *run) finish(out *outcome) (done bool, err error) {
 	return err != nil, err
 }
 
-// leave gives the Lease up, or the seat on it back, and says who is to go first.
+// leave gives the Lease up, or notes that the seat may be taken back, and decides whether others go
+// first.
 func (r *run) leave(valid bool, cause *EndError) {
 	tenure := r.reign.tenure
 	r.reign = nil
+	r.tell.Moot(outage.Renewing) // there is nothing to renew
 	r.candidate = r.candidate.Left(tenure)
 	switch {
 	case valid, tenure.Fenced():
 		if err := r.release(tenure.Claim()); err != nil {
-			r.config.Logger.Warn("the release of the lease is not confirmed: if it did not arrive, the lease will expire", "error", err)
+			r.config.Logger.Warn("the release of the Lease is not confirmed: if it did not arrive,"+
+				" standbys wait for the lease duration", "error", err)
 		}
 	case cause.Reason == ReasonDeleted, cause.Reason == ReasonCleared,
-		cause.Reason == ReasonTaken && cause.Holder == r.config.Replica.Identity: // an earlier term of ours, put back
+		// An earlier term of ours was put back.
+		cause.Reason == ReasonTaken && cause.Holder == r.config.Replica.Identity:
 		r.candidate = r.candidate.Vacated(tenure)
 	}
 	switch {
-	case cause.Reason == ReasonFenced: // somebody wants this replica out
+	case cause.Reason == ReasonFenced: // somebody wants another replica to be active
 		r.candidate = r.candidate.Courteous()
 	case !cause.lost() && cause.Reason != ReasonShutdown:
 		r.candidate = r.candidate.HoldOff(r.config.Replica.clock.Now().Add(r.config.Replica.HoldOff))
 	}
 }
 
-// release gives the Lease up, trying as often as it takes while the term is
-// valid.
+// release gives the Lease up. It tries as often as necessary while the term is valid.
 func (r *run) release(claim protocol.Claim) error {
 	left := r.config.Replica.clock.Until(claim.ValidUntil(r.config.Timing))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), left)
@@ -194,17 +200,18 @@ func (r *run) release(claim protocol.Claim) error {
 	}
 }
 
-// logDraining says that the work's context has ended, and how long work may take to return.
+// logDraining logs that the work's context has ended, and how long work may take to return.
 func (r *run) logDraining(t *Term) {
 	cause, budget := t.cause(), r.config.Replica.DrainLimit
 	if !t.Valid() {
-		budget = max(0, r.config.Timing.StopBudget()+min(0, r.config.Replica.clock.Until(*t.until.Load())))
+		left := r.config.Replica.clock.Until(*t.until.Load())
+		budget = max(0, r.config.Timing.StopBudget()+min(0, left))
 	}
-	r.config.Logger.Info("waiting for work to return", "token", t.Token().String(), "cause", cause.Error(), "budget", budget.Round(time.Millisecond))
+	r.config.Logger.Info("waiting for work to return",
+		"token", t.Token().String(), "cause", cause.Error(), "budget", budget.Round(time.Millisecond))
 }
 
-// logEnd says why a term is over, and what work returned if nobody else will be
-// told.
+// logEnd logs why a term is over. It also logs what work returned, if nothing else reports that.
 func (r *run) logEnd(t *Term, cause *EndError, workErr error) {
 	level := slog.LevelWarn
 	switch cause.Reason {
@@ -214,7 +221,8 @@ func (r *run) logEnd(t *Term, cause *EndError, workErr error) {
 		level = guardLevel(cause)
 	}
 	args := []any{"token", t.Token().String(), "cause", cause.Error()}
-	if workErr != nil && !errors.Is(workErr, context.Canceled) && cause.Reason != ReasonRefused && cause.Reason != ReasonUnavailable {
+	if workErr != nil && !errors.Is(workErr, context.Canceled) &&
+		cause.Reason != ReasonRefused && cause.Reason != ReasonUnavailable {
 		level = slog.LevelWarn
 		args = append(args, "work_error", workErr)
 	}

@@ -8,27 +8,27 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// Hooks are optional functions that are told what happens. OnAcquire, OnLose
-// and OnHolder are called one at a time, in the order of events, on a goroutine
-// that does nothing else: a hook that blocks delays later hooks and the start
-// of later work, never a renewal or a deadline. Run waits for them before it
-// returns. A hook that panics ends Run like work that panics.
+// Hooks are optional functions that are called when something happens. OnAcquire, OnLose and
+// OnHolder are called one at a time, in the order of events, on a goroutine that does nothing else.
+// A hook that blocks delays later hooks and the start of later work. It never delays a renewal or a
+// deadline. Run waits for all hooks before it returns. A hook that panics ends Run like work that
+// panics.
 type Hooks struct {
-	// OnAcquire is called at the start of a term, after its token was announced
-	// to every guard and before its work starts, which waits for it. ctx is the
-	// work's.
+	// OnAcquire is called at the start of a term, after the token was announced to every guard. Work
+	// starts once OnAcquire has returned. ctx is the work's.
 	OnAcquire func(ctx context.Context, term *Term)
 	// OnLose is called exactly once for each OnAcquire, after the term's work has returned and the
-	// Lease was given up: it may end the process. cause is the context's.
+	// Lease was given up. So it may end the process. cause is the cause of the context's end.
 	OnLose func(term *Term, cause error)
-	// OnHolder is called when another holder, or none, is seen on the Lease. After
-	// a restore under a running API server an old one can be seen again.
-	// Holders that came and went while hooks were blocked may be left out.
+	// OnHolder is called when another holder, or none, is seen on the Lease. After a restore under a
+	// running API server, an old holder can be seen again. Holders that came and went while hooks were
+	// blocked may be left out.
 	OnHolder func(Holder)
-	// OnOverrun is called once for a term whose work has outstayed the stop
-	// budget, so that another replica may be working, or Config.Replica.DrainLimit, so that
-	// no other replica can start. It may run at the same time as other hooks. See
-	// [ExitOnOverrun].
+	// OnOverrun is called once for a term whose work has outstayed
+	//   - the stop budget: another replica may be working; or
+	//   - Config.Replica.DrainLimit: no other replica can start.
+	//
+	// It may run at the same time as other hooks. See [ExitOnOverrun].
 	OnOverrun func(*Term)
 }
 
@@ -39,18 +39,17 @@ type Holder struct {
 	Self     bool          // it is this process
 }
 
-// ExitOnOverrun is a Hooks.OnOverrun that ends the process at once with status
-// 3, for work that cannot be relied on to return when its context ends: a dead
-// process works for nobody.
+// ExitOnOverrun is a Hooks.OnOverrun that ends the process at once with status 3. It is for work
+// that cannot be relied on to return when its context ends.
 func ExitOnOverrun(*Term) { os.Exit(3) }
 
-// hookRunner calls hooks in order on a goroutine of its own, which is there only
-// while a hook is: a process may stand by for a thousand Leases.
+// hookRunner calls hooks in order on its own goroutine. The goroutine exists only while hooks are
+// queued, because a process may be a candidate for a thousand Leases.
 type hookRunner struct {
 	mu      sync.Mutex
 	queue   []queuedHook
 	running bool    // a goroutine works the queue off
-	told    *Holder // the one that OnHolder was last told of; the loop's
+	told    *Holder // the last one given to OnHolder; owned by the loop
 
 	bad  chan *PanicError // buffered; a hook panicked
 	done sync.WaitGroup
@@ -91,7 +90,7 @@ func (h *hookRunner) guarded(q queuedHook) {
 	})
 }
 
-// pop returns the next hook; there is none once the goroutine is to end.
+// pop returns the next hook. It reports false if there is none: the goroutine then ends.
 func (h *hookRunner) pop() (queuedHook, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -120,7 +119,7 @@ func (h *hookRunner) push(q queuedHook) <-chan struct{} {
 	return q.called
 }
 
-// seen tells hook of a holder, unless it was told of that one last.
+// seen calls hook with holder, unless the last call was with the same holder.
 func (h *hookRunner) seen(hook func(Holder), holder Holder) {
 	if h.told != nil && *h.told == holder {
 		return
@@ -136,5 +135,5 @@ func (h *hookRunner) overrun(f func()) {
 	h.done.Go(func() { h.guarded(queuedHook{call: f, called: make(chan struct{})}) })
 }
 
-// wait returns when every queued hook has; nothing may be pushed any more.
+// wait returns when every queued hook has returned. Nothing may be pushed any more.
 func (h *hookRunner) wait() { h.done.Wait() }

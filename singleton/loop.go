@@ -11,14 +11,13 @@ import (
 	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
-// run is one call of Elector.Run: the loop, and the only owner of its fields.
-// States are functions; the loop moves between them by their returning:
+// run is one call of Elector.Run: the loop, and the only owner of its fields. Each state is a
+// function. When it returns, the loop moves to the next state:
 //
 //	warm -> standby -> acquiring -> active -> draining -> standby
 //
-// Acquiring is a part of standby, and active and draining are parts of term.
-// What they decide is said by two values, [protocol.Candidate] and [protocol.Tenure]; they all wait by
-// the one function wait.
+// Acquiring is a part of standby, and active and draining are parts of term. Two values decide what
+// they do: [protocol.Candidate] and [protocol.Tenure]. All of them wait in one function, wait.
 //
 // From what the watch shows to the write that answers it:
 //
@@ -34,7 +33,7 @@ type run struct {
 
 	source    *lookout.Source
 	hooks     *hookRunner
-	helpers   sync.WaitGroup // watch, warm-up, work and requests
+	helpers   sync.WaitGroup // the watch, warm-up, work and requests
 	candidate *protocol.Candidate
 	reign     *reign // nil: there is no term, and none is acquired
 	wiring    wiring
@@ -43,11 +42,14 @@ type run struct {
 
 func newRun(ctx context.Context, e *Elector, work Work) *run {
 	e.lock.Wall = chance.Wall(ctx)
-	self := &protocol.Self{Identity: e.config.Replica.Identity, Timing: e.config.Timing, Draw: chance.Of(ctx)}
+	self := &protocol.Self{
+		Identity: e.config.Replica.Identity, Timing: e.config.Timing, Draw: chance.Of(ctx),
+	}
 	now := e.config.Replica.clock.Now()
 	r := &run{
 		Elector: e, ctx: ctx, work: work,
-		source: lookout.New(e.lock, e.config.Replica.SharedWatch.share(), e.config.Logger), hooks: newHooks(),
+		source:    lookout.New(e.lock, e.config.Replica.SharedWatch.share(), e.config.Logger),
+		hooks:     newHooks(),
 		candidate: protocol.NewCandidate(self, e.previous, now), wiring: wiring{began: now},
 		tell: outage.Teller{Log: e.config.Logger},
 	}
@@ -55,8 +57,8 @@ func newRun(ctx context.Context, e *Elector, work Work) *run {
 	return r
 }
 
-// run is the whole of Elector.Run. A *PanicError travels as an error until
-// everything is cleaned up.
+// run is the whole of Elector.Run. A *PanicError is passed on as an error until everything is
+// cleaned up.
 func (r *run) run() error {
 	err := r.loop()
 	r.previous = r.candidate
@@ -78,8 +80,9 @@ func (r *run) run() error {
 func (r *run) loop() error {
 	timing := r.config.Timing
 	r.config.Logger.Info("standing for election", "identity", r.config.Replica.Identity,
-		"lease_duration", timing.LeaseDuration, "renew_deadline", timing.RenewDeadline, "retry_period", timing.RetryPeriod,
-		"max_clock_drift", timing.MaxClockDrift, "stop_budget", timing.StopBudget().Round(time.Millisecond))
+		"lease_duration", timing.LeaseDuration, "renew_deadline", timing.RenewDeadline,
+		"retry_period", timing.RetryPeriod, "max_clock_drift", timing.MaxClockDrift,
+		"stop_budget", timing.StopBudget().Round(time.Millisecond))
 	ctx, stop := context.WithCancel(r.ctx)
 	defer r.source.Start(ctx, &r.helpers)()
 	defer r.helpers.Wait()
@@ -111,11 +114,13 @@ func (r *run) warm() error {
 	r.setState(StateWarming, nil)
 	warmed := make(chan error, 1)
 	r.helpers.Go(func() {
-		protect(func() error { return wrap("warm up", r.config.Replica.WarmUp(r.ctx)) }, func(err error) { warmed <- err })
+		protect(func() error { return wrap("warm up", r.config.Replica.WarmUp(r.ctx)) },
+			func(err error) { warmed <- err })
 	})
 	var bad error
 	for {
-		switch e := r.wait(protocol.Instant{}, hears{ended: warmed, hopeless: r.source.Hopeless(), panicked: r.hooks.bad}); e.kind {
+		hear := hears{ended: warmed, hopeless: r.source.Hopeless(), panicked: r.hooks.bad}
+		switch e := r.wait(protocol.Instant{}, hear); e.kind {
 		case onEnded:
 			err := e.err
 			if r.ctx.Err() != nil && !isPanic(err) {
@@ -137,18 +142,18 @@ func (r *run) warm() error {
 type kind int
 
 const (
-	onDue       kind = iota // the time has come
+	onDue       kind = iota // the time of the wait has come
 	onObserved              // the Lease was seen
-	onEnded                 // what the loop waits for is done
-	onAnswered              // to a write of the term
-	onReturned              // work
+	onEnded                 // the awaited function has returned
+	onAnswered              // a write of the term was answered
+	onReturned              // work has returned
 	onRaising               // somebody wants to raise the epoch
-	onCancelled             // the work's context
-	onLost                  // the term
+	onCancelled             // the work's context has ended
+	onLost                  // the term is lost
 	onStopping              // Run's context ended
-	onHopeless              // the Lease may not be read
-	onPanicked              // a hook
-	onEligible              // that changed
+	onHopeless              // reading the Lease is not allowed
+	onPanicked              // a hook has panicked
+	onEligible              // eligibility changed
 )
 
 // event is what the loop waited for.
@@ -174,9 +179,9 @@ type hears struct {
 	eligible  <-chan struct{}
 }
 
-// wait returns the next event, or the event due once it is at; a zero at is never. Whatever the
-// state, it first hands on what was seen of the Lease, which may have a renewal sent. The loop
-// waits here only, but for the request of a release and, at its end, for helpers and hooks.
+// wait returns the next event. Once the time at has come, that is onDue; a zero at never comes. In
+// every state, wait hands on what was seen of the Lease, and that may send a renewal. The loop
+// waits here only, except for the request of a release and, at its end, for helpers and hooks.
 func (r *run) wait(at protocol.Instant, h hears) event {
 	var timer <-chan time.Time
 	if !at.IsZero() {
@@ -213,7 +218,7 @@ func (r *run) wait(at protocol.Instant, h hears) event {
 	}
 }
 
-// during runs f, which makes a request that ends in time, and observes the Lease until f has
+// during runs f, which makes a request that ends in time. It observes the Lease until f has
 // returned.
 func (r *run) during(f func(context.Context)) {
 	done := make(chan error)
@@ -226,7 +231,7 @@ func (r *run) during(f func(context.Context)) {
 	r.look()
 }
 
-// pause takes in what is seen of the Lease for a while, or until ctx ends.
+// pause observes the Lease for that long, or until ctx ends.
 func (r *run) pause(ctx context.Context, d time.Duration) {
 	until := r.config.Replica.clock.Now().Add(d)
 	for r.wait(until, hears{stopping: ctx.Done()}).kind == onObserved {
@@ -242,14 +247,14 @@ func (r *run) look() {
 
 // observe takes in what was seen of the Lease. A term of ours judges it too.
 func (r *run) observe(o protocol.Observation) {
-	outdated := r.candidate.View().Outdated(o) // from a cache that is ahead of its store
+	outdated := r.candidate.View().Outdated(o) // it came from a cache that is ahead of its store
 	r.know(o)
 	if !outdated && r.reign != nil && r.reign.term != nil {
 		r.perform(r.reign.observe(o, r.config.Replica.clock.Now(), r.updating()))
 	}
 }
 
-// know takes an observation in and tells of a new holder.
+// know takes an observation in, and reports a new holder.
 func (r *run) know(o protocol.Observation) {
 	r.become(r.candidate.Observe(o, r.config.Replica.clock.Now()))
 }

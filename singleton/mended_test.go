@@ -45,7 +45,7 @@ func neverOpens(t *testing.T, who string, shared bool) {
 		sleep(10 * time.Minute)
 		require.LessOrEqual(w, log.count("\n"), 60)
 		require.Zero(w, log.count("cannot reach"))
-		require.Zero(w, log.count("reached the lease again"))
+		require.Zero(w, log.count("reached the Lease again"))
 		require.Positive(w, log.count("proxy"))
 		require.Equal(w, []string{"a"}, w.started())
 	})

@@ -11,20 +11,19 @@ import (
 	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
-// metrics of one elector: plain numbers, dressed for Prometheus only while it
-// asks, since a process may hold a thousand of these. Gauges are read off the
-// elector's status then, so they are right whenever they are looked at, also
-// right after it stopped.
+// metrics of one elector: plain numbers, because a process may have a thousand electors. They are
+// turned into Prometheus metrics at each scrape. Gauges are read from the elector's status then, so
+// they are always current, even right after Run returned.
 type metrics struct {
 	mu       sync.Mutex
 	terms    map[Reason]uint64
 	sources  map[protocol.Source]uint64
 	failures map[string]uint64
-	guards   map[string]uint64 // announcements that failed
+	guards   map[string]uint64 // failed announcements
 	overruns uint64
 	renewals uint64
-	seconds  float64  // the sum of all renewals'
-	upTo     []uint64 // renewals that took no longer than each of renewBuckets and longer than the one before
+	seconds  float64  // the sum of all renewals' durations
+	upTo     []uint64 // for each of renewBuckets: renewals in it and not in the bucket before
 }
 
 func renewBuckets() []float64 {
@@ -32,7 +31,9 @@ func renewBuckets() []float64 {
 }
 
 func failureReasons() []string {
-	return []string{"conflict", "forbidden", "unauthorized", "rejected", "unavailable", "lost", "other"}
+	return []string{
+		"conflict", "forbidden", "unauthorized", "rejected", "unavailable", "lost", "other",
+	}
 }
 
 func (m *metrics) started(c protocol.Claim) {
@@ -86,8 +87,7 @@ func count[K comparable](counts *map[K]uint64, key K) {
 	(*counts)[key]++
 }
 
-// histogram returns the renewals as Prometheus counts them: each bucket
-// includes those below.
+// histogram returns the renewals as Prometheus counts them: each bucket includes those below it.
 func (m *metrics) histogram() map[float64]uint64 {
 	buckets, sum := map[float64]uint64{}, uint64(0)
 	for i, most := range renewBuckets() {
@@ -99,7 +99,7 @@ func (m *metrics) histogram() map[float64]uint64 {
 	return buckets
 }
 
-// descs are the names an elector's metrics have.
+// descs are the descriptions of an elector's metrics.
 type descs struct {
 	gauges
 	counters
@@ -117,19 +117,24 @@ func (e *Elector) descs() descs {
 	}
 	return descs{
 		gauges{
-			active:   desc("active", "1 while this replica's term is valid, else 0."),
-			state:    desc("state", "1 for the state the elector is in, 0 for the others.", "state"),
-			validity: desc("validity_remaining_seconds", "How long the term stays valid unless renewed; 0 without one."),
-			epoch:    desc("epoch", "Fencing epoch of this replica's current term; 0 without one."),
-			overrun:  desc("overrun", "1 while work has outstayed its stop budget or drain limit, else 0."),
-			missing:  desc("lease_missing", "1 while there is no Lease, so that nobody can be active, else 0."),
+			active: desc("active", "1 while this replica's term is valid, else 0."),
+			state:  desc("state", "1 for the state the elector is in, 0 for the others.", "state"),
+			validity: desc("validity_remaining_seconds",
+				"How long the term stays valid unless renewed; 0 without a term."),
+			epoch:   desc("epoch", "Fencing epoch of this replica's current term; 0 without a term."),
+			overrun: desc("overrun", "1 while work has outstayed its stop budget or drain limit, else 0."),
+			missing: desc("lease_missing",
+				"1 while there is no Lease, so that nobody can be active, else 0."),
 		}, counters{
-			terms:    desc("terms_total", "Terms of this replica that ended, by reason.", "reason"),
-			renewals: desc("renew_duration_seconds", "Time from sending a renewal to its acknowledgement, retries on conflicts included."),
+			terms: desc("terms_total", "Terms of this replica that ended, by reason.", "reason"),
+			renewals: desc("renew_duration_seconds",
+				"Time from sending a renewal to its acknowledgement, retries on conflicts included."),
 			failures: desc("renew_failures_total", "Renewals that failed, by reason.", "reason"),
 			overruns: desc("overruns_total", "Terms whose work outstayed its stop budget or drain limit."),
-			sources:  desc("terms_started_total", "Terms of this replica that began, by what their epoch was derived from.", "source"),
-			guards:   desc("guard_failures_total", "Announcements to the guards that failed, by reason.", "reason"),
+			sources: desc("terms_started_total",
+				"Terms of this replica that began, by what their epoch was derived from.", "source"),
+			guards: desc("guard_failures_total",
+				"Announcements to the guards that failed, by reason.", "reason"),
 		},
 	}
 }
@@ -138,7 +143,8 @@ func (e *Elector) descs() descs {
 func (e *Elector) Describe(ch chan<- *prometheus.Desc) {
 	d := e.descs()
 	for _, desc := range []*prometheus.Desc{
-		d.active, d.state, d.validity, d.epoch, d.overrun, d.missing, d.terms, d.renewals, d.failures, d.overruns, d.sources, d.guards,
+		d.active, d.state, d.validity, d.epoch, d.overrun, d.missing,
+		d.terms, d.renewals, d.failures, d.overruns, d.sources, d.guards,
 	} {
 		ch <- desc
 	}
@@ -180,7 +186,8 @@ func (e *Elector) collect() (all []prometheus.Metric) {
 		add(d.guards, prometheus.CounterValue, float64(m.guards[string(kind)]), string(kind))
 	}
 	add(d.overruns, prometheus.CounterValue, float64(m.overruns))
-	return append(all, prometheus.MustNewConstHistogram(d.renewals, m.renewals, m.seconds, m.histogram()))
+	return append(all,
+		prometheus.MustNewConstHistogram(d.renewals, m.renewals, m.seconds, m.histogram()))
 }
 
 func truth(b bool) float64 {

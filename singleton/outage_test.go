@@ -24,17 +24,17 @@ func TestOutageIsSaidOnceInAWhile(t *testing.T) {
 				if name == "cut" {
 					sleep(7500 * time.Millisecond) // client-go tries a broken connection again until our deadline
 				}
-				require.Equal(l, 1, log.count("cannot reach the lease"), "at once")
+				require.Equal(l, 1, log.count("cannot reach the Lease"), "at once")
 				if name == "401" {
 					require.Positive(l, log.count("credentials refused"))
 				}
 				require.ErrorContains(l, e.Ready(), "has not been read yet")
 				sleep(10 * time.Minute)
-				require.InDelta(l, 7, log.count("cannot reach the lease"), 2)
+				require.InDelta(l, 7, log.count("cannot reach the Lease"), 2)
 				heal()
 				sleep(3 * second) // credentials are tried again more slowly
 				require.NoError(l, e.Ready())
-				require.Equal(l, 1, log.count("reached the lease again"))
+				require.Equal(l, 1, log.count("reached the Lease again"))
 			})
 		})
 		t.Run(name+" later", func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestOutageIsSaidOnceInAWhile(t *testing.T) {
 				l.Link("a").Inject(fault)
 				l.Link("a").EndWatches()
 				sleep(10 * time.Minute)
-				require.LessOrEqual(l, log.count("cannot reach the lease"), 20)
+				require.LessOrEqual(l, log.count("cannot reach the Lease"), 20)
 				require.LessOrEqual(l, log.count("level=WARN"), 40)
 				require.NoError(l, e.Ready(), "an outage later makes nobody unready")
 			})

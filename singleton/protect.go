@@ -5,16 +5,16 @@ import (
 	"runtime/debug"
 )
 
-// isPanic tells a panic on its way to Run from an error that work returned and
-// that may wrap one.
+// isPanic reports whether err is a panic on its way to Run. An error that work returned, and that
+// wraps a *PanicError, is not.
 func isPanic(err error) bool {
 	_, is := err.(*PanicError) //nolint:errorlint // see above
 	return is
 }
 
-// protect calls f, a function of the user's, and then done with its error. A
-// panic, or a runtime.Goexit (which nothing on that goroutine survives), is
-// passed to done as a *PanicError.
+// protect calls f, a function of the user's, and then calls done with f's error. If f panics or
+// calls runtime.Goexit, done gets a *PanicError. (After a Goexit nothing else runs on that
+// goroutine.)
 func protect(f func() error, done func(error)) {
 	err := error(nil)
 	returned := false
@@ -32,7 +32,7 @@ func protect(f func() error, done func(error)) {
 	returned = true
 }
 
-// pointless wraps an error no retry will mend.
+// pointless wraps an error that no retry will mend.
 func (r *run) pointless(err error) error {
 	return wrap(fmt.Sprintf("lease %s/%s", r.config.Namespace, r.config.Name), err)
 }

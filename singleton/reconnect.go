@@ -11,21 +11,21 @@ import (
 )
 
 const (
-	// After pingAfter without a word the client sends a ping; after pingTimeout without
-	// its answer it closes the connection. A server that is slow to answer requests
-	// still answers pings. With client-go's own 30 s and 15 s, a dead connection would
-	// outlive the lease three times over: over HTTP/2, all requests share one.
+	// If the server has sent nothing for pingAfter, the client sends a ping. If the ping is not
+	// answered within pingTimeout, the client closes the connection. A server that is slow to answer
+	// requests still answers pings. With client-go's own 30 s and 15 s, a dead connection would last
+	// three times as long as the lease duration. Over HTTP/2 all requests share one connection.
 	pingAfter   = 2 * time.Second
 	pingTimeout = 3 * time.Second
 
-	dialTimeout = 30 * time.Second // client-go's own
+	dialTimeout = 30 * time.Second // client-go's default
 )
 
-// hardened returns a copy of config for the client of an elector. That client has no
-// rate limiter and no overall timeout. It closes dead connections, and shares none with
-// other clients. It reads the token file again when the server refuses the token.
+// hardened returns a copy of config for the client of an elector. The client has no rate limiter
+// and no overall timeout. It closes dead connections, and shares no connection with other clients.
+// It reads the token file again when the server refuses the token.
 //
-// If config has a Transport, its connections stay as they are. HTTP/1.1 has no pings.
+// There are no pings over HTTP/1.1, nor if config has a Transport.
 func hardened(config *rest.Config) *rest.Config {
 	config = rest.CopyConfig(config)
 	config.QPS, config.RateLimiter = -1, nil
@@ -38,14 +38,14 @@ func hardened(config *rest.Config) *rest.Config {
 	return config
 }
 
-// leaveDeadConnections has the client of config find dead connections by pings, so
-// that no request is given up to find them.
+// leaveDeadConnections makes the client find dead connections by pings. It need not give up
+// requests to find them.
 func leaveDeadConnections(config *rest.Config) {
 	if config.Transport != nil {
-		return // others may be using it
+		return // others may use the Transport
 	}
 	if config.Dial == nil {
-		// For HTTP/1.1: the kernel notices that a machine is gone, not that a process is frozen.
+		// For HTTP/1.1. The kernel notices that a machine is gone, but not that a process is frozen.
 		config.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{
 			Enable: true, Idle: pingAfter, Interval: pingTimeout / 3, Count: 3,
 		}}).DialContext
@@ -55,8 +55,8 @@ func leaveDeadConnections(config *rest.Config) {
 	config.WrapTransport = transport.Wrappers(withPings, config.WrapTransport)
 }
 
-// withPings changes the transport beneath rt, which has not been used yet. It returns rt
-// as it is: the wrappers between reload certificates, and keep these settings.
+// withPings changes the transport beneath rt, which has not been used yet. It returns rt itself:
+// the wrappers in between reload certificates, and keep these settings.
 func withPings(rt http.RoundTripper) http.RoundTripper {
 	beneath := rt
 	for {
@@ -77,14 +77,14 @@ func withPings(rt http.RoundTripper) http.RoundTripper {
 	return rt
 }
 
-// rereadToken has the client read its token file again after a 401. A token that was
-// replaced and revoked at once then costs one request. client-go alone reads the file
-// once a minute.
+// rereadToken makes the client read its token file again after a 401. A token that was replaced and
+// revoked at once then costs one failed request. client-go by itself reads the file once a minute.
 func rereadToken(config *rest.Config) {
 	others := config.Username != "" || config.ExecProvider != nil || config.AuthProvider != nil
 	if config.BearerTokenFile == "" || others {
-		return // client-go decides which of them it uses
+		return // client-go decides which of these it uses
 	}
-	config.Wrap(transport.ResettableTokenSourceWrapTransport(transport.NewCachedFileTokenSource(config.BearerTokenFile)))
+	config.Wrap(transport.ResettableTokenSourceWrapTransport(
+		transport.NewCachedFileTokenSource(config.BearerTokenFile)))
 	config.BearerToken, config.BearerTokenFile = "", ""
 }

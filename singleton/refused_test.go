@@ -155,7 +155,7 @@ func TestLeaseThatNeverComes(t *testing.T) {
 				require.Zero(w, metric(w, e, "hotseat_lease_missing"))
 			}
 			sleep(second)
-			require.Positive(w, log.count("the lease exists now"))
+			require.Positive(w, log.count("the Lease exists now"))
 		})
 		inWorldWith(t, func(w *world) { w.shared = shared }, func(w *world) {
 			w.DeleteLease("shop", "invoicer")

@@ -222,11 +222,11 @@ func TestContestedLeaseIsTold(t *testing.T) {
 		e := l.elector("a", func(c *singleton.Config) { c.Logger = log.logger() })
 		l.run(e, idle)
 		sleep(30 * second)
-		require.InDelta(l, 2, log.count("each try to acquire the lease meets another write"), 1)
+		require.InDelta(l, 2, log.count("each try to acquire the Lease meets another write"), 1)
 		heal()
 		sleep(3 * second)
 		require.Equal(l, singleton.StateActive, e.Status().State)
-		require.Equal(l, 1, log.count("the lease is not contested any more"))
+		require.Equal(l, 1, log.count("the Lease is no longer contested"))
 	})
 }
 
@@ -239,7 +239,7 @@ func TestFallbackIsToldOnce(t *testing.T) {
 		l.run(e, idle)
 		sleep(10 * time.Minute)
 		require.Equal(l, singleton.StateActive, e.Status().State)
-		require.Equal(l, 1, log.count("not allowed to patch the lease"))
+		require.Equal(l, 1, log.count("not allowed to patch the Lease"))
 	})
 }
 
@@ -393,7 +393,7 @@ func TestLostAnswersOfReleaseAndRaise(t *testing.T) {
 		r.stop()
 		require.NoError(l, r.wait(l))
 		require.True(l, l.record().Released())
-		require.Zero(l, log.count("not released"))
+		require.Zero(l, log.count("is not confirmed"))
 	})
 	inLab(t, func(l lab) {
 		e := l.elector("a", func(c *singleton.Config) { c.Fencing.MaxRaise = 1000 })

@@ -11,20 +11,20 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// reign is a term that is acquired or held, with its requests. The loop owns it; each request
-// runs on a goroutine of its own that answers to the loop.
+// reign is a term that is being acquired or held, with its requests. The loop owns the reign. Each
+// request runs on its own goroutine, which sends the answer to the loop.
 type reign struct {
 	tenure  *protocol.Tenure
 	term    *Term           // nil until the acquire is acknowledged
 	ctx     context.Context // of requests; ends with the reign
 	cancel  context.CancelFunc
 	answers chan *answer
-	ends    map[int]context.CancelFunc // of the requests that were not answered
+	ends    map[int]context.CancelFunc // of the requests that were not answered yet
 }
 
 type answer struct {
 	protocol.Answer
-	raise *raiseRequest // it was one
+	raise *raiseRequest // nil unless the write was a raise
 }
 
 func newReign(ctx context.Context, tenure *protocol.Tenure) *reign {
@@ -33,7 +33,7 @@ func newReign(ctx context.Context, tenure *protocol.Tenure) *reign {
 	return g
 }
 
-// next is for what is due.
+// next is called when something is due.
 func (g *reign) next(now protocol.Instant, updating bool) (step protocol.Step) {
 	g.tenure, step = g.tenure.Updating(updating).Next(now)
 	return step
@@ -50,7 +50,7 @@ func (g *reign) answered(a *answer, now protocol.Instant) (step protocol.Step) {
 	return step
 }
 
-// perform does what the tenure wants done.
+// perform does what the step says.
 func (r *run) perform(s protocol.Step) {
 	g := r.reign
 	for _, id := range s.End {
@@ -65,18 +65,25 @@ func (r *run) perform(s protocol.Step) {
 	case s.Failed != nil:
 		r.metrics.renewalFailed(failureOf(s.Failed))
 		r.tell.Failed(outage.Renewing, s.Failed, "valid_for", g.term.left())
-	case s.Silent > 0: // renewals that nobody answers fail when the term is over: it is told while there is time
+	case s.Silent > 0: // unanswered renewals fail only when the term is over: warn before that
 		r.metrics.renewalFailed(failureOf(lease.ErrUnavailable))
-		r.tell.Failed(outage.Renewing, fmt.Errorf("%w: no answer for %v", lease.ErrUnavailable, s.Silent.Round(time.Millisecond)), "valid_for", g.term.left())
+		err := fmt.Errorf("%w: no answer for %v", lease.ErrUnavailable, s.Silent.Round(time.Millisecond))
+		r.tell.Failed(outage.Renewing, err, "valid_for", g.term.left())
 	}
 	claim, from := g.tenure.Claim(), g.tenure.From()
 	switch s.Send {
 	case protocol.WriteTake:
-		r.send(s.ID, nil, func(ctx context.Context) (protocol.Claim, error) { return r.lock.Take(ctx, from, claim) })
+		r.send(s.ID, nil, func(ctx context.Context) (protocol.Claim, error) {
+			return r.lock.Take(ctx, from, claim)
+		})
 	case protocol.WriteAgain:
-		r.send(s.ID, nil, func(ctx context.Context) (protocol.Claim, error) { return r.lock.Ensure(ctx, from, claim) })
+		r.send(s.ID, nil, func(ctx context.Context) (protocol.Claim, error) {
+			return r.lock.Ensure(ctx, from, claim)
+		})
 	case protocol.WriteRenew:
-		r.send(s.ID, nil, func(ctx context.Context) (protocol.Claim, error) { return r.lock.Renew(ctx, claim) })
+		r.send(s.ID, nil, func(ctx context.Context) (protocol.Claim, error) {
+			return r.lock.Renew(ctx, claim)
+		})
 	}
 	if s.Announce {
 		g.term.reconnect()
@@ -86,9 +93,11 @@ func (r *run) perform(s protocol.Step) {
 	}
 }
 
-// send has a goroutine make a request and answer to the loop. Its request ends in time whatever
-// the client does (protocol.Lock), and it does not outlive the reign.
-func (r *run) send(id int, raise *raiseRequest, request func(context.Context) (protocol.Claim, error)) {
+// send makes a request on a goroutine, which sends the answer to the loop. The request ends in
+// time, whatever the client does (protocol.Lock). The goroutine does not outlive the reign.
+func (r *run) send(
+	id int, raise *raiseRequest, request func(context.Context) (protocol.Claim, error),
+) {
 	g, sent := r.reign, r.config.Replica.clock.Now()
 	ctx, cancel := context.WithCancel(g.ctx)
 	g.ends[id] = cancel
@@ -127,7 +136,8 @@ func (r *run) hear(a *answer) {
 func (r *run) prolonged(a *answer) {
 	g := r.reign
 	r.tell.Over(outage.Renewing)
-	arrived := a.raise == nil && g.tenure.Claim().Token != g.term.Token() // a raise that nobody has heard of
+	// An earlier raise has arrived whose own answer is still missing.
+	arrived := a.raise == nil && g.tenure.Claim().Token != g.term.Token()
 	g.term.extend(g.tenure.Claim())
 	if arrived {
 		g.term.reconnect()
@@ -139,7 +149,7 @@ func (r *run) prolonged(a *answer) {
 
 var errRaising = errors.New("singleton: another raise is under way")
 
-// raise carries a raise out, unless one is under way.
+// raise carries out a raise, unless another one is under way.
 func (r *run) raise(request raiseRequest) {
 	g, most := r.reign, r.config.Timing.RenewDeadline
 	claim := g.tenure.Claim()
@@ -160,15 +170,16 @@ func (r *run) raise(request raiseRequest) {
 	})
 }
 
-// hearOut ends the requests in flight. Where the Lease is to be released it first waits for them
-// for a while: a release has to name the version that they leave.
+// hearOut ends the requests in flight. If the Lease is to be released, it first waits for them for
+// a while: a release has to name the version that they leave.
 func (r *run) hearOut(release bool) {
 	g := r.reign
 	defer g.cancel()
 	if !release {
 		return
 	}
-	until := sooner(g.tenure.ValidUntil(), r.config.Replica.clock.Now().Add(r.config.Timing.RequestTimeout()))
+	until := r.config.Replica.clock.Now().Add(r.config.Timing.RequestTimeout())
+	until = sooner(g.tenure.ValidUntil(), until)
 	for g.tenure.InFlight() > 0 {
 		switch e := r.wait(until, hears{answers: g.answers}); e.kind {
 		case onAnswered:
@@ -179,10 +190,10 @@ func (r *run) hearOut(release bool) {
 	}
 }
 
-// updating reports whether the verb patch is refused, so that the Lease is updated instead.
+// updating reports whether the verb patch is refused. Writes then use update.
 func (r *run) updating() bool { return r.lock.PatchRefused() != nil }
 
-// tellFallback says once that the verb patch is refused, and what that costs.
+// tellFallback logs once that the verb patch is refused, and what that costs.
 func (r *run) tellFallback() {
 	if err := r.lock.PatchRefused(); err != nil {
 		r.tell.Once(outage.Patching, err)
@@ -194,8 +205,9 @@ func failureOf(err error) string {
 		err  error
 		name string
 	}{
-		{lease.ErrConflict, "conflict"}, {lease.ErrForbidden, "forbidden"}, {lease.ErrUnauthorized, "unauthorized"},
-		{lease.ErrRejected, "rejected"}, {lease.ErrUnavailable, "unavailable"},
+		{lease.ErrConflict, "conflict"}, {lease.ErrForbidden, "forbidden"},
+		{lease.ErrUnauthorized, "unauthorized"}, {lease.ErrRejected, "rejected"},
+		{lease.ErrUnavailable, "unavailable"},
 	} {
 		if errors.Is(err, kind.err) {
 			return kind.name

@@ -7,7 +7,7 @@ import (
 	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
-// become goes on with what the candidate has become, and tells what it did not know before.
+// become goes on with the next candidate, and reports what the one before did not know.
 func (r *run) become(next *protocol.Candidate) {
 	before := r.candidate.View()
 	r.candidate = next
@@ -15,7 +15,7 @@ func (r *run) become(next *protocol.Candidate) {
 	if record.Exists() {
 		r.tell.Over(outage.Creating)
 	}
-	if record.Holder() != "" && record.Holder() != r.config.Replica.Identity { // that is who was faster
+	if other := record.Holder(); other != "" && other != r.config.Replica.Identity { // it was faster
 		r.tell.Over(outage.Contesting)
 	}
 	holder := Holder{Identity: record.Holder(), Self: record.Holder() == r.config.Replica.Identity}
@@ -30,18 +30,20 @@ func (r *run) become(next *protocol.Candidate) {
 	log := r.config.Logger
 	switch {
 	case !record.Exists() && now.found:
-		log.Warn("somebody deleted the lease")
+		log.Warn("somebody deleted the Lease")
 	case !record.Exists():
-		log.Info("the lease does not exist: creating it; work can start a lease duration later. Ship the Lease in a manifest to start at once",
+		log.Info("the Lease does not exist: creating it; work can start a lease duration later."+
+			" Ship the Lease in a manifest to start at once",
 			"lease_duration", r.config.Timing.LeaseDuration)
 	case holder.Identity == "":
-		log.Info("nobody holds the lease")
+		log.Info("nobody holds the Lease")
 	default:
 		log.Info("holder seen", "holder", holder.Identity, "epoch", holder.Token.Epoch)
 	}
-	if program := record.Program(); holder.Identity != "" && program != "" && program != r.config.Replica.Program {
-		log.Warn("another program holds the lease: two applications must not share its name",
-			"holder", holder.Identity, "program", program, "own_program", r.config.Replica.Program)
+	program, own := record.Program(), r.config.Replica.Program
+	if holder.Identity != "" && program != "" && program != own {
+		log.Warn("another program holds the Lease: two applications must not share one Lease",
+			"holder", holder.Identity, "program", program, "own_program", own)
 	}
 	r.hooks.seen(r.config.Hooks.OnHolder, holder)
 }

@@ -247,8 +247,8 @@ func TestSharedWatchTwiceOnOneLease(t *testing.T) {
 func TestSharedWatchOfAnotherNamespaceIsRefused(t *testing.T) {
 	inLab(t, func(l lab) {
 		for shared, says := range map[*singleton.SharedWatch]string{
-			singleton.NewSharedWatch(l.Client("a"), "office", nil):          `SharedWatch "office" must be of the Lease's namespace "shop"`,
-			singleton.NewSharedWatch(l.Client("a"), "", nil):                `SharedWatch "" must be of the Lease's namespace "shop"`,
+			singleton.NewSharedWatch(l.Client("a"), "office", nil):          `SharedWatch "office" must be for the Lease's namespace "shop"`,
+			singleton.NewSharedWatch(l.Client("a"), "", nil):                `SharedWatch "" must be for the Lease's namespace "shop"`,
 			singleton.NewSharedWatch((*singleton.Client)(nil), "shop", nil): `SharedWatch "shop" must be made by NewSharedWatch, with a client`,
 			{}: `SharedWatch "" must be made by NewSharedWatch, with a client`,
 		} {

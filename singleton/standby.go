@@ -38,7 +38,7 @@ func (r *run) standby() (acquired bool, err error) {
 	return false, nil
 }
 
-// next is what is to be done now.
+// next says what to do now.
 func (r *run) next() protocol.Decision {
 	return r.candidate.Next(r.config.Replica.clock.Now(), !r.ineligible.Load())
 }
@@ -46,7 +46,8 @@ func (r *run) next() protocol.Decision {
 // await returns when there may be something new to decide.
 func (r *run) await(at protocol.Instant) error {
 	e := r.wait(at, hears{
-		stopping: r.ctx.Done(), hopeless: r.source.Hopeless(), panicked: r.hooks.bad, eligible: r.eligible,
+		stopping: r.ctx.Done(), hopeless: r.source.Hopeless(),
+		panicked: r.hooks.bad, eligible: r.eligible,
 	})
 	switch e.kind {
 	case onHopeless:
@@ -59,7 +60,7 @@ func (r *run) await(at protocol.Instant) error {
 	return nil
 }
 
-// confirm looks at the Lease afresh.
+// confirm makes a fresh look at the Lease.
 func (r *run) confirm() (err error) {
 	var seen protocol.Observation
 	r.during(func(ctx context.Context) { seen, err = r.lock.Confirm(ctx) })
@@ -74,7 +75,7 @@ func (r *run) confirm() (err error) {
 	return nil
 }
 
-// prove looks at what was there before the record that says that nobody is at work.
+// prove looks at the version before the record that says that nobody is at work.
 func (r *run) prove() (err error) {
 	var before protocol.Record
 	var looked bool
@@ -85,7 +86,8 @@ func (r *run) prove() (err error) {
 	}
 	var unknown bool
 	if r.candidate, unknown = r.candidate.Proved(of, before, looked); unknown {
-		r.config.Logger.Info("nobody holds the lease, but what was there before is not known: waiting for a lease duration",
+		r.config.Logger.Info("nobody holds the Lease, but what was there before is not known:"+
+			" waiting for a lease duration",
 			"lease_duration", r.config.Timing.LeaseDuration)
 	}
 	return nil
@@ -100,7 +102,7 @@ func (r *run) create() (err error) {
 	return err
 }
 
-// settle takes in what became of an attempt. It returns nil to go on standing by.
+// settle takes in the outcome of an attempt. It returns nil to go on standing by.
 func (r *run) settle(err error, d protocol.Decision) error {
 	if err == nil {
 		r.settled(d)
@@ -134,19 +136,20 @@ func (r *run) settle(err error, d protocol.Decision) error {
 	return nil
 }
 
-// settled is for an attempt that went well.
+// settled takes in an attempt that succeeded.
 func (r *run) settled(d protocol.Decision) {
 	view := r.candidate.View()
 	switch {
 	case d.Action == protocol.Create:
 		r.tell.Over(outage.Taking)
-	case view.Record().Holder() != "" && view.FreeAt().After(r.config.Replica.clock.Now()): // somebody is there
+	// Somebody holds the Lease.
+	case view.Record().Holder() != "" && view.FreeAt().After(r.config.Replica.clock.Now()):
 		r.tell.Moot(outage.Taking)
 	}
 	r.tell.Over(outage.StandingBy)
 }
 
-// failing is what an attempt that failed shows to be out of order.
+// failing is what does not work, as a failed attempt shows.
 func failing(d protocol.Decision) outage.Topic {
 	if d.Action == protocol.Acquire || d.Action == protocol.Create {
 		return outage.Taking
@@ -154,13 +157,13 @@ func failing(d protocol.Decision) outage.Topic {
 	return outage.StandingBy
 }
 
-// floor asks Config.Fencing.Floor, and does not wait for it beyond its time.
+// floor calls Config.Fencing.Floor. It does not wait beyond the time that Floor has.
 func (r *run) floor() (floor int64, err error) {
 	ctx, cancel := context.WithTimeout(r.ctx, r.config.Timing.RequestTimeout())
 	defer cancel()
 	var answer int64
 	done := make(chan error, 1)
-	go protect(func() (err error) { // it is left behind if it does not end: it is the user's
+	go protect(func() (err error) { // the user's function may not return: it is left behind then
 		answer, err = r.config.Fencing.Floor(ctx)
 		return wrap("asking Config.Fencing.Floor", err)
 	}, func(err error) { done <- err })

@@ -33,15 +33,14 @@ type Status struct {
 	State    State
 	Since    time.Time     // when State was entered
 	Holder   Holder        // as last seen on the Lease, while Run ran
-	Term     *Term         // the current one, for whoever is outside of its work; nil without one
-	Token    fencing.Token // of that term, zero without one
-	ValidFor time.Duration // how long that term stays valid unless renewed, 0 without one
-	Overrun  bool          // its work has outstayed the stop budget, or Config.Replica.DrainLimit
-	Missing  bool          // there was no Lease when it was looked at last
+	Term     *Term         // the current term, for code outside of its work; nil without one
+	Token    fencing.Token // of that term; zero without a term
+	ValidFor time.Duration // how long that term stays valid unless renewed; 0 without a term
+	Overrun  bool          // work has outstayed the stop budget or Config.Replica.DrainLimit
+	Missing  bool          // there was no Lease at the last look
 
-	// Guard is the last announcement to Config.Guards that failed, of the current
-	// term or an earlier one of this replica's: which guard, when, and why. Nil
-	// once all guards took one after it.
+	// Guard is the last announcement to Config.Guards that failed: which guard, when, and why. It may
+	// be of an earlier term of this replica. It is nil once all guards took a later announcement.
 	Guard *GuardError
 }
 
@@ -56,13 +55,14 @@ type status struct {
 
 	observed bool // the Lease was looked at since Run was called
 	found    bool // and was there once
-	missing  bool // it was not there when it was looked at last
+	missing  bool // it was not there at the last look
 }
 
 // Status returns a snapshot. It does no I/O and takes no lock.
 func (e *Elector) Status() Status {
 	s := e.status.Load()
-	out := Status{State: s.state, Since: s.since, Holder: s.holder, Overrun: s.overrun, Missing: s.missing, Guard: e.guard.Load()}
+	out := Status{State: s.state, Since: s.since, Holder: s.holder, Overrun: s.overrun,
+		Missing: s.missing, Guard: e.guard.Load()}
 	if s.term != nil {
 		out.Term, out.Token = s.term, s.term.Token()
 		out.ValidFor = max(0, s.term.left())
@@ -70,14 +70,15 @@ func (e *Elector) Status() Status {
 	return out
 }
 
-// Ready returns nil once this replica is able to take over, for a readiness
-// probe: Run is running, warm, and has read the Lease. A standby is ready, since
-// a Deployment whose standbys were not could never finish a rollout; and an API
-// outage later makes nobody unready. It cannot know whether an update will be
-// allowed, or what Config.Guards will say: that shows when the Lease comes free.
-// What a guard said in an earlier term makes nobody unready either, since a standby
-// would not notice that it was mended; it is in [Status]. A guard that is wired to
-// something else from the start ends Run, and with it readiness.
+// Ready returns nil once this replica is able to take over: Run is running, warm-up is done, and
+// the Lease has been read. Use it in a readiness probe.
+//   - A standby is ready. A Deployment whose standbys were not ready could never finish a rollout.
+//   - An outage of the API server that begins later makes no replica unready.
+//   - Ready cannot tell whether the next update will be allowed, or whether Config.Guards will take
+//     the token. That shows when the Lease comes free.
+//   - An earlier failure of a guard makes no replica unready, because a standby would never learn
+//     that the guard was mended. See [Status].Guard.
+//   - A guard that is wired to something else from the start ends Run, and with it readiness.
 func (e *Elector) Ready() error {
 	switch s := e.status.Load(); {
 	case s.state == StateStopped || s.state == StateWarming:
@@ -90,8 +91,8 @@ func (e *Elector) Ready() error {
 	return nil
 }
 
-// Live returns an error while work has outstayed its stop budget or
-// Config.Replica.DrainLimit, for a liveness probe: only ending the process will stop it.
+// Live returns an error while work has outstayed its stop budget or Config.Replica.DrainLimit. Use
+// it in a liveness probe: only the end of the process will stop such work.
 func (e *Elector) Live() error {
 	if e.status.Load().overrun {
 		return errors.New("singleton: work has not returned although its term is over")

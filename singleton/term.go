@@ -24,7 +24,7 @@ type Term struct {
 	ctx    context.Context // the work's
 	cancel context.CancelCauseFunc
 
-	announced   func(ctx context.Context, err error) // how an announcement went
+	announced   func(ctx context.Context, err error) // is called after each announcement
 	raises      chan raiseRequest
 	reconnected chan struct{} // buffered; a renewal was acknowledged after one was not
 }
@@ -45,8 +45,9 @@ type raiseRequest struct {
 
 func newTerm(ctx context.Context, config *Config, claim protocol.Claim) *Term {
 	t := &Term{
-		config: config, began: time.Now(), validity: validity{lost: make(chan struct{})}, announced: func(context.Context, error) {},
-		raises: make(chan raiseRequest), reconnected: make(chan struct{}, 1),
+		config: config, began: time.Now(), validity: validity{lost: make(chan struct{})},
+		announced: func(context.Context, error) {},
+		raises:    make(chan raiseRequest), reconnected: make(chan struct{}, 1),
 	}
 	t.extend(claim)
 	ctx, t.cancel = context.WithCancelCause(ctx)
@@ -57,23 +58,21 @@ func newTerm(ctx context.Context, config *Config, claim protocol.Claim) *Term {
 	return t
 }
 
-// Token is the term's fencing token; hand it to every guard. It changes only
-// by Raise.
+// Token is the term's fencing token. Show it to a guard with every write. Only Raise changes it.
 func (t *Term) Token() fencing.Token { return *t.token.Load() }
 
-// Valid reports whether this replica is still the only active one, if the
-// assumptions of G1 hold (package documentation). It reads clocks only, takes
-// no lock, and is right even if no goroutine of the elector runs: false from
-// the deadline on, also right after a freeze or a suspend. While work drains
-// after a resignation or a shutdown it stays true, since the Lease is kept.
+// Valid reports whether this replica is still the only active one, if the assumptions of G1 hold
+// (see the package documentation). It is false from the deadline on. Valid only reads clocks and
+// takes no lock, so it is correct even when no goroutine of the elector has run, for instance right
+// after a freeze or a suspend. While work drains after a resignation or a shutdown, Valid stays
+// true, because the Lease is kept.
 func (t *Term) Valid() bool { return t.left() > 0 }
 
-// Deadline is when validity ends unless renewed: RenewDeadline after the last
-// acknowledged write was sent. It is in the past once the term is over.
+// Deadline is when the term's validity ends unless it is renewed: RenewDeadline after the last
+// acknowledged write was sent. Once the term is over, Deadline is in the past.
 func (t *Term) Deadline() time.Time { return time.Now().Add(t.left()) }
 
-// left is how long the term stays valid unless renewed; not positive once it
-// is over.
+// left is how long the term stays valid unless renewed. It is not positive once the term is over.
 func (t *Term) left() time.Duration {
 	left := t.config.Replica.clock.Until(*t.until.Load())
 	if t.over.Load() {
@@ -82,19 +81,21 @@ func (t *Term) left() time.Duration {
 	return left
 }
 
-// Resign gives the term up: its context ends with ErrResigned, the Lease is
-// renewed until work returned and then released, and this replica stands back
-// for Config.Replica.HoldOff. It does not wait. It does nothing once the term ended.
+// Resign gives the term up. The work's context ends with ErrResigned, the Lease is renewed until
+// work returned and then released, and this replica stands back for Config.Replica.HoldOff. Resign
+// does not wait. It does nothing once the term ended.
 func (t *Term) Resign() { t.end(&EndError{Reason: ReasonResigned}) }
 
-// Raise lifts the term's epoch above mark, which a guard holds although the
-// Lease is still ours: the API server went back in time. If the term does not stand
-// on the Lease any more, it ends instead. The new token is announced to every guard
-// before Raise returns.
+// Raise lifts the term's epoch above mark. Call it when a guard's mark is above the term's epoch
+// although this replica still holds the Lease: the API server was restored to an earlier state. If
+// the Lease no longer names the term, the term ends instead. The new token is announced to every
+// guard before Raise returns.
 //
-// It fails if mark is Config.Fencing.MaxRaise or more above the epoch
-// ([*lease.FieldError]), with the [*EndError] of a term that has ended, with ctx's error, or
-// with the error of the request or the guard ([*GuardError]). Retry while the term is valid.
+// Raise fails with one of these errors. Retry while the term is valid.
+//   - A [*lease.FieldError]: mark is Config.Fencing.MaxRaise or more above the epoch.
+//   - The [*EndError] of a term that has ended.
+//   - The error of ctx.
+//   - The error of the request, or of a guard ([*GuardError]).
 func (t *Term) Raise(ctx context.Context, mark int64) error {
 	if err := t.lift(ctx, mark); err != nil {
 		return err
@@ -106,7 +107,8 @@ func (t *Term) Raise(ctx context.Context, mark int64) error {
 func (t *Term) lift(ctx context.Context, mark int64) error {
 	if epoch, most := t.Token().Epoch, t.config.Fencing.MaxRaise; mark-epoch >= most {
 		return fmt.Errorf("singleton: not raising epoch %d: %w", epoch,
-			&lease.FieldError{Field: "mark", Value: mark, Rule: fmt.Sprintf("must be less than Config.Fencing.MaxRaise %d above it", most)})
+			&lease.FieldError{Field: "mark", Value: mark,
+				Rule: fmt.Sprintf("must be less than Config.Fencing.MaxRaise %d above it", most)})
 	}
 	request := raiseRequest{ctx: ctx, mark: mark, done: make(chan error, 1)}
 	select {
@@ -149,12 +151,12 @@ func (t *Term) finish() {
 	t.once.Do(func() { close(t.lost) })
 }
 
-// expired is the cause of a term that was valid until then.
+// expired is the cause of a term's end at until.
 func (t *Term) expired(until protocol.Instant) *EndError {
 	return &EndError{Reason: ReasonExpired, Since: until.Add(-t.config.Timing.RenewDeadline).Wall()}
 }
 
-// ended is what is returned to whoever asks something of a term that has ended.
+// ended is the error for whoever asks something of a term that has ended.
 func (t *Term) ended() error {
 	return fmt.Errorf("singleton: the term is over: %w", context.Cause(t.ctx))
 }

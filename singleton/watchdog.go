@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// watchdog ends a term at its deadline by itself: it waits for no request, lock
-// or callback of anybody's.
+// watchdog ends a term at its deadline. It waits for no request, and for no lock or callback of
+// other code.
 type watchdog struct {
 	term *Term
 	step time.Duration

@@ -6,12 +6,12 @@ import (
 
 // outcome of a term's work.
 type outcome struct {
-	acquired bool // OnAcquire was called, or would have been
+	acquired bool // OnAcquire was called, or there is none
 	started  bool // work was called
 	err      error
 }
 
-// cause is why a term ended whose context had not when its work was over.
+// cause is why the term ended, if work was over before the term's context ended.
 func (o *outcome) cause() *EndError {
 	switch {
 	case isPanic(o.err):
@@ -25,7 +25,8 @@ func (o *outcome) cause() *EndError {
 	}
 }
 
-// startWork has a goroutine announce the token, tell the hook and work. It tells what came of it.
+// startWork announces the token, calls OnAcquire and runs work, on one goroutine. The channel gets
+// the outcome.
 func (r *run) startWork(t *Term) <-chan outcome {
 	done := make(chan outcome, 1)
 	r.helpers.Go(func() {
@@ -34,7 +35,7 @@ func (r *run) startWork(t *Term) <-chan outcome {
 			if err := announce(t.ctx, t); err != nil {
 				return err
 			}
-			if !t.Valid() || t.ctx.Err() != nil { // announcing took its time
+			if !t.Valid() || t.ctx.Err() != nil { // announcing may take long
 				return context.Cause(t.ctx)
 			}
 			out.acquired = true
@@ -55,7 +56,7 @@ func (r *run) startWork(t *Term) <-chan outcome {
 	return done
 }
 
-// onAcquire calls the hook in its turn; its panic is the term's.
+// onAcquire calls the hook in its turn. If the hook panics, err is the *PanicError.
 func (r *run) onAcquire(t *Term) (err error) {
 	hook := r.config.Hooks.OnAcquire
 	if hook == nil {

@@ -17,40 +17,55 @@ import (
 
 // Config configures a [Guard].
 type Config struct {
-	// DB is the database that holds what is written. It must be the primary: a replica's mark is an old one. With PostgreSQL,
-	// connections of [Connector] make it faster. Required.
+	// DB is the database that is written to. It must be the primary: the mark on a replica is an old
+	// one. With PostgreSQL, connections of [Connector] are faster. Required.
 	DB *sql.DB
 
 	// Dialect is what DB speaks: [PostgreSQL], [MySQL] or [SQLite]. Required.
 	Dialect Dialect
 
-	// Table holds the marks: name, or schema.name, of ASCII letters, digits and _, at most 63 each and not beginning with a digit. The
-	// default is hotseat_fence. It must be in the same database as what is written, so that one transaction covers both. Name the schema
-	// where search_path has several: what a session has prepared ([Connector], and drivers too) keeps to the table that it found, when another of
-	// the name is created in front.
+	// Table holds the marks. It is name or schema.name. Each part consists of ASCII letters, digits
+	// and _, has at most 63 characters, and does not begin with a digit. Default: hotseat_fence. The
+	// table must be in the database that is written to, so that one transaction covers both.
+	//
+	// If search_path has several schemas, qualify the name: a prepared statement ([Connector] and
+	// drivers prepare some) keeps the table that it found, even if one of the same name is created
+	// earlier in the path.
 	Table string
 
-	// Scope binds the guard to one scope, [fencing.Scope] of the Lease as in shop/invoicer: others are refused with fencing.ErrScope.
-	// Empty takes any, with a mark for each; then the token of another Lease is as good as the first.
+	// Scope binds the guard to one scope, which is [fencing.Scope] of the Lease, such as
+	// shop/invoicer. The guard refuses other scopes with fencing.ErrScope. If Scope is empty, the
+	// guard takes any scope, and keeps a mark for each. Then a token of any other Lease is accepted
+	// too.
 	Scope string
 
-	// IdleLimit bounds how long a client that stands still, a frozen replica say, may hold up its successor in a transaction of
-	// [Guard.InTx] or [Guard.Verify]: between its statements, in the midst of a result that it does not read on, or of a COPY of which it sends no
-	// more. Otherwise it does until the server's own limits end its transaction, if there are some. Rounded up to
-	// milliseconds in PostgreSQL, to seconds in MariaDB, where it is for InTx only. Not in SQLite and MySQL, an error in the
-	// first. See "Limits of time" in the package's documentation. Zero leaves it to the server; negative is an error.
+	// IdleLimit bounds how long a client that stands still, such as a frozen replica, may hold up its
+	// successor in a transaction of [Guard.InTx] or [Guard.Verify]. The client may stand still between
+	// statements, in a result that it does not finish reading, or in a COPY that it does not finish
+	// sending. Without IdleLimit, the transaction lasts until the server's own limits end it, if the
+	// server has some.
+	//   - PostgreSQL: rounded up to milliseconds.
+	//   - MariaDB: rounded up to seconds, and for InTx only.
+	//   - MySQL: like MariaDB, but without effect between statements.
+	//   - SQLite: an error.
+	//
+	// See "Limits of time" in the package documentation. Zero leaves it to the server; negative is an
+	// error.
 	IdleLimit time.Duration
 
-	// HoldLimit makes [Guard.Announce] end the sessions of older terms' transactions which it has waited for this long, whatever they
-	// do: also a long statement. It ends those of its own database user (pg_terminate_backend, KILL), and needs a second connection of
-	// DB for it, in MariaDB also the PROCESS privilege. Not in SQLite, an error there, and not in MySQL. Zero is never, negative is an error.
+	// HoldLimit makes [Guard.Announce] end the sessions of older terms' transactions once it has
+	// waited for them this long, whatever they do, even in the middle of a long statement. Announce
+	// ends sessions of its own database user (pg_terminate_backend, KILL). It needs a second
+	// connection of DB for that, and in MariaDB the PROCESS privilege. HoldLimit has no effect in
+	// MySQL, and is an error in SQLite. Zero means never; negative is an error.
 	HoldLimit time.Duration
 
-	// RequireDurable refuses to announce where the database is set up so that a crash may lose a mark: see "What lasts" in the package's
-	// documentation. Otherwise Logger gets a warning.
+	// RequireDurable refuses announcements if a crash may lose a mark with the settings of the
+	// database. See "What lasts" in the package documentation. Without it, Logger gets a warning.
 	RequireDurable bool
 
-	// Logger is told, at the first announcement, where a crash may lose a mark, and which sessions HoldLimit and IdleLimit ended. Nil: slog.Default().
+	// Logger gets a warning at the first announcement if a crash may lose a mark, and one for each
+	// session that was ended because of HoldLimit or IdleLimit. Nil means slog.Default().
 	Logger *slog.Logger
 }
 
@@ -58,15 +73,15 @@ type Config struct {
 type Dialect int
 
 const (
-	// PostgreSQL: tested on 15, with pgx; with [Connector], with lib/pq too. Behind
-	// PgBouncer in transaction mode pgx needs default_query_exec_mode=exec, as it does without guards.
+	// PostgreSQL. Tested on 15, with pgx; [Connector] was tested with lib/pq too. Behind PgBouncer in
+	// transaction mode, pgx needs default_query_exec_mode=exec, as it does without guards.
 	PostgreSQL Dialect = iota + 1
-	// MySQL and MariaDB with InnoDB: tested on MariaDB 10.11, with go-sql-driver/mysql. On MySQL itself nothing was run: it
-	// documents the same statements, and deprecates two things in them, assigning a user variable in an expression and, in triggers, the
-	// operator BINARY.
+	// MySQL and MariaDB, with InnoDB. Tested on MariaDB 10.11, with go-sql-driver/mysql. Nothing was
+	// run on MySQL itself. MySQL documents the same statements, but deprecates two things in them:
+	// assigning a user variable in an expression, and the operator BINARY in triggers.
 	MySQL
-	// SQLite 3.35 or later: tested with modernc.org/sqlite. Its transactions that write exclude each other, fenced or not.
-	// Set a busy timeout, or they fail instead of waiting.
+	// SQLite 3.35 or later. Tested with modernc.org/sqlite. Transactions that write exclude each
+	// other, fenced or not. Set a busy timeout, or they fail instead of waiting.
 	SQLite
 )
 
@@ -84,7 +99,8 @@ func (d Dialect) String() string {
 	}
 }
 
-// Guard is a [fencing.Guard] over a table. Make one with [New]; all methods are safe for concurrent use.
+// Guard is a [fencing.Guard] over a table. Make one with [New]. All methods are safe for concurrent
+// use.
 type Guard struct {
 	db    *sql.DB
 	speak Dialect
@@ -93,13 +109,13 @@ type Guard struct {
 	scope string // "" takes any
 	limits
 	log  *slog.Logger
-	last atomic.Pointer[lock] // what most transactions begin with
+	last atomic.Pointer[lock] // most transactions begin with it
 
 	triggered atomic.Bool // Triggers was called
-	proven    sync.Map    // from a scope to the mark that is known to last
+	proven    sync.Map    // from a scope to its mark that is known to last
 }
 
-// limits are what a configuration demands.
+// limits are what the configuration demands.
 type limits struct {
 	idle, hold time.Duration
 	durable    bool
@@ -108,15 +124,21 @@ type limits struct {
 
 var _ fencing.Checker = (*Guard)(nil)
 
-// New returns a guard. It fails for what [Config] forbids and names all of it. It does not touch the database.
+// New returns a guard. It fails if cfg breaks a rule of [Config], and names every broken rule. It
+// does not use the database.
 func New(cfg Config) (*Guard, error) {
-	g := &Guard{db: cfg.DB, speak: cfg.Dialect, name: cmp.Or(cfg.Table, "hotseat_fence"), scope: cfg.Scope, log: cfg.Logger}
+	g := &Guard{
+		db: cfg.DB, speak: cfg.Dialect, name: cmp.Or(cfg.Table, "hotseat_fence"),
+		scope: cfg.Scope, log: cfg.Logger,
+	}
 	g.idle, g.hold, g.durable = cfg.IdleLimit, cfg.HoldLimit, cfg.RequireDurable
 	if g.log == nil {
 		g.log = slog.Default()
 	}
 	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("sqlfence: "+format, args...)) }
+	bad := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("sqlfence: "+format, args...))
+	}
 	if cfg.DB == nil {
 		bad("Config.DB is nil, must be set")
 	}
@@ -132,12 +154,14 @@ func New(cfg Config) (*Guard, error) {
 			bad("Config.Scope: %w", err)
 		}
 	}
-	for name, limit := range map[string]time.Duration{"IdleLimit": cfg.IdleLimit, "HoldLimit": cfg.HoldLimit} {
+	for name, limit := range map[string]time.Duration{
+		"IdleLimit": cfg.IdleLimit, "HoldLimit": cfg.HoldLimit,
+	} {
 		switch {
 		case limit < 0:
 			bad("Config.%s is %v, must not be negative", name, limit)
 		case limit > 0 && cfg.Dialect == SQLite:
-			bad("Config.%s is %v, and %v knows no such limit", name, limit, cfg.Dialect)
+			bad("Config.%s is %v, but %v has no such limit", name, limit, cfg.Dialect)
 		}
 	}
 	if len(errs) > 0 {
@@ -146,10 +170,12 @@ func New(cfg Config) (*Guard, error) {
 	return g, nil
 }
 
-// quote returns name, or schema.name, so that it is one identifier whatever words the database reserves.
+// quote returns name, or schema.name, quoted: it is an identifier whatever words the database
+// reserves.
 func (d Dialect) quote(name string) (string, error) {
 	if !regexp.MustCompile(`^[A-Za-z_]\w{0,62}(\.[A-Za-z_]\w{0,62})?$`).MatchString(name) {
-		return "", fmt.Errorf("name is %.140q, must be one or two words with a dot between, of 1 to 63 letters, digits and _, not beginning with a digit", name)
+		return "", fmt.Errorf("name is %.140q, must be one or two words with a dot between,"+
+			" of 1 to 63 letters, digits and _, not beginning with a digit", name)
 	}
 	q := `"`
 	if d == MySQL {
@@ -158,5 +184,6 @@ func (d Dialect) quote(name string) (string, error) {
 	return q + strings.ReplaceAll(name, ".", q+"."+q) + q, nil
 }
 
-// text returns s as a literal. No text of a token has a backslash, so this is the same in all dialects and modes.
+// text returns s as a literal. No text of a token has a backslash, so the literal is the same in
+// all dialects and modes.
 func text(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

@@ -14,20 +14,21 @@ import (
 type conn struct {
 	fullConn
 
-	// The plain lock that the session has prepared, by whose tokens it is among, as far as one knows:
-	// behind a pooler others may have the session meanwhile.
+	// The plain lock that the session has prepared, for each kind (lock.among). Behind a pooler it may
+	// be out of date: others may use the session.
 	prepared map[string]*lock
 
-	// Whether the database has triggers of Guard.Triggers, as far as one knows.
+	// Whether the database has triggers of Guard.Triggers, when it was last checked.
 	looked, triggers bool
 
-	// What may have happened in the open transaction, of which a COMMIT by itself tells nothing.
+	// What may have happened in the open transaction. A COMMIT alone does not report it.
 	now doubts
-	// What may happen in each, because a statement was prepared, or the driver's own connection handed out.
+	// What may happen in every transaction, because a statement was prepared or the driver's own
+	// connection was handed out.
 	later doubts
 }
 
-// doubts are about a transaction: whether a statement of it failed, and whether it was ended.
+// doubts about a transaction: whether one of its statements failed, and whether it was ended.
 type doubts struct{ failed, ended bool }
 
 // Unwrap returns the driver's connection.
@@ -37,15 +38,19 @@ func (c *conn) Unwrap() driver.Conn {
 	return c.fullConn
 }
 
-func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *conn) ExecContext(
+	ctx context.Context, query string, args []driver.NamedValue,
+) (driver.Result, error) {
 	result, err := c.fullConn.ExecContext(ctx, query, args)
 	c.now.failed = c.now.failed || err != nil
 	c.now.ended = c.now.ended || endsTransactions(query)
 	return result, err
 }
 
-func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	c.now.failed = true // its rows may
+func (c *conn) QueryContext(
+	ctx context.Context, query string, args []driver.NamedValue,
+) (driver.Rows, error) {
+	c.now.failed = true // reading its rows may fail
 	c.now.ended = c.now.ended || endsTransactions(query)
 	return c.fullConn.QueryContext(ctx, query, args)
 }
@@ -57,7 +62,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	return c.fullConn.PrepareContext(ctx, query)
 }
 
-// endsTransactions is true for every statement that ends a transaction, and for some that do not.
+// endsTransactions is true for every statement that ends a transaction, and for some others.
 func endsTransactions(query string) bool {
 	for i := range len(query) {
 		var word string
@@ -82,17 +87,17 @@ func endsTransactions(query string) bool {
 	return false
 }
 
-// entry is what InTx asks of BeginTx by the context.
+// entry is what InTx asks of BeginTx, through the context.
 type entry struct {
 	*lock
-	tells   bool // triggers are to be told of the token whether one sees any or not
+	tells   bool // pass the token to triggers, whether there seem to be any or not
 	tried   bool
-	entered atomic.Bool // an open transaction has its lock, and its token is the mark
+	entered atomic.Bool // an open transaction has the lock, and the token is the mark
 }
 
 type entryKey struct{}
 
-// BeginTx begins a transaction, and enters it if it is one of InTx.
+// BeginTx begins a transaction. For InTx it also takes the lock.
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	e, ok := ctx.Value(entryKey{}).(*entry)
 	level, known := isolation(sql.IsolationLevel(opts.Isolation))
@@ -122,19 +127,20 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 			}
 			return tx, nil
 		}
-		if err = tx.undo(err); !isOfPrepared(err) { // BEGIN may have been done
+		if err = tx.undo(err); !isOfPrepared(err) { // BEGIN may have succeeded
 			break
 		}
 	}
 	return nil, err
 }
 
-// hasTriggers looks once, and again after a transaction that was rolled back.
+// hasTriggers looks once, and again after a transaction was rolled back.
 func (c *conn) hasTriggers(ctx context.Context) bool {
 	if c.looked {
 		return c.triggers
 	}
-	result, err := c.fullConn.ExecContext(ctx, "SELECT FROM pg_trigger WHERE tgname = '"+postgresTrigger+"' LIMIT 1", nil)
+	result, err := c.fullConn.ExecContext(ctx,
+		"SELECT FROM pg_trigger WHERE tgname = '"+postgresTrigger+"' LIMIT 1", nil)
 	if err != nil {
 		return true
 	}
@@ -143,7 +149,7 @@ func (c *conn) hasTriggers(ctx context.Context) bool {
 	return c.triggers
 }
 
-// plainWays takes the place of what is prepared for another term.
+// plainWays replaces what is prepared for another term.
 func (c *conn) plainWays(l *lock) []string {
 	last := c.prepared[l.among]
 	if last == nil || last.token == l.token {
@@ -153,18 +159,20 @@ func (c *conn) plainWays(l *lock) []string {
 	return []string{last.replace + l.plain[1], l.plain[2]}
 }
 
-// isOfPrepared: there is no such statement, or one already.
+// isOfPrepared reports whether err says that a prepared statement does not exist, or exists
+// already.
 func isOfPrepared(err error) bool {
 	state := sqlState(err)
 	return (state == "26000" || state == "42P05") && !errors.Is(err, driver.ErrBadConn)
 }
 
-// isolation is what BEGIN takes for a level.
+// isolation returns the words of an isolation level in BEGIN.
 func isolation(level sql.IsolationLevel) (words string, known bool) {
 	switch level {
 	case sql.LevelDefault:
 		return "", true
-	case sql.LevelReadUncommitted, sql.LevelReadCommitted, sql.LevelRepeatableRead, sql.LevelSerializable:
+	case sql.LevelReadUncommitted, sql.LevelReadCommitted,
+		sql.LevelRepeatableRead, sql.LevelSerializable:
 		return " ISOLATION LEVEL " + strings.ToUpper(level.String()), true
 	case sql.LevelSnapshot:
 		return " ISOLATION LEVEL REPEATABLE READ", true
@@ -173,15 +181,16 @@ func isolation(level sql.IsolationLevel) (words string, known bool) {
 	}
 }
 
-// enteredTx is a transaction that the driver does not know to be one.
+// enteredTx is a transaction that the driver does not know of.
 type enteredTx struct {
 	ctx   context.Context // of BeginTx, as drivers keep it
 	conn  *conn
 	entry *entry
 }
 
-// Commit fails when a statement had failed before, or fn has ended the transaction, also if it began another. COMMIT by itself would report no
-// error then; what is in front of it does, where that may have been.
+// Commit fails if a statement failed before, or if fn has ended the transaction, even if fn began
+// another one. A COMMIT alone would report no error then. Where one of these may have happened, the
+// statements before the COMMIT report it.
 func (tx *enteredTx) Commit() error {
 	tx.entry.entered.Store(false)
 	end := "COMMIT"
@@ -197,17 +206,17 @@ func (tx *enteredTx) Commit() error {
 }
 
 func (tx *enteredTx) Rollback() error {
-	if tx.entry.entered.Load() { // triggers that were made since may have refused it
+	if tx.entry.entered.Load() { // newly created triggers may have refused it
 		tx.conn.looked = false
 	}
 	return tx.undo(nil)
 }
 
-// undo rolls back, and returns err. If that fails, or the context has ended, it is driver.ErrBadConn too, upon which the pool
-// closes the connection, and with that the server ends the transaction.
+// undo rolls back, and returns err. If the rollback fails, or the context has ended, the error is
+// driver.ErrBadConn too. The pool then closes the connection, and the server ends the transaction.
 func (tx *enteredTx) undo(err error) error {
 	tx.entry.entered.Store(false)
-	failed := tx.ctx.Err() // not every driver would give up waiting for an answer then
+	failed := tx.ctx.Err() // not every driver stops waiting for an answer then
 	if failed == nil {
 		_, failed = tx.conn.fullConn.ExecContext(tx.ctx, "ROLLBACK", nil)
 	}

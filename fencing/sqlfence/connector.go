@@ -9,8 +9,9 @@ import (
 	"reflect"
 )
 
-// Connector returns a connector like c, over whose connections a transaction of [Guard.InTx] begins in one round trip instead of two:
-// BEGIN and the guard's statement, prepared, are one message. All else goes to c's connections as it is. Only PostgreSQL gains by it. It takes the place of
+// Connector returns a connector like c. Over its connections a transaction of [Guard.InTx] begins
+// in one round trip instead of two: BEGIN and the guard's prepared statement are one message. All
+// else goes to c's connections unchanged. Only PostgreSQL benefits. Use Connector in place of
 // sql.Open:
 //
 //	config, err := pgx.ParseConfig(dsn) // github.com/jackc/pgx/v5
@@ -19,37 +20,42 @@ import (
 //	connector, err := pq.NewConnector(dsn) // github.com/lib/pq
 //	db := sql.OpenDB(sqlfence.Connector(connector))
 //
-// The driver must run what ExecContext gets without arguments as one message of several statements, and its connections must
-// implement what database/sql looks for, or connecting fails: pgx v5 (stdlib.GetConnector, GetPoolConnector) and lib/pq from v1.11 on do.
+// The driver must be able to run several statements in one ExecContext without arguments, as one
+// message. Its connections must implement the optional interfaces of database/sql, or connecting
+// fails. These drivers will do: pgx v5 (stdlib.GetConnector, GetPoolConnector), and lib/pq from
+// v1.11 on.
 //
-// Each session keeps two prepared statements for each scope, of the token that it wrote with last, and
-// one more for what is stricter than READ COMMITTED. They are named hotseat_ and a digest of what they
-// say. Where they are missing, as they are at first, two round trips more are taken, and the server logs
-// an error, that there is no such statement; a new term's take the place of the last one's at no round
-// trip. So let the pool keep its connections. Behind a pooler of transactions those of earlier terms
-// may stay, until it closes its session.
+// Each session keeps two prepared statements for each scope, for the last token that it wrote with,
+// and one more for levels stricter than READ COMMITTED. Their names are hotseat_ and a digest of
+// their text. If they are missing, as in a new session, a transaction takes two more round trips,
+// and the server logs an error that there is no such statement. So let the pool keep its
+// connections. The statements of a new term replace those of the last term without another round
+// trip. Behind a pooler in transaction mode, those of earlier terms may stay until the pooler
+// closes the session.
 //
-// Triggers of [Guard.Triggers] are told of the token only where the database has some. Each
-// connection looks for that when it is first used, and again after a transaction that failed; a guard
-// whose Triggers was called does not have to. So where triggers are made under open connections of
-// other processes, each of these has one transaction refused.
+// The token is passed to triggers of [Guard.Triggers] only if the database has some. Each
+// connection looks for them at its first use, and again after a failed transaction. A guard whose
+// Triggers method was called need not look. If triggers are created while other processes have open
+// connections, each of these connections has one transaction refused.
 //
-// With lib/pq three things in InTx differ from its own transactions: where default_transaction_read_only is on they fail, because lib/pq
-// overrides it and Connector does not; [sql.LevelSnapshot] is REPEATABLE READ instead of an error; and what fn sends without InTx's
-// context is not cancelled when that ends.
+// With lib/pq, transactions of InTx differ from lib/pq's own in three ways:
+//   - They fail if default_transaction_read_only is on: lib/pq overrides it, and Connector does
+//     not.
+//   - [sql.LevelSnapshot] is REPEATABLE READ instead of an error.
+//   - What fn sends without InTx's context is not cancelled when that context ends.
 //
-// What [sql.Conn.Raw] hands out is a connection of this package. The driver's is behind it:
+// [sql.Conn.Raw] hands out a connection of this package. The driver's connection is behind it:
 //
 //	raw.(interface{ Unwrap() driver.Conn }).Unwrap().(*stdlib.Conn)
 //
-// Safe for concurrent use if c is.
+// The returned connector is safe for concurrent use if c is.
 func Connector(c driver.Connector) driver.Connector { return connector{c} }
 
 type connector struct{ driver.Connector }
 
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if c.Connector == nil {
-		return nil, errors.New("sqlfence: what Connector was given is nil, must be set")
+		return nil, errors.New("sqlfence: the argument of Connector is nil, must be set")
 	}
 	inner, err := c.Connector.Connect(ctx)
 	if err != nil {
@@ -58,7 +64,8 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	able, ok := inner.(fullConn)
 	if !ok {
 		_ = inner.Close()
-		return nil, fmt.Errorf("sqlfence: the connections of Connector are %T, which have no %s (see database/sql/driver): "+
+		return nil, fmt.Errorf("sqlfence: the connections of Connector are %T, which have no %s"+
+			" (see database/sql/driver): "+
 			"use a newer driver, or do without Connector", inner, missing(inner))
 	}
 	if v, ok := inner.(driver.Validator); ok {
@@ -70,7 +77,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return &conn{fullConn: able, prepared: map[string]*lock{}}, nil
 }
 
-// Close is called by the pool's own.
+// Close is called when the pool is closed.
 func (c connector) Close() error {
 	if closer, ok := c.Connector.(io.Closer); ok {
 		return closer.Close()
@@ -78,7 +85,7 @@ func (c connector) Close() error {
 	return nil
 }
 
-// fullConn is all that database/sql looks for in a connection, but Validator.
+// fullConn has all that database/sql looks for in a connection, except Validator.
 type fullConn interface {
 	driver.Conn
 	driver.ConnBeginTx
@@ -90,7 +97,7 @@ type fullConn interface {
 	driver.SessionResetter
 }
 
-// missing names a method of fullConn that c has not.
+// missing names a method of fullConn that c does not have.
 func missing(c driver.Conn) string {
 	for m := range reflect.TypeFor[fullConn]().Methods() {
 		if _, has := reflect.TypeOf(c).MethodByName(m.Name); !has {

@@ -58,7 +58,7 @@ func TestConnectorRefuses(t *testing.T) {
 
 	err = over(t, nil).InTx(t.Context(), token(5), nil, nothing)
 	require.ErrorIs(t, err, fencing.ErrUnavailable)
-	require.ErrorContains(t, err, "Connector was given is nil")
+	require.ErrorContains(t, err, "the argument of Connector is nil")
 
 	db := sql.OpenDB(sqlfence.Connector(f))
 	require.NoError(t, db.Close(), "a connector need not be a Closer")

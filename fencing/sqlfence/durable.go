@@ -12,8 +12,9 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// unbroken is err, of a commit, or what ended ctx: a driver may send the server a cancellation then, and upon that a PostgreSQL which
-// waits for its synchronous standby gives up waiting, and says that all went well.
+// unbroken returns err, the error of a commit, or else the cause of ctx's end. When ctx ends, a
+// driver may cancel the statement on the server. A PostgreSQL that waits for its synchronous
+// standby then gives up waiting, and reports success.
 func unbroken(ctx context.Context, err error) error {
 	if err == nil && ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -21,10 +22,11 @@ func unbroken(ctx context.Context, err error) error {
 	return err
 }
 
-// prove is called when t is the mark. What can be seen need not last: another process raised it, or this one and gave up waiting for
-// the disk, or for a standby. What commits behind it says that it does.
+// prove makes sure that the mark t lasts. What can be seen need not last: another process may have
+// raised the mark, or this one gave up waiting for the disk or for a standby. A later commit proves
+// that the mark lasts.
 //
-// In SQLite a mark is seen when it is on the disk.
+// In SQLite a mark that can be seen is on the disk.
 func (g *Guard) prove(ctx context.Context, t fencing.Token) error {
 	if mark, ok := g.proven.Load(t.Scope); ok && mark == t || g.speak == SQLite {
 		return nil
@@ -33,8 +35,9 @@ func (g *Guard) prove(ctx context.Context, t fencing.Token) error {
 		return err
 	}
 	statement := proof
-	if g.speak == MySQL { // of a row that is no scope's: writers hold the lock of t's own
-		statement = "INSERT INTO " + g.table + " (scope, epoch, term) VALUES (' committed', 1, '') ON DUPLICATE KEY UPDATE epoch = 1 + epoch % 1000000"
+	if g.speak == MySQL { // it writes a row of no scope: writers hold the lock of t's own row
+		statement = "INSERT INTO " + g.table + " (scope, epoch, term) VALUES (' committed', 1, '')" +
+			" ON DUPLICATE KEY UPDATE epoch = 1 + epoch % 1000000"
 	}
 	_, err := g.db.ExecContext(ctx, statement)
 	if err = unbroken(ctx, err); err != nil {
@@ -44,8 +47,9 @@ func (g *Guard) prove(ctx context.Context, t fencing.Token) error {
 	return nil
 }
 
-// announcer is a connection for an announcement. SQLite's has commits on the disk before anybody sees them, whatever other connections do.
-// MySQL's does not hold its lock for long if this process stands still in the midst.
+// announcer returns a connection for an announcement. In SQLite, its commits are on the disk before
+// anybody sees them, whatever other connections do. In MySQL, it does not hold its lock for long if
+// this process stands still in the middle.
 func (g *Guard) announcer(ctx context.Context) (_ *sql.Conn, release func(), _ error) {
 	conn, err := g.db.Conn(ctx)
 	if err != nil {
@@ -76,7 +80,8 @@ func (g *Guard) announcer(ctx context.Context) (_ *sql.Conn, release func(), _ e
 	}, nil
 }
 
-// patience bounds what is done when the caller's context has ended, and how long a process may stand still in the midst of an announcement.
+// patience bounds what is done after the caller's context has ended, and how long a process may
+// stand still in the middle of an announcement.
 const patience = 5 * time.Second
 
 func discard(conn *sql.Conn) {
@@ -84,7 +89,8 @@ func discard(conn *sql.Conn) {
 	_ = conn.Close()
 }
 
-// inspect looks, before the first announcement, whether the database is set up to forget what it said is committed.
+// inspect checks, before the first announcement, whether the database may lose what it reported as
+// committed.
 func (g *Guard) inspect(ctx context.Context) error {
 	if g.inspected.Load() {
 		return nil
@@ -95,26 +101,33 @@ func (g *Guard) inspect(ctx context.Context) error {
 	case err != nil && g.durable:
 		return g.unavailable("looking whether marks last", err)
 	case g.durable:
-		return &wiringError{table: g.name, doing: "Config.RequireDurable", err: fmt.Errorf("a crash may lose marks: %s", weak)}
-	case err != nil: // who must not look is not stopped
-		g.log.LogAttrs(ctx, slog.LevelDebug, "sqlfence: cannot tell whether marks survive a crash", slog.String("table", g.name), slog.Any("error", err))
+		err := fmt.Errorf("a crash may lose marks: %s", weak)
+		return &wiringError{table: g.name, doing: "Config.RequireDurable", err: err}
+	case err != nil: // a user who may not look is not stopped
+		g.log.LogAttrs(ctx, slog.LevelDebug, "sqlfence: cannot tell whether marks survive a crash",
+			slog.String("table", g.name), slog.Any("error", err))
 		return nil
 	default:
-		g.log.LogAttrs(ctx, slog.LevelWarn, "sqlfence: a crash may lose marks, and a stale write may then be admitted until the current term is announced again",
+		g.log.LogAttrs(ctx, slog.LevelWarn, "sqlfence: a crash may lose marks, and a stale write"+
+			" may then be admitted until the current term is announced again",
 			slog.String("table", g.name), slog.String("setting", weak))
 	}
 	g.inspected.Store(true)
 	return nil
 }
 
-// weak names the settings under which a crash loses what was committed; none is "".
+// weak names the settings under which a crash loses what was committed. It is empty if there are
+// none.
 func (g *Guard) weak(ctx context.Context) (string, error) {
-	query, names := "SELECT concat_ws(' ', current_setting('fsync'), current_setting('full_page_writes'))", []string{"fsync", "full_page_writes"}
+	query := "SELECT concat_ws(' ', current_setting('fsync'), current_setting('full_page_writes'))"
+	names := []string{"fsync", "full_page_writes"}
 	switch g.speak {
-	case MySQL: // without a log of its own InnoDB's is all there is
-		query, names = "SELECT concat_ws(' ', @@innodb_flush_log_at_trx_commit, if(@@log_bin, @@sync_binlog, 1))", []string{"innodb_flush_log_at_trx_commit", "sync_binlog"}
+	case MySQL: // without a binary log, InnoDB's log is all there is
+		query = "SELECT concat_ws(' ', @@innodb_flush_log_at_trx_commit, if(@@log_bin, @@sync_binlog, 1))"
+		names = []string{"innodb_flush_log_at_trx_commit", "sync_binlog"}
 	case SQLite:
-		query, names = "SELECT synchronous || ' ' || journal_mode FROM pragma_synchronous, pragma_journal_mode", []string{"synchronous", "journal_mode"}
+		query = "SELECT synchronous || ' ' || journal_mode FROM pragma_synchronous, pragma_journal_mode"
+		names = []string{"synchronous", "journal_mode"}
 	case PostgreSQL:
 	}
 	var all string
@@ -124,7 +137,8 @@ func (g *Guard) weak(ctx context.Context) (string, error) {
 	var weak []string
 	for i, value := range strings.Fields(all) {
 		switch {
-		case value == "off", value == "memory", g.speak == MySQL && value != "1", g.speak == SQLite && value == "0":
+		case value == "off", value == "memory",
+			g.speak == MySQL && value != "1", g.speak == SQLite && value == "0":
 			weak = append(weak, names[i]+" = "+value)
 		}
 	}

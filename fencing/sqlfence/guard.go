@@ -11,17 +11,20 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// Announce tells the guard of t. When t is newer than the mark, it waits until the transactions of older terms have ended,
-// and raises the mark; in doing so it keeps later ones of older terms from starting. See [fencing.Guard].
+// Announce announces t. If t is newer than the mark, Announce waits until the transactions of older
+// terms have ended, and raises the mark. While it waits, no other transaction of an older term can
+// start. See [fencing.Guard].
 //
-// It fails with [fencing.ErrUnavailable] when ctx ends first, or a lock timeout of the database. Then the mark is mostly as before,
-// and older terms go on. When it is not newer, nothing waits.
+// Announce fails with [fencing.ErrUnavailable] if ctx ends first, or on a lock timeout of the
+// database. Then the mark is usually unchanged, and older terms go on. If t is not newer, Announce
+// does not wait.
 func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
 	return fencing.Report(ctx, g.announce(ctx, t))
 }
 
-// Check is [Guard.Announce], but for a zero token in a context of [fencing.AllowUnfenced]. Nothing binds what follows to it: use
-// [Guard.InTx], or [Guard.Verify] in a transaction of your own.
+// Check does what [Guard.Announce] does, except that it admits a zero token under
+// [fencing.AllowUnfenced]. Nothing binds a later effect to Check: use [Guard.InTx], or
+// [Guard.Verify] in your own transaction.
 func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
 		return nil
@@ -37,13 +40,13 @@ func (g *Guard) Mark(ctx context.Context, scope string) (fencing.Token, error) {
 	return g.read(ctx, g.db, g.peek(scope), scope)
 }
 
-// valid refuses what this guard cannot judge. Without a scope of its own it takes any.
+// valid refuses what this guard cannot judge. A guard without its own scope takes any.
 func (g *Guard) valid(t fencing.Token) error {
 	return fencing.OwnToken(t, cmp.Or(g.scope, t.Scope))
 }
 
-// announce reads first: a mark is only raised when the transactions of older terms have ended, so one that equals t
-// needs no lock, behind which t's own transactions would wait.
+// announce reads first. A mark is raised only after the transactions of older terms have ended, so
+// a mark that equals t needs no lock. t's own transactions would wait behind that lock.
 func (g *Guard) announce(ctx context.Context, t fencing.Token) error {
 	if err := g.valid(t); err != nil {
 		return err
@@ -63,7 +66,7 @@ func (g *Guard) announce(ctx context.Context, t fencing.Token) error {
 	}
 }
 
-// raise takes the exclusive lock, compares with what the mark is by then, and raises it.
+// raise takes the exclusive lock, compares t with the mark under the lock, and raises the mark.
 func (g *Guard) raise(ctx context.Context, t fencing.Token) error {
 	if err := g.inspect(ctx); err != nil {
 		return err
@@ -78,15 +81,16 @@ func (g *Guard) raise(ctx context.Context, t fencing.Token) error {
 	return err
 }
 
-// lockAndRaise tells whether its commit wrote the mark. In PostgreSQL also where that was t already.
+// lockAndRaise reports whether its commit wrote the mark. In PostgreSQL it does even if the mark
+// was t already.
 func (g *Guard) lockAndRaise(ctx context.Context, t fencing.Token) (wrote bool, _ error) {
-	// PostgreSQL's stricter levels would refuse the wait for others; the locks are enough.
+	// At PostgreSQL's stricter levels the wait for others would fail. The locks are enough.
 	opts := &sql.TxOptions{}
 	if g.speak == PostgreSQL {
 		opts.Isolation = sql.LevelReadCommitted
 	}
 	begin := g.db.BeginTx
-	if g.speak != PostgreSQL { // whose settings end with the transaction
+	if g.speak != PostgreSQL { // PostgreSQL's settings end with the transaction
 		conn, release, err := g.announcer(ctx)
 		if err != nil {
 			return false, g.unavailable("begin", err)
@@ -119,7 +123,9 @@ func (g *Guard) lockAndRaise(ctx context.Context, t fencing.Token) (wrote bool, 
 }
 
 // lockAndRead waits for the older transactions.
-func (g *Guard) lockAndRead(ctx context.Context, tx *sql.Tx, t fencing.Token) (fencing.Token, error) {
+func (g *Guard) lockAndRead(
+	ctx context.Context, tx *sql.Tx, t fencing.Token,
+) (fencing.Token, error) {
 	stop, err := g.watch(ctx, tx, t.Scope)
 	if err != nil {
 		return fencing.Token{}, err
@@ -151,7 +157,8 @@ func (g *Guard) read(ctx context.Context, q querier, query, scope string) (fenci
 	return decode(scope, epoch, term.String)
 }
 
-// decode makes a token of what is stored. What is no token is [fencing.ErrUnavailable].
+// decode makes a token of what is stored. If that is no token, the error is
+// [fencing.ErrUnavailable].
 func decode(scope string, epoch any, term string) (fencing.Token, error) {
 	var digits string
 	switch e := epoch.(type) {
@@ -162,7 +169,8 @@ func decode(scope string, epoch any, term string) (fencing.Token, error) {
 	case string:
 		digits = e
 	default:
-		return fencing.Token{}, fmt.Errorf("%w: the epoch stored for %s is %T, must be a whole number", fencing.ErrUnavailable, scope, epoch)
+		return fencing.Token{}, fmt.Errorf("%w: the epoch stored for %s is %T, must be a whole number",
+			fencing.ErrUnavailable, scope, epoch)
 	}
 	mark, err := fencing.ParseMark(scope+"@"+digits+"."+term, scope)
 	if err != nil {

@@ -9,20 +9,26 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// ErrNoRow: [Guard.RowChanged] found no row at all. Whether it never was or was deleted, the mark does not say.
+// ErrNoRow: [Guard.RowChanged] found no row. It cannot tell whether the row never existed or was
+// deleted.
 var ErrNoRow = errors.New("sqlfence: no such row")
 
-// RowSet is what a statement that fences single rows sets, beside its own columns: it keeps t in the row. The table needs the columns
+// RowSet returns the assignments that keep t in a row. A statement that fences single rows makes
+// them beside its own. The table needs the columns
 //
 //	fence_epoch BIGINT, fence_term CHAR(32)
 //
-// which may be NULL for rows that were never fenced. Use it with [Guard.RowWhere] and [Guard.RowChanged]:
+// which may be NULL in rows that were never fenced. Use RowSet with [Guard.RowWhere] and
+// [Guard.RowChanged]:
 //
 //	UPDATE accounts SET balance = $1, <RowSet> WHERE id = $2 AND <RowWhere>
 //
-// A row fences itself only: one that is not there yet, or was deleted, has no mark, and a stale INSERT
-// passes. And it learns of a newer term with that term's first write, not with its announcement. [Guard.InTx] has none of these gaps;
-// this is for writers that cannot afford its lock. The text has no placeholders. Invalid tokens are an error.
+// This has two gaps. A row fences only itself: a row that does not exist yet, or was deleted, has
+// no mark, and a stale INSERT passes. And a row learns of a newer term only with that term's first
+// write, not with the announcement. [Guard.InTx] has no such gap. RowSet is for writers that cannot
+// afford the lock of InTx.
+//
+// The returned text has no placeholders. An invalid token is an error.
 func (g *Guard) RowSet(t fencing.Token) (string, error) {
 	if err := g.valid(t); err != nil {
 		return "", err
@@ -30,10 +36,12 @@ func (g *Guard) RowSet(t fencing.Token) (string, error) {
 	return fmt.Sprintf("fence_epoch = %d, fence_term = %s", t.Epoch, text(t.Term)), nil
 }
 
-// RowWhere is the condition under which a row admits t. See [Guard.RowSet]. Where the statement knows more than one table, of gives the name or alias
-// of the one that is fenced, one word as in [Config.Table], in the database's own case:
+// RowWhere returns the condition under which a row admits t. See [Guard.RowSet]. If the statement
+// names several tables, of gives the name or alias of the fenced one. It is one word as in
+// [Config.Table], in the database's own case:
 //
-//	INSERT INTO accounts ... ON CONFLICT (id) DO UPDATE SET balance = excluded.balance, <RowSet> WHERE <RowWhere of "accounts">
+//	INSERT INTO accounts ... ON CONFLICT (id)
+//	  DO UPDATE SET balance = excluded.balance, <RowSet> WHERE <RowWhere of "accounts">
 func (g *Guard) RowWhere(t fencing.Token, of ...string) (string, error) {
 	if err := g.valid(t); err != nil {
 		return "", err
@@ -55,19 +63,27 @@ func (g *Guard) RowWhere(t fencing.Token, of ...string) (string, error) {
 		epoch, epoch, epoch, t.Epoch, epoch, t.Epoch, term, text(t.Term)), nil
 }
 
-// RowChanged says what the result of a statement with [Guard.RowWhere] means. If rows were changed, nil. If none was, it looks
-// at the row that where finds with its args (the statement's own condition without RowWhere; it must be for one row):
-//   - a row of a newer term: fencing.ErrStale, or ErrConflict.
-//   - no row: [ErrNoRow].
-//   - a row that admits t: fencing.ErrUnavailable. It changed in between; retry. With MySQL, connect with clientFoundRows=true, or this
-//     is also said of an update that changed nothing.
+// RowChanged says what the result of a statement with [Guard.RowWhere] means. If rows were changed,
+// it returns nil. If none was, it looks at the row that where finds with args. where is the
+// statement's own condition without RowWhere, and must match one row at most. RowChanged returns
+//   - fencing.ErrStale or ErrConflict, if the row is of a newer or another term;
+//   - [ErrNoRow], if there is no row;
+//   - fencing.ErrUnavailable, if the row admits t: it changed in between, so retry. With MySQL,
+//     connect with clientFoundRows=true. Otherwise an update that changed nothing has this error
+//     too.
 //
 // Call it in the transaction of the statement.
-func (g *Guard) RowChanged(ctx context.Context, tx *sql.Tx, t fencing.Token, result sql.Result, table, where string, args ...any) error {
+func (g *Guard) RowChanged(
+	ctx context.Context, tx *sql.Tx, t fencing.Token, result sql.Result,
+	table, where string, args ...any,
+) error {
 	return fencing.Report(ctx, g.rowChanged(ctx, tx, t, result, table, where, args))
 }
 
-func (g *Guard) rowChanged(ctx context.Context, tx *sql.Tx, t fencing.Token, result sql.Result, table, where string, args []any) error {
+func (g *Guard) rowChanged(
+	ctx context.Context, tx *sql.Tx, t fencing.Token, result sql.Result,
+	table, where string, args []any,
+) error {
 	if err := g.valid(t); err != nil {
 		return err
 	}
@@ -84,7 +100,7 @@ func (g *Guard) rowChanged(ctx context.Context, tx *sql.Tx, t fencing.Token, res
 	}
 	query := "SELECT fence_epoch, fence_term FROM " + quoted + " WHERE " + where
 	if g.speak == MySQL {
-		query += " LOCK IN SHARE MODE" // as the statement saw it, not as an older snapshot does
+		query += " LOCK IN SHARE MODE" // read what the statement saw, not an older snapshot
 	}
 	var epoch any
 	var term sql.NullString

@@ -12,28 +12,40 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// Triggers returns statements that make the database itself refuse changes of a table by whoever does not carry the
-// current token of scope: code that forgot the guard, a script, a replica of an old release. Run them in order, each on its own, as
-// the owner of the table, over a session that finds the guard's own table; running them again replaces them, with a moment between when there
-// is none (in PostgreSQL not in one transaction). [Guard.InTx] and [Guard.Verify] carry the token on their own connection; other
-// writers may set it themselves, as text. Each change takes the shared lock, so a successor waits for it as for InTx. A refusal names both tokens.
-// [Connector] has to find the triggers first: see there.
+// Triggers returns statements that make the database itself refuse changes of a table by writers
+// that do not carry the current token of scope: code that forgot the guard, a script, or a replica
+// of an old release.
 //
-//   - PostgreSQL: INSERT, UPDATE, DELETE and TRUNCATE, once per statement, so also those that touch no row. The setting is
-//     hotseat.token: SET LOCAL hotseat.token = 'shop/invoicer@42.9f86...'. A refusal has the SQLSTATE HF001. The table is the one that is found when
-//     the trigger is made, whatever search_path a writer has. Who runs the statements must be able to read it, and to lock its rows if writers
-//     use stricter levels than READ COMMITTED; writers need no right to it. A transaction of
-//     [fencing.AllowUnfenced] sets hotseat.unfenced, which lets it through. An operator may, too; it counts in the transaction only whose
-//     number it begins with, so that it cannot leak through a pool:
-//     SELECT set_config('hotseat.unfenced', txid_current() || ' repair of Tuesday', true). Who writes to a partition by its
-//     own name fires the partition's triggers only: give each its own.
-//   - MySQL: INSERT, UPDATE and DELETE, per row. The session variable is @hotseat_token; a refusal has the SQLSTATE HF001. It stays
-//     on its connection when the transaction ends, until the next one replaces it: what is left over is refused
-//     once a newer term is announced, not earlier. Unfenced transactions are refused. TRUNCATE and deletes by a foreign key's cascade run no
-//     triggers: give writers no DROP privilege and no cascades. Nor CREATE TEMPORARY TABLES: a table of that kind stands in front of the guard's. A guard's table without a schema in its name is that of the trigger's own.
-//   - SQLite: not offered, an error. Its triggers see nothing that belongs to one connection.
+// Run the statements in order, each on its own, as the owner of the table, over a session that
+// finds the guard's table. Running them again replaces the triggers. For a moment there is none
+// then (in PostgreSQL not if they run in one transaction).
 //
-// Whoever owns the table can drop the triggers or switch them off.
+// [Guard.InTx] and [Guard.Verify] carry the token on their connection. Other writers may set it
+// themselves, as text. Each change takes the shared lock, so a successor waits for it as for InTx.
+// A refusal names both tokens. [Connector] has to find the triggers first; see there.
+//
+//   - PostgreSQL: the triggers judge INSERT, UPDATE, DELETE and TRUNCATE, once per statement, even
+//     a statement that touches no row. The setting is hotseat.token: SET LOCAL hotseat.token =
+//     'shop/invoicer@42.9f86...'. A refusal has the SQLSTATE HF001. The guard's table is the one
+//     that is found when the triggers are created, whatever search_path a writer has. The role that
+//     runs the statements must be able to read that table, and to lock its rows if writers use
+//     stricter levels than READ COMMITTED. Writers need no right to it. A transaction of
+//     [fencing.AllowUnfenced] sets hotseat.unfenced, which lets it through. An operator may set it
+//     too: SELECT set_config('hotseat.unfenced', txid_current() || ' repair of Tuesday', true). It
+//     counts only in the transaction whose number it begins with, so it cannot leak through a pool.
+//     A write to a partition by its own name fires only the partition's triggers: give each
+//     partition its own.
+//   - MySQL: the triggers judge INSERT, UPDATE and DELETE, per row. The session variable is
+//     @hotseat_token. A refusal has the SQLSTATE HF001. The variable stays on its connection after
+//     the transaction, until the next transaction replaces it. A leftover token is refused once a
+//     newer term is announced, not earlier. Unfenced transactions are refused. TRUNCATE and deletes
+//     by a foreign key's cascade run no triggers: give writers no DROP privilege and no cascades.
+//     Give them no CREATE TEMPORARY TABLES either: a temporary table hides the guard's. If the name
+//     of the guard's table has no schema, the triggers look in their own schema.
+//   - SQLite: not offered; Triggers returns an error. SQLite's triggers see nothing that belongs to
+//     one connection.
+//
+// The owner of the table can drop the triggers or switch them off.
 func (g *Guard) Triggers(table, scope string) ([]string, error) {
 	on, err := g.speak.quote(table)
 	if err != nil {
@@ -53,21 +65,25 @@ func (g *Guard) Triggers(table, scope string) ([]string, error) {
 	}
 }
 
-// postgresTrigger is the name of all triggers in PostgreSQL, where a table may have one of each name.
+// postgresTrigger is the name of every trigger in PostgreSQL. Names of triggers are unique per
+// table there.
 const postgresTrigger = "hotseat_fence"
 
 const refusal = "hotseat: the transaction does not carry the current fencing token"
 
-// postgresTriggers name the guard's table by the schema in which it is found when the trigger is made. Which one a writer's search_path would find later
-// does not matter, nor what operators and temporary tables are in it. The function runs as its owner, so writers need no right to the guard's table.
+// postgresTriggers qualify the guard's table with the schema in which it is found when the trigger
+// is created. A writer's search_path does not matter later, nor do the operators and temporary
+// tables in it. The function runs as its owner, so writers need no right to the guard's table.
 //
-// What a transaction may be let through by has to be bound to it: a setting that outlives it, in a session that others use next, is not.
+// A setting that lets a transaction through must be bound to that transaction. Otherwise it could
+// outlive the transaction, in a session that others use next.
 func (g *Guard) postgresTriggers(table, on, scope string) []string {
 	function := `"` + triggerName(table, "fence") + `"`
 	if schema, _, ok := strings.Cut(on, "."); ok {
 		function = schema + "." + function
 	}
-	mark := "SELECT scope || '@' || epoch || '.' || term INTO mark FROM %1$s WHERE scope = " + formatted(text(scope))
+	mark := "SELECT scope || '@' || epoch || '.' || term INTO mark FROM %1$s WHERE scope = " +
+		formatted(text(scope))
 	body := `
 DECLARE
 	token text := coalesce(current_setting('hotseat.token', true), '');
@@ -83,8 +99,11 @@ BEGIN
 	END IF;
 	IF mark IS DISTINCT FROM token THEN
 		RAISE EXCEPTION USING ERRCODE = 'HF001',
-			MESSAGE = ` + text(refusal+": it carries ") + ` || coalesce(nullif(token, ''), 'none') || ', the mark is ' || coalesce(mark, 'none'),
-			HINT = CASE WHEN unfenced <> '' THEN 'hotseat.unfenced counts in the transaction only whose number it begins with: txid_current()'
+			MESSAGE = ` + text(refusal+": it carries ") + ` || coalesce(nullif(token, ''), 'none')
+				|| ', the mark is ' || coalesce(mark, 'none'),
+			HINT = CASE WHEN unfenced <> ''
+				THEN 'hotseat.unfenced counts only in the transaction whose number it begins with:'
+					|| ' txid_current()'
 				ELSE 'Write in InTx of package sqlfence, or after its Verify.' END;
 	END IF;
 	RETURN NULL;
@@ -93,10 +112,12 @@ END `
 DECLARE
 	fence text;
 BEGIN
-	SELECT format('%%I.%%I', n.nspname, c.relname) INTO STRICT fence FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %s::regclass;
+	SELECT format('%%I.%%I', n.nspname, c.relname) INTO STRICT fence
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %s::regclass;
 	EXECUTE format(%s, format(%s, fence));
 END `, text(g.table),
-		text("CREATE OR REPLACE FUNCTION "+function+"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L"), text(body))
+		text("CREATE OR REPLACE FUNCTION "+function+"() RETURNS trigger LANGUAGE plpgsql"+
+			" SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L"), text(body))
 	return []string{
 		"DO " + text(making),
 		"DROP TRIGGER IF EXISTS " + postgresTrigger + " ON " + on,
@@ -105,11 +126,11 @@ END `, text(g.table),
 	}
 }
 
-// formatted is s for PostgreSQL's format.
+// formatted escapes s for PostgreSQL's format.
 func formatted(s string) string { return strings.ReplaceAll(s, "%", "%%") }
 
-// mysqlTriggers look in their own schema for a guard's table whose name says no other. Texts of a refusal may have 128 characters in MySQL, and
-// 512 in MariaDB.
+// mysqlTriggers look for the guard's table in their own schema if its name has no schema. The text
+// of a refusal may have 128 characters in MySQL, and 512 in MariaDB.
 func (g *Guard) mysqlTriggers(table, on, scope string) []string {
 	var statements []string
 	for _, event := range []string{"INSERT", "UPDATE", "DELETE"} {
@@ -123,9 +144,12 @@ func (g *Guard) mysqlTriggers(table, on, scope string) []string {
 BEGIN
 	DECLARE mark VARCHAR(400);
 	DECLARE said VARCHAR(1000);
-	SELECT max(CONCAT(scope, '@', epoch, '.', term)) INTO mark FROM %s WHERE scope = %s LOCK IN SHARE MODE;
+	SELECT max(CONCAT(scope, '@', epoch, '.', term)) INTO mark
+		FROM %s WHERE scope = %s LOCK IN SHARE MODE;
 	IF mark IS NULL OR BINARY mark <> BINARY coalesce(@hotseat_token, '') THEN
-		SET said = LEFT(CONCAT(%s, coalesce(@hotseat_token, 'none'), ', the mark is ', coalesce(mark, 'none')), IF(version() LIKE '%%MariaDB%%', 512, 128));
+		SET said = LEFT(
+			CONCAT(%s, coalesce(@hotseat_token, 'none'), ', the mark is ', coalesce(mark, 'none')),
+			IF(version() LIKE '%%MariaDB%%', 512, 128));
 		SIGNAL SQLSTATE 'HF001' SET MESSAGE_TEXT = said;
 	END IF;
 END`, name, event, on, g.table, text(scope), text(refusal+": it carries ")))
@@ -133,7 +157,7 @@ END`, name, event, on, g.table, text(scope), text(refusal+": it carries ")))
 	return statements
 }
 
-// triggerName is at most 63 characters, what databases allow, and of one table only.
+// triggerName is unique for a table. It has at most 63 characters, as databases demand.
 func triggerName(table, what string) string {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(table))
@@ -149,7 +173,8 @@ func (g *Guard) declareUnfenced(ctx context.Context, tx *sql.Tx) error {
 	if g.speak != PostgreSQL {
 		return nil
 	}
-	if _, err := tx.ExecContext(ctx, "SELECT set_config('hotseat.unfenced', txid_current() || ' ' || $1::text, true)", reason); err != nil {
+	const declare = "SELECT set_config('hotseat.unfenced', txid_current() || ' ' || $1::text, true)"
+	if _, err := tx.ExecContext(ctx, declare, reason); err != nil {
 		return g.unavailable("begin", err)
 	}
 	return nil

@@ -8,17 +8,19 @@ import (
 	"time"
 )
 
-// transaction is fn's. MySQL ends some by itself, a deadlock's victim for one, and what a function that goes on sends then would be
-// written at once, by itself and behind no lock. So there the connection does not commit by itself meanwhile, and a savepoint, which ends with
-// its transaction, tells whether that is still the one that took the lock. In SQLite too, where it costs next to nothing.
+// transaction is the transaction of fn. MySQL ends some transactions by itself, for instance the
+// victim of a deadlock. If fn goes on then, each of its statements would commit at once, under no
+// lock. So the connection has autocommit off meanwhile. A savepoint, which ends with its
+// transaction, shows whether the transaction is still the one that took the lock. SQLite has the
+// savepoint too: it costs next to nothing there.
 type transaction struct {
 	*sql.Tx
 	guard *Guard
 	conn  *sql.Conn // MySQL's
-	ended bool      // by us, and the database said so
+	ended bool      // we ended it, and the database confirmed that
 }
 
-// open begins one. With an error there is nothing to close.
+// open begins a transaction. If it fails, there is nothing to close.
 func (g *Guard) open(ctx context.Context, opts *sql.TxOptions) (*transaction, error) {
 	t := &transaction{guard: g}
 	var err error
@@ -38,25 +40,27 @@ func (g *Guard) open(ctx context.Context, opts *sql.TxOptions) (*transaction, er
 	return t, err
 }
 
-// mysqlLimits are assignments that bound a client which stands still: in a result, in what it sends, and, where it is MariaDB that reads the
-// comment, between statements. Zero bounds nothing.
+// mysqlLimits returns assignments that bound how long a client may stand still: in a result, in
+// what it sends and, in MariaDB, which reads the comment, between statements. Zero bounds nothing.
 func mysqlLimits(d time.Duration) string {
 	if d == 0 {
 		return ""
 	}
 	s := strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
-	return ", net_write_timeout = " + s + ", net_read_timeout = " + s + " /*M!100301 , idle_transaction_timeout = " + s + " */"
+	return ", net_write_timeout = " + s + ", net_read_timeout = " + s +
+		" /*M!100301 , idle_transaction_timeout = " + s + " */"
 }
 
-// mysqlUnlimited takes that back.
+// mysqlUnlimited takes these limits back.
 func mysqlUnlimited(d time.Duration) string {
 	if d == 0 {
 		return ""
 	}
-	return ", net_write_timeout = DEFAULT, net_read_timeout = DEFAULT /*M!100301 , idle_transaction_timeout = DEFAULT */"
+	return ", net_write_timeout = DEFAULT, net_read_timeout = DEFAULT" +
+		" /*M!100301 , idle_transaction_timeout = DEFAULT */"
 }
 
-// mark is called with the lock taken.
+// mark sets the savepoint. It is called with the lock taken.
 func (t *transaction) mark(ctx context.Context) error {
 	if t.guard.speak == PostgreSQL {
 		return nil
@@ -67,11 +71,12 @@ func (t *transaction) mark(ctx context.Context) error {
 	return nil
 }
 
-// commit commits what fn wrote under the lock, or nothing of what it wrote without.
+// commit commits what fn wrote under the lock. It commits nothing that fn wrote without the lock.
 func (t *transaction) commit(ctx context.Context) error {
 	if t.guard.speak != PostgreSQL {
 		if _, err := t.ExecContext(ctx, "RELEASE SAVEPOINT hotseat_fence"); err != nil {
-			return fmt.Errorf("%w: the database has ended the transaction before its commit: %w", ErrCommitUnknown, err)
+			return fmt.Errorf("%w: the database has ended the transaction before its commit: %w",
+				ErrCommitUnknown, err)
 		}
 	}
 	err := t.Commit()
@@ -79,8 +84,8 @@ func (t *transaction) commit(ctx context.Context) error {
 	return commitError(err)
 }
 
-// close rolls back what was not committed. A connection of which it is not sure how its transaction ended is closed: to have it
-// commit by itself again would commit what is open.
+// close rolls back what was not committed. If it is not sure how the transaction ended, it closes
+// the connection: switching autocommit on again would commit an open transaction.
 func (t *transaction) close() {
 	if t.Rollback() == nil {
 		t.ended = true
@@ -91,7 +96,8 @@ func (t *transaction) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience) // the caller's may have ended
 	defer cancel()
 	if t.ended {
-		if _, err := t.conn.ExecContext(ctx, "SET autocommit = 1"+mysqlUnlimited(t.guard.idle)); err == nil {
+		reset := "SET autocommit = 1" + mysqlUnlimited(t.guard.idle)
+		if _, err := t.conn.ExecContext(ctx, reset); err == nil {
 			_ = t.conn.Close()
 			return
 		}

@@ -136,7 +136,7 @@ func TestShippedRole(t *testing.T) {
 	s.deleteLease()
 	s.works(b)
 	require.Greater(t, b.elector.Status().Token.Epoch, second.Epoch)
-	require.Equal(t, 1, b.log.count(`level=WARN msg="somebody deleted the lease"`))
+	require.Equal(t, 1, b.log.count(`level=WARN msg="somebody deleted the Lease"`))
 	require.Equal(t, 1, b.log.count(`level=WARN msg="term over"`))
 	require.Equal(t, 2, b.log.count("level=WARN"), "nothing else is worth a warning")
 	require.NotContains(t, b.log.String(), "level=ERROR")
@@ -179,7 +179,7 @@ func TestWithoutGet(t *testing.T) {
 func TestWithoutPatch(t *testing.T) {
 	s := openShop(t, sharedCluster(t), without("patch"))
 	for _, r := range s.handsOver() {
-		require.Equal(t, 1, r.log.count("not allowed to patch the lease: updating it instead"))
+		require.Equal(t, 1, r.log.count("not allowed to patch the Lease: updating it instead"))
 	}
 }
 
@@ -209,7 +209,7 @@ func TestWithoutCreate(t *testing.T) {
 	s.shipLease()
 	s.works(a)
 	require.NoError(t, a.elector.Ready())
-	require.Equal(t, 1, a.log.count("the lease exists now"))
+	require.Equal(t, 1, a.log.count("the Lease exists now"))
 	require.NotContains(t, a.log.String(), "level=ERROR")
 }
 

@@ -80,5 +80,5 @@ func TestPreparingBehindPgBouncer(t *testing.T) {
 		}
 	}
 	require.ErrorIs(t, err, fencing.ErrUnavailable)
-	require.ErrorContains(t, err, "behind PgBouncer in transaction mode the driver must prepare nothing")
+	require.ErrorContains(t, err, "behind PgBouncer in transaction mode the driver must not prepare statements")
 }

@@ -220,6 +220,7 @@ func (f *forbiddance) lasts(err error, served bool) bool {
 func (f *forbiddance) tell(log *slog.Logger, err error) {
 	if !f.told {
 		f.told = true
-		log.Warn("not allowed to list and watch all leases of the namespace: each elector watches its own instead", "error", err)
+		log.Warn("not allowed to list and watch all Leases of the namespace:"+
+			" each elector watches its own instead", "error", err)
 	}
 }

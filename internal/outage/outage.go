@@ -1,4 +1,4 @@
-// Package outage decides what failure is told how often: when it begins, now and then while it
+// Package outage decides how often a failure is logged: when it begins, now and then while it
 // lasts, and when it is over.
 package outage
 
@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A lasting failure is repeated in the log after Least, and then after
-// twice as long each time, at most most.
+// A lasting failure is logged again after Least, and then each time after twice as long, up to
+// most.
 const (
 	Least = 10 * time.Second
 	most  = 5 * time.Minute
@@ -19,14 +19,14 @@ const (
 type Topic int
 
 const (
-	Listing Topic = iota // the Lease
+	Listing Topic = iota // listing the Lease
 	Watching
-	Unopened // watching, behind a proxy
-	Polling  // since watching is refused
+	Unopened // a watch that does not open, behind a proxy
+	Polling  // because watching is refused
 	ListingAll
 	WatchingAll
 	StandingBy
-	Taking // the Lease, or creating it: reads may work
+	Taking // taking the Lease, or creating it: reads may work
 	Creating
 	Contesting
 	Numbering
@@ -35,34 +35,46 @@ const (
 	Announcing
 )
 
-// words of a topic: its name, and how its beginning and its end are told.
+// words of a topic: what is being done, and the log messages of the failure's beginning and end.
 func (t Topic) words() (doing, begins, ends string) {
-	const unreachable, reached = "cannot reach the lease, trying again", "reached the lease again"
+	const unreachable, reached = "cannot reach the Lease, trying again", "reached the Lease again"
 	switch t {
 	case Listing:
 		return "listing", unreachable, reached
 	case Watching:
-		return "watching", "cannot watch the lease, trying again", "the watch on the lease works again"
+		return "watching", "cannot watch the Lease, trying again", "the watch on the Lease works again"
 	case Unopened:
-		return "watching", "the watch on the lease does not open: a proxy may buffer its answer", "the watch on the lease has opened"
+		return "watching", "the watch on the Lease does not open: a proxy may buffer the answer",
+			"the watch on the Lease has opened"
 	case Polling:
-		return "watching", "not allowed to watch the lease: polling it instead, handover will be slower", "watching the lease is allowed now"
+		return "watching", "not allowed to watch the Lease: polling it instead, handover will be slower",
+			"watching the Lease is allowed now"
 	case ListingAll:
-		return "listing all leases", "cannot list the leases of the namespace, trying again", "listed the leases of the namespace again"
+		return "listing all Leases", "cannot list the Leases of the namespace, trying again",
+			"listed the Leases of the namespace again"
 	case WatchingAll:
-		return "watching all leases", "cannot watch the leases of the namespace, trying again", "the watch on the leases of the namespace works again"
+		return "watching all Leases", "cannot watch the Leases of the namespace, trying again",
+			"the watch on the Leases of the namespace works again"
 	case Taking:
-		return "acquiring", "cannot write the lease, trying again", "the lease can be written again"
+		return "acquiring", "cannot write the Lease, trying again", "the Lease can be written again"
 	case Creating:
-		return "creating", "the lease does not exist and creating it is not allowed: waiting for it", "the lease exists now"
+		return "creating", "the Lease does not exist and creating it is not allowed: waiting for it",
+			"the Lease exists now"
 	case Contesting:
-		return "acquiring", "each try to acquire the lease meets another write: something else writes it, or the API server lists what its store has lost", "the lease is not contested any more"
+		return "acquiring", "each try to acquire the Lease meets another write:" +
+				" something else writes it, or the API server lists what its store has lost",
+			"the Lease is no longer contested"
 	case Numbering:
-		return "acquiring", "cannot acquire the lease: a number on it or in a guard has to be lowered by hand", "the number was lowered"
+		return "acquiring", "cannot acquire the Lease:" +
+				" a number on it or in a guard has to be lowered by hand",
+			"the number was lowered"
 	case Patching:
-		return "writing", "not allowed to patch the lease: updating it instead; an API server that takes longer than a quarter of RenewDeadline for a write will end terms", "patching the lease is allowed now"
+		return "writing", "not allowed to patch the Lease: updating it instead;" +
+				" a term will end if writes take longer than a quarter of RenewDeadline",
+			"patching the Lease is allowed now"
 	case Announcing:
-		return "announcing", "a guard could not be told of the token again, trying later", "guards were told of the token again"
+		return "announcing", "cannot announce the token to a guard again, trying later",
+			"announced the token to all guards again"
 	case Renewing:
 		return "renewing", "renewal failed, trying again", "renewed again"
 	default:
@@ -70,7 +82,7 @@ func (t Topic) words() (doing, begins, ends string) {
 	}
 }
 
-// Teller tells what fails. One goroutine uses it.
+// Teller logs what fails. Only one goroutine uses it.
 type Teller struct {
 	Log     *slog.Logger
 	outages map[Topic]*outage
@@ -79,17 +91,17 @@ type Teller struct {
 // outage is a failure that lasts.
 type outage struct {
 	began time.Time
-	next  time.Time // when it may be said again
+	next  time.Time // when it may be logged again
 	pause time.Duration
 	count int
 }
 
-// Failed takes in a failure. args are told beside it.
+// Failed takes in a failure. args are logged with it.
 func (t *Teller) Failed(what Topic, err error, args ...any) {
 	t.failed(slog.LevelWarn, what, err, args)
 }
 
-// Refused takes in a failure that only somebody's hand can mend. It is told at once, as an error.
+// Refused takes in a failure that only a person can mend. It is logged at once, as an error.
 func (t *Teller) Refused(what Topic, err error) {
 	if o := t.outages[what]; o != nil {
 		o.next = time.Now()
@@ -114,19 +126,20 @@ func (t *Teller) failed(level slog.Level, what Topic, err error, args []any) {
 	o.next = now.Add(o.pause)
 	o.pause = min(2*o.pause, most)
 	doing, begins, _ := what.words()
-	t.Log.Log(context.Background(), level, begins, append([]any{ //nolint:sloglint // it is one of words'
-		"doing", doing, "error", err, "failures", o.count, "for", now.Sub(o.began),
+	//nolint:sloglint // one of the messages in words
+	t.Log.Log(context.Background(), level, begins, append([]any{
+		"while", doing, "error", err, "failures", o.count, "for", now.Sub(o.began),
 	}, args...)...)
 }
 
-// Once takes in a state that is told one time only, until it is over.
+// Once takes in a state that is logged only once, until it is over.
 func (t *Teller) Once(what Topic, err error, args ...any) {
 	if t.outages[what] == nil {
 		t.Failed(what, err, args...)
 	}
 }
 
-// Moot takes in that nobody knows whether a failure lasts: there is nothing to try.
+// Moot takes in that nobody can know whether a failure lasts, because there is nothing to try.
 func (t *Teller) Moot(what Topic) { delete(t.outages, what) }
 
 // Over takes in that a failure, if there was one, is over.
@@ -137,5 +150,6 @@ func (t *Teller) Over(what Topic) {
 	}
 	delete(t.outages, what)
 	doing, _, ends := what.words()
-	t.Log.Info(ends, "doing", doing, "failures", o.count, "after", time.Since(o.began)) //nolint:sloglint // likewise
+	//nolint:sloglint // one of the messages in words
+	t.Log.Info(ends, "while", doing, "failures", o.count, "after", time.Since(o.began))
 }

@@ -103,7 +103,7 @@ func (v View) decide(now Instant, fresh bool) Decision {
 	case v.doubted:
 		return Decision{Action: Confirm, Why: "the last look may be out of date"}
 	case v.seated(now) && r.Exists():
-		return Decision{Action: Acquire, Seat: true, Why: "our own term was taken from the lease"}
+		return Decision{Action: Acquire, Seat: true, Why: "our own term was taken from the Lease"}
 	case !r.Exists():
 		// Two looks at nothing do not prove that nothing was there in between. A
 		// vacant Lease has a UID and a version, so waiting on it does.

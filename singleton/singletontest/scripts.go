@@ -24,13 +24,13 @@ func scripts() []script {
 	}
 }
 
-// handover: the active stops, and the other one goes on without a pause.
+// handover: the active stops, and the other replica goes on without a pause.
 func handover(s *storm) (string, error) {
 	hit := s.active()
 	s.stop(hit)
 	sleep(time.Second)
 	if s.active() == "" {
-		return "", fmt.Errorf("%w a second after the active one was stopped", errNobody)
+		return "", fmt.Errorf("%w a second after the active was stopped", errNobody)
 	}
 	s.start(hit)
 	return hit, nil
@@ -59,7 +59,7 @@ func crash(s *storm) (string, error) {
 	return hit, err
 }
 
-// partition: the active is cut off, and comes back after another one took over.
+// partition: the active is cut off, and comes back after another replica took over.
 func partition(s *storm) (string, error) {
 	hit := s.active()
 	s.tell("%s is cut off", hit)
@@ -67,9 +67,10 @@ func partition(s *storm) (string, error) {
 	sleep(2 * s.leaseDuration)
 	switch s.active() {
 	case hit:
-		return "", errors.New("the active works on, two lease durations after it was cut off: does work return when its context ends?")
+		return "", errors.New("the active works on, two lease durations after it was cut off:" +
+			" does work return when its context ends?")
 	case "":
-		return "", fmt.Errorf("%w two lease durations after the active one was cut off", errNobody)
+		return "", fmt.Errorf("%w two lease durations after the active was cut off", errNobody)
 	}
 	s.tell("%s is back", hit)
 	s.cluster.Link(hit).Heal()
@@ -99,7 +100,7 @@ func leaseDeleted(s *storm) (string, error) {
 	return hit, nil
 }
 
-// leaseTaken: somebody writes another holder in, who never renews.
+// leaseTaken: somebody writes another holder on the Lease, and this holder never renews.
 func leaseTaken(s *storm) (string, error) {
 	hit := s.active()
 	s.tell("somebody takes the Lease by hand")
@@ -109,12 +110,13 @@ func leaseTaken(s *storm) (string, error) {
 	})
 	sleep(time.Second)
 	if s.active() == hit {
-		return "", errors.New("the active works on, a second after another one took the Lease: does work return when its context ends?")
+		return "", errors.New("the active works on, a second after another holder took the Lease:" +
+			" does work return when its context ends?")
 	}
 	return hit, err
 }
 
-// answersLost: what the active writes arrives, and the answers do not.
+// answersLost: the writes of the active arrive, and the answers do not.
 func answersLost(s *storm) (string, error) {
 	hit := s.active()
 	s.tell("answers to %s are lost", hit)
@@ -133,7 +135,7 @@ func slowServer(s *storm) (string, error) {
 	}
 	sleep(4 * s.leaseDuration)
 	if s.active() == "" {
-		return "", fmt.Errorf("%w beside a slow API server", errNobody)
+		return "", fmt.Errorf("%w under a slow API server", errNobody)
 	}
 	return s.active(), nil
 }

@@ -32,21 +32,21 @@ func (r *Replica) Work(work singleton.Work) singleton.Work {
 	}
 }
 
-// Storm plays ten scripts over a service with two replicas: a handover, a rolling update, a crash,
-// a partition, outages of the API server, a Lease that is deleted or taken, answers that are lost,
-// and a slow server. In each of them it fails the test
+// Storm plays ten scripts on a service with two replicas: a handover, a rolling update, a crash, a
+// partition, a short and a long outage of the API server, a Lease that is deleted, one that is
+// taken, lost answers, and a slow server. In each of them it fails the test
 //
 //   - if two replicas are at work at the same time,
 //   - if nobody is at work two lease durations after the fault ended, and
-//   - if the replica that was hit cannot become the active one again.
+//   - if the replica that was hit cannot become active again.
 //
-// start runs one replica until its context ends, as the service's main function does, and returns
-// once everything of it has ended. It gives r.Client and r.Name to [singleton.New], and
-// r.Work(work) to [singleton.Elector.Run]. If it returns early, it is started again two seconds
-// later, as a kubelet does.
+// start runs one replica until ctx ends, as the service's main function does, and returns once all
+// of the replica has ended. It gives r.Client and r.Name to [singleton.New], and r.Work(work) to
+// [singleton.Elector.Run]. If start returns early, it is called again two seconds later, as a
+// kubelet would.
 //
-// Each script runs in a bubble of [testing/synctest]: minutes take no time, and start must not use
-// the network or another process.
+// Each script runs in a bubble of [testing/synctest]. Minutes take no time there. start must not
+// use the network or another process.
 func Storm(t *testing.T, start func(ctx context.Context, r *Replica) error) {
 	t.Helper()
 	for _, s := range scripts() {
@@ -60,13 +60,13 @@ func Storm(t *testing.T, start func(ctx context.Context, r *Replica) error) {
 	}
 }
 
-// script is a fault and its end. It returns which replica was hit, if it was one.
+// script is a fault and its end. play returns which replica was hit, if one was.
 type script struct {
 	name string
 	play func(s *storm) (hit string, err error)
 }
 
-// play plays one script, and returns what was wrong. It has to run in a bubble.
+// play plays one script, and returns what was wrong. It must run in a bubble.
 func play(script script, start func(context.Context, *Replica) error) error {
 	s := newStorm(start)
 	defer s.close()
@@ -89,7 +89,7 @@ func play(script script, start func(context.Context, *Replica) error) error {
 	return s.wrong(err)
 }
 
-// rejoin checks that a replica can become the active one again, once the others have gone.
+// rejoin checks that a replica can become active again, once the others have gone.
 func (s *storm) rejoin(name string) error {
 	for other := range s.replicas {
 		if other != name {
@@ -113,7 +113,7 @@ func (s *storm) wrong(err error) error {
 	return fmt.Errorf("%w\nwhat happened:\n%s", all, strings.Join(s.story, "\n"))
 }
 
-// sleep lets virtual time pass, and everything that is due in it happen.
+// sleep lets virtual time pass, and lets everything that is due happen.
 func sleep(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()

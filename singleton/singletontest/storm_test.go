@@ -54,12 +54,12 @@ func TestStormFindsMistakes(t *testing.T) {
 		script string
 		says   string
 	}{
-		"work outlives its context": {service(deaf), "partition", "began work while that of"},
+		"work outlives its context": {service(deaf), "partition", "began work while the work of"},
 		"work returns at once": {
 			service(func(context.Context, *singleton.Term) error { return nil }), "handover", "nobody is at work",
 		},
 		"no elector at all": {
-			func(ctx context.Context, r *Replica) error { return r.Work(idle)(ctx, nil) }, "crash", "began work while that of a",
+			func(ctx context.Context, r *Replica) error { return r.Work(idle)(ctx, nil) }, "crash", "began work while the work of a",
 		},
 		"it cannot come back": {
 			func() func(context.Context, *Replica) error {

@@ -33,8 +33,9 @@ type process struct {
 
 func newStorm(run func(context.Context, *Replica) error) *storm {
 	return &storm{
-		cluster: New(Options{}), run: run, leaseDuration: 15 * time.Second, replicas: map[string]*process{},
-		began: time.Now(), working: map[string]int{},
+		cluster: New(Options{}), run: run, leaseDuration: 15 * time.Second,
+		replicas: map[string]*process{},
+		began:    time.Now(), working: map[string]int{},
 	}
 }
 
@@ -47,7 +48,7 @@ func (s *storm) close() {
 	s.cluster.Close()
 }
 
-// start starts a replica, and starts it again when it ends by itself.
+// start starts a replica, and restarts it when it ends by itself.
 func (s *storm) start(name string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &process{cancel: cancel, done: make(chan struct{})}
@@ -57,7 +58,8 @@ func (s *storm) start(name string) {
 		defer close(p.done)
 		for ctx.Err() == nil {
 			err := s.run(ctx, &Replica{
-				Name: name, Namespace: s.cluster.o.Namespace, Lease: s.cluster.o.Lease, Client: s.cluster.Client(name), storm: s,
+				Name: name, Namespace: s.cluster.o.Namespace, Lease: s.cluster.o.Lease,
+				Client: s.cluster.Client(name), storm: s,
 			})
 			if ctx.Err() == nil {
 				s.tell("%s ended by itself: %v", name, err)
@@ -95,7 +97,8 @@ func (s *storm) enter(name string) {
 	s.note("%s: work begins", name)
 	if len(s.working) > 0 {
 		others := strings.Join(slices.Sorted(maps.Keys(s.working)), ", ")
-		s.overlaps = append(s.overlaps, fmt.Errorf("%s began work while that of %s had not returned", name, others))
+		s.overlaps = append(s.overlaps,
+			fmt.Errorf("%s began work while the work of %s had not returned", name, others))
 	}
 	s.working[name]++
 }
@@ -121,9 +124,10 @@ func (s *storm) active() string {
 
 var errNobody = errors.New("nobody is at work")
 
-// awaitActive waits until a replica is at work, and goes on for a while.
+// awaitActive waits until a replica is at work, and still is a lease duration later.
 func (s *storm) awaitActive() error {
-	for until := time.Now().Add(2 * s.leaseDuration); time.Now().Before(until); sleep(100 * time.Millisecond) {
+	until := time.Now().Add(2 * s.leaseDuration)
+	for ; time.Now().Before(until); sleep(100 * time.Millisecond) {
 		if s.active() != "" {
 			sleep(s.leaseDuration)
 			if s.active() != "" {
@@ -142,5 +146,6 @@ func (s *storm) tell(format string, args ...any) {
 
 // note adds to the story. The caller holds s.mu.
 func (s *storm) note(format string, args ...any) {
-	s.story = append(s.story, fmt.Sprintf("%8.3fs  ", time.Since(s.began).Seconds())+fmt.Sprintf(format, args...))
+	at := fmt.Sprintf("%8.3fs  ", time.Since(s.began).Seconds())
+	s.story = append(s.story, at+fmt.Sprintf(format, args...))
 }
