@@ -19,13 +19,13 @@ import (
 // Acquiring is a part of standby, and active and draining are parts of term. Two values decide what
 // they do: [protocol.Candidate] and [protocol.Tenure]. All of them wait in one function, wait.
 //
-// From what the watch shows to the write that answers it:
+// From what is seen of the Lease to the write that answers it:
 //
-//	internal/lookout/source.go  Take       what was seen, in order
-//	singleton/loop.go           observe    shows it to the candidate and to the term
-//	internal/protocol/tenure.go Observe    judges it, and says what to do: a Step
-//	singleton/reign.go          perform    does that
-//	internal/protocol/lock.go   Renew      writes
+//	internal/lookout/queue.go   put      what was seen, in order
+//	singleton/loop.go           observe  shows it to the candidate and to the term
+//	internal/protocol/tenure.go Observe  judges it: a Step, or a renewal that is due now (pulse.go)
+//	singleton/reign.go          perform  does what a Step says; next asks for the one that is due
+//	internal/protocol/lock.go   Renew    makes the request, by write.go and the client
 type run struct {
 	*Elector
 	ctx  context.Context

@@ -89,7 +89,7 @@ func (r *run) perform(s protocol.Step) {
 		g.term.reconnect()
 	}
 	if s.Rewatch {
-		r.source.Renew()
+		r.source.Rewatch()
 	}
 }
 

@@ -70,7 +70,7 @@ func (r *run) confirm() (err error) {
 	next, missed := r.candidate.Confirmed(seen, r.config.Replica.clock.Now())
 	r.become(next)
 	if missed {
-		r.source.Renew()
+		r.source.Rewatch()
 	}
 	return nil
 }

@@ -20,15 +20,15 @@ import (
 // Source tells one elector what is seen of its Lease.
 type Source struct {
 	queue
-	lock   *protocol.Lock
-	shared *Shared // nil: it has a watch of its own
-	stream *stream // what it has a share in
-	bad    chan error
-	renew  atomic.Pointer[func()] // replaces the watch
-	alone  atomic.Bool            // with a share: a goroutine observes nevertheless
-	begin  func()                 // starts the goroutine again
-	pace   pacer
-	access access
+	lock    *protocol.Lock
+	shared  *Shared // nil: it has a watch of its own
+	stream  *stream // what it has a share in
+	bad     chan error
+	rewatch atomic.Pointer[func()] // replaces the watch
+	alone   atomic.Bool            // with a share: a goroutine observes nevertheless
+	begin   func()                 // starts the goroutine again
+	pace    pacer
+	access  access
 }
 
 // access is whether the Lease may be read, as far as lists have shown.
@@ -49,14 +49,14 @@ func New(lock *protocol.Lock, shared *Shared, log *slog.Logger) *Source {
 // Hopeless gets the error of a Lease that may not be read, and never could.
 func (s *Source) Hopeless() <-chan error { return s.bad }
 
-// Renew has the watch replaced: a look showed that it is not delivering.
-func (s *Source) Renew() {
-	if renew := s.renew.Load(); renew != nil {
-		(*renew)()
+// Rewatch has the watch replaced: a look showed that it is not delivering.
+func (s *Source) Rewatch() {
+	if rewatch := s.rewatch.Load(); rewatch != nil {
+		(*rewatch)()
 	}
 }
 
-func (s *Source) renewBy(f func()) { s.renew.Store(&f) }
+func (s *Source) rewatchBy(f func()) { s.rewatch.Store(&f) }
 
 // Start observes until ctx ends, on a goroutine of helpers. With a share in a watch that
 // goroutine ends once it has listed. finish, to be called after the goroutine's end, gives the
@@ -140,12 +140,12 @@ func (s *Source) look(ctx context.Context) (reached bool, err error) {
 	s.pace.tell.Over(outage.Listing)
 	s.put(first)
 	if s.stream != nil && !s.stream.isRefused() {
-		s.renewBy(s.stream.doubt)
+		s.rewatchBy(s.stream.doubt)
 		return true, errShared
 	}
 	watchCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s.renewBy(cancel)
+	s.rewatchBy(cancel)
 	err = s.lock.Watch(watchCtx, first, s.put)
 	if watchCtx.Err() != nil && !errors.Is(err, protocol.ErrUnopened) {
 		return true, nil

@@ -158,7 +158,7 @@ func (c *Candidate) Created(now Instant) *Candidate {
 // Acquired takes in that a write of t, which began with it, was acknowledged at now.
 func (c *Candidate) Acquired(t *Tenure, now Instant) *Candidate {
 	if t.stage != held {
-		panic("lease: a term is acquired that no answer has acknowledged")
+		panic("protocol: a term is acquired that no answer has acknowledged")
 	}
 	c = c.clone()
 	c.manners.courteous, c.manners.crowd = false, crowd{}
@@ -189,7 +189,7 @@ func (c *Candidate) Left(t *Tenure) *Candidate {
 // it would still be valid: the candidate may take its seat back.
 func (c *Candidate) Vacated(t *Tenure) *Candidate {
 	if t.stage != over {
-		panic("lease: a seat is taken back before the term is over")
+		panic("protocol: a seat is taken back before the term is over")
 	}
 	c = c.clone()
 	c.view = c.view.Vacated(t.ValidUntil())

@@ -177,7 +177,7 @@ func (t *Tenure) Answered(a Answer, now Instant) (*Tenure, Step) {
 	}
 	i := slices.IndexFunc(t.flights, func(f flight) bool { return f.id == a.ID })
 	if i < 0 {
-		panic(fmt.Sprintf("lease: answer to write %d, which is not in flight", a.ID))
+		panic(fmt.Sprintf("protocol: answer to write %d, which is not in flight", a.ID))
 	}
 	f := t.flights[i]
 	t.flights = slices.Delete(slices.Clone(t.flights), i, i+1)
