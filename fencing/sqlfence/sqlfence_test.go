@@ -42,7 +42,7 @@ func TestConfig(t *testing.T) {
 		"hold limit":      {sqlfence.Config{DB: db, Dialect: sqlfence.MySQL, HoldLimit: -1}, []string{"Config.HoldLimit is -1ns"}},
 		"limit elsewhere": {
 			sqlfence.Config{DB: db, Dialect: sqlfence.SQLite, IdleLimit: time.Second, HoldLimit: 1},
-			[]string{"Config.IdleLimit is 1s, and SQLite", "Config.HoldLimit is 1ns, and SQLite"},
+			[]string{"Config.IdleLimit is 1s, but SQLite", "Config.HoldLimit is 1ns, but SQLite"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
