@@ -15,14 +15,14 @@ import (
 
 // Config of a [Guard].
 type Config struct {
-	// Name is the value of the label guard: another one for each guard in a process. Required.
+	// Name is the value of the label guard. Each guard in a process needs its own. Required.
 	Name string
 	// Scopes bounds the series of hotseat_guard_mark_epoch. Default 100; negative is an error.
 	Scopes int
 }
 
-// Guard is a [fencing.Guard] that is measured, and the collector of its metrics. Its methods are safe for concurrent use.
-// It passes calls, contexts and errors on as they are.
+// Guard is a [fencing.Guard] that is measured, and the collector of its metrics. Its methods are
+// safe for concurrent use. It passes calls, contexts and errors on unchanged.
 type Guard struct {
 	guard  fencing.Guard
 	scopes int
@@ -48,7 +48,7 @@ var (
 	_ prometheus.Collector = (*Tracker)(nil)
 )
 
-// New returns guard, measured. It fails when guard is nil or cfg breaks a rule.
+// New returns guard with metrics. It fails if guard is nil, or if cfg breaks a rule of [Config].
 func New(guard fencing.Guard, cfg Config) (*Guard, error) {
 	switch {
 	case guard == nil:
@@ -62,10 +62,12 @@ func New(guard fencing.Guard, cfg Config) (*Guard, error) {
 	g := &Guard{
 		guard: guard, scopes: cmp.Or(cfg.Scopes, 100), marks: map[string]int64{},
 		checks: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "hotseat_guard_checks_total", Help: "Effects that asked a guard to be admitted, by result.", ConstLabels: labels,
+			Name: "hotseat_guard_checks_total", ConstLabels: labels,
+			Help: "Effects that asked a guard to be admitted, by result.",
 		}, []string{"result"}),
 		announced: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "hotseat_guard_announcements_total", Help: "Tokens announced to a guard, by result.", ConstLabels: labels,
+			Name: "hotseat_guard_announcements_total", ConstLabels: labels,
+			Help: "Tokens announced to a guard, by result.",
 		}, []string{"result"}),
 		took: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "hotseat_guard_announcement_duration_seconds", ConstLabels: labels,
@@ -77,10 +79,12 @@ func New(guard fencing.Guard, cfg Config) (*Guard, error) {
 			Help:    "By how much the epoch of a stale token was below the guard's mark.",
 			Buckets: prometheus.ExponentialBuckets(1, 10, 10),
 		}),
-		epoch: prometheus.NewDesc("hotseat_guard_mark_epoch", "Highest epoch this process saw the guard hold.", []string{"scope"}, labels),
+		epoch: prometheus.NewDesc("hotseat_guard_mark_epoch",
+			"Highest epoch that this process saw in the guard.", []string{"scope"}, labels),
 	}
 	for _, counters := range []*prometheus.CounterVec{g.checks, g.announced} {
-		for _, result := range append(fencing.Kinds(), admitted, unfenced) { // there from the start: a rate needs a zero
+		// Each series exists from the start: a rate needs a zero.
+		for _, result := range append(fencing.Kinds(), admitted, unfenced) {
 			counters.WithLabelValues(string(result))
 		}
 	}
@@ -118,16 +122,18 @@ func (t *Tracker) Check(ctx context.Context, token fencing.Token) error {
 	return t.Observe(token, t.tracker.Check(ctx, token))
 }
 
-// Enter implements [fencing.Tracker]; it counts as a check.
-func (t *Tracker) Enter(ctx context.Context, token fencing.Token) (_ context.Context, leave func(), _ error) {
+// Enter implements [fencing.Tracker]. It counts as a check.
+func (t *Tracker) Enter(
+	ctx context.Context, token fencing.Token,
+) (_ context.Context, leave func(), _ error) {
 	work, leave, err := t.tracker.Enter(ctx, token)
 	t.count(t.checks, token, err)
 	return work, leave, err
 }
 
-// Observe counts an effect that asked to be admitted by a door that is not measured, such as a
-// transaction of sqlfence or a write of redisfence or kubefence, as a check. It returns err, the
-// outcome, as it is.
+// Observe counts, as a check, an effect that asked another method to be admitted, such as a
+// transaction of sqlfence or a write of redisfence or kubefence. It returns err, the outcome,
+// unchanged.
 func (g *Guard) Observe(t fencing.Token, err error) error {
 	g.count(g.checks, t, err)
 	return err
@@ -144,7 +150,7 @@ func (g *Guard) count(counters *prometheus.CounterVec, t fencing.Token, err erro
 	}
 }
 
-// saw notes a mark. Calls may end in another order than the guard decided in.
+// saw records a mark. Calls may end in another order than the guard decided them.
 func (g *Guard) saw(mark fencing.Token) {
 	if mark.IsZero() {
 		return
@@ -198,7 +204,8 @@ func (g *Guard) epochs() (all []prometheus.Metric) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for scope, epoch := range g.marks {
-		all = append(all, prometheus.MustNewConstMetric(g.epoch, prometheus.GaugeValue, float64(epoch), scope))
+		all = append(all,
+			prometheus.MustNewConstMetric(g.epoch, prometheus.GaugeValue, float64(epoch), scope))
 	}
 	return all
 }

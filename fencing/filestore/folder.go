@@ -7,19 +7,20 @@ import (
 	"os"
 )
 
-// folder is what a store asks of the system, about one system call each, so that a test can fail or end the process at
-// any of them, and lose what was not synced.
+// folder is what a store needs from the system. Each method is about one system call. A test can
+// fail or end the process at any of them, and lose what was not synced.
 type folder interface {
-	tryLock() (locked, error) // errLocked: somebody else has it
+	tryLock() (locked, error) // errLocked: another process has it
 	read(name string) ([]byte, error)
-	create(name string) (file, error) // fs.ErrExist: there is one
+	create(name string) (file, error) // fs.ErrExist: the file exists
 	remove(name string) error
 	rename(from, to string) error
 	close() error
 }
 
-// locked is a folder's lock, and what syncs the folder: opened before anything is changed under it, since the system tells
-// of what could not be written only those who had the folder open then, and each once.
+// locked is a folder's lock, and also syncs the folder. It is opened before anything is changed
+// under the lock: if something could not be written, the system reports that only to those who had
+// the folder open then, and once to each.
 type locked interface {
 	sync() error
 	unlock()
@@ -33,7 +34,7 @@ type file interface {
 
 var errLocked = errors.New("locked by another process")
 
-// directory is the folder of a file system. Held open, it stays the one that was opened.
+// directory is a folder of a file system. It is held open, so it stays the folder that was opened.
 type directory struct{ *os.Root }
 
 func openFolder(dir string) (folder, error) {
@@ -58,7 +59,7 @@ func (d directory) read(name string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() { // opening a pipe would wait for a writer
-		return nil, fmt.Errorf("%w: it is no file but %v", errForeign, info.Mode())
+		return nil, fmt.Errorf("%w: it is not a file but %v", errForeign, info.Mode())
 	}
 	f, err := d.Open(name)
 	if err != nil {

@@ -11,18 +11,19 @@ import (
 
 const magic = "hotseat fencing mark 1"
 
-// maxSize is above that of any mark: what is larger is not ours.
+// maxSize is more than any mark needs. A larger file is not a mark.
 const maxSize = 1 << 10
 
 var errForeign = errors.New("not a mark, or damaged")
 
-// fileName of a scope's mark. Scopes may be longer than a name may be, and differ in case only.
+// fileName is the name of a scope's file. A scope may be too long for a file name, and two scopes
+// may differ only in case.
 func fileName(scope string) string { return fmt.Sprintf("%x.mark", sha256.Sum256([]byte(scope))) }
 
-// tempName is where a mark is written before it takes its name.
+// tempName is the name under which a mark is first written.
 func tempName(name string) string { return strings.TrimSuffix(name, ".mark") + ".tmp" }
 
-// encode writes a mark down.
+// encode returns the content of a mark's file.
 func encode(mark fencing.Token) []byte {
 	text := magic + "\n" + mark.String() + "\n"
 	return fmt.Appendf([]byte(text), "sha256 %x\n", sha256.Sum256([]byte(text)))

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// tryLock locks the folder itself: a lock file could be deleted, and then there would be two.
+// tryLock locks the folder itself. A lock file could be deleted, and then there would be two locks.
 func (d directory) tryLock() (locked, error) {
 	f, err := d.Open(".")
 	if err != nil {

@@ -10,17 +10,19 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// Store is a [fencing.Store] over a folder. Its methods are safe for concurrent use, also by other processes.
+// Store is a [fencing.Store] over a folder. Its methods are safe for concurrent use, also by
+// several processes.
 type Store struct {
 	dir    string
 	folder folder
-	turn   chan struct{} // holds one: of this process, one at a time asks for the folder's lock
+	turn   chan struct{} // one goroutine of this process at a time asks for the folder's lock
 }
 
 var _ fencing.Store = (*Store)(nil)
 
-// Open returns a store over an existing folder, which should be nobody else's. An empty one has no marks. The files it
-// makes are the process's user's alone (mode 0600). It fails when the folder cannot be opened. Close it after use.
+// Open returns a store over an existing folder. Use the folder for nothing else. An empty folder
+// has no marks. Only the process's user can read and write the store's files (mode 0600). Open
+// fails if the folder cannot be opened. Close the store after use.
 func Open(dir string) (*Store, error) {
 	folder, err := openFolder(dir)
 	if err != nil {
@@ -35,11 +37,13 @@ func newStore(f folder) *Store {
 	return &Store{folder: f, turn: make(chan struct{}, 1)}
 }
 
-// Close lets the folder go. Calls that come later fail.
+// Close closes the folder. Later calls fail.
 func (s *Store) Close() error { return s.folder.close() }
 
-// Load reads the mark of a scope, which a power failure may still take back. See [fencing.Store].
-func (s *Store) Load(ctx context.Context, scope string) (mark fencing.Token, version string, err error) {
+// Load reads the mark of a scope. A power failure may still undo that mark. See [fencing.Store].
+func (s *Store) Load(
+	ctx context.Context, scope string,
+) (mark fencing.Token, version string, err error) {
 	if err := ctx.Err(); err != nil {
 		return fencing.Token{}, "", context.Cause(ctx)
 	}
@@ -50,9 +54,12 @@ func (s *Store) Load(ctx context.Context, scope string) (mark fencing.Token, ver
 	return mark, versionOf(mark), nil
 }
 
-// CompareAndSwap writes next and syncs it, unless the version is another; also if it is the mark already, since a sync that
-// failed is not made good by another. It waits for its turn among goroutines and processes until ctx ends. See [fencing.Store].
-func (s *Store) CompareAndSwap(ctx context.Context, version string, next fencing.Token) (swapped bool, err error) {
+// CompareAndSwap writes next and syncs it, unless the version is another one. It does so even if
+// next is the mark already, because another sync does not make up for a failed one. It waits for
+// its turn among goroutines and processes, until ctx ends. See [fencing.Store].
+func (s *Store) CompareAndSwap(
+	ctx context.Context, version string, next fencing.Token,
+) (swapped bool, err error) {
 	if err := next.Validate(); err != nil {
 		return false, err
 	}
@@ -60,7 +67,9 @@ func (s *Store) CompareAndSwap(ctx context.Context, version string, next fencing
 	return swapped, s.failed(err)
 }
 
-func (s *Store) swap(ctx context.Context, version string, next fencing.Token) (swapped bool, err error) {
+func (s *Store) swap(
+	ctx context.Context, version string, next fencing.Token,
+) (swapped bool, err error) {
 	folder, unlock, err := s.lock(ctx)
 	if err != nil {
 		return false, err
@@ -79,7 +88,8 @@ func (s *Store) swap(ctx context.Context, version string, next fencing.Token) (s
 	return true, nil
 }
 
-// failed says where err was, and which errors no waiting mends: a folder that others own, a system without flock.
+// failed says in which folder err was. It turns errors that will not pass into ErrWiring: missing
+// rights to the folder, a system without flock.
 func (s *Store) failed(err error) error {
 	switch {
 	case err == nil:
@@ -90,7 +100,7 @@ func (s *Store) failed(err error) error {
 	return fmt.Errorf("filestore: in %q: %w", s.dir, err)
 }
 
-// versionOf a mark is its text: marks rise, so none comes twice.
+// versionOf returns a mark's text. Marks only rise, so no version comes twice.
 func versionOf(mark fencing.Token) string {
 	if mark.IsZero() {
 		return ""
@@ -112,12 +122,15 @@ func (s *Store) read(scope string) (fencing.Token, error) {
 	return fencing.Token{}, fmt.Errorf("mark of %s in %s: %w", scope, fileName(scope), err)
 }
 
-// write puts a mark in place of the old one. From the rename on it is seen; only once the folder is synced it stays.
+// write puts a mark in place of the old one. The mark is visible from the rename on. It lasts only
+// once the folder is synced.
 func (s *Store) write(mark fencing.Token) error {
 	name := fileName(mark.Scope)
 	temp := tempName(name)
 	f, err := s.folder.create(temp)
-	if errors.Is(err, fs.ErrExist) { // of somebody who crashed. Not truncated: after a bad rename it may be the mark itself
+	// A crashed process left the file. It must not be truncated: after a failed rename it may be
+	// the mark itself.
+	if errors.Is(err, fs.ErrExist) {
 		if err := s.folder.remove(temp); err != nil {
 			return err
 		}
@@ -136,8 +149,8 @@ func (s *Store) write(mark fencing.Token) error {
 	return s.folder.rename(temp, name)
 }
 
-// lock waits for the folder's lock. Nobody holds it for longer than a few system calls take, but the process that does
-// may be frozen.
+// lock waits for the folder's lock. A process holds it for a few system calls only, but that
+// process may be frozen.
 func (s *Store) lock(ctx context.Context) (_ locked, unlock func(), _ error) {
 	select {
 	case s.turn <- struct{}{}:

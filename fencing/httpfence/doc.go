@@ -1,22 +1,25 @@
-// Package httpfence carries fencing tokens over HTTP and refuses requests of yesterday's leader. Standard library only.
+// Package httpfence carries fencing tokens over HTTP, and refuses requests of earlier terms. It
+// uses the standard library only.
 //
 //	replica                                     server, one process in front of one resource
 //	Transport  --- Fencing-Token: ... --------> Server.Middleware --> your handler
 //	Remote     --- POST, Fencing-Token: ... --> Server.Endpoint
 //
-// In each replica, [Transport] stamps what work sends with the token in its context, and [Remote], listed in
-// singleton.Config.Guards, announces each term before its work starts. At the server, [Server] judges the token, keeps the
-// handler's work in flight at the guard, and ends it when a newer term arrives.
+// In each replica, [Transport] puts the token from the context on each request of the work.
+// [Remote], listed in singleton.Config.Guards, announces each term before its work starts. At the
+// server, [Server] judges the token. It keeps the handler's work in flight at the guard, and ends
+// that work when a newer term arrives.
 //
 // # Wire form
 //
-// Fencing-Token is one item of RFC 9651 (structured fields), whose parameters come in this order:
+// Fencing-Token is one item of RFC 9651 (structured fields). Its parameters come in this order:
 //
 //	Fencing-Token: "42";scope="shop/invoicer";term="9f86d081884c7d659a2feaa0c55ad015"
 //
-// The epoch is a String, because an Integer of that RFC ends at 15 digits and an epoch at 2^63-1. No character of a scope
-// needs an escape. [Parse] takes exactly what [Format] writes, so no two texts mean one token: other orders, further
-// parameters, white space, signs and leading zeros are malformed, as is a field that is sent twice.
+// The epoch is a String, because an Integer of that RFC has at most 15 digits, and an epoch may be
+// up to 2^63-1. No character of a scope needs an escape. [Parse] takes exactly what [Format]
+// writes, so no two texts mean the same token. Another order, further parameters, white space,
+// signs and leading zeros are malformed. So is a field that is sent twice.
 //
 // # Answers
 //
@@ -26,22 +29,28 @@
 //	400  Fencing-Refused: malformed    not the form above, or more than one
 //	403  Fencing-Refused: scope        a token of another Lease
 //	500  Fencing-Refused: wiring       the server's own guard is wired wrongly
-//	503  Fencing-Refused: unavailable  the guard cannot decide, or older work is still in flight; Retry-After is set
+//	503  Fencing-Refused: unavailable  the guard cannot decide, or older work is still in flight;
+//	                                   Retry-After is set
 //
-// The handler did not run, or a newer term overtook it: then what it did before stays done. It answers so itself ([Refuse]), or
-// says nothing and returns after it could see that its context had ended, which would otherwise be 200. A body that was cut
-// short so is broken off, not ended. [Transport] turns all of these back into errors; the first two by status and Fencing-High-Water
-// alone, so that a server in another language need not send Fencing-Refused.
+// Such an answer means that the handler did not run, or that a newer term overtook it. What an
+// overtaken handler did before then stays done. The handler may give the answer itself ([Refuse]).
+// If it returns without an answer after it could see that its context had ended, the Server gives
+// the answer, instead of 200. If a body is cut short in this way, it is broken off, not ended.
+//
+// [Transport] turns all these answers back into errors. It recognizes the first two by status and
+// Fencing-High-Water alone, so a server in another language need not send Fencing-Refused.
 //
 // # What is not guaranteed
 //
-//   - A response that never came says nothing: the request may have taken effect, or may yet.
-//   - What a handler starts and leaves behind is not followed: goroutines, a hijacked connection, a queue, the handler
-//     that [http.TimeoutHandler] no longer waits for. Put that one around the Server, never behind it.
-//   - A handler that ignores its context and blocks in neither body nor response delays the successor's announcement; the
-//     guard answers that with 503 and never admits both.
-//   - Reads are not fenced by default. GET that writes must be named in ServerConfig.Fenced, and so must GET with a method
-//     override header, if something behind obeys that.
-//   - A token proves nothing about its sender. Authenticate before the Server: whoever presents a high epoch locks the
-//     others out.
+//   - If no response comes, the request may have taken effect, or may still do so.
+//   - What a handler starts and leaves behind is not followed: goroutines, a hijacked connection, a
+//     queue, the handler that [http.TimeoutHandler] no longer waits for. Put a TimeoutHandler
+//     around the Server, never behind it.
+//   - A handler that ignores its context, and blocks in neither body nor response, delays the
+//     successor's announcement. The guard answers the announcement with 503. It never admits both.
+//   - Reads are not fenced by default. If a GET writes, ServerConfig.Fenced must report it. The
+//     same holds for a GET with a method override header, if something behind the Server obeys the
+//     header.
+//   - A token proves nothing about its sender. Authenticate before the Server: whoever presents a
+//     high epoch locks the others out.
 package httpfence

@@ -11,14 +11,14 @@ import (
 // none is the Fencing-High-Water of a scope that was never seen.
 const none = "none"
 
-// Endpoint is where [Remote] announces: serve it at a path of its own, beside the middleware and behind the same
-// authentication.
+// Endpoint returns the handler to which [Remote] announces. Serve it at its own path, beside the
+// middleware and behind the same authentication.
 //
-//	POST             announce the Fencing-Token: 204 once the guard has admitted it and older work has left
+//	POST             announce the Fencing-Token: 204 once it is admitted and older work has left
 //	GET ?scope=...   204, Fencing-High-Water is the mark of the scope, or none
 //
-// Each 204 has a Fencing-High-Water, so that no other server's success is taken for an announcement. Refusals are as in
-// the package comment, 405 for other methods.
+// Each 204 has a Fencing-High-Water, so that the success of another server is not taken for that of
+// an announcement. Refusals are as in the package comment. Other methods get 405.
 func (s *Server) Endpoint() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var mark fencing.Token
@@ -58,7 +58,8 @@ func (s *Server) announce(r *http.Request) (fencing.Token, error) {
 func (s *Server) mark(r *http.Request) (fencing.Token, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil || len(query["scope"]) != 1 {
-		return fencing.Token{}, fmt.Errorf("%w: query is %.400q, must be scope=SCOPE", fencing.ErrMalformed, r.URL.RawQuery)
+		return fencing.Token{}, fmt.Errorf("%w: query is %.400q, must be scope=SCOPE",
+			fencing.ErrMalformed, r.URL.RawQuery)
 	}
 	scope := query.Get("scope")
 	if err := fencing.OwnScope(scope, s.config.Scope); err != nil {

@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// origin is where a request goes: scheme, host and port. Hosts are compared as they are written, but for case: a
-// subdomain, an address instead of a name and a name with a final dot are each another host.
+// origin is where a request goes: scheme, host and port. Hosts are compared as written, except for
+// case. A subdomain, an address instead of a name, and a name with a final dot are each another
+// host.
 type origin struct{ scheme, host, port string }
 
 func originOf(u *url.URL) origin {
@@ -21,12 +22,13 @@ func originOf(u *url.URL) origin {
 
 func (o origin) String() string { return o.scheme + "://" + o.host + ":" + o.port }
 
-// parseServer reads the URL of a server. Its errors show the scheme and host at most: of what is no URL nobody knows which part
-// is a password, and net/url quotes some of it.
+// parseServer reads the URL of a server. Its errors show at most the scheme and host. If raw is no
+// URL, nobody knows which part is a password, and an error of net/url quotes some of it.
 func parseServer(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, errors.New("it is no URL, which is not shown for what may be in it; it must be an absolute http or https URL")
+		return nil, errors.New("it is not a URL (not shown, because it may contain a password);" +
+			" it must be an absolute http or https URL")
 	}
 	if o := originOf(u); o.host == "" || o.scheme != "http" && o.scheme != "https" {
 		shown := "it"
@@ -38,10 +40,10 @@ func parseServer(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// home returns the origin that the caller chose, and whether r and every redirect on the way to it stayed there. A
-// Client makes each redirected request with the same context, and names the answer that made it do so: that is the
-// only trace of where the request began. Once a chain has left its origin, somebody else chooses where it goes, so
-// coming back does not count.
+// home returns the origin that the caller chose, and whether r and every redirect before it stayed
+// there. A Client makes each redirected request with the same context, and names the answer that
+// redirected it. That is the only trace of where the request began. Once a chain has left its
+// origin, somebody else chooses where it goes, so coming back does not count.
 func home(r *http.Request) (first origin, stayed bool) {
 	first, stayed = originOf(r.URL), true
 	for hop := r; hop.Response != nil; {

@@ -11,13 +11,13 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// retryAfter, in seconds, is when the work that a newer token waits for may have left.
+// retryAfter, in seconds, is when older work may have left.
 const retryAfter = "1"
 
-// maxSaid is more than Refuse writes of two scopes.
+// maxSaid is more than Refuse writes about two scopes.
 const maxSaid = 1 << 10
 
-// statusOf is how the server says no. The value of Fencing-Refused is the kind itself.
+// statusOf is the status of a refusal. The value of Fencing-Refused is the kind itself.
 func statusOf(kind fencing.Kind) int {
 	switch kind {
 	case fencing.KindStale:
@@ -37,14 +37,15 @@ func statusOf(kind fencing.Kind) int {
 	}
 }
 
-// Refuse answers a request with the refusal that err stands for, as in the package comment: for handlers that present a
-// token to a guard themselves. Any error but those of package fencing is answered as unavailable, and those that are
-// without their text; the others with it, which is how a client learns both scopes. Nothing may have been written to w.
+// Refuse answers a request with the refusal for err, as in the package comment. It is for handlers
+// that present a token to a guard themselves. An error that is not of package fencing is answered
+// as unavailable. The answer contains the text of the error, so a client learns both scopes. It
+// does not if the status is 500 or 503. Nothing may have been written to w before.
 func Refuse(w http.ResponseWriter, err error) {
 	kind := fencing.KindOf(fencing.FailClosed(cmp.Or(err, fencing.ErrUnavailable)))
 	status := statusOf(kind)
 	if status >= http.StatusInternalServerError {
-		err = kind.Err() // what failed behind the guard is nobody's business
+		err = kind.Err() // do not show clients what failed behind the guard
 	}
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", retryAfter)
@@ -58,7 +59,8 @@ func Refuse(w http.ResponseWriter, err error) {
 	http.Error(w, err.Error(), status)
 }
 
-// refusal returns the error that an answer stands for, nil if it is not a Server's.
+// refusal returns the error that an answer means. It is nil if the answer is not a Server's
+// refusal.
 func refusal(r *http.Response, presented fencing.Token) error {
 	switch kind := fencing.Kind(r.Header.Get(HeaderRefused)); {
 	case r.StatusCode == http.StatusPreconditionFailed, r.StatusCode == http.StatusConflict:
@@ -71,8 +73,8 @@ func refusal(r *http.Response, presented fencing.Token) error {
 	return nil
 }
 
-// said returns what [Refuse] wrote after the name of a refusal, such as both scopes, for people to read: one short line,
-// and nothing if that is not what came.
+// said returns what [Refuse] wrote after the name of a refusal, such as both scopes, for people to
+// read. It is one short line, or empty if the body is something else.
 func said(body io.Reader, name error) string {
 	text, _ := io.ReadAll(io.LimitReader(body, maxSaid))
 	line, _, _ := strings.Cut(strings.ToValidUTF8(string(text), ""), "\n")
@@ -83,15 +85,18 @@ func said(body io.Reader, name error) string {
 	return ": " + more
 }
 
-// lost returns the error of an answer which says that another term won, if its mark bears that out.
+// lost returns the error of an answer which says that another term won, if the mark in the answer
+// confirms that.
 func lost(r *http.Response, presented fencing.Token) error {
 	mark, err := single(r.Header, HeaderMark)
 	if err != nil {
-		return fmt.Errorf("%w: %s with %s: %v", fencing.ErrUnavailable, r.Status, HeaderMark, err) //nolint:errorlint // the mark is malformed, not the token
+		//nolint:errorlint // the mark is malformed, not the token
+		return fmt.Errorf("%w: %s with %s: %v", fencing.ErrUnavailable, r.Status, HeaderMark, err)
 	}
 	_, err = fencing.Judge(presented, mark)
 	if kind := fencing.KindOf(err); kind.Refused() && statusOf(kind) == r.StatusCode {
 		return err
 	}
-	return fmt.Errorf("%w: %s to %v with the mark %v", fencing.ErrUnavailable, r.Status, presented, mark)
+	return fmt.Errorf("%w: %s to %v with the mark %v",
+		fencing.ErrUnavailable, r.Status, presented, mark)
 }

@@ -13,13 +13,18 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// Remote is the guard of another process, reached through its [Server.Endpoint]: list it in singleton.Config.Guards. Make
-// one with [NewRemote]; it is safe for concurrent use.
+// Remote is the guard of another process, reached through its [Server.Endpoint]. List it in
+// singleton.Config.Guards. Make one with [NewRemote]. It is safe for concurrent use.
 //
-// Errors are the guard's, [fencing.ErrWiring] for an answer of somebody who is no such endpoint, or does not let in: 404 and
-// its like, a page, a redirect, 401 and 403, a certificate of another; and [fencing.ErrUnavailable] for every other answer that is
-// not plainly the endpoint's, and for none: the announcement may then have arrived, and can be repeated. The text says who was asked
-// and what came, to find a wrong URL by, without user, password and query. No time limit but the context's.
+// Errors are
+//   - those of the guard;
+//   - [fencing.ErrWiring], if the answer is not from such an endpoint, or access is refused: 404
+//     and similar statuses, a page, a redirect, 401 and 403, a certificate of another server;
+//   - [fencing.ErrUnavailable], if there is no answer, and for every other answer that is not
+//     plainly the endpoint's. The announcement may then have arrived, and can be repeated.
+//
+// To help find a wrong URL, the text names the URL, without user, password and query, and says what
+// came. The only time limit is the context's.
 type Remote struct {
 	url  *url.URL
 	base http.RoundTripper
@@ -27,8 +32,9 @@ type Remote struct {
 
 var _ fencing.Checker = (*Remote)(nil)
 
-// NewRemote returns a guard whose endpoint is at rawURL. Base sends the requests, with what authenticates them; nil means
-// [http.DefaultTransport]. It fails when rawURL is not an absolute http or https URL.
+// NewRemote returns a guard whose endpoint is at rawURL. base sends the requests, and must
+// authenticate them if the endpoint demands that. Nil means [http.DefaultTransport]. NewRemote
+// fails if rawURL is not an absolute http or https URL.
 func NewRemote(rawURL string, base http.RoundTripper) (*Remote, error) {
 	u, err := parseServer(rawURL)
 	if err != nil {
@@ -37,7 +43,8 @@ func NewRemote(rawURL string, base http.RoundTripper) (*Remote, error) {
 	return &Remote{u, cmp.Or(base, http.DefaultTransport)}, nil
 }
 
-// Announce tells the far guard of t and returns nil once it has admitted it. See [fencing.Guard].
+// Announce announces t to the other process's guard, and returns nil once that guard has admitted
+// t. See [fencing.Guard].
 func (r *Remote) Announce(ctx context.Context, t fencing.Token) error {
 	value, err := Format(t)
 	if err != nil {
@@ -48,16 +55,19 @@ func (r *Remote) Announce(ctx context.Context, t fencing.Token) error {
 		return err
 	}
 	request.Header.Set(HeaderToken, value)
-	request.Header["Idempotency-Key"] = nil // not sent: lets the transport try again when an idle connection broke
+	// It is not sent, but allows the transport to try again if an idle connection broke.
+	request.Header["Idempotency-Key"] = nil
 	mark, err := r.ask(request, t)
 	if err == nil && mark != t {
-		err = fmt.Errorf("%w: %s confirmed %v when it was told of %v", fencing.ErrUnavailable, place(r.url), mark, t)
+		err = fmt.Errorf("%w: %s confirmed %v when %v was announced",
+			fencing.ErrUnavailable, place(r.url), mark, t)
 	}
 	return fencing.Report(ctx, err)
 }
 
-// Check is [Remote.Announce]: both admit exactly the mark and what is newer. An effect that follows is not bound to it;
-// send that through [Transport] to [Server.Middleware].
+// Check does what [Remote.Announce] does: it admits the current token, and raises the mark for a
+// newer one. No later effect is bound to Check. Send the effect through [Transport] to
+// [Server.Middleware].
 func (r *Remote) Check(ctx context.Context, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
 		return nil
@@ -79,13 +89,14 @@ func (r *Remote) Mark(ctx context.Context, scope string) (fencing.Token, error) 
 	}
 	mark, err := r.ask(request, fencing.Token{})
 	if err == nil && !mark.IsZero() && mark.Scope != scope {
-		return fencing.Token{}, fmt.Errorf("%w: %s has %v for the mark of %q", fencing.ErrUnavailable, place(r.url), mark, scope)
+		return fencing.Token{}, fmt.Errorf("%w: %s answered %v for the mark of %q",
+			fencing.ErrUnavailable, place(r.url), mark, scope)
 	}
 	return mark, err
 }
 
-// ask sends one request and returns the mark that a success carries. It follows no redirect. Not by an http.Client: that one
-// quotes what it cannot read of an answer's Location.
+// ask sends one request, and returns the mark in a successful answer. It follows no redirect. It
+// does not use an http.Client, whose errors quote an answer's Location if it cannot be parsed.
 func (r *Remote) ask(request *http.Request, presented fencing.Token) (fencing.Token, error) {
 	if user := request.URL.User; user != nil {
 		password, _ := user.Password()
@@ -93,16 +104,18 @@ func (r *Remote) ask(request *http.Request, presented fencing.Token) (fencing.To
 	}
 	answer, err := r.base.RoundTrip(request) //nolint:bodyclose // discard closes it
 	if failed, ok := errors.AsType[*url.Error](err); ok {
-		err = failed.Err // the rest of it has the whole URL
+		err = failed.Err // the rest of the error has the whole URL
 	}
 	if err != nil {
-		return fencing.Token{}, fmt.Errorf("%w: %s %s: %w", unreached(err), request.Method, place(request.URL), err)
+		return fencing.Token{}, fmt.Errorf("%w: %s %s: %w",
+			unreached(err), request.Method, place(request.URL), err)
 	}
 	defer discard(answer.Body)
 	err = refusal(answer, presented)
 	switch values := answer.Header.Values(HeaderMark); {
 	case errors.Is(err, fencing.ErrWiring):
-		return fencing.Token{}, fmt.Errorf("%w: %s %s: %s", fencing.ErrWiring, request.Method, place(request.URL), answer.Status)
+		return fencing.Token{}, fmt.Errorf("%w: %s %s: %s",
+			fencing.ErrWiring, request.Method, place(request.URL), answer.Status)
 	case err != nil:
 		return fencing.Token{}, err
 	case answer.StatusCode != http.StatusNoContent || len(values) == 0:
@@ -112,15 +125,19 @@ func (r *Remote) ask(request *http.Request, presented fencing.Token) (fencing.To
 	}
 	mark, err := single(answer.Header, HeaderMark)
 	if err != nil {
+		//nolint:errorlint // the mark is malformed, not the token
 		return fencing.Token{}, fmt.Errorf("%w: %s %s answered with the %s %v",
-			fencing.ErrUnavailable, request.Method, place(request.URL), HeaderMark, err) //nolint:errorlint // the mark is malformed, not the token
+			fencing.ErrUnavailable, request.Method, place(request.URL), HeaderMark, err)
 	}
 	return mark, nil
 }
 
-// unreached is what an error without an answer stands for: a server that is somebody else does not become the right one.
+// unreached is what an error without an answer means. A server with another identity will not
+// become the right one.
 func unreached(err error) error {
-	for _, is := range []any{new(x509.UnknownAuthorityError), new(x509.HostnameError), new(tls.RecordHeaderError)} {
+	for _, is := range []any{
+		new(x509.UnknownAuthorityError), new(x509.HostnameError), new(tls.RecordHeaderError),
+	} {
 		if errors.As(err, is) {
 			return fencing.ErrWiring
 		}
@@ -128,7 +145,8 @@ func unreached(err error) error {
 	return fencing.ErrUnavailable
 }
 
-// elsewhere is the error of an answer that no endpoint gives: by its status and type people see who did.
+// elsewhere is the error for an answer that no endpoint gives. Its status and type help people see
+// who gave it.
 func elsewhere(request *http.Request, answer *http.Response) error {
 	what := answer.Status
 	if kind := answer.Header.Get("Content-Type"); kind != "" {
@@ -139,14 +157,17 @@ func elsewhere(request *http.Request, answer *http.Response) error {
 	}
 	why := fencing.ErrWiring
 	switch code := answer.StatusCode; {
-	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests,
-		code >= http.StatusInternalServerError && code != http.StatusNotImplemented: // a server, or what is before it, in trouble
+	case code == http.StatusRequestTimeout, code == http.StatusTooEarly,
+		code == http.StatusTooManyRequests,
+		// The server, or something in front of it, has trouble.
+		code >= http.StatusInternalServerError && code != http.StatusNotImplemented:
 		why = fencing.ErrUnavailable
 	}
-	return fmt.Errorf("%w: %s %s answered %s, which is not a Server.Endpoint's answer", why, request.Method, place(request.URL), what)
+	return fmt.Errorf("%w: %s %s answered %s, which is not a Server.Endpoint's answer",
+		why, request.Method, place(request.URL), what)
 }
 
-// place is a URL without what may be secret in it.
+// place is the URL without parts that may be secret.
 func place(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }

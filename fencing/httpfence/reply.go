@@ -13,34 +13,37 @@ import (
 	"time"
 )
 
-// maxKept is what a server of HTTP/2 keeps of an answer, at least, before it sends some: writing so much cannot block.
+// maxKept is how much of an answer an HTTP/2 server buffers, at least, before it sends any. Writing
+// that much cannot block.
 const maxKept = 2 << 10
 
-// reply is the ResponseWriter of a fenced handler. It notes what the handler says, and whether it did after its context ended:
-// by that one knows what its silence means. Handlers get [reply.writer].
+// reply is the ResponseWriter of a fenced handler. It records what the handler answers, and whether
+// it answered after its context ended. That tells what it means if the handler does not answer.
+// Handlers get [reply.writer].
 type reply struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	work    *work
-	resets  bool // a write deadline that has passed resets the stream, as over HTTP/2, and no answer can follow
+	resets  bool // as over HTTP/2: a passed write deadline resets the stream, and no answer can follow
 
 	mu  sync.Mutex
 	has spoken
 }
 
-// spoken is what a handler has said.
+// spoken is what a handler has answered.
 type spoken struct {
 	status   int   // 0: none yet
 	body     int64 // bytes
 	flushed  bool
-	late     bool // some of it after the context ended
+	late     bool // some of it came after the context ended
 	hijacked bool
 	unread   bool // there may be more of the request's body
 	cut      bool // a newer term came
-	cutReads bool // while there was: the connection cannot serve another request
+	cutReads bool // reads were cut too: the connection cannot serve another request
 }
 
-// work is the context of a fenced handler, which notes whether anybody could have learnt from it that it ended.
+// work is the context of a fenced handler. It records whether the handler could have noticed the
+// context's end.
 type work struct {
 	context.Context //nolint:containedctx // it is one
 	heard           atomic.Bool
@@ -59,7 +62,7 @@ func (w *work) Err() error {
 	return err
 }
 
-// Value is how [context.Cause] asks.
+// Value is what [context.Cause] calls.
 func (w *work) Value(key any) any {
 	if w.Context.Err() != nil {
 		w.heard.Store(true)
@@ -67,7 +70,7 @@ func (w *work) Value(key any) any {
 	return w.Context.Value(key)
 }
 
-// note is called before a status is set, n bytes are written, or the server is made to send what it keeps.
+// note is called before a status is set, n bytes are written, or buffered data is flushed.
 func (o *reply) note(status, n int, flush bool) {
 	ended := o.work.Context.Err() != nil
 	o.mu.Lock()
@@ -92,20 +95,22 @@ func (o *reply) lastOfItsConnection() {
 	}
 }
 
-// read notes the end of the request's body.
+// read records the end of the request's body.
 func (o *reply) read() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.has.unread = false
 }
 
-// blocks reports whether a newer term came and a write may be in its way.
+// blocks reports whether a newer term came and a write may hold it up.
 func (o *reply) blocks() bool {
 	return o.has.cut && (!o.resets || o.has.flushed || o.has.body > maxKept)
 }
 
-// newer ends what blocks in the connection, and whatever will. Where nothing is left to read, the server itself waits there for
-// the client to go away: that must go on, or it takes the deadline for it, and ends all requests that the connection still brings.
+// newer ends calls that block in the connection, now and later. If nothing is left to read, the
+// server itself reads, to notice when the client goes away. That read must go on: if it met a
+// deadline, the server would take that for the client's departure, and end all requests that the
+// connection still brings.
 func (o *reply) newer() {
 	o.mu.Lock()
 	o.has.cut = true
@@ -113,7 +118,7 @@ func (o *reply) newer() {
 	reads, writes := o.has.cutReads, o.blocks()
 	o.mu.Unlock()
 	if reads {
-		_ = o.control.SetReadDeadline(past()) // an error: there is no connection to block in
+		_ = o.control.SetReadDeadline(past()) // if this fails, there is no connection to block in
 	}
 	if writes {
 		o.cutWrites()
@@ -124,7 +129,7 @@ func (o *reply) cutWrites() { _ = o.control.SetWriteDeadline(past()) }
 
 func past() time.Time { return time.Unix(1, 0) }
 
-// close says what the handler left unsaid when it returned after newer, the refusal that ended it.
+// close answers for a handler that returned after newer, the refusal that ended its work.
 func (o *reply) close(newer error) {
 	o.mu.Lock()
 	has := o.has
@@ -139,14 +144,16 @@ func (o *reply) close(newer error) {
 		o.Header().Del("Content-Length")
 		Refuse(o.ResponseWriter, newer)
 	case has.late:
-	case heard && has.status < http.StatusBadRequest && has.cutShort(o.Header()), has.cutReads && !has.unread:
-		panic(http.ErrAbortHandler) // what there is of the body must not look complete; the connection cannot serve another
+	case heard && has.status < http.StatusBadRequest && has.cutShort(o.Header()),
+		has.cutReads && !has.unread:
+		panic(http.ErrAbortHandler) // the body must not look complete; the connection has to end
 	case has.cutReads:
-		_ = o.control.SetReadDeadline(time.Now().Add(time.Second)) // for the server, which throws away the rest of the body
+		// For the server, which discards the rest of the body.
+		_ = o.control.SetReadDeadline(time.Now().Add(time.Second))
 	}
 }
 
-// cutShort reports whether a body was begun that may not be all.
+// cutShort reports whether a body was begun and may be incomplete.
 func (has *spoken) cutShort(h http.Header) bool {
 	length, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
 	return (has.body > 0 || has.flushed) && (err != nil || length != has.body)
@@ -171,7 +178,7 @@ func (o *reply) WriteString(s string) (int, error) {
 	return io.WriteString(o.ResponseWriter, s)
 }
 
-// ReadFrom lets the server copy a file by its own means, while nothing has to be cut.
+// ReadFrom lets the server copy a file in its own way, as long as nothing has to be cut.
 func (o *reply) ReadFrom(r io.Reader) (int64, error) {
 	if o.work.Context.Err() != nil || o.resets {
 		return io.Copy(struct{ io.Writer }{o}, r)
@@ -188,7 +195,8 @@ func (o *reply) ReadFrom(r io.Reader) (int64, error) {
 // Unwrap is for [http.ResponseController].
 func (o *reply) Unwrap() http.ResponseWriter { return o.ResponseWriter }
 
-// FlushError is for [http.ResponseController]; [http.ErrNotSupported] if the server's ResponseWriter cannot.
+// FlushError is for [http.ResponseController]. It returns [http.ErrNotSupported] if the server's
+// ResponseWriter cannot flush.
 func (o *reply) FlushError() error {
 	o.note(http.StatusOK, 0, true)
 	return o.control.Flush()
@@ -215,7 +223,7 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// reaches reports whether w, or one that it wraps, is a T.
+// reaches reports whether w, or a ResponseWriter that w wraps, is a T.
 func reaches[T any](w http.ResponseWriter) bool {
 	for {
 		if _, is := w.(T); is {
@@ -229,10 +237,11 @@ func reaches[T any](w http.ResponseWriter) bool {
 	}
 }
 
-// writer is the reply with those methods beside an http.ResponseWriter's that the server's one has.
+// writer returns the reply with those optional methods that the server's ResponseWriter has too.
 func (o *reply) writer() http.ResponseWriter {
 	f, h := http.Flusher(flusher{o}), http.Hijacker(hijacker{o})
-	flushes, hijacks := reaches[http.Flusher](o.ResponseWriter), reaches[http.Hijacker](o.ResponseWriter)
+	flushes := reaches[http.Flusher](o.ResponseWriter)
+	hijacks := reaches[http.Hijacker](o.ResponseWriter)
 	p, pushes := o.ResponseWriter.(http.Pusher)
 	switch {
 	case flushes && hijacks && pushes:

@@ -14,19 +14,20 @@ type ServerConfig struct {
 	// Guard judges the tokens and follows the requests in flight. Required.
 	Guard fencing.Tracker
 
-	// Scope is the only one whose tokens are taken: [fencing.Scope] of the Lease. Required. A server of several makes
-	// one Server for each.
+	// Scope is the only scope whose tokens the Server takes: [fencing.Scope] of the Lease. Required.
+	// For several scopes, make one Server for each.
 	Scope string
 
-	// Fenced reports whether a request needs a token. Default: all but GET, HEAD and OPTIONS, and those too if they
-	// ask for another protocol (Upgrade). A token is judged wherever one is sent.
+	// Fenced reports whether a request needs a token. Default: all requests do, except GET, HEAD and
+	// OPTIONS that do not ask for another protocol (Upgrade). If a token is sent, it is always judged.
 	Fenced func(*http.Request) bool
 }
 
-// Server stands before the handlers of a resource. Make one with [NewServer]; all methods are safe for concurrent use.
+// Server stands before the handlers of a resource. Make one with [NewServer]. All methods are safe
+// for concurrent use.
 type Server struct{ config ServerConfig }
 
-// NewServer fails when cfg lacks Guard, or Scope cannot be that of a token.
+// NewServer fails if cfg has no Guard, or if no token can have cfg.Scope.
 func NewServer(cfg ServerConfig) (*Server, error) {
 	if g := reflect.ValueOf(cfg.Guard); !g.IsValid() || g.Kind() == reflect.Pointer && g.IsNil() {
 		return nil, fmt.Errorf("httpfence: ServerConfig.Guard is nil (%T), must be set", cfg.Guard)
@@ -40,7 +41,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	return &Server{cfg}, nil
 }
 
-// token of a request; its scope is the Server's.
+// token returns the token of a request. Its scope is the Server's.
 func (s *Server) token(r *http.Request) (fencing.Token, error) {
 	t, err := FromHeader(r.Header)
 	if err == nil {
@@ -49,18 +50,27 @@ func (s *Server) token(r *http.Request) (fencing.Token, error) {
 	return t, err
 }
 
-// Middleware lets requests through to next whose token the guard admits, and answers the others with [Refuse].
+// Middleware passes a request to next if the guard admits its token. It answers other requests with
+// [Refuse].
 //
-// The request is in flight at the guard until next returns or panics, so no effect of it can land after a newer term was
-// admitted. Its context carries the token, and ends when a newer term arrives, with a [*fencing.StaleError] as its cause.
-// From then on reads of the body fail with that error, and reads and writes of the connection fail at once, so that next
-// gets out of where it blocks (if w supports deadlines, as net/http's do; next must not extend them then). What it answers
-// even so is sent, over HTTP/2 only if it is short. If it returns without a word, and could know that its context had ended, the
-// answer is 412 with the mark; if it had begun a body by then and does not go on, the connection is broken off, so that the body
-// does not look complete. Its ResponseWriter can flush, hijack and push if w can, also by [http.ResponseController].
+// The request is in flight at the guard until next returns or panics. So no effect of the request
+// can land after a newer term was admitted. The request's context carries the token. When a newer
+// term arrives, the context ends with a [*fencing.StaleError] as its cause. From then on
+//   - reads of the body fail with that error;
+//   - reads and writes of the connection fail at once, so that next stops blocking there (if w
+//     supports deadlines, as those of net/http do; next must not extend them then);
+//   - an answer that next gives all the same is sent, but over HTTP/2 only a short one.
 //
-// A request that needs no token and has none is passed on as it is. One that needs a token and has none is refused, unless
-// something around the middleware put [fencing.AllowUnfenced] into its context.
+// If next returns without an answer, and could know that its context had ended, the answer is 412
+// with the mark. If it had begun a body by then and does not go on, the connection is broken off,
+// so that the body does not look complete.
+//
+// The ResponseWriter of next can flush, hijack and push if w can, also through
+// [http.ResponseController].
+//
+// A request that needs no token and has none is passed on unchanged. A request that needs a token
+// and has none is refused, unless code around the middleware put [fencing.AllowUnfenced] into the
+// context.
 func (s *Server) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, err := s.token(r)
@@ -73,7 +83,7 @@ func (s *Server) Middleware(next http.Handler) http.Handler {
 			Refuse(w, err)
 			return
 		}
-		ctx, leave, err := s.config.Guard.Enter(r.Context(), token) // it knows what to do about a missing one
+		ctx, leave, err := s.config.Guard.Enter(r.Context(), token) // Enter judges a missing token too
 		if err != nil {
 			Refuse(w, err)
 			return

@@ -11,8 +11,9 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// ErrRedirected: a redirect led a request that may write to another scheme, host or port than the caller's. Nothing was
-// sent there: a token is for the server it was meant for, and without one the write would not be fenced. Do not retry.
+// ErrRedirected: a request that may write was redirected to another scheme, host or port than the
+// caller's. Nothing was sent there. The token is only for the server that the caller chose, and
+// without it the write would not be fenced. Do not retry.
 var ErrRedirected = errors.New("httpfence: redirected to another server")
 
 // TransportConfig configures a [Transport]. The zero value is ready to use.
@@ -20,33 +21,40 @@ type TransportConfig struct {
 	// Base sends the requests. Default: [http.DefaultTransport].
 	Base http.RoundTripper
 
-	// Server, if set, is the URL of the only server that gets tokens: its scheme, host and port. A request elsewhere is
-	// treated as if a redirect had led there. Set it where another RoundTripper around this one makes requests of its
-	// own: it may lose the trace of a redirect.
+	// Server, if set, is the URL of the only server that gets tokens. Scheme, host and port count. A
+	// request to another server is treated as if it had been redirected there. Set Server if a
+	// RoundTripper around this one makes its own requests: it may lose the trace of a redirect.
 	Server string
 }
 
-// Transport is an [http.RoundTripper] that sends each request under the token in its context ([fencing.FromContext]), as
-// the header field Fencing-Token, and turns a refusal back into an error. Make one with [NewTransport]; it is safe for
-// concurrent use.
+// Transport is an [http.RoundTripper] that sends each request with the token in the request's
+// context ([fencing.FromContext]), in the header field Fencing-Token. It turns a refusal back into
+// an error. Make one with [NewTransport]. It is safe for concurrent use.
 //
-// RoundTrip fails before anything is sent when there is no token ([fencing.ErrMissing]; reads too: use another client
-// where there is no term) or the request has a Fencing-Token already ([fencing.ErrMalformed]). What [fencing.AllowUnfenced]
-// allows is sent without one.
+// RoundTrip sends nothing and fails in two cases:
+//   - There is no token: [fencing.ErrMissing]. Reads fail too: outside of a term, use another
+//     client. Under [fencing.AllowUnfenced] the request is sent without a token.
+//   - The request already has a Fencing-Token: [fencing.ErrMalformed].
 //
-// A refusal is an error, also in what [http.Client] makes of it: 412 with a newer Fencing-High-Water a [*fencing.StaleError],
-// 409 with another term's of the same epoch a [*fencing.ConflictError], and each is passed on to the term ([fencing.Report]). With
-// a Fencing-High-Water that contradicts the status they are [fencing.ErrUnavailable], and without one the handler's own
-// answers. Other statuses are refusals if they come with their Fencing-Refused: see the package comment.
+// A refusal is an error, and [http.Client] wraps it:
+//   - 412 with a newer Fencing-High-Water is a [*fencing.StaleError].
+//   - 409 with a Fencing-High-Water of another term with the same epoch is a
+//     [*fencing.ConflictError].
+//   - 412 or 409 with a Fencing-High-Water that contradicts the status is [fencing.ErrUnavailable].
+//     Without a Fencing-High-Water it is the handler's own answer.
+//   - Any other status is a refusal if it comes with its Fencing-Refused. See the package comment.
 //
-// A token is never sent to another scheme, host or port than the request was made for. When a redirect leads there, GET,
-// HEAD and OPTIONS follow it without the token, also back again; anything else fails with [ErrRedirected].
+// The first two are passed on to the term ([fencing.Report]).
+//
+// A token is only sent to the scheme, host and port that the request was made for. GET, HEAD and
+// OPTIONS follow a redirect elsewhere without the token, even if it leads back again. Any other
+// request fails there with [ErrRedirected].
 type Transport struct {
 	base   http.RoundTripper
-	server origin // zero: the one each request is made for
+	server origin // zero: the server that each request is made for
 }
 
-// NewTransport fails when cfg.Server is not a URL of a server.
+// NewTransport fails if cfg.Server is not the URL of a server.
 func NewTransport(cfg TransportConfig) (*Transport, error) {
 	t := &Transport{base: cmp.Or[http.RoundTripper](cfg.Base, http.DefaultTransport)}
 	if cfg.Server != "" {
@@ -75,7 +83,8 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The caller's request stays as it is: a Client copies its header to wherever it is redirected.
+	// The caller's request stays unchanged: a Client copies the header of that request to redirected
+	// ones.
 	stamped := r.WithContext(r.Context())
 	stamped.Header = r.Header.Clone()
 	stamped.Header.Set(HeaderToken, value)
@@ -91,10 +100,11 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// tokenFor returns the token that r is to be sent under, the zero one if without.
+// tokenFor returns the token to send r with. It is zero if r is to be sent without a token.
 func (t *Transport) tokenFor(r *http.Request) (fencing.Token, error) {
 	if hasToken(r.Header) {
-		return fencing.Token{}, fmt.Errorf("%w: the request has a %s already", fencing.ErrMalformed, HeaderToken)
+		return fencing.Token{}, fmt.Errorf("%w: the request already has a %s",
+			fencing.ErrMalformed, HeaderToken)
 	}
 	token, ok := fencing.FromContext(r.Context())
 	if fencing.Unfenced(r.Context(), token) {
@@ -108,13 +118,14 @@ func (t *Transport) tokenFor(r *http.Request) (fencing.Token, error) {
 		return token, token.Validate()
 	}
 	if writes(r) {
-		return fencing.Token{}, fmt.Errorf("%w: %s %s, was for %v", ErrRedirected, r.Method, originOf(r.URL), cmp.Or(t.server, first))
+		return fencing.Token{}, fmt.Errorf("%w: %s %s, was for %v",
+			ErrRedirected, r.Method, originOf(r.URL), cmp.Or(t.server, first))
 	}
 	return fencing.Token{}, nil
 }
 
-// hasToken reports whether there is a token in h, however its name is written: one under another spelling would go
-// wherever a redirect leads.
+// hasToken reports whether h has a token, whatever the case of the field's name. A token under
+// another spelling would go wherever a redirect leads.
 func hasToken(h http.Header) bool {
 	for name, values := range h {
 		if len(values) > 0 && strings.EqualFold(name, HeaderToken) {
@@ -124,14 +135,15 @@ func hasToken(h http.Header) bool {
 	return false
 }
 
-// CloseIdleConnections closes those of Base, if it can.
+// CloseIdleConnections closes the idle connections of Base, if Base can do that.
 func (t *Transport) CloseIdleConnections() {
 	if base, ok := t.base.(interface{ CloseIdleConnections() }); ok {
 		base.CloseIdleConnections()
 	}
 }
 
-// writes reports whether r may have an effect. A connection that changes its protocol may carry anything.
+// writes reports whether r may have an effect. A connection that changes its protocol may carry
+// anything.
 func writes(r *http.Request) bool {
 	switch r.Method {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions: // a client's "" is GET
@@ -141,7 +153,7 @@ func writes(r *http.Request) bool {
 	}
 }
 
-// discard lets the connection be used again if little is left on it.
+// discard makes the connection usable again if little is left on it.
 func discard(body io.ReadCloser) {
 	_, _ = io.CopyN(io.Discard, body, 4<<10)
 	_ = body.Close()

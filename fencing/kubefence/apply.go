@@ -12,14 +12,19 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// Apply is server-side apply of config, an apply configuration of client-go or whatever else marshals to the JSON of an
-// object, with apiVersion and kind. It stamps the object if its mark is lower, then applies with the resourceVersion of the stamped
-// object, so that the server refuses it once a later term wrote. The mark stays out of what is applied and so out of opts.FieldManager's
-// fields: replicas may use one manager, and a change of the mark is no conflict of managers.
+// Apply is server-side apply of config: an apply configuration of client-go, or anything else that
+// marshals to the JSON of an object, with apiVersion and kind. Apply stamps the object if its mark
+// is lower. Then it applies config with the resourceVersion of the stamped object, so the server
+// refuses the apply once a later term wrote. The mark is no part of what is applied, and so is not
+// among the fields of opts.FieldManager. Replicas may use the same manager, and a change of the
+// mark is no conflict of managers.
 //
-// The object must exist: the server has no apply that only creates, so one without a version could land on what a
-// later term created. See [Objects.Create]. It returns the object as stored.
-func (o *Objects[T]) Apply(ctx context.Context, t fencing.Token, name string, config any, opts metav1.ApplyOptions) (stored T, _ error) {
+// The object must exist. The server has no apply that only creates, so an apply without a version
+// could land on an object that a later term created. See [Objects.Create]. Apply returns the object
+// as stored.
+func (o *Objects[T]) Apply(
+	ctx context.Context, t fencing.Token, name string, config any, opts metav1.ApplyOptions,
+) (stored T, _ error) {
 	text, err := json.Marshal(config)
 	if err != nil {
 		return stored, fmt.Errorf("kubefence: apply configuration of %q: %w", name, err)
@@ -29,7 +34,8 @@ func (o *Objects[T]) Apply(ctx context.Context, t fencing.Token, name string, co
 		return stored, fmt.Errorf("kubefence: apply configuration of %q: %w", name, err)
 	}
 	if _, stamped := fields.GetAnnotations()[Annotation]; stamped || fields.GetName() != name {
-		return stored, fmt.Errorf("kubefence: apply configuration of %q: must have that name, is %q, and must not have the annotation %s", name, fields.GetName(), Annotation)
+		return stored, fmt.Errorf("kubefence: apply configuration of %q: must have that name, is %q,"+
+			" and must not have the annotation %s", name, fields.GetName(), Annotation)
 	}
 	err = o.Stamped(ctx, t, name, func(ctx context.Context, current T) error {
 		versionOf(current).pin(&fields)

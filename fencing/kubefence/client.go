@@ -11,34 +11,48 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Client reads and writes the objects of one kind in one namespace. The typed clients of client-go are such Clients:
-// client.CoreV1().ConfigMaps("shop") is a Client[*corev1.ConfigMap]. For others there are [Dynamic] and [Funcs].
+// Client reads and writes the objects of one kind in one namespace. The typed clients of client-go
+// are Clients: client.CoreV1().ConfigMaps("shop") is a Client[*corev1.ConfigMap]. For other clients
+// there are [Dynamic] and [Funcs].
 //
-// Get must return a copy that the caller may change. It should read from the API server, not from a cache: a cache costs
-// retries, never safety, since each write names the version that was read, and a [Guard] writes whatever it answers. Update must
-// reach the API server each time, also with nothing changed.
+// Get must return a copy that the caller may change. It should read from the API server, not from a
+// cache. A cache costs retries, never safety: each write names the version that was read, and a
+// [Guard] proves each answer by a write. Update must reach the API server each time, even if
+// nothing changed.
 type Client[T metav1.Object] interface {
 	Get(ctx context.Context, name string, o metav1.GetOptions) (T, error)
 	Create(ctx context.Context, object T, o metav1.CreateOptions) (T, error)
 	Update(ctx context.Context, object T, o metav1.UpdateOptions) (T, error)
 	Delete(ctx context.Context, name string, o metav1.DeleteOptions) error
-	Patch(ctx context.Context, name string, kind types.PatchType, data []byte, o metav1.PatchOptions, subresources ...string) (T, error)
+	Patch(
+		ctx context.Context, name string, kind types.PatchType, data []byte,
+		o metav1.PatchOptions, subresources ...string,
+	) (T, error)
 }
 
-// Dynamic makes a [Client] of the dynamic client for one resource: dynamic.Interface.Resource(...).Namespace(...).
-func Dynamic(r dynamic.ResourceInterface) Client[*unstructured.Unstructured] { return dynamicClient{r} }
+// Dynamic makes a [Client] of the dynamic client for one resource, which is
+// dynamic.Interface.Resource(...).Namespace(...).
+func Dynamic(r dynamic.ResourceInterface) Client[*unstructured.Unstructured] {
+	return dynamicClient{r}
+}
 
 type dynamicClient struct{ r dynamic.ResourceInterface }
 
-func (c dynamicClient) Get(ctx context.Context, name string, o metav1.GetOptions) (*unstructured.Unstructured, error) {
+func (c dynamicClient) Get(
+	ctx context.Context, name string, o metav1.GetOptions,
+) (*unstructured.Unstructured, error) {
 	return c.r.Get(ctx, name, o)
 }
 
-func (c dynamicClient) Create(ctx context.Context, u *unstructured.Unstructured, o metav1.CreateOptions) (*unstructured.Unstructured, error) {
+func (c dynamicClient) Create(
+	ctx context.Context, u *unstructured.Unstructured, o metav1.CreateOptions,
+) (*unstructured.Unstructured, error) {
 	return c.r.Create(ctx, u, o)
 }
 
-func (c dynamicClient) Update(ctx context.Context, u *unstructured.Unstructured, o metav1.UpdateOptions) (*unstructured.Unstructured, error) {
+func (c dynamicClient) Update(
+	ctx context.Context, u *unstructured.Unstructured, o metav1.UpdateOptions,
+) (*unstructured.Unstructured, error) {
 	return c.r.Update(ctx, u, o)
 }
 
@@ -46,36 +60,47 @@ func (c dynamicClient) Delete(ctx context.Context, name string, o metav1.DeleteO
 	return c.r.Delete(ctx, name, o)
 }
 
-func (c dynamicClient) Patch(ctx context.Context, name string, kind types.PatchType, data []byte, o metav1.PatchOptions, sub ...string) (*unstructured.Unstructured, error) {
+func (c dynamicClient) Patch(
+	ctx context.Context, name string, kind types.PatchType, data []byte,
+	o metav1.PatchOptions, sub ...string,
+) (*unstructured.Unstructured, error) {
 	return c.r.Patch(ctx, name, kind, data, o, sub...)
 }
 
-// Funcs makes a [Client] of functions, for clients of another shape such as controller-runtime's:
+// Funcs makes a [Client] of functions, for clients with other methods such as controller-runtime's:
 //
 //	kubefence.Funcs[*corev1.ConfigMap]{
 //		GetFunc: func(ctx context.Context, name string) (*corev1.ConfigMap, error) {
 //			object := &corev1.ConfigMap{}
-//			return object, reader.Get(ctx, client.ObjectKey{Namespace: "shop", Name: name}, object) // reader: mgr.GetAPIReader()
+//			key := client.ObjectKey{Namespace: "shop", Name: name}
+//			return object, reader.Get(ctx, key, object) // reader is mgr.GetAPIReader()
 //		},
-//		UpdateFunc: func(ctx context.Context, object *corev1.ConfigMap) error { return c.Update(ctx, object) },
-//		CreateFunc: func(ctx context.Context, object *corev1.ConfigMap) error { return c.Create(ctx, object) },
+//		UpdateFunc: func(ctx context.Context, object *corev1.ConfigMap) error {
+//			return c.Update(ctx, object)
+//		},
+//		CreateFunc: func(ctx context.Context, object *corev1.ConfigMap) error {
+//			return c.Create(ctx, object)
+//		},
 //		DeleteFunc: func(ctx context.Context, name string, p metav1.Preconditions) error {
-//			object := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
+//			meta := metav1.ObjectMeta{Namespace: "shop", Name: name}
+//			object := &corev1.ConfigMap{ObjectMeta: meta}
 //			return c.Delete(ctx, object, client.Preconditions(p))
 //		},
 //	}
 //
-// UpdateFunc and CreateFunc fill the object with what the server stored. UpdateFunc must send the object's UID and
-// resourceVersion, DeleteFunc the preconditions. What is not set cannot be used: that is an error. Field managers are theirs to set.
+// UpdateFunc and CreateFunc fill the object with what the server stored. UpdateFunc must send the
+// object's UID and resourceVersion. DeleteFunc must send the preconditions. The functions must set
+// the field manager themselves. A call that needs a function which is not set is an error.
 type Funcs[T metav1.Object] struct {
 	GetFunc    func(ctx context.Context, name string) (T, error)
 	UpdateFunc func(ctx context.Context, object T) error
 	CreateFunc func(ctx context.Context, object T) error
 	DeleteFunc func(ctx context.Context, name string, p metav1.Preconditions) error
-	ApplyFunc  func(ctx context.Context, name string, data []byte, o metav1.PatchOptions) (T, error) // server-side apply
+	// ApplyFunc is server-side apply.
+	ApplyFunc func(ctx context.Context, name string, data []byte, o metav1.PatchOptions) (T, error)
 }
 
-// notSetError is what is missing.
+// notSetError names the function that is missing.
 type notSetError string
 
 func (f notSetError) Error() string { return "kubefence: this Client has no " + string(f) }
@@ -89,7 +114,9 @@ func (f Funcs[T]) Get(ctx context.Context, name string, _ metav1.GetOptions) (no
 }
 
 // Create calls CreateFunc.
-func (f Funcs[T]) Create(ctx context.Context, object T, _ metav1.CreateOptions) (none T, _ error) {
+func (f Funcs[T]) Create(
+	ctx context.Context, object T, _ metav1.CreateOptions,
+) (none T, _ error) {
 	if f.CreateFunc == nil {
 		return none, notSetError("CreateFunc")
 	}
@@ -97,7 +124,9 @@ func (f Funcs[T]) Create(ctx context.Context, object T, _ metav1.CreateOptions) 
 }
 
 // Update calls UpdateFunc.
-func (f Funcs[T]) Update(ctx context.Context, object T, _ metav1.UpdateOptions) (none T, _ error) {
+func (f Funcs[T]) Update(
+	ctx context.Context, object T, _ metav1.UpdateOptions,
+) (none T, _ error) {
 	if f.UpdateFunc == nil {
 		return none, notSetError("UpdateFunc")
 	}
@@ -112,18 +141,22 @@ func (f Funcs[T]) Delete(ctx context.Context, name string, o metav1.DeleteOption
 	return f.DeleteFunc(ctx, name, *o.Preconditions)
 }
 
-// Patch calls ApplyFunc; [Objects] makes no other patches.
-func (f Funcs[T]) Patch(ctx context.Context, name string, _ types.PatchType, data []byte, o metav1.PatchOptions, _ ...string) (none T, _ error) {
+// Patch calls ApplyFunc. [Objects] makes no other patches.
+func (f Funcs[T]) Patch(
+	ctx context.Context, name string, _ types.PatchType, data []byte,
+	o metav1.PatchOptions, _ ...string,
+) (none T, _ error) {
 	if f.ApplyFunc == nil {
 		return none, notSetError("ApplyFunc")
 	}
 	return f.ApplyFunc(ctx, name, data, o)
 }
 
-// SendOnce keeps clients made from config from sending a write again by themselves. client-go does so when the answer is a
-// 5xx with Retry-After, which the API server also gives for writes whose outcome it does not know. The repetition then
-// meets a conflict with the write's own first time, which looks as if it had not happened, and it is made once more.
-// Stale writes are refused either way.
+// SendOnce stops clients made from config from repeating a write by themselves. client-go repeats a
+// write if the answer is a 5xx with Retry-After. The API server gives this answer also for writes
+// whose outcome it does not know. The repetition may then conflict with its own first attempt. It
+// looks as if the write had not happened, and the write is made once more. Stale writes are refused
+// either way.
 func SendOnce(config *rest.Config) {
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return sendOnce{next} })
 }
@@ -132,7 +165,8 @@ type sendOnce struct{ next http.RoundTripper }
 
 func (s sendOnce) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := s.next.RoundTrip(r)
-	if err == nil && r.Method != http.MethodGet && response.StatusCode >= http.StatusInternalServerError {
+	if err == nil && r.Method != http.MethodGet &&
+		response.StatusCode >= http.StatusInternalServerError {
 		response.Header.Del("Retry-After")
 	}
 	return response, err

@@ -1,5 +1,5 @@
-// Package kubefence fences writes to Kubernetes objects: of one kind by [Objects], told of each new term by [Guard], and
-// in the API server itself by [Policy].
+// Package kubefence fences writes to Kubernetes objects. [Objects] writes the objects of one kind.
+// [Guard] is announced each new term. [Policy] makes the API server itself check tokens.
 //
 //	active n                       object (mark)                   active n+1
 //	   | read            --------->  n, version 7
@@ -9,45 +9,65 @@
 //
 // # The mark
 //
-// Each object keeps the token of its latest fenced write in an annotation, [Annotation]. A write reads the object, compares the
-// token there with its own, stamps its own, and names the resourceVersion it read. The API server stores it only if nobody
-// wrote since. So check and effect are one step: between them no later term can have written, and what is parked on its way comes to
-// nothing once one has.
+// Each object keeps the token of its latest fenced write in an annotation, [Annotation]. A write
+// reads the object, compares the token there with its own, stamps the object with its own token,
+// and names the resourceVersion that it read. The API server stores the write only if nobody wrote
+// since. So check and effect are one step: no later term can have written between them. A write
+// that is still in flight is rejected once a later term has written.
 //
-// Its own replicas are all that a mark is about. Others may write the object as ever, controllers and kubectl too, if they keep the
-// annotation; a write of theirs in between only costs another try.
+// The mark concerns only the replicas of one Lease. Other writers, such as controllers and kubectl,
+// may write the object as always, if they keep the annotation. Such a write in between only costs
+// another try.
 //
 // # Announcements
 //
-// A mark on an object fences that object, from the successor's first write to it on. Objects that the successor has not written yet
-// are still open to the old term. To close them all before the work starts, name them to the guard that is announced to:
+// A mark fences its object from the successor's first write to that object on. Objects that the
+// successor has not written yet are still open to the old term. To close all of them before the
+// work starts, name them to the guard:
 //
-//	invoices := ... // kubefence.New(client.CoreV1().ConfigMaps("shop"), kubefence.Config{Scope: fencing.Scope("shop", "invoicer")})
-//	guard, err := kubefence.NewGuard(invoices.Object("invoicer-mark"), invoices.Object("open"), invoices.Object("paid"))
+//	config := kubefence.Config{Scope: fencing.Scope("shop", "invoicer")}
+//	invoices, err := kubefence.New(clientset.CoreV1().ConfigMaps("shop"), config)
 //	...
-//	elector, err := singleton.New(client, singleton.Config{Name: "invoicer", Guards: []fencing.Guard{guard}})
+//	guard, err := kubefence.NewGuard(invoices.Object("invoicer-mark"), // the mark
+//		invoices.Object("open"), invoices.Object("paid"))
+//	...
+//	elector, err := singleton.New(client, singleton.Config{
+//		Name: "invoicer", Guards: []fencing.Guard{guard},
+//	})
 //
-// [Guard.Announce] then stamps the mark and every object named, before the work of a term starts, and after it none of them takes a stale
-// write. It costs two requests for each object and announcement, a read and a write of just that version, also where the mark is
-// raised already: only the write proves that what was read is what is stored. With the mark alone (NewGuard(mark)) a stale term is refused where it
-// asks ([Guard.Check]) and on what the successor has written. Checking and then writing narrows the gap for other objects and does not
-// close it; neither does [Policy.Announced]. Objects of several kinds may be named together.
+// [Guard.Announce] then stamps the mark and every named object before the work of a term starts.
+// After that, none of them takes a stale write. An announcement costs two requests for each object:
+// a read, and a write of just the version that was read. The write is needed even if the mark is
+// raised already: only the write proves that what was read is what is stored.
+//
+// With the mark alone, as in NewGuard(mark), a stale term is refused only if it asks
+// ([Guard.Check]), and on objects that the successor has written. To check and then write narrows
+// the gap for other objects, but does not close it. Nor does [Policy.Announced] close it. Objects
+// of several kinds may be named together.
 //
 // # What is not guaranteed
 //
-//   - Creating. Where no object is, there is no mark: a parked create of an old term lands if the name is free then. Create objects
-//     beforehand, with a manifest, and only update them; or write the term's name into the object's.
-//   - Deleting takes the mark along. What is deleted and created again may be written by an old term until the new one stamped it.
-//     Keep the object and empty it, or let [Policy.Deleters] say who deletes.
-//   - Writers outside of this package, unless a [Policy] holds them to it. It cannot see the term of a writer who states none.
-//   - etcd restored from a backup has the marks of then, until the present term is announced anew.
+//   - Creates. Where there is no object, there is no mark: a delayed create of an old term lands if
+//     the name is free then. Create the objects beforehand, with a manifest, and only update them.
+//     Or make the term a part of the object's name.
+//   - Deletes. The mark goes with the object. If an object is deleted and created again, an old
+//     term may write it until the new term has stamped it. Empty the object and keep it, or
+//     restrict who deletes with [Policy.Deleters].
+//   - Writers outside of this package, unless a [Policy] checks them. A Policy cannot know the term
+//     of a writer that states none.
+//   - Restores. After etcd is restored from a backup, it has the marks of the backup until the
+//     current term is announced again.
 //
 // # Permissions
 //
-// get and update on the objects; patch for [Objects.Apply], create and delete for those. [Guard] needs get and update, on the objects it
-// names: RBAC's resourceNames are enough. Without them, or without the objects, it is [fencing.ErrWiring], and ends an elector's Run. The mark is best a ConfigMap of its own, shipped in the manifests. Never take the
-// Lease itself: its holder writes it all the time.
+// Objects needs get and update on the objects. It needs patch for [Objects.Apply], create for
+// [Objects.Create] and delete for [Objects.Delete]. Guard needs get and update on the objects that
+// it names; RBAC's resourceNames are enough. If a right or an object is missing, the error is
+// [fencing.ErrWiring], which ends an elector's Run.
 //
-// "kubectl rollout undo" gives a Deployment the annotations back that it had then, an old mark among them. A Policy refuses that; without
-// one, announce again.
+// Let the mark be a separate ConfigMap, shipped in the manifests. Never use the Lease itself: its
+// holder writes it all the time.
+//
+// "kubectl rollout undo" gives a Deployment back its old annotations, including an old mark. A
+// Policy refuses that. Without a Policy, announce again.
 package kubefence

@@ -33,8 +33,9 @@ type object[T metav1.Object] struct {
 func (o object[T]) String() string { return o.name }
 func (o object[T]) scope() string  { return o.config.Scope }
 
-// raise makes t the object's mark. Also where it is already, it writes: what is read may come from a cache, or be another
-// request's of whose end nobody knows, and only a write of just that version says that it is what is stored.
+// raise makes t the object's mark. It writes even if t is the mark already: what was read may come
+// from a cache, or from another request whose outcome nobody knows. Only a write of just that
+// version proves that it is stored.
 func (o object[T]) raise(ctx context.Context, t fencing.Token) error {
 	return o.settle(ctx, func(current T) error {
 		_, err := admit(t, current)
@@ -43,7 +44,8 @@ func (o object[T]) raise(ctx context.Context, t fencing.Token) error {
 	})
 }
 
-// mark returns the object's mark, proven by a write that changes nothing, which the API server compares and does not store.
+// mark returns the object's mark, proven by a write that changes nothing. The API server compares
+// such a write, and does not store it.
 func (o object[T]) mark(ctx context.Context) (mark fencing.Token, _ error) {
 	err := o.settle(ctx, func(current T) (err error) {
 		mark, err = markOf(current, o.config.Scope)
@@ -55,8 +57,9 @@ func (o object[T]) mark(ctx context.Context) (mark fencing.Token, _ error) {
 	return mark, nil
 }
 
-// settle reads the object, lets judge refuse it or change it, and writes it as of the version read, until that succeeds. What is
-// written may be written twice: nothing is lost by trying again after no answer.
+// settle reads the object, lets judge refuse or change it, and writes it over the version that was
+// read, until that succeeds. Writing twice does no harm, so settle tries again if there was no
+// answer.
 func (o object[T]) settle(ctx context.Context, judge func(T) error) error {
 	var last error
 	for try := 0; try < o.config.Tries && pause(ctx, try); try++ {
@@ -80,26 +83,29 @@ func (o object[T]) settle(ctx context.Context, judge func(T) error) error {
 	return o.giveUp(ctx, o.name, nil, last)
 }
 
-// Guard is a [fencing.Guard] whose mark is the annotation of an object, for singleton.Config.Guards. Safe for concurrent use.
+// Guard is a [fencing.Guard] whose mark is the annotation of an object, for
+// singleton.Config.Guards. It is safe for concurrent use.
 type Guard struct {
 	scope   string
 	objects []Object     // the first is the mark
-	settled atomic.Value // fencing.Token: the latest that all objects carry
+	settled atomic.Value // fencing.Token: the latest token on all objects
 }
 
 var _ fencing.Checker = (*Guard)(nil)
 
-// NewGuard returns a guard that keeps its mark on the object mark, such as a ConfigMap shipped for that, and that stamps also all
-// others when a token is announced. Writes of older terms to any of these objects are refused from then on. All must be of
-// one scope.
+// NewGuard returns a guard that keeps its mark on the object mark, such as a ConfigMap shipped for
+// this. When a token is announced, the guard also stamps all others. From then on, writes of older
+// terms to any of these objects are refused. All objects must be of one scope.
 //
-// Objects that are not named are fenced off by the successor's first write to each, not by the announcement.
+// The announcement does not fence objects that are not named. For each of them, the successor's
+// first write does.
 //
-// The guard never creates objects: a missing one is [fencing.ErrWiring], as are missing rights, since taking it for new would
-// forget its mark.
+// The guard never creates objects. A missing object is [fencing.ErrWiring]: to take it for a new
+// one would forget its mark. Missing rights are [fencing.ErrWiring] too.
 //
-// All that the guard says it proves by a write of the version that it read, so that it is as good over a Client that reads from a
-// cache. Behind a cache that hangs it is [fencing.ErrUnavailable].
+// The guard proves each answer by a write of the version that it read. So it works just as well
+// over a Client that reads from a cache. If the cache hangs, the answer is
+// [fencing.ErrUnavailable].
 func NewGuard(mark Object, others ...Object) (*Guard, error) {
 	g := &Guard{objects: append([]Object{mark}, others...)}
 	for i, o := range g.objects {
@@ -107,15 +113,17 @@ func NewGuard(mark Object, others ...Object) (*Guard, error) {
 		case o == nil:
 			return nil, fmt.Errorf("kubefence: object %d of the guard is nil", i)
 		case i > 0 && o.scope() != g.scope:
-			return nil, fmt.Errorf("kubefence: %w: the guard's mark %v is of %s, its object %v of %s", fencing.ErrScope, mark, g.scope, o, o.scope())
+			return nil, fmt.Errorf("kubefence: %w: the guard's mark %v is of %s, its object %v of %s",
+				fencing.ErrScope, mark, g.scope, o, o.scope())
 		}
 		g.scope = o.scope()
 	}
 	return g, nil
 }
 
-// Announce raises the mark, then stamps the other objects, one after the other. When it returns nil no write of an older term
-// to any of them can land any more. On an error some may be stamped; a retry goes on.
+// Announce raises the mark, then stamps the other objects, one after the other. Once it has
+// returned nil, no write of an older term to any of them can land. If it fails, some objects may be
+// stamped. A retry goes on.
 func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
 	if err := fencing.OwnToken(t, g.scope); err != nil {
 		return err
@@ -129,8 +137,9 @@ func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
 	return nil
 }
 
-// Check reads the mark, proves it, and announces if t is newer, or if this guard has not announced t. Objects it fences are better written
-// through [Objects], which compares and writes in one step.
+// Check reads the mark and proves it. It announces t if t is newer, or if this guard has not
+// announced t. Prefer to write fenced objects through [Objects], which compares and writes in one
+// step.
 func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
 	return fencing.Report(ctx, g.check(ctx, t))
 }
@@ -152,7 +161,8 @@ func (g *Guard) check(ctx context.Context, t fencing.Token) error {
 	return g.Announce(ctx, t)
 }
 
-// Mark reads the mark, and proves it by a write that changes nothing: it needs the rights of Announce.
+// Mark reads the mark, and proves it by a write that changes nothing. It needs the rights of
+// Announce.
 func (g *Guard) Mark(ctx context.Context, scope string) (fencing.Token, error) {
 	if err := fencing.OwnScope(scope, g.scope); err != nil {
 		return fencing.Token{}, err
@@ -164,7 +174,8 @@ func (g *Guard) Mark(ctx context.Context, scope string) (fencing.Token, error) {
 	return mark, nil
 }
 
-// failClosed is [fencing.FailClosed], and says which of the API server's answers no waiting mends.
+// failClosed is [fencing.FailClosed]. It also knows which of the API server's answers will not
+// pass.
 func failClosed(o Object, err error) error {
 	status, answered := errors.AsType[*apierrors.StatusError](err)
 	none, misses := errors.AsType[notSetError](err)
@@ -177,9 +188,10 @@ func failClosed(o Object, err error) error {
 	return fencing.FailClosed(err)
 }
 
-// unauthorized reports whether the caller has not the right, by the words of the API server's authorization. Admission refuses by the
-// same code, in other words, and perhaps for once.
+// unauthorized reports whether the caller lacks a right, by the words of the API server's
+// authorization. Admission refuses with the same code, in other words, and perhaps only once.
 func unauthorized(err *apierrors.StatusError) bool {
 	s := err.Status()
-	return s.Code == http.StatusForbidden && strings.Contains(s.Message, "User ") && strings.Contains(s.Message, " cannot ")
+	return s.Code == http.StatusForbidden &&
+		strings.Contains(s.Message, "User ") && strings.Contains(s.Message, " cannot ")
 }

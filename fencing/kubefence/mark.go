@@ -11,18 +11,21 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// Annotation is where an object keeps the token of its latest fenced write, its mark, in the text form of [fencing.Token].
-// One annotation and not three: nobody can read or merge half a token.
+// Annotation is where an object keeps its mark: the token of its latest fenced write, in the text
+// form of [fencing.Token]. It is one annotation and not three, so that nobody can read or merge
+// half a token.
 const Annotation = "hotseat-go.github.io/fencing-token"
 
-// MarkOf returns the token an object is stamped with, the zero Token if it has none. An annotation that is no token is
-// [fencing.ErrUnavailable]: nothing is admitted until somebody repaired it.
+// MarkOf returns the token that the object is stamped with. It is the zero Token if there is no
+// annotation. If the annotation is no token, the error is [fencing.ErrUnavailable]: nothing is
+// admitted until somebody has repaired it.
 func MarkOf(object metav1.Object) (fencing.Token, error) {
-	scope, _, _ := strings.Cut(object.GetAnnotations()[Annotation], "@") // whatever it is
+	scope, _, _ := strings.Cut(object.GetAnnotations()[Annotation], "@") // any scope will do
 	return markOf(object, scope)
 }
 
-// markOf is MarkOf an object that is fenced by scope; the mark of another one is [fencing.ErrScope], too.
+// markOf is MarkOf for an object that scope fences. The mark of another scope is also
+// [fencing.ErrScope].
 func markOf(object metav1.Object, scope string) (fencing.Token, error) {
 	text, stamped := object.GetAnnotations()[Annotation]
 	if !stamped {
@@ -30,12 +33,14 @@ func markOf(object metav1.Object, scope string) (fencing.Token, error) {
 	}
 	mark, err := fencing.ParseMark(text, scope)
 	if err != nil {
-		return fencing.Token{}, fmt.Errorf("kubefence: the mark of %q cannot be read: %w", object.GetName(), err)
+		return fencing.Token{}, fmt.Errorf("kubefence: the mark of %q cannot be read: %w",
+			object.GetName(), err)
 	}
 	return mark, nil
 }
 
-// admit compares t with the object's mark. raises: t is newer, or the first. The zero Token is one that was allowed to pass.
+// admit compares t with the object's mark. raises reports whether t is newer, or the first token. A
+// zero Token has been allowed before.
 func admit(t fencing.Token, object metav1.Object) (raises bool, err error) {
 	if t.IsZero() {
 		return false, nil
@@ -66,7 +71,7 @@ func setMark(object metav1.Object, text string) {
 	object.SetAnnotations(annotations)
 }
 
-// version tells one state of an object from all others.
+// version identifies one state of an object.
 type version struct {
 	uid             types.UID
 	resourceVersion string
@@ -76,7 +81,8 @@ func versionOf(object metav1.Object) version {
 	return version{object.GetUID(), object.GetResourceVersion()}
 }
 
-// pin makes a write of the object one of the state v, whatever was done to the object since it was read.
+// pin makes a write of the object a write over the state v, whatever was done to the object since
+// it was read.
 func (v version) pin(object metav1.Object) {
 	object.SetUID(v.uid)
 	object.SetResourceVersion(v.resourceVersion)

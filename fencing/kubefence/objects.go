@@ -15,50 +15,66 @@ import (
 
 // Config of [New]. Only Scope is required.
 type Config struct {
-	// Scope of the tokens that write: [fencing.Scope] of the Lease. Tokens of others are refused with [fencing.ErrScope].
+	// Scope of the tokens that write: [fencing.Scope] of the Lease. Tokens of other scopes are refused
+	// with [fencing.ErrScope].
 	Scope string
 
-	// FieldManager is named in creates and updates. Empty: the server takes the client's user agent.
+	// FieldManager is named in creates and updates. If it is empty, the server takes the client's user
+	// agent.
 	FieldManager string
 
-	// Tries bounds how often one call reads the object and sends a write, when others write between the two or an answer
-	// is lost. Between tries it pauses, up to 200 ms. Zero means 10; negative is an error.
+	// Tries bounds how often one call reads the object and sends a write. It tries again if others
+	// wrote in between, or if an answer was lost. Between tries it pauses for up to 200 ms. Zero means
+	// 10; negative is an error.
 	Tries int
 
-	// RequestTimeout bounds each request. Zero means 10 s; negative is an error. Too short costs unknown outcomes, never safety.
+	// RequestTimeout bounds each request. Zero means 10 s; negative is an error. Too short only costs
+	// unknown outcomes, never safety.
 	RequestTimeout time.Duration
 }
 
-// Objects writes the objects of one kind in one namespace, each write with a token. All methods are safe for concurrent use
-// if the Client is. Where [fencing.AllowUnfenced] allows writes without a token, these are not compared with the mark
-// and leave it as it is, unless mutate of [Objects.Update] sets the annotation: that repairs one. Methods return, beside the errors of fencing:
+// Objects writes the objects of one kind in one namespace, each write with a token. All methods are
+// safe for concurrent use if the Client is.
 //
-//   - [ErrUnknown] when the write may have happened, or may yet happen;
-//   - the API server's own answer, wrapped, when it refused the write or when there is no such object: nothing was written;
-//   - [fencing.ErrUnavailable] when the object could not be read, or was written by others in all tries: nothing was written.
+// A write without a token that [fencing.AllowUnfenced] allows is not compared with the mark. It
+// leaves the mark unchanged, unless mutate of [Objects.Update] sets the annotation. That can repair
+// a mark.
+//
+// Methods return, beside the errors of fencing:
+//
+//   - [ErrUnknown], if the write may have happened, or may still happen;
+//   - the API server's own answer, wrapped, if it refused the write or if there is no such object:
+//     nothing was written;
+//   - [fencing.ErrUnavailable], if the object could not be read, or others wrote it in every try:
+//     nothing was written.
 type Objects[T metav1.Object] struct {
 	client Client[T]
 	config Config
 }
 
-// New returns the fenced objects that client reads and writes. It fails when a field of c is not as documented.
+// New returns the fenced objects that client reads and writes. It fails if a field of c is not as
+// documented.
 func New[T metav1.Object](client Client[T], c Config) (*Objects[T], error) {
 	if err := fencing.ValidateScope(c.Scope); err != nil {
 		return nil, fmt.Errorf("kubefence: Config.Scope: %w", err)
 	}
 	if c.Tries < 0 || c.RequestTimeout < 0 {
-		return nil, fmt.Errorf("kubefence: Config.Tries is %d, Config.RequestTimeout is %v, must not be negative", c.Tries, c.RequestTimeout)
+		return nil, fmt.Errorf("kubefence: Config.Tries is %d, Config.RequestTimeout is %v,"+
+			" must not be negative", c.Tries, c.RequestTimeout)
 	}
 	c.Tries, c.RequestTimeout = cmp.Or(c.Tries, 10), cmp.Or(c.RequestTimeout, 10*time.Second)
 	return &Objects[T]{client, c}, nil
 }
 
-// Update reads the object, compares its mark with t, lets mutate change it, stamps it, and writes exactly the version that was
-// read. When somebody else wrote it meanwhile, it starts over: mutate may be called several times, each time on what is
-// stored then. An error of mutate ends the call and is returned as it is. It returns the object as stored.
+// Update reads the object, compares its mark with t, lets mutate change it, stamps it, and writes
+// over exactly the version that was read. If somebody else wrote meanwhile, Update starts over. So
+// mutate may be called several times, each time on what is stored then. If mutate fails, Update
+// ends and returns the error unchanged. Otherwise it returns the object as stored.
 //
-// Of an object with a status subresource the status is not written: see [Objects.Stamped].
-func (o *Objects[T]) Update(ctx context.Context, t fencing.Token, name string, mutate func(T) error) (stored T, _ error) {
+// If the object has a status subresource, Update does not write the status. See [Objects.Stamped].
+func (o *Objects[T]) Update(
+	ctx context.Context, t fencing.Token, name string, mutate func(T) error,
+) (stored T, _ error) {
 	err := o.write(ctx, t, name, false, func(ctx context.Context, current T) error {
 		read := versionOf(current)
 		mark, stamped := current.GetAnnotations()[Annotation]
@@ -67,7 +83,7 @@ func (o *Objects[T]) Update(ctx context.Context, t fencing.Token, name string, m
 		}
 		read.pin(current)
 		if _, kept := current.GetAnnotations()[Annotation]; stamped && !kept {
-			setMark(current, mark) // mutate may repair it, in a write without a token, and not lose it
+			setMark(current, mark) // mutate may change the mark, but not lose it
 		}
 		var err error
 		stored, err = o.update(ctx, current, t)
@@ -76,28 +92,39 @@ func (o *Objects[T]) Update(ctx context.Context, t fencing.Token, name string, m
 	return stored, err
 }
 
-// Stamped is for every write that is not a plain update of the object: of its status, its scale, a patch, an eviction. It
-// compares, stamps the object with t if its mark is lower, and calls send with the object as stored. Send must make
-// a write that names that object's resourceVersion (and UID, if it can), so that it fails with a conflict once somebody else, such
-// as a later term, wrote:
+// Stamped is for every write that is not a plain update of the object: a write of its status or
+// scale, a patch, an eviction. Stamped compares, stamps the object with t if its mark is lower, and
+// calls send with the object as stored. send must make a write that names the resourceVersion of
+// that object (and the UID, if it can). Then the write fails with a conflict once somebody else,
+// such as a later term, wrote:
 //
-//	err := deployments.Stamped(ctx, token, "web", func(ctx context.Context, d *appsv1.Deployment) error {
+//	send := func(ctx context.Context, d *appsv1.Deployment) error {
 //		_, err := client.UpdateScale(ctx, d.Name, &autoscalingv1.Scale{
-//			ObjectMeta: metav1.ObjectMeta{Name: d.Name, Namespace: d.Namespace, UID: d.UID, ResourceVersion: d.ResourceVersion},
+//			ObjectMeta: metav1.ObjectMeta{
+//				Name: d.Name, Namespace: d.Namespace, UID: d.UID, ResourceVersion: d.ResourceVersion,
+//			},
 //			Spec:       autoscalingv1.ScaleSpec{Replicas: 3},
 //		}, metav1.UpdateOptions{})
 //		return err
-//	})
+//	}
+//	err := deployments.Stamped(ctx, token, "web", send)
 //
-// Send is called again after a conflict, and after an error that is no answer of the API server, if the object is unchanged.
-func (o *Objects[T]) Stamped(ctx context.Context, t fencing.Token, name string, send func(ctx context.Context, stored T) error) error {
+// send is called again after a conflict. It is also called again after an error that is not an
+// answer of the API server, if the object is unchanged.
+func (o *Objects[T]) Stamped(
+	ctx context.Context, t fencing.Token, name string,
+	send func(ctx context.Context, stored T) error,
+) error {
 	return o.write(ctx, t, name, true, send)
 }
 
-// Delete deletes the object exactly as it was compared, by preconditions on UID and resourceVersion. Its mark goes with it: a stale
-// create of the same name meets nothing to be compared with. Preconditions in opts are replaced.
-func (o *Objects[T]) Delete(ctx context.Context, t fencing.Token, name string, opts metav1.DeleteOptions) error {
-	// Stamped first, because the object outlives the call where it has finalizers or a grace period.
+// Delete deletes exactly the version of the object that was compared, by preconditions on UID and
+// resourceVersion. They replace those in opts. The mark goes with the object: a stale create of the
+// same name then finds nothing to be compared with.
+func (o *Objects[T]) Delete(
+	ctx context.Context, t fencing.Token, name string, opts metav1.DeleteOptions,
+) error {
+	// Stamp first: with finalizers or a grace period the object outlives the call.
 	return o.write(ctx, t, name, true, func(ctx context.Context, current T) error {
 		uid, resourceVersion := current.GetUID(), current.GetResourceVersion()
 		opts.Preconditions = &metav1.Preconditions{UID: &uid, ResourceVersion: &resourceVersion}
@@ -105,11 +132,13 @@ func (o *Objects[T]) Delete(ctx context.Context, t fencing.Token, name string, o
 	})
 }
 
-// Create stamps the object, in place, and creates it. Where one of the name exists it fails: with the errors of [fencing] if
-// t may not write that one, else with the API server's AlreadyExists, and [Objects.Update] is what to do.
-// The object needs a name (not only generateName).
+// Create stamps the object, in place, and creates it. The object needs a name (not only
+// generateName). If an object of that name exists, Create fails. The error is one of package
+// fencing if t may not write the existing object. Else it is the API server's AlreadyExists: call
+// [Objects.Update] then.
 //
-// A create is only as fenced as its name: where no object is, no mark is. See the package's documentation.
+// A create is only as fenced as its name: where there is no object, there is no mark. See the
+// package documentation.
 func (o *Objects[T]) Create(ctx context.Context, t fencing.Token, object T) (T, error) {
 	stored, err := o.tryCreate(ctx, t, object)
 	return stored, fencing.Report(ctx, err)
@@ -121,7 +150,8 @@ func (o *Objects[T]) tryCreate(ctx context.Context, t fencing.Token, object T) (
 	}
 	name := object.GetName()
 	if name == "" {
-		return none, errors.New("kubefence: the object to create has no name, must have one: what the server names cannot be sent again")
+		return none, errors.New("kubefence: the object to create has no name, must have one:" +
+			" a create with generateName cannot be repeated")
 	}
 	stamp(object, t)
 	var doubt, last error
@@ -140,7 +170,7 @@ func (o *Objects[T]) tryCreate(ctx context.Context, t fencing.Token, object T) (
 		}
 		existing, missing := o.get(ctx, name)
 		switch {
-		case apierrors.IsNotFound(missing): // gone since
+		case apierrors.IsNotFound(missing): // deleted since
 			last = err
 		case missing != nil:
 			return none, missing
@@ -154,7 +184,8 @@ func (o *Objects[T]) tryCreate(ctx context.Context, t fencing.Token, object T) (
 	return none, o.giveUp(ctx, name, doubt, last)
 }
 
-// own refuses tokens that no mark has to be asked for. It lets the zero Token pass where ctx allows that.
+// own refuses a token that can be refused without reading the mark: a malformed one, or one of
+// another scope. It admits the zero Token if ctx allows that.
 func (o *Objects[T]) own(ctx context.Context, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
 		return nil
@@ -162,7 +193,8 @@ func (o *Objects[T]) own(ctx context.Context, t fencing.Token) error {
 	return fencing.OwnToken(t, o.config.Scope)
 }
 
-// get reads the object. NotFound is returned as such; whatever else goes wrong, nothing can be admitted.
+// get reads the object. It returns NotFound as such. Any other failure is ErrUnavailable: nothing
+// can be admitted.
 func (o *Objects[T]) get(ctx context.Context, name string) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.config.RequestTimeout)
 	defer cancel()
@@ -172,7 +204,8 @@ func (o *Objects[T]) get(ctx context.Context, name string) (T, error) {
 		err = answered(name, err)
 	case err != nil:
 		err = fmt.Errorf("%w: reading %q: %w", fencing.ErrUnavailable, name, err)
-	case object.GetUID() == "" || object.GetResourceVersion() == "": // a write could not be bound to what was read
+	// Without these, a write could not be bound to what was read.
+	case object.GetUID() == "" || object.GetResourceVersion() == "":
 		err = fmt.Errorf("%w: %q was read without UID or resourceVersion", fencing.ErrUnavailable, name)
 	}
 	return object, err
@@ -192,5 +225,5 @@ func (o *Objects[T]) create(ctx context.Context, object T) (T, error) {
 	return o.client.Create(ctx, object, metav1.CreateOptions{FieldManager: o.config.FieldManager})
 }
 
-// abort is an error of the caller's own, before anything was sent.
+// abort is an error of the caller's own code, before anything was sent.
 type abort struct{ error }

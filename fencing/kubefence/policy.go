@@ -16,32 +16,42 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// Policy generates a ValidatingAdmissionPolicy and its binding, with which the API server itself guards the marks of objects,
-// also against clients that do not use this package. Of creates, updates, patches and applies of the objects it selects it refuses
+// Policy generates a ValidatingAdmissionPolicy and its binding. With them the API server itself
+// guards the marks of objects, even against clients that do not use this package. The policy judges
+// creates, updates, patches and applies of the selected objects. It refuses
 //
 //   - a token below the object's mark, or one of another term with the mark's epoch,
 //   - a write that removes the mark,
 //   - an annotation that is no token, or a token of another scope than Scope,
-//   - any write to an object whose mark is such: it has to be repaired with the policy taken away.
+//   - any write to an object whose mark is no token of Scope. To repair the mark, remove the policy
+//     first.
 //
-// Admission runs on the stored object in the same compare-and-swap as the write, so this is as exact as the wrapper.
-// Refusals are 403 Forbidden. The policy is failurePolicy Fail: if it cannot be evaluated, nothing is written.
+// Admission runs on the stored object, in the same compare-and-swap as the write. So the policy is
+// as exact as [Objects]. Refusals are 403 Forbidden. The policy has failurePolicy Fail: if it
+// cannot be evaluated, nothing is written.
 //
 // # What it cannot see
 //
-// A write that leaves the mark as it is passes: a patch that does not name the annotation, or an update of what was read a
-// moment ago, says nothing about its writer's term. Only writers that state their own token are fenced.
+// A write that leaves the mark unchanged is admitted. A patch that does not name the annotation
+// says nothing about its writer's term, and neither does an update of what was read a moment ago.
+// Only writers that state their own token are fenced.
 //
-// A delete carries no token: Deleters restricts who may, and who may say whose an object is, since the garbage collector deletes
-// what belongs to nobody. An object that has an owner still goes with it, and all objects with their namespace. A scale carries no token
-// either, and not the object's mark or labels: Scalers restricts who may. Evicting a Pod is no delete for admission.
+// A delete carries no token. Deleters restricts who may delete. It also restricts who may change
+// the owners of an object, because the garbage collector deletes an object whose owner does not
+// exist. An object is still deleted together with its owner, and with its namespace. For admission,
+// the eviction of a Pod is not a delete.
 //
-// Status updates of most built-in kinds carry annotations and are guarded. Of custom resources, and of a few built-in kinds such as
-// resourceclaims and volumeattachments, the server ignores the annotations in them, so a stale status update passes here: write
-// those by [Objects.Stamped]. It ignores them too in pods/resize and pods/ephemeralcontainers, which are therefore refused of a Pod
-// with a mark, but to Scalers.
+// A scale carries no token either, and neither the mark nor the labels of the object. Scalers
+// restricts who may scale.
 //
-// Whoever may change the labels that Objects or Namespaces selects by can take an object out of the policy.
+// Status updates of most built-in kinds carry annotations, and are guarded. In status updates of
+// custom resources, and of a few built-in kinds such as resourceclaims and volumeattachments, the
+// server ignores annotations. A stale status update of these is admitted: write it with
+// [Objects.Stamped]. The server also ignores annotations in pods/resize and
+// pods/ephemeralcontainers. If the Pod has a mark, the policy allows these to Scalers only.
+//
+// Whoever may change the labels that Objects or Namespaces selects by can take an object out of the
+// policy.
 type Policy struct {
 	// Name of both objects.
 	Name string
@@ -49,40 +59,51 @@ type Policy struct {
 	// Scope of the tokens: [fencing.Scope] of the Lease.
 	Scope string
 
-	// Resources it guards, with all their subresources: {Resource: "configmaps"}, {Group: "apps", Resource: "deployments"}.
+	// Resources that the policy guards, with all their subresources: {Resource: "configmaps"}, {Group:
+	// "apps", Resource: "deployments"}.
 	Resources []schema.GroupResource
 
-	// Namespaces and Objects select by label what is guarded. Nil selects all, but not both may be nil; say
-	// &metav1.LabelSelector{} to mean all objects of the cluster. A namespace has its name in the label kubernetes.io/metadata.name.
+	// Namespaces and Objects select by label what is guarded. Nil selects all, but only one of the two
+	// may be nil. To select all objects of the cluster, set &metav1.LabelSelector{}. A namespace has
+	// its name in the label kubernetes.io/metadata.name.
 	Namespaces, Objects *metav1.LabelSelector
 
-	// Required refuses creates and updates without a mark, too: every writer must state a token. Otherwise objects that
-	// were never written with a token are nobody's concern.
+	// Required also refuses creates and updates without a mark: every writer must state a token.
+	// Otherwise objects that were never written with a token are not guarded.
 	Required bool
 
-	// Deleters are the users who may delete objects that have a mark, such as "system:serviceaccount:shop:invoicer", and change
-	// their ownerReferences. The cluster's own garbage collector and namespace controller always may; controllers that adopt must be
-	// named. Empty: whoever RBAC lets.
+	// Deleters are the users who may delete objects that have a mark, and may change their
+	// ownerReferences: for example "system:serviceaccount:shop:invoicer". The cluster's garbage
+	// collector and namespace controller always may. Name any controller that adopts objects. If
+	// Deleters is empty, only RBAC decides.
 	Deleters []string
 
-	// Scalers are the users who may write the scale subresource; empty: whoever RBAC lets. A scale shows no labels: with Scalers,
-	// Objects must select what has none, and who may scale is the same for all objects in the namespaces, unless Resources is
-	// just the Pods, which have no scale. Scalers alone may resize a Pod that has a mark, or add ephemeral containers
-	// to it; empty: nobody may.
+	// Scalers are the users who may write the scale subresource. If Scalers is empty, only RBAC
+	// decides. A scale shows no labels. So with Scalers, Objects must also match an object without
+	// labels, and the same users may scale all objects in the namespaces. (This does not apply if
+	// Resources is just the Pods, which have no scale.)
+	//
+	// Only Scalers may resize a Pod that has a mark, or add ephemeral containers to it. If Scalers is
+	// empty, nobody may.
 	Scalers []string
 
-	// Announced names the object that a [Guard] keeps its mark on. Tokens below that mark are then refused on all guarded
-	// objects, also on those that the present term has not written yet, and in creates. The API server looks it up in a
-	// cache, which lags by milliseconds as a rule and without a bound: this narrows what the marks on the objects leave open, and closes
-	// nothing. Until the present term has written an object, writes to it that keep an older mark are refused as well, be it a
-	// controller's: for objects that only the active writes. A missing Announced object refuses everything.
+	// Announced names the object that a [Guard] keeps its mark on. Tokens below that mark are then
+	// refused on all guarded objects, even on those that the current term has not written yet, and in
+	// creates. The API server looks the mark up in a cache. The cache usually lags by milliseconds,
+	// but there is no bound. So Announced narrows the gap that the marks on the objects leave open,
+	// and does not close it.
+	//
+	// Until the current term has written an object, every write that keeps an older mark on it is
+	// refused, even a controller's. So use Announced for objects that only the active writes. If the
+	// Announced object is missing, every write is refused.
 	Announced *Announced
 }
 
-// Announced is where the mark of an announcement is. See [Policy].
+// Announced names the object with the announced mark. See [Policy].
 type Announced struct{ APIVersion, Kind, Namespace, Name string }
 
-// Controllers of Kubernetes that delete what belongs to a deleted owner or namespace. Refused, they would try for ever.
+// Controllers of Kubernetes that delete the objects of a deleted owner or namespace. If they were
+// refused, they would try for ever.
 func clusterDeleters() []string {
 	return []string{
 		"system:serviceaccount:kube-system:generic-garbage-collector",
@@ -91,14 +112,18 @@ func clusterDeleters() []string {
 	}
 }
 
-// Build returns the two objects to create, or all that is wrong with p.
-func (p Policy) Build() (*admission.ValidatingAdmissionPolicy, *admission.ValidatingAdmissionPolicyBinding, error) {
+// Build returns the two objects to create, or an error with everything that is wrong with p.
+func (p Policy) Build() (
+	*admission.ValidatingAdmissionPolicy, *admission.ValidatingAdmissionPolicyBinding, error,
+) {
 	if err := p.validate(); err != nil {
 		return nil, nil, err
 	}
 	fail := admission.Fail
 	policy := &admission.ValidatingAdmissionPolicy{
-		TypeMeta:   metav1.TypeMeta{APIVersion: admission.SchemeGroupVersion.String(), Kind: "ValidatingAdmissionPolicy"},
+		TypeMeta: metav1.TypeMeta{
+			APIVersion: admission.SchemeGroupVersion.String(), Kind: "ValidatingAdmissionPolicy",
+		},
 		ObjectMeta: metav1.ObjectMeta{Name: p.Name},
 		Spec: admission.ValidatingAdmissionPolicySpec{
 			FailurePolicy: &fail,
@@ -110,7 +135,9 @@ func (p Policy) Build() (*admission.ValidatingAdmissionPolicy, *admission.Valida
 		},
 	}
 	binding := &admission.ValidatingAdmissionPolicyBinding{
-		TypeMeta:   metav1.TypeMeta{APIVersion: admission.SchemeGroupVersion.String(), Kind: "ValidatingAdmissionPolicyBinding"},
+		TypeMeta: metav1.TypeMeta{
+			APIVersion: admission.SchemeGroupVersion.String(), Kind: "ValidatingAdmissionPolicyBinding",
+		},
 		ObjectMeta: metav1.ObjectMeta{Name: p.Name},
 		Spec: admission.ValidatingAdmissionPolicyBindingSpec{
 			PolicyName: p.Name, ValidationActions: []admission.ValidationAction{admission.Deny},
@@ -119,7 +146,9 @@ func (p Policy) Build() (*admission.ValidatingAdmissionPolicy, *admission.Valida
 	if a := p.Announced; a != nil {
 		deny := admission.DenyAction
 		policy.Spec.ParamKind = &admission.ParamKind{APIVersion: a.APIVersion, Kind: a.Kind}
-		binding.Spec.ParamRef = &admission.ParamRef{Namespace: a.Namespace, Name: a.Name, ParameterNotFoundAction: &deny}
+		binding.Spec.ParamRef = &admission.ParamRef{
+			Namespace: a.Namespace, Name: a.Name, ParameterNotFoundAction: &deny,
+		}
 	}
 	return policy, binding, nil
 }
@@ -131,7 +160,8 @@ func (p Policy) YAML() ([]byte, error) {
 		return nil, err
 	}
 	var manifest bytes.Buffer
-	yaml := json.NewSerializerWithOptions(json.DefaultMetaFactory, nil, nil, json.SerializerOptions{Yaml: true})
+	yaml := json.NewSerializerWithOptions(
+		json.DefaultMetaFactory, nil, nil, json.SerializerOptions{Yaml: true})
 	for _, object := range []runtime.Object{policy, binding} {
 		manifest.WriteString("---\n")
 		if err := yaml.Encode(object, &manifest); err != nil {
@@ -157,13 +187,17 @@ func (p Policy) validate() error {
 	}
 	for i, r := range p.Resources {
 		if r.Resource == "" || strings.Contains(r.Resource, "/") || strings.Contains(r.Resource, "*") {
-			errs = append(errs, fmt.Errorf("kubefence: Policy.Resources[%d] is %q, must be the plural name of a resource, without subresource or *", i, r.Resource))
+			errs = append(errs, fmt.Errorf("kubefence: Policy.Resources[%d] is %q,"+
+				" must be the plural name of a resource, without subresource or *", i, r.Resource))
 		}
 	}
-	if selector, err := metav1.LabelSelectorAsSelector(p.Objects); err != nil {
+	selector, err := metav1.LabelSelectorAsSelector(p.Objects)
+	scales := len(p.Resources) != 1 || !p.guardsPods()
+	if err != nil {
 		errs = append(errs, fmt.Errorf("kubefence: Policy.Objects: %w", err))
-	} else if p.Objects != nil && len(p.Scalers) > 0 && (len(p.Resources) != 1 || !p.guardsPods()) && !selector.Matches(labels.Set{}) {
-		errs = append(errs, fmt.Errorf("kubefence: Policy.Objects is %v and Policy.Scalers is set: a scale shows no labels, so nobody would be refused", selector))
+	} else if p.Objects != nil && len(p.Scalers) > 0 && scales && !selector.Matches(labels.Set{}) {
+		errs = append(errs, fmt.Errorf("kubefence: Policy.Objects is %v and Policy.Scalers is set:"+
+			" a scale shows no labels, so nobody would be refused", selector))
 	}
 	for _, user := range append(append([]string{}, p.Deleters...), p.Scalers...) {
 		if user == "" || strings.ContainsAny(user, "\"\\\n") {
@@ -171,7 +205,8 @@ func (p Policy) validate() error {
 		}
 	}
 	if a := p.Announced; a != nil && (a.APIVersion == "" || a.Kind == "" || a.Name == "") {
-		errs = append(errs, fmt.Errorf("kubefence: Policy.Announced is %+v, must have APIVersion, Kind and Name", *a))
+		errs = append(errs,
+			fmt.Errorf("kubefence: Policy.Announced is %+v, must have APIVersion, Kind and Name", *a))
 	}
 	return errors.Join(errs...)
 }

@@ -14,20 +14,29 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// ErrUnknown: no answer came that says whether the object was written. It may have been, and until the request ends in the API
-// server it may yet be, but not once the object was written by somebody else. Do not take it for done, nor for refused:
-// read the object, or write again what does no harm twice.
-var ErrUnknown = errors.New("kubefence: whether the object was written is not known")
+// ErrUnknown: no answer says whether the object was written. It may have been written. Until the
+// request ends in the API server it may still be, unless somebody else writes the object first. Do
+// not take the write for done or for refused. Read the object, or write again if writing twice does
+// no harm.
+var ErrUnknown = errors.New("kubefence: unknown whether the object was written")
 
-// write is the one way to an object: read it, compare, send a write that names the version read; and again after a conflict.
+// write is the only way to an object: read it, compare, send a write that names the version that
+// was read. After a conflict it does that again.
 //
-// After a send without a clear answer there is doubt. As long as the object is unchanged, sending once more is safe: both
-// name the same version, so at most one of them has an effect. Once it is changed nobody can tell by whom.
-func (o *Objects[T]) write(ctx context.Context, t fencing.Token, name string, stampFirst bool, send func(context.Context, T) error) error {
+// After a send without a clear answer there is doubt. As long as the object is unchanged, it is
+// safe to send once more: both writes name the same version, so at most one of them has an effect.
+// Once the object has changed, nobody can tell who changed it.
+func (o *Objects[T]) write(
+	ctx context.Context, t fencing.Token, name string, stampFirst bool,
+	send func(context.Context, T) error,
+) error {
 	return fencing.Report(ctx, o.try(ctx, t, name, stampFirst, send))
 }
 
-func (o *Objects[T]) try(ctx context.Context, t fencing.Token, name string, stampFirst bool, send func(context.Context, T) error) error {
+func (o *Objects[T]) try(
+	ctx context.Context, t fencing.Token, name string, stampFirst bool,
+	send func(context.Context, T) error,
+) error {
 	if err := o.own(ctx, t); err != nil {
 		return err
 	}
@@ -52,7 +61,7 @@ func (o *Objects[T]) try(ctx context.Context, t fencing.Token, name string, stam
 				if refused(err) && !apierrors.IsConflict(err) {
 					return answered(name, err)
 				}
-				last = err // a stamp that landed is found by the next try
+				last = err // the next try finds a stamp that landed
 				continue
 			}
 		}
@@ -66,7 +75,7 @@ func (o *Objects[T]) try(ctx context.Context, t fencing.Token, name string, stam
 			return gaveUp.error
 		case !refused(err) && gaveUp == nil:
 			doubt = err
-		case doubt != nil: // the earlier request got in the way, or may still come
+		case doubt != nil: // the earlier request was first, or may still arrive
 			return unknown(name, doubt)
 		case !overtaken(err):
 			return answered(name, err)
@@ -77,7 +86,9 @@ func (o *Objects[T]) try(ctx context.Context, t fencing.Token, name string, stam
 	return o.giveUp(ctx, name, doubt, last)
 }
 
-func (o *Objects[T]) bounded(ctx context.Context, current T, send func(context.Context, T) error) error {
+func (o *Objects[T]) bounded(
+	ctx context.Context, current T, send func(context.Context, T) error,
+) error {
 	ctx, cancel := context.WithTimeout(ctx, o.config.RequestTimeout)
 	defer cancel()
 	return send(ctx, current)
@@ -90,24 +101,28 @@ func (o *Objects[T]) giveUp(ctx context.Context, name string, doubt, last error)
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: %q was not written: %w", fencing.ErrUnavailable, name, context.Cause(ctx))
 	default:
-		return fmt.Errorf("%w: %q was not written in %d tries: %w", fencing.ErrUnavailable, name, o.config.Tries, last)
+		return fmt.Errorf("%w: %q was not written in %d tries: %w",
+			fencing.ErrUnavailable, name, o.config.Tries, last)
 	}
 }
 
-// refused reports whether the server answered that it did not do what was asked. Timeouts and 5xx say nothing.
+// refused reports whether the server answered that it did not do what was asked. Timeouts and 5xx
+// say nothing.
 func refused(err error) bool {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
 		return false
 	}
 	code := status.Status().Code
-	return code >= http.StatusBadRequest && code < http.StatusInternalServerError && code != http.StatusRequestTimeout
+	return code >= http.StatusBadRequest && code < http.StatusInternalServerError &&
+		code != http.StatusRequestTimeout
 }
 
-// overtaken reports whether somebody else wrote since the object was read. A field that another manager owns is also a
-// conflict to the server, and a lasting one.
+// overtaken reports whether somebody else wrote since the object was read. For the server, a field
+// that another manager owns is also a conflict, but one that stays.
 func overtaken(err error) bool {
-	return apierrors.IsConflict(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeFieldManagerConflict)
+	return apierrors.IsConflict(err) &&
+		!apierrors.HasStatusCause(err, metav1.CauseTypeFieldManagerConflict)
 }
 
 func answered(name string, err error) error { return fmt.Errorf("kubefence: %q: %w", name, err) }
@@ -116,12 +131,13 @@ func unknown(name string, doubt error) error {
 	return fmt.Errorf("%w: %q: %w", ErrUnknown, name, doubt)
 }
 
-// pause waits before another try, longer each time and never the same; false if ctx ended.
+// pause waits before another try, randomly, and longer each time. It returns false if ctx ended.
 func pause(ctx context.Context, try int) bool {
 	if try == 0 || ctx.Err() != nil {
 		return ctx.Err() == nil
 	}
-	timer := time.NewTimer(rand.N(min(5*time.Millisecond<<try, 200*time.Millisecond)) + time.Millisecond)
+	most := min(5*time.Millisecond<<try, 200*time.Millisecond)
+	timer := time.NewTimer(rand.N(most) + time.Millisecond)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

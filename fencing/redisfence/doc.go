@@ -1,51 +1,70 @@
-// Package redisfence fences writes to Redis: a [fencing.Guard] whose mark is a key beside the data, and writes that are checked in the same
-// script that makes them.
+// Package redisfence fences writes to Redis. Its [fencing.Guard] keeps the mark in a key beside the
+// data. The script that makes a write also checks it.
 //
 //	EVALSHA  compare the token with the mark  -> *StaleError, *ConflictError: nothing happened
 //	         the write
 //	         the mark
 //
-// Redis runs one script at a time, so nothing comes between these. A write that was parked on its way, in a frozen process or in the network,
-// is compared when it runs: after a newer token was announced ([Guard.Announce]) it does nothing.
+// Redis runs one script at a time, so nothing comes between these steps. A write that was delayed,
+// in a frozen process or in the network, is compared when it runs. After a newer token was
+// announced ([Guard.Announce]), it does nothing.
 //
 //	client := redis.NewClient(&redis.Options{Addr: "redis:6379"})
-//	ledger, err := redisfence.New(goredis.Eval(client), redisfence.Config{Scope: fencing.Scope("shop", "invoicer"), Key: "{invoicer}:mark"})
+//	ledger, err := redisfence.New(goredis.Eval(client), redisfence.Config{
+//		Scope: fencing.Scope("shop", "invoicer"), Key: "{invoicer}:mark",
+//	})
 //	...
-//	elector, err := singleton.New(kube, singleton.Config{Name: "invoicer", Guards: []fencing.Guard{ledger}})
+//	elector, err := singleton.New(kube, singleton.Config{
+//		Name: "invoicer", Guards: []fencing.Guard{ledger},
+//	})
 //	...
-//	err = ledger.HSet(ctx, token, "{invoicer}:paid", "4711", "yes") // in the work; token from fencing.FromContext
+//	// in the work; token from fencing.FromContext
+//	err = ledger.HSet(ctx, token, "{invoicer}:paid", "4711", "yes")
 //
-// The package needs an [Evaler] and imports no client of Redis; its subpackage goredis makes one of go-redis.
+// The package needs an [Evaler], and imports no Redis client. Its subpackage goredis makes an
+// Evaler from go-redis.
 //
-// # What it takes
+// # Requirements
 //
-// All keys behind one guard are in one slot: they have the hash tag of the mark. The user needs EVAL, EVALSHA, GET, SET, PERSIST and what
-// the writes use, and should have INFO, on the primary; replicas are refused, also for reading the mark. Writers who do not go through the guard are not fenced.
-// The mark has no time to live; one that somebody gives it is taken away by the next call.
+// All keys behind one guard are in one slot: they have the hash tag of the mark.
+//
+// The user needs EVAL, EVALSHA, GET, SET, PERSIST and what the writes use, and should have INFO, on
+// the primary. Replicas are refused, even for reading the mark.
+//
+// Writers that do not use the guard are not fenced. The mark has no time to live. If somebody gives
+// it one, the next call removes it.
 //
 // # As durable as the server
 //
-// The mark is one more key. What Redis forgets, the guard forgets: a token below the lost mark is then admitted until the present term is
-// announced again, or writes. Redis alone never lowers it. That what was answered is never forgotten takes all of these:
+// The mark is one more key. If Redis forgets the mark, the guard forgets it. A token below the lost
+// mark is then admitted until the current term is announced again, or writes. Redis never lowers a
+// mark by itself. To never forget an acknowledged write, you need all of these settings:
 //
 //	appendonly yes
 //	appendfsync always
-//	no-appendfsync-on-rewrite no    # the default; yes suspends the line above while a child saves or rewrites
-//	maxmemory-policy noeviction     # the default; or a volatile one, which leaves keys alone that have no time to live
+//	no-appendfsync-on-rewrite no  # the default; yes suspends appendfsync during saves and rewrites
+//	maxmemory-policy noeviction   # the default; a volatile one keeps keys without a time to live too
 //
-// on a disk that outlives the Pod, and no failover to a replica. Then kill -9 at any moment loses nothing that was answered (the tests do that,
-// amid writes and rewrites of the file); that a power cut does not either is the word of fsync and the disk. With less,
+// You also need a disk that outlives the Pod, and there must be no failover to a replica. Then kill
+// -9 at any moment loses nothing that was acknowledged. (The tests do that, amid writes and
+// rewrites of the file.) For a power cut, fsync and the disk promise the same.
 //
-//   - appendfsync everysec, the default of the file, loses up to two seconds when the machine goes down, and when the process alone
-//     does, what a sync that takes long held up; appendfsync no, what the kernel had not written on its own;
-//   - without an append-only file a crash loses all since the last snapshot, or everything;
-//   - a failover to a replica (Sentinel, Cluster, or by hand) loses what the primary had not sent yet, mark and data alike, whatever both write to
-//     their disks: replication is asynchronous. min-replicas-to-write and WAIT make that rarer, and do not prevent it. A primary that was cut
-//     off answers older terms until it is demoted, and then drops what they wrote;
-//   - an allkeys policy with maxmemory may throw the mark out: the first announcement of each process is [fencing.ErrWiring] where the
-//     server says that it has one, which it says to users who may INFO. A policy that is changed later is not seen;
-//   - FLUSHDB, DEL of the mark, or a restored backup lose it in any case.
+// With less, the mark may be lost:
 //
-// The token itself comes from the Lease, so unlike with a counter in Redis no two terms ever get one epoch by any of these. Where losing acknowledged
-// writes at a failover is not acceptable, neither is Redis for the data; put both into a database with sqlfence.
+//   - With appendfsync everysec, the default of the file, up to two seconds are lost if the machine
+//     goes down. If only the process goes down, the writes held up by a slow sync are lost.
+//   - With appendfsync no, what the kernel had not yet written is lost.
+//   - Without an append-only file, a crash loses everything since the last snapshot, or everything.
+//   - A failover to a replica (Sentinel, Cluster, or by hand) loses what the primary had not sent
+//     yet, mark and data alike, whatever both write to their disks: replication is asynchronous.
+//     min-replicas-to-write and WAIT make that rarer, but do not prevent it. A primary that was cut
+//     off admits older terms until it is demoted, and then drops what they wrote.
+//   - An allkeys policy with maxmemory may evict the mark. If the user may INFO and the server
+//     reports such a policy, the first announcement of each process is [fencing.ErrWiring]. A later
+//     change of the policy is not noticed.
+//   - FLUSHDB, DEL of the mark, or a restored backup lose the mark in any case.
+//
+// The token itself comes from the Lease. So, unlike with a counter in Redis, none of these can give
+// two terms the same epoch. If it is not acceptable to lose acknowledged writes at a failover, do
+// not keep the data in Redis. Put both data and mark into a database with sqlfence.
 package redisfence

@@ -12,35 +12,44 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// Evaler runs a Lua script on the primary that has the keys. Package goredis has one. The result is what the script returns: nil, int64,
-// string (or []byte), or []any of these.
+// Evaler runs a Lua script on the primary that has the keys. Package goredis has an Evaler. The
+// result is what the script returns: nil, int64, string (or []byte), or []any of these.
 //
-// It must not run a script again whose answer it missed. An error of the server's own, as opposed to one of the connection, should have
-// a method RedisError(), as go-redis's errors do; one that says that nothing was sent should be [fencing.ErrUnavailable], or a
-// *[net.OpError] of a dial: then it is not taken for an unknown outcome.
+// If an Evaler gets no answer, it must not run the script again. Its errors should be of one of
+// these kinds, if that is what they are. Any other error is an unknown outcome.
+//   - An error that the server returned has a method RedisError(), as the errors of go-redis do.
+//   - An error that means that nothing was sent is [fencing.ErrUnavailable], or a *[net.OpError] of
+//     a dial.
 type Evaler interface {
 	Eval(ctx context.Context, script string, keys, args []string) (any, error)
 }
 
-// ErrUnknown: no answer came that says whether the write happened. It may have, or may yet, as long as no later term wrote or was
-// announced. Do not take it for done, nor for refused.
-var ErrUnknown = errors.New("redisfence: whether the write happened is not known")
+// ErrUnknown: no answer says whether the write happened. It may have happened. It may still happen,
+// unless a later term writes or is announced first. Do not take it for done or for refused.
+var ErrUnknown = errors.New("redisfence: unknown whether the write happened")
 
-// Config of [New]. Both are required.
+// Config of [New]. Both fields are required.
 type Config struct {
-	// Scope of the tokens that write: [fencing.Scope] of the Lease. Tokens of others are refused with [fencing.ErrScope].
+	// Scope of the tokens that write: [fencing.Scope] of the Lease. Tokens of other scopes are refused
+	// with [fencing.ErrScope].
 	Scope string
 
-	// Key of the mark, with a hash tag that the keys behind it have too: "{invoicer}:mark" for "{invoicer}:total".
+	// Key of the mark. It has the same hash tag as the keys behind the guard: "{invoicer}:mark" for
+	// "{invoicer}:total".
 	Key string
 }
 
-// Guard is a [fencing.Guard] in Redis, and writes what is behind it. Safe for concurrent use if the Evaler is.
+// Guard is a [fencing.Guard] in Redis, and writes the keys behind it. It is safe for concurrent use
+// if the Evaler is.
 //
-// Its writes return the errors of fencing, [ErrUnknown], or an error of the server's own, wrapped. After [fencing.ErrUnavailable]
-// nothing was written; after an error of the server's own the mark is where it
-// was, and nothing was written, except what a body of [Guard.Do] wrote before the command that failed: scripts have no rollback.
-// A user who lacks a right that the guard needs is found out after the write, unless an announcement came first.
+// Its writes return
+//   - the errors of fencing: after [fencing.ErrUnavailable] nothing was written;
+//   - [ErrUnknown];
+//   - an error of the server, wrapped: the mark is unchanged, and nothing was written, except what
+//     a body of [Guard.Do] wrote before the command that failed. Scripts have no rollback.
+//
+// If the user lacks a right that the guard needs, that shows only after the write, unless an
+// announcement came first.
 type Guard struct {
 	eval   Evaler
 	config Config
@@ -50,14 +59,16 @@ type Guard struct {
 
 var _ fencing.Checker = (*Guard)(nil)
 
-// New returns a guard without asking the server. It fails when a field of c is not as documented.
+// New returns a guard. It sends nothing to the server. It fails if a field of c is not as
+// documented.
 func New(eval Evaler, c Config) (*Guard, error) {
 	if err := fencing.ValidateScope(c.Scope); err != nil {
 		return nil, fmt.Errorf("redisfence: Config.Scope: %w", err)
 	}
 	tag, ok := hashTag(c.Key)
 	if !ok {
-		return nil, fmt.Errorf("redisfence: Config.Key is %q, must have a hash tag: one {...} that is not empty, shared by the keys behind it", c.Key)
+		return nil, fmt.Errorf("redisfence: Config.Key is %q, must have a hash tag:"+
+			" one {...} that is not empty, shared by the keys behind the guard", c.Key)
 	}
 	return &Guard{eval: eval, config: c, tag: tag}, nil
 }
@@ -69,10 +80,12 @@ func hashTag(key string) (string, bool) {
 	return tag, closed && tag != ""
 }
 
-// Announce raises the mark. Every script that runs later and has an older token is refused, wherever it was parked until then.
+// Announce raises the mark. Every script that runs later with an older token is refused, however
+// long it was delayed.
 //
-// It is [fencing.ErrWiring] where the user lacks a right or the client is for another kind of server, and the first time also where
-// the server would evict the mark: see the package's documentation.
+// The error is [fencing.ErrWiring] if the user lacks a right, or if the client is for another kind
+// of server. The first announcement is also [fencing.ErrWiring] if the server might evict the mark:
+// see the package documentation.
 func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
 	if err := fencing.OwnToken(t, g.config.Scope); err != nil {
 		return err
@@ -89,8 +102,8 @@ func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
 	return nil
 }
 
-// Check is Announce for a caller who writes. Its result holds for the instant of the call: write through the guard's own methods, which
-// check in the same script.
+// Check is Announce for a caller that writes. Its result holds only for the instant of the call.
+// Prefer to write through the guard's own methods, which check in the same script.
 func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
 		return nil
@@ -127,7 +140,8 @@ func (g *Guard) Set(ctx context.Context, t fencing.Token, key, value string) err
 // HSet sets fields of a hash: field, value, field, value.
 func (g *Guard) HSet(ctx context.Context, t fencing.Token, key string, fields ...string) error {
 	if len(fields) == 0 || len(fields)%2 != 0 {
-		return fmt.Errorf("redisfence: HSet of %q: %d strings are no pairs of field and value", key, len(fields))
+		return fmt.Errorf("redisfence: HSet of %q: %d strings are no pairs of field and value",
+			key, len(fields))
 	}
 	_, err := g.Do(ctx, t, hset, []string{key}, fields)
 	return err
@@ -140,11 +154,17 @@ func (g *Guard) Del(ctx context.Context, t fencing.Token, keys ...string) (int64
 	return n, err
 }
 
-// Do runs body, the inside of a Lua function with the parameters KEYS and ARGV, if the guard admits t, and returns what it returns.
-// Check, body and mark are one script: nothing happens between them. An error reply that it returns, as from redis.pcall, is an
-// error here, and the mark stays. The body should be constant text, since the server keeps each one it has
-// seen; what varies goes into args. Keys must have the hash tag of the mark, or they could be on another server.
-func (g *Guard) Do(ctx context.Context, t fencing.Token, body string, keys, args []string) (any, error) {
+// Do runs body if the guard admits t, and returns what body returns. body is the inside of a Lua
+// function with the parameters KEYS and ARGV. Check, body and mark are one script: nothing happens
+// between them. If body returns an error reply, as from redis.pcall, Do returns an error, and the
+// mark is unchanged.
+//
+// body should be constant text, because the server keeps each body that it has seen. Put what
+// varies into args. Each key must have the hash tag of the mark. Otherwise it could be on another
+// server.
+func (g *Guard) Do(
+	ctx context.Context, t fencing.Token, body string, keys, args []string,
+) (any, error) {
 	if !fencing.Unfenced(ctx, t) {
 		if err := fencing.OwnToken(t, g.config.Scope); err != nil {
 			return nil, err
@@ -152,7 +172,8 @@ func (g *Guard) Do(ctx context.Context, t fencing.Token, body string, keys, args
 	}
 	for _, key := range keys {
 		if tag, _ := hashTag(key); tag != g.tag || key == g.config.Key {
-			return nil, fmt.Errorf("redisfence: key %q must have the hash tag {%s} of the mark, and not be the mark", key, g.tag)
+			return nil, fmt.Errorf("redisfence: key %q must have the hash tag {%s} of the mark,"+
+				" and not be the mark", key, g.tag)
 		}
 	}
 	result, err := g.run(ctx, fenced(body), t, keys, args)
@@ -160,12 +181,15 @@ func (g *Guard) Do(ctx context.Context, t fencing.Token, body string, keys, args
 }
 
 // run runs a script with the token, and turns its refusals into errors.
-func (g *Guard) run(ctx context.Context, script string, t fencing.Token, keys, args []string) (any, error) {
+func (g *Guard) run(
+	ctx context.Context, script string, t fencing.Token, keys, args []string,
+) (any, error) {
 	head := []string{"", "", ""}
 	if !t.IsZero() {
 		head = []string{t.Scope + "@", strconv.FormatInt(t.Epoch, 10), t.Term}
 	}
-	answer, err := g.eval.Eval(ctx, script, append([]string{g.config.Key}, keys...), append(head, args...))
+	keys = append([]string{g.config.Key}, keys...)
+	answer, err := g.eval.Eval(ctx, script, keys, append(head, args...))
 	var ofServer interface{ RedisError() }
 	switch {
 	case errors.As(err, &ofServer):
@@ -183,20 +207,24 @@ func (g *Guard) run(ctx context.Context, script string, t fencing.Token, keys, a
 	mark, err := g.parse(refused.mark)
 	switch {
 	case refused.verdict == "evicts":
-		return nil, fmt.Errorf("%w: redisfence: %q: the server may evict the mark: maxmemory-policy is %q, must be noeviction or a volatile one",
+		return nil, fmt.Errorf("%w: redisfence: %q: the server may evict the mark:"+
+			" maxmemory-policy is %q, must be noeviction or a volatile one",
 			fencing.ErrWiring, g.config.Key, refused.mark)
 	case err != nil:
 		return nil, err
 	case refused.verdict == "stale":
-		return nil, fmt.Errorf("redisfence: %q: %w", g.config.Key, &fencing.StaleError{Presented: t, Mark: mark})
+		return nil, fmt.Errorf("redisfence: %q: %w",
+			g.config.Key, &fencing.StaleError{Presented: t, Mark: mark})
 	case refused.verdict == "conflict":
-		return nil, fmt.Errorf("redisfence: %q: %w", g.config.Key, &fencing.ConflictError{Presented: t, Mark: mark})
+		return nil, fmt.Errorf("redisfence: %q: %w",
+			g.config.Key, &fencing.ConflictError{Presented: t, Mark: mark})
 	default:
-		return nil, fmt.Errorf("%w: the script found the mark %v damaged", fencing.ErrUnavailable, mark)
+		return nil, fmt.Errorf("%w: the script found the mark %v damaged",
+			fencing.ErrUnavailable, mark)
 	}
 }
 
-// refusal is a script's answer that nothing was done.
+// refusal is the answer of a script that did nothing.
 type refusal struct {
 	verdict string
 	mark    any
@@ -204,7 +232,7 @@ type refusal struct {
 
 func (r *refusal) Error() string { return fmt.Sprintf("%s: %v", r.verdict, r.mark) }
 
-// decode takes a script's answer apart.
+// decode reads a script's answer.
 func decode(answer any) (result any, err error) {
 	list, _ := answer.([]any)
 	var verdict string
@@ -220,15 +248,18 @@ func decode(answer any) (result any, err error) {
 	case "stale", "conflict", "damaged", "evicts":
 		return nil, &refusal{verdict, result}
 	}
-	return nil, fmt.Errorf("%w: the answer %.80q is none of the script's", ErrUnknown, fmt.Sprint(answer))
+	return nil, fmt.Errorf("%w: the answer %.80q is not one of the script's",
+		ErrUnknown, fmt.Sprint(answer))
 }
 
-// parse reads a mark. What is none is ErrUnavailable: nothing is admitted until somebody repaired it.
+// parse reads a mark. If it is none, the error is ErrUnavailable: nothing is admitted until
+// somebody has repaired the mark.
 func (g *Guard) parse(mark any) (fencing.Token, error) {
-	s, _ := text(mark) // "" if it is none, which is no mark
+	s, _ := text(mark) // "" if it is no text; that is no mark either
 	t, err := fencing.ParseMark(s, g.config.Scope)
 	if err != nil {
-		return fencing.Token{}, fmt.Errorf("redisfence: the mark %q cannot be read: %w", g.config.Key, err)
+		return fencing.Token{}, fmt.Errorf("redisfence: the mark %q cannot be read: %w",
+			g.config.Key, err)
 	}
 	return t, nil
 }
@@ -243,7 +274,7 @@ func text(v any) (string, bool) {
 	return "", false
 }
 
-// failClosed is [fencing.FailClosed], and says which of the server's answers no waiting mends.
+// failClosed is [fencing.FailClosed]. It also knows which of the server's answers will not pass.
 func (g *Guard) failClosed(err error) error {
 	if fencing.KindOf(err) == fencing.KindOther && miswired(err) {
 		return fmt.Errorf("%w: redisfence: %q: %w", fencing.ErrWiring, g.config.Key, err)
@@ -257,7 +288,8 @@ func unsent(err error) bool {
 	return errors.Is(err, fencing.ErrUnavailable) || errors.As(err, &op) && op.Op == "dial"
 }
 
-// miswired reports whether err is the server's about a right, a password, or a client for another kind of server.
+// miswired reports whether err is the server's, about a right, a password, or a client for another
+// kind of server.
 func miswired(err error) bool {
 	var ofServer interface {
 		error
@@ -266,7 +298,10 @@ func miswired(err error) bool {
 	if !errors.As(err, &ofServer) {
 		return false
 	}
-	for _, prefix := range []string{"NOPERM", "NOAUTH", "WRONGPASS", "MOVED", "CROSSSLOT", "ERR unknown command", "ERR This user has no permissions", "ERR The user executing the script"} {
+	for _, prefix := range []string{
+		"NOPERM", "NOAUTH", "WRONGPASS", "MOVED", "CROSSSLOT", "ERR unknown command",
+		"ERR This user has no permissions", "ERR The user executing the script",
+	} {
 		if strings.HasPrefix(ofServer.Error(), prefix) {
 			return true
 		}

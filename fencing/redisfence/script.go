@@ -2,11 +2,13 @@ package redisfence
 
 import "fmt"
 
-// check compares the token with the mark and returns a refusal, or nothing. Epochs are decimal strings, compared by length, then byte by
-// byte: numbers are doubles here, exact up to 2^53 only, and comparing strings follows the server's locale. A mark above 2^63-1
-// makes every token stale, and is found to be none by whoever parses that answer.
+// check compares the token with the mark, and returns a refusal or nothing. Epochs are decimal
+// strings. They are compared by length, then byte by byte: numbers are doubles in Lua, exact up to
+// 2^53 only, and the comparison of strings depends on the server's locale. A mark above 2^63-1
+// makes every token stale. The parser of that answer then finds that the mark is none.
 //
-// KEYS: the mark; the user's. ARGV: scope@, epoch and term of the token, all empty for a write that needs none; the user's.
+// KEYS: the mark, then the user's keys. ARGV: scope@, epoch and term of the token (all empty for a
+// write that needs no token), then the user's arguments.
 const check = `local scope, epoch, term = ARGV[1], ARGV[2], ARGV[3]
 local mark = redis.call('GET', KEYS[1])
 local function compare(a, b)
@@ -30,15 +32,17 @@ if raises and mark then
 end
 `
 
-// finish moves the mark, after the write: what failed on the way has not moved it. PERSIST is a write, so that a replica, whose mark may
-// be old, refuses; and it takes away a time to live that somebody gave the mark. It is called also where SET did that, so
-// that a user who may not is found out by the announcement and not by the first write after it. It cannot come before the
-// write, which would then pass for the script's second and so go past maxmemory.
+// finish raises the mark after the write, so that a failed write does not raise it. PERSIST removes
+// a time to live that somebody gave the mark. It is also a write, so a replica, whose mark may be
+// old, refuses it. PERSIST is called even if SET has done the same: a missing right to it then
+// shows at the announcement, not at the first write. It cannot come before the user's write: that
+// would then be the script's second write, which Redis does not check against maxmemory.
 const finish = `if raises then redis.call('SET', KEYS[1], scope .. epoch .. '.' .. term) end
 redis.call('PERSIST', KEYS[1])
 `
 
-// sound refuses a server that may throw out keys without a time to live, if the user may ask.
+// sound refuses a server that may evict keys without a time to live, if the user may ask for the
+// policy.
 const sound = `local info = redis.pcall('INFO', 'memory')
 local policy = type(info) == 'string' and info:match('maxmemory_policy:([%w-]+)')
 if policy and policy:sub(1, 7) == 'allkeys' then return {'evicts', policy} end
@@ -53,9 +57,10 @@ const (
 return {'ok', redis.call('GET', KEYS[1])}`
 )
 
-// fenced is the script around a body, which sees only the user's keys and arguments: it stands first, where none of the check's
-// locals is known, or a variable of its own that it forgot to declare could be one of them and move the mark. An error reply that it
-// returns is one of the whole script, as without the guard.
+// fenced is the script around a body. The body sees only the user's keys and arguments. It stands
+// first, where the locals of check are not in scope. Otherwise a variable that the body forgot to
+// declare could be one of them, and move the mark. If the body returns an error reply, it is the
+// reply of the whole script, as without the guard.
 func fenced(body string) string {
 	return fmt.Sprintf(`local function body(KEYS, ARGV)
 %s
@@ -68,7 +73,7 @@ if type(result) == 'table' and result.err then return result end
 %sreturn {'ok', result}`, body, check, finish)
 }
 
-// The writes that have methods of their own.
+// The writes that have their own methods.
 const (
 	set  = `redis.call('SET', KEYS[1], ARGV[1])`
 	hset = `for i = 1, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end`

@@ -63,7 +63,7 @@ func TestPolicyOnPodSubresources(t *testing.T) {
 			[]byte(`{"metadata":{"annotations":{"`+kubefence.Annotation+`":"`+first.String()+`"}},`+bodies[sub]+`}`), metav1.PatchOptions{}, sub)
 		return err
 	}
-	const why = "this subresource shows no token, and may not be written by this user"
+	const why = "this subresource shows no token, and this user may not write it"
 	for name, scalers := range map[string]bool{"by nobody": false, "by Scalers": true} {
 		t.Run(name, func(t *testing.T) {
 			p := police(t, func(f fenced, p *kubefence.Policy) {
@@ -111,7 +111,7 @@ func TestPolicyOnOwners(t *testing.T) {
 	}
 	const (
 		nobody = `[{"apiVersion":"v1","kind":"ConfigMap","name":"nobody","uid":"00000000-0000-0000-0000-000000000000"}]`
-		why    = "the owners of an object with a mark may not be changed by this user"
+		why    = "this user may not change the owners of an object with a mark"
 	)
 	refusedAs(t, own(other, "m", nobody), why)
 	require.NoError(t, own(other, "free", nobody))

@@ -240,8 +240,8 @@ func TestPolicyOnDamagedMarks(t *testing.T) {
 		require.NoError(t, err)
 	})
 	for _, name := range []string{"damaged", "foreign"} {
-		refusedAs(t, p.put(name, text(9)), "the object's mark is not one of shop/invoicer")
-		refusedAs(t, p.patch(name, nil), "the object's mark is not one of shop/invoicer")
+		refusedAs(t, p.put(name, text(9)), "the object's mark is not a token of shop/invoicer")
+		refusedAs(t, p.patch(name, nil), "the object's mark is not a token of shop/invoicer")
 	}
 }
 
@@ -270,7 +270,7 @@ func TestPolicyForUsers(t *testing.T) {
 	require.NoError(t, err, "not selected")
 	p.create("m", first)
 
-	refusedAs(t, maps(other).Delete(t.Context(), "m", metav1.DeleteOptions{}), "an object with a mark may not be deleted by this user")
+	refusedAs(t, maps(other).Delete(t.Context(), "m", metav1.DeleteOptions{}), "this user may not delete an object with a mark")
 	refusedAs(t, maps(other).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{FieldSelector: "metadata.name=m"}), "an object with a mark")
 	require.NoError(t, maps(trusted).Delete(t.Context(), "m", metav1.DeleteOptions{}))
 
@@ -280,7 +280,7 @@ func TestPolicyForUsers(t *testing.T) {
 	require.NoError(t, err)
 	scale := &autoscalingv1.Scale{ObjectMeta: metav1.ObjectMeta{Name: "d", Namespace: p.namespace}, Spec: autoscalingv1.ScaleSpec{Replicas: 3}}
 	_, err = other.AppsV1().Deployments(p.namespace).UpdateScale(t.Context(), "d", scale, metav1.UpdateOptions{})
-	refusedAs(t, err, "a guarded object may not be scaled by this user")
+	refusedAs(t, err, "this user may not scale a guarded object")
 	_, err = trusted.AppsV1().Deployments(p.namespace).UpdateScale(t.Context(), "d", scale, metav1.UpdateOptions{})
 	require.NoError(t, err)
 }

@@ -15,13 +15,14 @@ import (
 	"github.com/hotseat-go/hotseat/fencing/redisfence"
 )
 
-// Client is what is needed of a *redis.Client, *redis.ClusterClient or *redis.Ring.
+// Client is the part of a *redis.Client, *redis.ClusterClient or *redis.Ring that is needed.
 type Client interface {
 	Process(ctx context.Context, cmd redis.Cmder) error
 }
 
-// Eval returns an Evaler that runs scripts through client: by their hash, and by their text where the server does not know that yet. It
-// sends each once, whatever MaxRetries says: a script whose answer was lost must not run again, possibly with another write between.
+// Eval returns an Evaler that runs scripts through client: by their hash, or by their text if the
+// server does not know the hash yet. It sends each script once, whatever MaxRetries says. A script
+// whose answer was lost must not run again, possibly after another write.
 func Eval(client Client) redisfence.Evaler { return eval{client} }
 
 type eval struct{ client Client }
@@ -56,5 +57,5 @@ func (e eval) run(ctx context.Context, command, script string, keys, args []stri
 // once is a command that go-redis does not send again.
 type once struct{ *redis.Cmd }
 
-// NoRetry says so.
+// NoRetry tells go-redis not to send the command again.
 func (once) NoRetry() bool { return true }
