@@ -18,8 +18,8 @@ func NewContext(ctx context.Context, t Token) context.Context {
 	return NewSourceContext(ctx, fixed(t))
 }
 
-// NewSourceContext returns a context whose token comes from s at each call of [FromContext], which
-// so sees a raised epoch at once. A nil Source hides a token that ctx already carries.
+// NewSourceContext returns a context whose token comes from s at each call of [FromContext], so
+// FromContext sees a raised epoch at once. A nil Source hides a token that ctx already carries.
 func NewSourceContext(ctx context.Context, s Source) context.Context {
 	return context.WithValue(ctx, contextKey{}, s)
 }

@@ -24,7 +24,7 @@
 //
 // A [Guard] keeps a mark for each scope: the highest token that it has seen. It refuses every lower
 // token. The elector announces each new token to its guards before the work starts. The old active
-// is fenced off from that moment, and not only from its successor's first write.
+// is shut out as soon as the token is announced, and not only when its successor first writes.
 //
 // Comparing numbers is the easy half. A stale request may pass the comparison, be delayed, and take
 // effect after a newer term began. A guard closes that gap in one of two ways. It makes check and

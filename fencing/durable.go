@@ -39,7 +39,8 @@ type Store interface {
 //
 // Each call reads the store, so a mark of another process is seen at once. If the store cannot be
 // read, the call fails with [ErrUnavailable]. If another process stored the mark, or this one got
-// no answer to its swap, this process stores the mark again, once, before it admits by it.
+// no answer to its swap, this process writes the mark once more before it admits anything on the
+// strength of it.
 //
 // Several processes may share a store, and always agree on the mark. But each follows only its own
 // work in flight. If effects may be in flight in more than one process, bind check and effect by

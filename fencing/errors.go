@@ -20,7 +20,8 @@ var (
 	ErrMissing = errors.New("fencing: no token")
 
 	// ErrUnavailable: the guard could not decide, or could not yet make sure that older work has
-	// ended. Nothing was admitted. Retry with the same token as long as the term is valid.
+	// ended. Nothing was admitted. A writer may retry with the same token as long as its term is
+	// valid.
 	ErrUnavailable = errors.New("fencing: guard unavailable")
 
 	// ErrMalformed: a token or scope breaks a rule of [Token]. Do not retry: it is a bug, or the token

@@ -28,13 +28,13 @@ type Guard interface {
 	// raised, every older token is refused. Announce is idempotent. It blocks until the guard has
 	// decided, but at most until ctx ends.
 	//
-	// The elector calls Announce at the start of each term. After [ErrUnavailable] the elector gives
-	// that term up, and comes back with the token of a later term.
+	// The elector calls Announce at the start of each term. It does not retry after
+	// [ErrUnavailable]: it gives that term up, and comes back with the token of a later one.
 	Announce(ctx context.Context, t Token) error
 
-	// Mark returns the mark of a scope. It returns the zero Token and no error if the scope was never
-	// seen, [ErrMalformed] if the scope breaks the rules of scopes, and [ErrUnavailable] if the store
-	// does not answer.
+	// Mark returns the mark of a scope. It returns the zero Token and no error if the scope was
+	// never seen, [ErrMalformed] if the scope breaks the rules of scopes, [ErrScope] if the guard
+	// is for another scope, and [ErrUnavailable] if the store does not answer.
 	Mark(ctx context.Context, scope string) (Token, error)
 }
 

@@ -89,8 +89,8 @@ func Judge(t, mark Token) (raises bool, err error) {
 
 // FailClosed returns what a guard answers if err occurred after [OwnToken] accepted the token. It
 // returns a verdict ([ErrStale], [ErrConflict]), [ErrWiring], [ErrUnavailable] and nil unchanged.
-// It wraps everything else in [ErrUnavailable]. The guard itself must first turn errors that will
-// not pass into [ErrWiring]: only the guard knows how its store words them.
+// It wraps everything else in [ErrUnavailable]. The guard itself must first map permanent errors to
+// [ErrWiring]: only the guard knows how its store words them.
 func FailClosed(err error) error {
 	if err == nil || errors.Is(err, ErrStale) || errors.Is(err, ErrConflict) ||
 		errors.Is(err, ErrUnavailable) {

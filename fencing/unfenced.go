@@ -8,10 +8,10 @@ type unfencedKey struct{}
 // or a manual repair. It is the only way around a guard. The reason is for logs, and for people who
 // search the code for this name. An empty reason allows nothing, and revokes what ctx allowed.
 //
-// It replaces only a missing token. A token that is presented is judged as always: a stale token
-// stays refused. What is admitted in this way is not fenced: no later term ends it or waits for it.
-// Package fencingprom counts it, as result "unfenced". For guards with methods of their own, call
-// its Observe.
+// It matters only if no token is presented. A token is judged as always: a stale one stays refused.
+// What is admitted in this way is not fenced: no later term ends it or waits for it. Package
+// fencingprom counts it, as result "unfenced". For a guard with ways in that fencingprom does not
+// see, such as InTx of sqlfence, pass what they return to its Observe.
 func AllowUnfenced(ctx context.Context, reason string) context.Context {
 	return context.WithValue(ctx, unfencedKey{}, reason)
 }

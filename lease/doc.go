@@ -1,6 +1,7 @@
-// Package lease is what users of package singleton meet of a coordination.k8s.io Lease: a [Record]
-// of it, with its annotations; the [Timing] of an election; and the errors of a refused setting or
-// of a failed request. The protocol's rules stand below. The code that keeps them is internal.
+// Package lease has the types around a coordination.k8s.io Lease that users of package singleton
+// see: a [Record] of the Lease, with its annotations; the [Timing] of an election; and the errors
+// of a refused setting or of a failed request. The protocol's rules are below. The code that keeps
+// them is internal.
 //
 // # Words
 //
@@ -28,7 +29,7 @@
 //     shortens it nor revives one that is over.
 //   - T3. A standby waits a lease duration from when it saw the last change of the claim.
 //   - T4. It waits for the longer of its own duration and the written one. It believes at most
-//     [MaxLeaseDuration], and of an edited duration at most what an elector wrote before.
+//     [MaxLeaseDuration], and if the duration was edited, no more than an elector wrote before.
 //   - T5. Each machine compares its own elapsed time only. The times on the Lease are for people.
 //   - T6. A timer ends the work's context when validity ends, whatever else hangs. Valid reads the
 //     clock itself.
@@ -46,7 +47,8 @@
 //     whatever its status.
 //   - R5. A refused write is followed by a GET. It asks the store, where a LIST may come from a
 //     cache that is ahead of it.
-//   - R6. What a GET refuted is not believed when a List shows it again, until the watch goes on.
+//   - R6. A record that a GET has shown to be out of date is not believed when a List shows it
+//     again, until an event of the watch is newer.
 //   - R7. What is provably not newer than the last look is dropped. An event that cannot be
 //     compared casts doubt, which a fresh look or a renewal settles.
 //   - R8. A candidate lists, and watches from there on. When the watch ends it does both again.
@@ -55,7 +57,7 @@
 // W, writes.
 //
 //   - W1. A renewal tests the term (UID, fencing-term, holder) and no version. Label edits do not
-//     hold it up. A term that is over stays over, so a late one prolongs nobody's validity.
+//     hold it up. A term that is over stays over, so a late renewal prolongs nobody's validity.
 //   - W2. A renewal is due each RetryPeriod. While one is unanswered, the next is sent beside it
 //     only when that one is RenewDeadline/4 old. Where writes take more than half of
 //     RenewDeadline, it is sent so early that its answer comes in time.
@@ -66,8 +68,8 @@
 //   - W5. renewTime moves with each write, also where the wall clock stands still.
 //   - W6. What is not ours on the Lease survives each write. Annotations of ours that were removed
 //     or damaged are repaired while the term stands.
-//   - W7. A write is repeated after a conflict only if the term still stands, a few times, and not
-//     if no edit explains the conflict.
+//   - W7. A write is repeated after a conflict only if the term still stands and an edit explains
+//     the conflict, and only a few times.
 //   - W8. Where the verb patch is refused, writes are updates by UID and version, one at a time.
 //     The refusal is logged once, and tried again after a lease duration.
 //   - W9. A patch that is refused although the store has what it tests has met a cache. An update
@@ -75,16 +77,16 @@
 //
 // C, what a change proves about earlier claims.
 //
-//   - C1. Only what one watch shows next to each other has no gap between it. Across a gap a record
-//     makes the same claim only if it is the same version. Label edits within a watch are harmless.
+//   - C1. Only between consecutive events of one watch is there no gap. Across a gap a record makes
+//     the same claim only if it is the same version. Label edits within a watch are harmless.
 //   - C2. A holder is out after its own release, and after a takeover with a greater epoch by these
 //     rules. After any other change a lease duration is waited from when the change was seen.
 //   - C3. That wait ends early only by a release of the very term that the change may hide. A
 //     takeover does not end it: its process may never have seen that term.
 //   - C4. A release says so itself: fencing-released names the time that it wrote and the version
 //     that it replaced. Seen in a watch right after that version, it is the proof.
-//   - C5. Elsewhere the version before it has to show the holder (the request Lock.Before). A few edits that
-//     change nothing of who is at work are walked back.
+//   - C5. Elsewhere the version before it has to show the holder (a look at that version). A few
+//     edits that change nothing of who is at work are walked back.
 //   - C6. A Lease that was never held is free only at first sight, and only if the version before
 //     it shows that nothing was there before its creation.
 //   - C7. Where the server has forgotten the version before, a lease duration is waited.
@@ -92,8 +94,9 @@
 //   - C9. A Lease that went back (a lower version or epoch, an epoch seen with another term) proves
 //     nothing: the store was restored. But a term whose epoch was raised by hand and put back may
 //     release the Lease.
-//   - C10. client-go's release is waited for as long as it says. It speaks for client-go's own term
-//     only, and for earlier ones only if that was seen to last.
+//   - C10. client-go's release is waited for as long as it says. It proves that client-go's own
+//     term is over. It proves that of earlier terms only if client-go's term was seen to last for a
+//     lease duration.
 //   - C11. Our own identity in a record is waited out like any other.
 //
 // S, the seat that a holder takes back.
@@ -114,7 +117,8 @@
 //   - A3. After a conflict an acquire looks whose term is there. It renews its own; a look alone is
 //     no acknowledgement.
 //   - A4. An unanswered acquire is repeated with the same term for RenewDeadline and RetryPeriod.
-//     If its writes arrive but no answer does, the replica lets others go first then.
+//     If its writes arrive but no answer does in that time, the replica stands back and lets others
+//     try first.
 //   - A5. A standby that lost a race waits a random moment from when the Lease comes free, a longer
 //     one each time, up to 200 ms.
 //   - A6. A replica that is not eligible acquires and creates nothing, and resigns what it was
@@ -131,9 +135,10 @@
 //     the acquireTime tells. Any other record is a definite loss.
 //   - E4. An epoch raised by hand ends the term. The Lease is released once work has returned, and
 //     this replica lets others go first.
-//   - E5. A raise lifts the epoch above a guard's mark, by less than MaxRaise. It tests what a
-//     renewal tests, and the epoch. A term shows the new epoch once the Lease has been seen to
-//     have it. Until then its own two epochs end no term, and any other that is higher does.
+//   - E5. A raise lifts the epoch above a guard's mark, by at most MaxRaise. It tests what a
+//     renewal tests, and the epoch. A term shows the new epoch once the Lease has been seen to have
+//     it. Until then neither the old epoch nor the new one ends the term, and any other higher
+//     epoch does.
 //   - E6. An epoch that only a hand can have written is refused before a guard sees it, and is not
 //     remembered.
 //
@@ -149,8 +154,9 @@
 //     was lost.
 //   - H6. Validity ends before the release is sent. The release waits for renewals in flight, for
 //     RenewDeadline/4 at most, since it has to name the version that they leave.
-//   - H7. A release writes over no other term. Since one may have arrived unheard, it is written over
-//     a later record only if that is known to have come of the claim's by edits and renewals.
+//   - H7. A release writes over no other term. Since another term's write may have arrived unheard,
+//     a release is written over a later record only if that record is known to come from the
+//     claim's own through edits and renewals alone.
 //   - H8. Work that outstays its stop budget, or DrainLimit, is reported.
 //
 // F, failures.
@@ -158,8 +164,9 @@
 //   - F1. A failed attempt is repeated after a random pause that grows to RetryPeriod at most.
 //   - F2. A refusal that only a hand can mend ends Run if it came from the start on for a lease
 //     duration, and no write was answered otherwise in between. So does a List that was never
-//     allowed, for a lease duration. A server without versions ends it: at once where a write shows
-//     it, or after three Lists.
+//     allowed, for a lease duration. If the server has no resourceVersions, Run ends: at once if a
+//     write shows that, else after three Lists. A guard that is misconfigured from the start ends
+//     Run in the same way as a refusal.
 //   - F3. Nothing else ends Run but work, warm-up, a panic or its context: no loss, no lost race,
 //     no outage. With Config.OneTerm the end of a term whose work was called does too.
 //   - F4. A watch that is silent for two to three RetryPeriods, or for three renewals of our own,

@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// Kinds of failed request. A [*RequestError] wraps exactly one of them and the
-// client's own error.
+// Kinds of failed request. A [*RequestError] wraps exactly one of them, but for ErrUnversioned, and
+// the client's own error.
 var (
 	// ErrConflict: the compare-and-swap failed, someone else wrote first. The
 	// write did not happen. List, then decide again.
@@ -31,11 +31,10 @@ var (
 	ErrUnavailable = errors.New("API server unavailable")
 )
 
-// ErrEpochExhausted: a number that the next fencing epoch must lie above is one
-// that only a hand can have written: it lies 2^53 or more above the store's
-// version and Config.Fencing.Floor's number, or above half of all numbers. It is refused
-// before a guard takes it for its mark. No retry helps; the message names the
-// number to be lowered.
+// ErrEpochExhausted: the next epoch would have to exceed a number so large that it must have been
+// written by hand: it lies 2^53 or more above the store's version and Config.Fencing.Floor's
+// number, or above half of all numbers. It is refused before a guard takes it for its mark. No
+// retry helps; the message names the number to be lowered.
 var ErrEpochExhausted = errors.New("fencing epoch exhausted")
 
 // FieldError is a refused setting.

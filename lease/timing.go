@@ -47,7 +47,7 @@ type Timing struct {
 	// longer API outages; a crash is noticed that much later.
 	LeaseDuration time.Duration
 	// RenewDeadline (R) is how long a term stays valid after the sending of
-	// its last acknowledged write. At most LeaseDuration/k - [MinStopBudget].
+	// its last acknowledged write. At most LeaseDuration/(1+MaxClockDrift) - [MinStopBudget].
 	// Default 10 s.
 	RenewDeadline time.Duration
 	// RetryPeriod (P) is the time between renewals, and between polls where

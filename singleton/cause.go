@@ -9,11 +9,11 @@ import (
 	"github.com/hotseat-go/hotseat/internal/protocol"
 )
 
-// Classes of [EndError], for errors.Is. An EndError is context.Canceled too, because net/http and
-// others return a context's cause.
+// Classes of [EndError], for errors.Is. For an EndError, errors.Is(err, context.Canceled) also
+// holds, because net/http and others return a context's cause.
 var (
-	// ErrLost: this replica is no longer known to be the active one. Stop at once. Write nothing more
-	// that no guard protects.
+	// ErrLost: this replica is no longer known to be the active one. Stop at once. From now on,
+	// make only writes that a guard checks.
 	ErrLost = errors.New("lost")
 	// ErrResigned: Resign was called. The Lease is kept until work returns.
 	ErrResigned = errors.New("resigned")

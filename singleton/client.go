@@ -36,7 +36,7 @@ type LeasesGetter[L lease.Client] interface {
 //   - It has no overall timeout. An elector gives each request its own.
 //   - Over HTTP/2, pings find a dead connection within about 5 s, and the client opens another. A
 //     slow server keeps its connection.
-//   - When the server refuses the token, the client reads the token file again.
+//   - When the API server rejects the bearer token, the client reads the token file again.
 //
 // A Client is safe for concurrent use.
 type Client struct {

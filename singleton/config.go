@@ -38,7 +38,8 @@ type Config struct {
 	// Name of the Lease: one for each role, the same in all its replicas.
 	Name string
 	// Namespace of the Lease. Default: $POD_NAMESPACE, else the namespace of the service account.
-	// It is never "default", and never that of a kubeconfig's context.
+	// There is no fallback to the namespace "default" or to that of a kubeconfig's context. If no
+	// namespace is found, New returns an error.
 	Namespace string
 
 	// Each term's token is announced to Guards before the term's work starts
@@ -48,9 +49,10 @@ type Config struct {
 	// term up. [Status] and hotseat_guard_failures_total say why.
 	//
 	// While work runs, the token is announced again each Fencing.AnnouncePeriod, and when a renewal
-	// goes through after an outage. A guard that was restored from a backup learns the token again by that.
-	// If a guard has then seen a later token, the term ends, unless it may raise its epoch
-	// (Fencing.MaxRaise). No other failure of a guard ends a term while work runs.
+	// goes through after an outage. This is how a guard that was restored from a backup learns the
+	// token again. If a guard has then seen a later token, the term ends, unless Fencing.MaxRaise
+	// lets the elector raise the term's epoch above that mark, which it then does by itself. No
+	// other failure of a guard ends a term while work runs.
 	Guards []fencing.Guard
 	// Hooks are called when something happens.
 	Hooks Hooks
@@ -80,22 +82,22 @@ type FencingConfig struct {
 	// AnnouncePeriod is the time between two announcements of one term.
 	// Default: LeaseDuration.
 	AnnouncePeriod time.Duration
-	// KeepOnStale keeps the term when a guard refuses its token to the work. Work then decides by the
-	// error. By default such a refusal ends the term: the Lease is kept until work has returned, then
-	// released, and this replica stands back for Replica.HoldOff.
+	// KeepOnStale keeps the term when a guard refuses one of the work's writes as stale. Work then
+	// decides by the error. By default such a refusal ends the term: the Lease is kept until work
+	// has returned, then released, and this replica stands back for Replica.HoldOff.
 	//
 	// The guard need not be one of Guards. It is enough that the refusal reaches [fencing.Report] with
 	// a context derived from work's. The guards of this module see to that.
 	KeepOnStale bool
 	// Floor, if set, is called before each acquire. The new epoch will be above the number that it
-	// returns. Tokens then keep growing even if the API server's history went back, or began anew
-	// beside an old database whose guard refuses every epoch up to its mark. Return the Epoch of the
-	// guard's [fencing.Guard.Mark], as the example shows. Floor has a quarter of RenewDeadline to
-	// return. While it fails, this replica does not acquire.
+	// returns. Tokens then keep growing even if the API server was restored from a backup, or if
+	// the cluster was built anew while the guard's database kept its old, higher mark. Return the
+	// Epoch of the guard's [fencing.Guard.Mark]; ExampleConfig_floor shows how. Floor has a quarter
+	// of RenewDeadline to return. While it fails, this replica does not acquire.
 	Floor func(ctx context.Context) (int64, error)
-	// MaxRaise bounds by how much one [Term.Raise] may lift an epoch, to one above a mark. It keeps
-	// one poisoned mark from using the numbers up. Default 0: a term does not raise its epoch, and
-	// ends if a guard holds a higher mark.
+	// MaxRaise is the most that one raise may add to an epoch. (A raise sets it to one above the
+	// mark.) It stops one absurdly high mark from using up the numbers. Default 0: a term does not
+	// raise its epoch, and ends if a guard holds a higher mark.
 	MaxRaise int64
 }
 
@@ -104,17 +106,19 @@ type ReplicaConfig struct {
 	// Identity is what the Lease shows as its holder, followed by "_" and 64 random bits, so that
 	// no two processes ever share one. Default: $POD_NAME, else the host's name.
 	Identity string
-	// Program names the program on the Lease. A replica warns when it sees another program there: two
-	// applications may share the Lease by mistake. Default: the last part of the module's path, and
-	// of the main package's, as in "invoicer/worker"; else the name of the executable.
+	// Program names the program on the Lease. A replica warns when it sees another program there:
+	// two applications may share the Lease by mistake. Default: the last element of the module's
+	// path, "/", and the last element of the main package's path, for example invoicer/worker.
+	// Without build information it is the name of the executable.
 	Program string
 	// WarmUp, if set, is called once per Run, before this replica is first a candidate. Use it to fill
 	// caches and open connections. The replica observes the Lease meanwhile. An error of WarmUp ends
 	// Run.
 	WarmUp func(ctx context.Context) error
 	// HoldOff is how long this replica stands back after it resigned, its work failed or a guard
-	// stopped it. Another replica can then win. Default: twice RetryPeriod, which is longer than the
-	// time between two polls of a standby that may not watch.
+	// stopped it. Another replica can then win. Default: twice RetryPeriod, which is longer than
+	// the time between two polls of a standby that is forbidden to watch: it polls each
+	// RetryPeriod.
 	HoldOff time.Duration
 	// DrainLimit is how long work may take to return while the Lease is kept for it: after Resign,
 	// after a refused token, and after Run's context ended. After that, work counts as stuck.

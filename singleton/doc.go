@@ -1,11 +1,27 @@
-// Package singleton keeps exactly one replica of a service active while the others stand by, warm.
-// It elects on a coordination.k8s.io Lease, and gives every term a fencing token.
+// Package singleton keeps at most one replica of a service active at a time, while the others stand
+// by, warm, and replace it when it stops or fails. It is leader election for services on
+// Kubernetes. It elects on a coordination.k8s.io Lease, and gives every term a fencing token.
 //
+//	client, err := singleton.DefaultClient()
+//	...
 //	elector, err := singleton.New(client, singleton.Config{Name: "invoicer"})
 //	...
-//	err = elector.Run(ctx, func(ctx context.Context, term *singleton.Term) error {
-//		return invoices.Loop(ctx) // one replica at a time is here
+//	prometheus.MustRegister(elector)
+//	http.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+//		if err := elector.Ready(); err != nil {
+//			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+//		}
 //	})
+//	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+//	defer stop()
+//	err = elector.Run(ctx, func(ctx context.Context, term *singleton.Term) error {
+//		return invoices.Loop(ctx) // one replica at a time is here, until ctx ends
+//	})
+//
+// A liveness probe asks [Elector.Live] in the same way. One registry takes the electors of many
+// Leases, but not two of the same Lease. When the Pod is stopped, work has to return within its
+// terminationGracePeriodSeconds: only then is the Lease released. examples/deploy in the repository has the
+// manifest, with the Lease and the RBAC rules.
 //
 // # Guarantees
 //
@@ -14,8 +30,8 @@
 //   - no process is frozen, and
 //   - work returns within its stop budget after its context ends.
 //
-// This holds for any delay, loss or reordering of the API server's answers, any outage of it, any
-// edit or deletion of the Lease, and any skew of wall clocks. The exceptions are below.
+// Apart from the exceptions below, this holds for any delay, loss or reordering of the API server's
+// answers, any outage of it, any edit or deletion of the Lease, and any skew of wall clocks.
 //
 // G2, tokens only grow. Each term's epoch is greater than every earlier term's.
 //
@@ -26,8 +42,8 @@
 // G4, always one again. After faults end, a replica is active within LeaseDuration + 0.5 s, and no
 // process had to exit. A fault lasts until its last effect is noticed:
 //   - A lost request is sent again after RenewDeadline/4.
-//   - A silent watch is noticed after two to three RetryPeriods. A claim that was made meanwhile is
-//     waited out from then.
+//   - A silent watch is noticed after two to three RetryPeriods. If another replica took the Lease
+//     meanwhile, its lease duration is waited out from that moment on.
 //
 // A slow server is not a fault. With the verb patch, a term goes on while two writes in a row fit
 // into RenewDeadline.
@@ -38,24 +54,27 @@
 //
 //   - A process is frozen in the middle of a request that carries no token, and finishes it when it
 //     thaws.
-//   - A Lease is deleted and shipped anew while its holder is cut off. A process that never saw the
-//     term takes the new Lease for a first install.
-//   - etcd was restored from a backup less than a LeaseDuration ago. A replica that was not shown
-//     what the backup lacks may take the Lease beside the holder, until the holder learns of it.
-//     Such a replica was cut off, had its acquire on the way, or is new. (A new one does so only if
-//     the backup was not marked compacted.)
-//   - etcd was so restored under an API server that went on running, and the backup lacks the
-//     holder's own term. If the Lease is then deleted or cleared, that holder may take its seat
-//     back beside such a replica.
+//   - A Lease is deleted and created again from its manifest while its holder is cut off. A process
+//     that never saw the term takes the new Lease for a first install.
+//   - etcd was restored from a backup less than a LeaseDuration ago. A replica that never saw the
+//     changes missing from the backup may take the Lease while the old holder still works, until
+//     the holder notices. That is a replica that was cut off, that had an acquire request in
+//     flight, or that has just started (the last one only if etcd was restored without
+//     --mark-compacted).
+//   - etcd was restored in the same way while an API server went on running, and the backup lacks
+//     the holder's own term. If the Lease is then deleted or cleared, that holder may take the
+//     Lease again while a replica of the exception before works.
 //   - A candidate on the same Lease uses client-go's elector. It keeps client-go's rules.
 //   - Replicas have different LeaseDurations. A standby waits for the longer of its own and the
 //     written one, up to [lease.MaxLeaseDuration]. If an edit shortens the written one while the
 //     holder is cut off, a replica that never saw the longer one waits for its own only.
-//   - An edit forges a release that names the very version it replaces.
+//   - Somebody writes a release annotation by hand that names the very resourceVersion which this
+//     edit replaces.
 //
-// There is one exception to G2. Suppose that somebody raises an epoch by hand above the store's
-// revision. If the Lease or the annotation is removed while no process runs that saw this epoch,
-// the epoch is forgotten. Config.Fencing.Floor remembers it.
+// There is one exception to G2. Epochs come from the revision of the API server's store. Suppose
+// that somebody raises an epoch by hand above that revision. If the Lease or the annotation is
+// removed while no process runs that saw this epoch, the epoch is forgotten. Config.Fencing.Floor
+// remembers it.
 //
 // # States
 //

@@ -75,15 +75,16 @@ func (e *Elector) Scope() string { return fencing.Scope(e.config.Namespace, e.co
 //   - Reading or writing the Lease is refused (RBAC, a missing namespace, an invalid request) from
 //     the start and for a whole LeaseDuration. Run returns an error that names the verb. The
 //     refusal is logged at once. A refusal that begins later is waited out.
-//   - One of Config.Guards is wired to something else (fencing.ErrScope, ErrWiring, ErrMissing or
-//     ErrMalformed) from the start, and still is a LeaseDuration later. Run returns the
-//     [*GuardError], after the Lease was released. Each refusal is logged as an error. Once the
-//     guards took a token of this Run, a later such refusal is waited out. A guard that is
-//     unavailable or holds a higher mark is always waited out.
+//   - One of Config.Guards is misconfigured from the start, and still is a LeaseDuration later: it
+//     guards another scope, or what it needs is not there (fencing.ErrScope, ErrWiring, ErrMissing
+//     or ErrMalformed). Run returns the [*GuardError], after the Lease was released. Each refusal
+//     is logged as an error. After the guards have accepted one token during this Run, later errors
+//     of this kind are waited out. A guard that is unavailable or holds a higher mark is always
+//     waited out.
 //
 // Losing the Lease is not an error: Run stands by again, and calls work anew for the next term.
-// What work returns after its context ended is only logged. If work panics, Run gives the term up
-// and then panics with a [*PanicError].
+// What work returns after its context ended is only logged, so it may return nil. If work panics,
+// Run gives the term up and then panics with a [*PanicError].
 //
 // Run waits for work and hooks, however long they take. It may be called again after it returned.
 // While it runs, another call returns [ErrRunning].

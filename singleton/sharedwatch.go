@@ -9,11 +9,11 @@ import (
 
 // SharedWatch observes all Leases of a namespace by one list and one watch. It is for a process
 // that is a candidate for many of them: give the same SharedWatch to each of its electors
-// ([ReplicaConfig].SharedWatch). Without it each elector watches its own Lease. A process with a
-// few Leases wants that.
+// ([ReplicaConfig].SharedWatch). Without it each elector watches its own Lease. A process with only
+// a few Leases needs no SharedWatch.
 //
 // There is nothing to start or to stop. A SharedWatch makes requests while at least one elector
-// that uses it runs, and the last elector to stop waits for it.
+// that uses it runs, and the Run that returns last waits for its watch to end.
 //
 // It needs the verbs list and watch on the namespace's Leases, without resourceNames. Each elector
 // needs its own verbs as well. If list or watch is refused, that is logged once, and each elector
@@ -26,8 +26,8 @@ type SharedWatch struct {
 }
 
 // NewSharedWatch returns a SharedWatch of that namespace. Every elector that gets it must be for
-// the same namespace; [New] refuses others. client may be the electors' own: it must be as [New]
-// demands. The SharedWatch logs to logger; nil means slog.Default().
+// the same namespace; [New] refuses others. client may be the one that the electors have, and must
+// meet the same conditions as in [New]. The SharedWatch logs to logger; nil means slog.Default().
 func NewSharedWatch[L lease.Client](
 	client LeasesGetter[L], namespace string, logger *slog.Logger,
 ) *SharedWatch {

@@ -25,18 +25,19 @@ import (
 // fails. These drivers will do: pgx v5 (stdlib.GetConnector, GetPoolConnector), and lib/pq from
 // v1.11 on.
 //
-// Each session keeps two prepared statements for each scope, for the last token that it wrote with,
-// and one more for levels stricter than READ COMMITTED. Their names are hotseat_ and a digest of
-// their text. If they are missing, as in a new session, a transaction takes two more round trips,
-// and the server logs an error that there is no such statement. So let the pool keep its
-// connections. The statements of a new term replace those of the last term without another round
-// trip. Behind a pooler in transaction mode, those of earlier terms may stay until the pooler
+// For each scope a session keeps two prepared statements, or three if it uses a level stricter than
+// READ COMMITTED. They are for the last token that it wrote with. Their names are hotseat_ and a
+// digest of their text. If they are missing, as in a new session, a transaction takes two more
+// round trips, and the server logs an error that there is no such statement. So let the pool keep
+// its connections. The statements of a new term replace those of the last term without another
+// round trip. Behind a pooler in transaction mode, those of earlier terms may stay until the pooler
 // closes the session.
 //
 // The token is passed to triggers of [Guard.Triggers] only if the database has some. Each
-// connection looks for them at its first use, and again after a failed transaction. A guard whose
-// Triggers method was called need not look. If triggers are created while other processes have open
-// connections, each of these connections has one transaction refused.
+// connection looks for them at its first use, and again after a failed transaction. Once Triggers
+// was called on a guard, that guard takes it that there are triggers, and its connections do not
+// look. If triggers are created while other processes have open connections, each of these
+// connections has one transaction refused.
 //
 // With lib/pq, transactions of InTx differ from lib/pq's own in three ways:
 //   - They fail if default_transaction_read_only is on: lib/pq overrides it, and Connector does

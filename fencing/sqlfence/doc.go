@@ -33,9 +33,11 @@
 //
 //	who                                         PostgreSQL               MariaDB, MySQL
 //	writes, with InTx or Verify                 SELECT                   SELECT
-//	  above READ COMMITTED                      and UPDATE of a column   SELECT
-//	announces (the elector: Announce, Check)     SELECT, INSERT, UPDATE   SELECT, INSERT, UPDATE
-//	  and ends sessions in its way (see below)  the writers' own role    the same, and PROCESS
+//	writes above READ COMMITTED                 SELECT, UPDATE of a      SELECT
+//	                                            column
+//	announces (the elector: Announce, Check)    SELECT, INSERT, UPDATE   SELECT, INSERT, UPDATE
+//	announces, with HoldLimit or IdleLimit      the same, as the         the same, and PROCESS
+//	                                            writers' own user
 //	runs Schema                                 CREATE in the schema     CREATE
 //	runs Triggers                               owns the guarded table,  TRIGGER on guarded tables,
 //	                                            reads the marks          reads the marks
@@ -52,8 +54,9 @@
 //	ALTER TABLE hotseat_fence ADD COLUMN lockable boolean;
 //	GRANT UPDATE (lockable) ON hotseat_fence TO writers
 //
-// An error that no retry mends is [fencing.ErrWiring] as well as [fencing.ErrUnavailable]. It names
-// the table, and ends an elector's Run that began with it. These are such errors:
+// Permanent errors are [fencing.ErrWiring] as well as [fencing.ErrUnavailable], and name the table.
+// Do not retry them; fencing.KindOf says KindWiring. If one is there from the start of an elector's
+// Run, it ends that Run after a lease duration. These are such errors:
 //   - a missing table or schema, or a table of another shape,
 //   - missing rights, or an unknown user or database,
 //   - a dialect that the database does not speak.
@@ -84,13 +87,13 @@
 // The first announcement looks at the settings. Where the table has a star, it logs a warning; with
 // [Config.RequireDurable] it is refused.
 //
-// A mark that can be seen need not last. MariaDB shows a mark before it is on the disk. PostgreSQL
-// shows it if the commit gave up waiting for the standby. So if this process did not raise the
-// mark, Announce and Check first commit something after it, once. In SQLite that is not needed:
-// what can be seen is on the disk. InTx needs no such commit, because its own commit comes after
-// the mark. If that commit is asynchronous, it may be lost together with the mark. If somebody
-// cancels a PostgreSQL session (pg_cancel_backend) while it waits for the standby, the session
-// reports success.
+// A visible mark is not necessarily durable. MariaDB shows a mark before it is on the disk.
+// PostgreSQL shows it if the commit gave up waiting for the standby. So if this process did not
+// raise the mark, Announce and Check first commit something after it, once. In SQLite that is not
+// needed: what can be seen is on the disk. InTx needs no such commit, because its own commit comes
+// after the mark. If that commit is asynchronous, it may be lost together with the mark. If
+// somebody cancels a PostgreSQL session (pg_cancel_backend) while it waits for the standby, the
+// session reports success.
 //
 // # Limits of time
 //
@@ -111,17 +114,18 @@
 //   - Between statements, idle_in_transaction_session_timeout ends the transaction.
 //   - In the midst of a result, tcp_user_timeout ends it (if the server runs on Linux), or the
 //     successor does.
-//   - The successor ends sessions of its own database user whose transaction had IdleLimit, and
-//     that it has seen wait for their client for so long. It needs a second connection of its pool
-//     for that. A very slow reader may be taken for a client that stands still.
+//   - The successor ends sessions of its own database user that run under IdleLimit and have waited
+//     for their client for longer than that. It needs a second connection of its pool for that. A
+//     very slow reader may be taken for a client that stands still.
 //
 // MariaDB: for Verify, set idle_transaction_timeout, net_write_timeout and net_read_timeout for the
 // session. MySQL: set the last two.
 //
 // [Config.HoldLimit] bounds everything else in PostgreSQL and MariaDB, including a long statement.
 //
-// SQLite: a process that stands still with the lock has to be killed. The successor's wait ends
-// with its busy timeout, and the error says so.
+// SQLite: a process that stands still with the lock has to be killed. Each attempt of the successor
+// fails at its busy timeout, and the error says so. It stays locked out until the process is
+// killed.
 //
 // # Recovery
 //
@@ -200,9 +204,9 @@
 //   - If a database was restored, or failed over to a replica that lags behind, it has an older
 //     mark until the current term is announced again.
 //   - Locks must hold for all writers. Some clusters have several primaries and certify writes at
-//     the commit (Galera, Group Replication with many primaries). There only its own node knows a
-//     shared lock: let all writers use one node. Other databases that speak one of the dialects may
-//     treat a lock as a hint.
+//     the commit (Galera, Group Replication with many primaries). There a shared lock is known only
+//     to the node on which it was taken: let all writers use one node. Other databases that speak
+//     one of the dialects may treat a lock as a hint.
 //   - Statements outside of the transactions of InTx and Verify are not fenced, nor are tables in
 //     other databases.
 //   - In MySQL and SQLite, some errors of a statement end the transaction. See [Guard.InTx] for

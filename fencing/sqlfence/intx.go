@@ -31,8 +31,8 @@ import (
 // again.
 //
 // opts may be nil. It must not be read-only. Every isolation level of the driver will do: fn's
-// snapshot is not older than its lock. If a deadlock, or an announcement of the same term, makes
-// the beginning fail before fn was called, InTx begins again.
+// snapshot is not older than its lock. If the beginning of the transaction fails because of a
+// deadlock, or of an announcement of the same term, InTx begins again; fn has not run yet.
 //
 // A zero t is [fencing.ErrMissing], unless ctx allows unfenced writes ([fencing.AllowUnfenced]).
 // Then InTx checks nothing and waits for nothing. Other errors are

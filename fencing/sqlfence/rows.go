@@ -13,8 +13,8 @@ import (
 // deleted.
 var ErrNoRow = errors.New("sqlfence: no such row")
 
-// RowSet returns the assignments that keep t in a row. A statement that fences single rows makes
-// them beside its own. The table needs the columns
+// RowSet returns the assignments that keep t in a row. A statement that fences single rows adds
+// them to its own SET list. The table needs the columns
 //
 //	fence_epoch BIGINT, fence_term CHAR(32)
 //

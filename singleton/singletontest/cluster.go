@@ -55,7 +55,8 @@ func (c *Cluster) Client(name string) coordclient.CoordinationV1Interface {
 	return c.server.Client(name)
 }
 
-// RESTConfig returns the configuration of such a client, for code that makes its own clients.
+// RESTConfig returns the configuration of a client like that of [Cluster.Client], in memory, for
+// code that makes its own clients.
 func (c *Cluster) RESTConfig(name string) *rest.Config { return c.server.RESTConfig(name) }
 
 // Listen also serves the cluster over loopback HTTP, for replicas in separate processes. There a

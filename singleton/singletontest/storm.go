@@ -33,17 +33,29 @@ func (r *Replica) Work(work singleton.Work) singleton.Work {
 }
 
 // Storm plays ten scripts on a service with two replicas: a handover, a rolling update, a crash, a
-// partition, a short and a long outage of the API server, a Lease that is deleted, one that is
-// taken, lost answers, and a slow server. In each of them it fails the test
+// partition, a short and a long outage of the API server, the Lease deleted, the Lease taken by a
+// stranger, lost answers, and a slow server. In each of them it fails the test
 //
 //   - if two replicas are at work at the same time,
 //   - if nobody is at work two lease durations after the fault ended, and
 //   - if the replica that was hit cannot become active again.
 //
 // start runs one replica until ctx ends, as the service's main function does, and returns once all
-// of the replica has ended. It gives r.Client and r.Name to [singleton.New], and r.Work(work) to
-// [singleton.Elector.Run]. If start returns early, it is called again two seconds later, as a
-// kubelet would.
+// of the replica has ended. It makes its elector with [singleton.New] from r.Client, with a Config
+// whose Name is r.Lease, whose Namespace is r.Namespace and whose Replica.Identity is r.Name. It
+// runs r.Work(work). If start returns before ctx ends, with an error or without, Storm calls it
+// again two seconds later, as a kubelet restarts a container.
+//
+//	singletontest.Storm(t, func(ctx context.Context, r *singletontest.Replica) error {
+//		elector, err := singleton.New(r.Client, singleton.Config{
+//			Name: r.Lease, Namespace: r.Namespace,
+//			Replica: singleton.ReplicaConfig{Identity: r.Name},
+//		})
+//		if err != nil {
+//			return err
+//		}
+//		return elector.Run(ctx, r.Work(work))
+//	})
 //
 // Each script runs in a bubble of [testing/synctest]. Minutes take no time there. start must not
 // use the network or another process.
