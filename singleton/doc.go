@@ -20,8 +20,8 @@
 //
 // A liveness probe asks [Elector.Live] in the same way. One registry takes the electors of many
 // Leases, but not two of the same Lease. When the Pod is stopped, work has to return within its
-// terminationGracePeriodSeconds: only then is the Lease released. examples/deploy in the repository has the
-// manifest, with the Lease and the RBAC rules.
+// terminationGracePeriodSeconds: only then is the Lease released. In the repository,
+// examples/deploy has the manifest, with the Lease and the RBAC rules.
 //
 // # Guarantees
 //
