@@ -188,6 +188,9 @@ func (r Record) Vacant() bool {
 		r.annotation(AnnotationEpoch) == "" && r.annotation(AnnotationTerm) == "" && r.annotation(AnnotationVacant) != ""
 }
 
+// Annotation returns the text of one of the annotations above; empty if it is not there.
+func (r Record) Annotation(key string) string { return r.annotation(key) }
+
 func (r Record) annotation(key string) string {
 	if r.lease == nil {
 		return ""

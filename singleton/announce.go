@@ -99,7 +99,11 @@ func (t *Term) outranked(mark fencing.Token) bool {
 func (t *Term) refused(err error) {
 	presented, mark := fencing.Refusal(err)
 	own := t.Token()
-	if presented.Scope == own.Scope && presented.Term == own.Term && t.outranked(mark) {
+	switch {
+	case presented.Scope != own.Scope || presented.Term != own.Term || !t.outranked(mark):
+	case mark.Epoch-own.Epoch < t.config.Fencing.MaxRaise: // an announcement raises above it, or work
+		t.reconnect()
+	default:
 		t.end(&EndError{Reason: ReasonRefused, Err: err})
 	}
 }

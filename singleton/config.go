@@ -3,19 +3,15 @@ package singleton
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
-	"reflect"
-	"runtime/debug"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -63,11 +59,14 @@ type Config struct {
 	// LeaseDuration and the one that the holder wrote, which it believes up to
 	// [lease.MaxLeaseDuration].
 	Timing lease.Timing
-	// OneTerm makes Run return after the first term whose work was called, once the Lease is released.
-	// It is for programs whose parts cannot start a second time. Run then returns
+	// OneTerm makes Run return after the first term whose work was called. The Lease is released by
+	// then, if the term was not lost. OneTerm is for programs whose parts cannot start a second time;
+	// start them in work and not in OnAcquire, which can be called for a term that ends before work.
+	// Run then returns
 	//   - nil, if Run's context ended;
 	//   - what work returned, if it returned by itself;
-	//   - otherwise the [*EndError] that says why the term ended.
+	//   - otherwise the [*EndError] that says why the term ended. errors.Is finds context.Canceled in
+	//     it: a program that ignores context.Canceled has to look for the EndError first.
 	OneTerm bool
 	// Fencing is how tokens are made and announced.
 	Fencing FencingConfig
@@ -132,7 +131,10 @@ type ReplicaConfig struct {
 	clock protocol.Clock // tests suspend it
 }
 
-const defaultDrainLimit = 5 * time.Minute
+const (
+	defaultDrainLimit = 5 * time.Minute
+	maxProgram        = 200 // bytes: every standby gets them with each renewal
+)
 
 // withDefaults fills in what the environment gives, and validates the rest. It reports every
 // violation, as a [*lease.FieldError].
@@ -210,6 +212,10 @@ func (c Config) named(refuse func(field string, value any, rule string)) Config 
 	}
 	c.Replica.Identity += "_" + incarnation()
 	c.Replica.Program = cmp.Or(c.Replica.Program, programName(), filepath.Base(os.Args[0]))
+	if len(c.Replica.Program) > maxProgram || !utf8.ValidString(c.Replica.Program) {
+		refuse("Replica.Program", fmt.Sprintf("%.50s", c.Replica.Program),
+			fmt.Sprintf("must be valid UTF-8 of at most %d bytes", maxProgram))
+	}
 	return c
 }
 
@@ -224,74 +230,6 @@ func (c Config) labelled(refuse func(field string, value any, rule string)) map[
 		}
 	}
 	return maps.Clone(c.Labels)
-}
-
-// programName is the last part of the module's path, with that of the main package's if it is
-// another one, as in "invoicer/worker"; empty if the build did not record them. It is short, since
-// every standby is told of it with each renewal.
-func programName() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Path == "" {
-		return ""
-	}
-	module, main := path.Base(info.Main.Path), path.Base(info.Path)
-	if info.Main.Path == "" || module == main {
-		return main
-	}
-	return module + "/" + main
-}
-
-// isNil reports whether value is nil or a typed nil.
-func isNil(value any) bool {
-	switch v := reflect.ValueOf(value); v.Kind() {
-	case reflect.Invalid:
-		return true
-	case reflect.Pointer, reflect.Func:
-		return v.IsNil()
-	default:
-		return false
-	}
-}
-
-// mustNotBeNil is the rule that a value breaks if isNil is true for it.
-func mustNotBeNil(value any) string {
-	if value == nil {
-		return "must not be nil"
-	}
-	return fmt.Sprintf("must not be a nil %T", value)
-}
-
-// markDefaults marks each refused field that was left out: its value is the default.
-func markDefaults(err error, asked lease.Timing) error {
-	unset := map[string]bool{
-		"LeaseDuration": asked.LeaseDuration == 0, "RenewDeadline": asked.RenewDeadline == 0,
-		"RetryPeriod": asked.RetryPeriod == 0, "MaxClockDrift": asked.MaxClockDrift == 0,
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return err
-	}
-	for _, one := range joined.Unwrap() {
-		if field, ok := errors.AsType[*lease.FieldError](one); ok && unset[field.Field] {
-			field.Default = true
-		}
-	}
-	return err
-}
-
-func serviceAccountNamespace() string {
-	text, err := os.ReadFile(namespaceFile)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(text))
-}
-
-// incarnation distinguishes this process from an earlier one of the same name.
-func incarnation() string {
-	var id [8]byte
-	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
-	return hex.EncodeToString(id[:])
 }
 
 // ConfigError is a refused [Config]. Err joins a [*lease.FieldError] for each broken rule.

@@ -43,6 +43,10 @@ func New[L lease.Client](client LeasesGetter[L], config Config) (*Elector, error
 	config, err := config.withDefaults()
 	if isNil(client) {
 		err = errors.Join(&lease.FieldError{Field: "client", Value: nil, Rule: mustNotBeNil(client)}, err)
+	} else if c, ok := any(client).(*Client); ok && c.rest == nil {
+		err = errors.Join(&lease.FieldError{
+			Field: "client", Value: "&Client{}", Rule: "must be made by NewClient or DefaultClient",
+		}, err)
 	}
 	if err != nil {
 		return nil, &ConfigError{Err: err}
@@ -125,8 +129,9 @@ func (e *Elector) IsActive() bool {
 	return s.state == StateActive && s.term.Valid()
 }
 
-// WaitActive waits until this replica is active, and returns its term. The error is ctx's.
-// WaitActive is for programs and tests that run beside the work. The term may end soon after.
+// WaitActive waits until this replica is active, and returns its term. Work runs then, or is about
+// to: guards and OnAcquire come first. The error is the cause of ctx's end. WaitActive is for
+// programs and tests that run beside the work. The term may end soon after.
 func (e *Elector) WaitActive(ctx context.Context) (*Term, error) {
 	for {
 		s := e.status.Load()

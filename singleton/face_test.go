@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -252,4 +253,99 @@ func TestRenewingEndsWithTheTerm(t *testing.T) {
 		require.Positive(l, log.count("renewal failed"))
 		require.Zero(l, log.count("renewed again"))
 	})
+}
+
+// A stale refusal within MaxRaise costs no term: work, or an announcement, raises the epoch.
+func TestRefusalThatARaiseMends(t *testing.T) {
+	inLab(t, func(l lab) {
+		e := l.elector("a", func(c *singleton.Config) { c.Fencing.MaxRaise = 1000 })
+		ctx, term := l.work(e)
+		mark := term.Token()
+		mark.Epoch += 5
+		mark.Term = above(1).Term
+		err := fencing.Report(ctx, &fencing.StaleError{Presented: term.Token(), Mark: mark})
+		require.ErrorIs(l, err, fencing.ErrStale)
+		require.NoError(l, ctx.Err())
+		require.NoError(l, term.Raise(ctx, mark.Epoch))
+		require.Equal(l, mark.Epoch+1, term.Token().Epoch)
+		mark.Epoch += 5000
+		_ = fencing.Report(ctx, &fencing.StaleError{Presented: term.Token(), Mark: mark})
+		require.ErrorContains(l, context.Cause(ctx), "refused", "a raise may not lift it so far")
+	})
+}
+
+// What work says is not lost beside a refusal that ended its term.
+func TestWorkErrorBesideARefusal(t *testing.T) {
+	for name, c := range map[string]struct {
+		returns error
+		told    int
+	}{
+		"its own":     {errors.New("disk is full"), 1},
+		"the refusal": {fencing.ErrStale, 0},
+		"the cause":   {context.Canceled, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, func(l lab) {
+				log := &lines{}
+				e := l.elector("a", func(c *singleton.Config) { c.Logger = log.logger() })
+				l.run(e, func(ctx context.Context, term *singleton.Term) error {
+					mark := term.Token()
+					mark.Epoch, mark.Term = mark.Epoch+5, above(1).Term
+					_ = fencing.Report(ctx, &fencing.StaleError{Presented: term.Token(), Mark: mark})
+					return c.returns
+				})
+				sleep(second)
+				require.Equal(l, c.told, log.count("work_error"))
+			})
+		})
+	}
+}
+
+// A loss while work drains is told when it happens, with what is left of the time.
+func TestLostWhileDrainingIsTold(t *testing.T) {
+	inLab(t, func(l lab) {
+		log := &lines{}
+		e := l.elector("a", func(c *singleton.Config) { c.Logger = log.logger() })
+		l.run(e, func(ctx context.Context, _ *singleton.Term) error {
+			<-ctx.Done()
+			time.Sleep(6 * second)
+			return nil
+		})
+		e.Resign()
+		sleep(second)
+		intruder := "intruder"
+		l.edit(func(r *coordv1.Lease) { r.Spec.HolderIdentity = &intruder })
+		require.Equal(l, 1, log.count("the term was lost while work drains"))
+		require.Equal(l, 1, log.count("waiting for work to return"))
+		sleep(10 * second)
+		require.Equal(l, 1, log.count(`level=WARN msg="term over"`))
+	})
+}
+
+// A clean stop is no error, also if the replica had resigned a moment before.
+func TestOneTermResignedAndStopped(t *testing.T) {
+	inLab(t, func(l lab) {
+		e := l.elector("a", oneTerm)
+		r := l.run(e, func(ctx context.Context, _ *singleton.Term) error {
+			<-ctx.Done()
+			time.Sleep(3 * second)
+			return nil
+		})
+		e.Resign()
+		sleep(second)
+		r.stop()
+		require.NoError(l, r.wait(l))
+	})
+}
+
+func TestProgramsThatAreNone(t *testing.T) {
+	for name, program := range map[string]string{"not UTF-8": "a\xff", "too long": strings.Repeat("a", 201)} {
+		t.Run(name, func(t *testing.T) {
+			_, err := singleton.New(&singleton.Client{}, singleton.Config{
+				Name: "invoicer", Namespace: "shop", Replica: singleton.ReplicaConfig{Program: program},
+			})
+			require.ErrorContains(t, err, "Replica.Program")
+			require.ErrorContains(t, err, "must be made by NewClient")
+		})
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/internal/chance"
 	"github.com/hotseat-go/hotseat/internal/outage"
 	"github.com/hotseat-go/hotseat/internal/protocol"
@@ -80,6 +81,10 @@ func (r *run) draining(worked <-chan outcome) *outcome {
 			g.tenure = g.tenure.End()
 			g.cancel()
 			overrun = sooner(*g.term.until.Load(), clock.Now()).Add(r.config.Timing.StopBudget())
+			if !g.term.cause().lost() { // else logDraining said it
+				r.config.Logger.Warn("the term was lost while work drains: another replica may start soon",
+					"token", g.term.Token().String(), "budget", max(0, clock.Until(overrun)).Round(time.Millisecond))
+			}
 		case e.kind == onDue && !overrun.IsZero() && !overrun.After(clock.Now()):
 			overrun = protocol.Instant{}
 			r.overran(g.term)
@@ -140,7 +145,7 @@ func (r *run) finish(out *outcome) (done bool, err error) {
 	g.tenure = g.tenure.End()
 	r.hearOut(valid)
 	r.metrics.ended(cause.Reason)
-	r.logEnd(t, cause, out.err)
+	r.logEnd(t, cause, valid, out)
 	r.leave(valid, cause)
 	if hook := r.config.Hooks.OnLose; out.acquired && hook != nil {
 		r.hooks.push(queuedHook{call: func() { hook(t, cause) }})
@@ -152,7 +157,7 @@ func (r *run) finish(out *outcome) (done bool, err error) {
 		return true, cause.Err
 	case cause.Reason == ReasonReturned:
 		return true, out.err
-	case r.config.OneTerm && out.started && cause.Reason != ReasonShutdown:
+	case r.config.OneTerm && out.started && r.ctx.Err() == nil:
 		return true, cause
 	}
 	err = r.miswired(out)
@@ -212,19 +217,20 @@ func (r *run) logDraining(t *Term) {
 }
 
 // logEnd logs why a term is over. It also logs what work returned, if nothing else reports that.
-func (r *run) logEnd(t *Term, cause *EndError, workErr error) {
+func (r *run) logEnd(t *Term, cause *EndError, valid bool, out *outcome) {
 	level := slog.LevelWarn
-	switch cause.Reason {
-	case ReasonResigned, ReasonShutdown, ReasonReturned:
-		level = slog.LevelInfo
-	case ReasonRefused:
+	switch {
+	case !valid: // lost, maybe while work drained
+	case cause.Reason == ReasonRefused:
 		level = guardLevel(cause)
+	case cause.Reason == ReasonResigned, cause.Reason == ReasonShutdown, cause.Reason == ReasonReturned:
+		level = slog.LevelInfo
 	}
 	args := []any{"token", t.Token().String(), "cause", cause.Error()}
-	if workErr != nil && !errors.Is(workErr, context.Canceled) &&
-		cause.Reason != ReasonRefused && cause.Reason != ReasonUnavailable {
+	own := out.started && out.err != nil && !errors.Is(out.err, context.Canceled)
+	if own && !(cause.Reason == ReasonRefused && fencing.KindOf(out.err).Refused()) {
 		level = slog.LevelWarn
-		args = append(args, "work_error", workErr)
+		args = append(args, "work_error", out.err)
 	}
 	r.config.Logger.Log(r.ctx, level, "term over", args...)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/hotseat-go/hotseat/internal/outage"
 	"github.com/hotseat-go/hotseat/internal/protocol"
+	"github.com/hotseat-go/hotseat/lease"
 )
 
 // become goes on with the next candidate, and reports what the one before did not know.
@@ -41,7 +42,8 @@ func (r *run) become(next *protocol.Candidate) {
 		log.Info("holder seen", "holder", holder.Identity, "epoch", holder.Token.Epoch)
 	}
 	program, own := record.Program(), r.config.Replica.Program
-	if holder.Identity != "" && program != "" && program != own {
+	wrote := record.Annotation(lease.AnnotationHolder) == holder.Identity // not an elector without programs
+	if holder.Identity != "" && !holder.Self && wrote && program != "" && program != own {
 		log.Warn("another program holds the Lease: two applications must not share one Lease",
 			"holder", holder.Identity, "program", program, "own_program", own)
 	}

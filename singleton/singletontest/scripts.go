@@ -1,7 +1,6 @@
 package singletontest
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -38,9 +37,10 @@ func handover(s *storm) (string, error) {
 
 // rollingUpdate: a new replica joins, an old one stops, twice.
 func rollingUpdate(s *storm) (string, error) {
-	for old, fresh := range map[string]string{"a": "c", "b": "d"} {
+	for _, turn := range [][2]string{{"a", "c"}, {"b", "d"}} {
+		old, fresh := turn[0], turn[1]
 		s.start(fresh)
-		sleep(time.Second)
+		sleep(warm) // a rolling update waits until it is ready
 		s.stop(old)
 		sleep(time.Second)
 		if s.active() == "" {
@@ -59,21 +59,21 @@ func crash(s *storm) (string, error) {
 	return hit, err
 }
 
-// partition: the active is cut off, and comes back after another replica took over.
+// partition: the active is cut off, and comes back after another one took over.
 func partition(s *storm) (string, error) {
-	hit := s.active()
+	hit, call := s.active(), s.at()
 	s.tell("%s is cut off", hit)
-	s.cluster.Link(hit).BlackHole()
+	s.link(hit).BlackHole()
 	sleep(2 * s.leaseDuration)
-	switch s.active() {
-	case hit:
-		return "", errors.New("the active works on, two lease durations after it was cut off:" +
-			" does work return when its context ends?")
-	case "":
+	switch {
+	case s.goesOn(call):
+		return "", fmt.Errorf("work of %s goes on, two lease durations after it was cut off:"+
+			" does it return when its context ends?", hit)
+	case s.active() == "":
 		return "", fmt.Errorf("%w two lease durations after the active was cut off", errNobody)
 	}
 	s.tell("%s is back", hit)
-	s.cluster.Link(hit).Heal()
+	s.link(hit).Heal()
 	sleep(s.leaseDuration)
 	return hit, nil
 }
@@ -82,12 +82,12 @@ func partition(s *storm) (string, error) {
 func (s *storm) outage(d time.Duration) error {
 	s.tell("the API server is out of reach")
 	for name := range s.replicas {
-		s.cluster.Link(name).BlackHole()
+		s.link(name).BlackHole()
 	}
 	sleep(d)
 	s.tell("the API server is back")
 	for name := range s.replicas {
-		s.cluster.Link(name).Heal()
+		s.link(name).Heal()
 	}
 	return nil
 }
@@ -100,18 +100,18 @@ func leaseDeleted(s *storm) (string, error) {
 	return hit, nil
 }
 
-// leaseTaken: somebody writes another holder on the Lease, and this holder never renews.
+// leaseTaken: somebody writes another holder in, who never renews.
 func leaseTaken(s *storm) (string, error) {
-	hit := s.active()
+	hit, call := s.active(), s.at()
 	s.tell("somebody takes the Lease by hand")
 	err := s.cluster.EditLease(func(l *coordv1.Lease) {
 		intruder, now := "somebody", metav1.NowMicro()
 		l.Spec.HolderIdentity, l.Spec.RenewTime = &intruder, &now
 	})
-	sleep(time.Second)
-	if s.active() == hit {
-		return "", errors.New("the active works on, a second after another holder took the Lease:" +
-			" does work return when its context ends?")
+	sleep(s.leaseDuration) // the stop budget is less
+	if s.goesOn(call) {
+		return "", fmt.Errorf("work of %s goes on, a lease duration after somebody else took the Lease:"+
+			" does it return when its context ends?", hit)
 	}
 	return hit, err
 }
@@ -120,18 +120,18 @@ func leaseTaken(s *storm) (string, error) {
 func answersLost(s *storm) (string, error) {
 	hit := s.active()
 	s.tell("answers to %s are lost", hit)
-	remove := s.cluster.Link(hit).Inject(Fault{Verbs: []string{"update", "patch"}, LoseAnswer: true})
+	remove := s.link(hit).Inject(Fault{Verbs: []string{"update", "patch"}, LoseAnswer: true})
 	sleep(2 * s.leaseDuration)
 	remove()
 	s.tell("answers to %s arrive again", hit)
 	return hit, nil
 }
 
-// slowServer: each write takes a fifth of the lease duration.
+// slowServer: each answer takes a while, but two in a row fit into any sound RenewDeadline.
 func slowServer(s *storm) (string, error) {
 	s.tell("the API server is slow")
 	for name := range s.replicas {
-		defer s.cluster.Link(name).Inject(Fault{DelayAfter: s.leaseDuration / 5})()
+		defer s.link(name).Inject(Fault{DelayAfter: min(s.leaseDuration/15, 3*time.Second)})()
 	}
 	sleep(4 * s.leaseDuration)
 	if s.active() == "" {

@@ -26,9 +26,13 @@ type Replica struct {
 // Work wraps the service's work, so that the storm sees when it runs.
 func (r *Replica) Work(work singleton.Work) singleton.Work {
 	return func(ctx context.Context, term *singleton.Term) error {
-		r.storm.enter(r.Name)
-		defer r.storm.leave(r.Name)
-		return work(ctx, term)
+		call := r.storm.enter(r.Name)
+		defer r.storm.leave(call)
+		err := work(ctx, term)
+		if ctx.Err() == nil {
+			r.storm.wrongly("work of %s returned although its term went on (%v)", r.Name, err)
+		}
+		return err
 	}
 }
 
@@ -37,8 +41,12 @@ func (r *Replica) Work(work singleton.Work) singleton.Work {
 // stranger, lost answers, and a slow server. In each of them it fails the test
 //
 //   - if two replicas are at work at the same time,
+//   - if work returns although its term goes on,
 //   - if nobody is at work two lease durations after the fault ended, and
 //   - if the replica that was hit cannot become active again.
+//
+// If a replica has not ended an hour (of virtual time) after its context, Storm panics with the
+// story: work does not return, and nothing else can end the test.
 //
 // start runs one replica until ctx ends, as the service's main function does, and returns once all
 // of the replica has ended. It makes its elector with [singleton.New] from r.Client, with a Config
@@ -83,14 +91,14 @@ func play(script script, start func(context.Context, *Replica) error) error {
 	s := newStorm(start)
 	defer s.close()
 	s.start("a")
-	if err := s.awaitActive(); err != nil {
+	if err := s.awaitWithin(warm); err != nil {
 		return s.wrong(fmt.Errorf("with one replica and no fault at all: %w", err))
 	}
 	if l := s.cluster.Lease(); l != nil && l.Spec.LeaseDurationSeconds != nil {
 		s.leaseDuration = time.Duration(*l.Spec.LeaseDurationSeconds) * time.Second
 	}
 	s.start("b")
-	sleep(time.Second)
+	sleep(warm)
 	hit, err := script.play(s)
 	if err == nil {
 		err = s.awaitActive()
@@ -108,17 +116,17 @@ func (s *storm) rejoin(name string) error {
 			s.stop(other)
 		}
 	}
-	if err := s.awaitActive(); err != nil {
+	if err := s.awaitWithin(warm); err != nil {
 		return fmt.Errorf("%s, which was hit, does not come back: %w", name, err)
 	}
 	return nil
 }
 
-// wrong joins err with the overlaps that were seen, and tells the story.
+// wrong joins err with the findings, and tells the story.
 func (s *storm) wrong(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := errors.Join(append(s.overlaps, err)...)
+	all := errors.Join(append(s.findings, err)...)
 	if all == nil {
 		return nil
 	}
