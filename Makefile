@@ -80,7 +80,7 @@ model: ## The exhaustive model of the protocol: every state within its bounds.
 	$(GO) run ./internal/model
 
 .PHONY: versions
-versions: ## The quick tests with the oldest and the newest of each client-go minor, and with Go 1.27. 20 CPU minutes.
+versions: ## The quick tests with the oldest and the newest of each client-go minor, and with Go 1.27 (VERSIONS= names). 20 CPU minutes.
 	internal/ci/versions.sh all
 
 .PHONY: cross
