@@ -12,16 +12,25 @@ import (
 // wrong is how long a guard has to be wrong: one that waits for a write must not answer before it.
 const wrong = 300 * time.Millisecond
 
+// parked parks a write under the mark.
+func parked(p *probe) { p.parked(Token(1, 0)) }
+
+// parkedRaise parks the first write of a term whose token was never announced: it raises the mark,
+// and has its effect under it.
+func parkedRaise(p *probe) { p.parked() }
+
 // parked stops a write between its check and its effect and announces a newer token. The write
 // goes on once that is announced, or once the announcement is seen to wait for it. It may take
 // effect before the announcement returns, or never.
-func parked(p *probe) {
+func (p *probe) parked(before ...fencing.Token) {
 	if !p.writes() {
 		p.skipped = "no Suite.Write, and the guard is no Tracker"
 		return
 	}
 	older, newer := Token(1, 0), Token(2, 0)
-	p.announce(older)
+	for _, t := range before {
+		p.announce(t)
+	}
 	successor, reader := p.again(), p.again()
 
 	write := p.park(older)
@@ -36,20 +45,20 @@ func parked(p *probe) {
 	go func() {
 		announced <- settle(p.ctx, func() error { return successor.Announce(p.ctx, newer) })
 	}()
-	var before string
+	var value string
 	select {
 	case err := <-announced: // nothing of the older term can take effect any more
-		before = p.after(err, reader)
+		value = p.after(err, reader)
 		write.resume()
 	case <-time.After(wrong):
 		write.resume()
-		before = p.after(<-announced, reader)
+		value = p.after(<-announced, reader)
 	}
 	outcome := <-write.answer
 	switch after := p.after(nil, reader); {
-	case after != before:
+	case after != value:
 		p.found("a write under %v, answered with %v, had its effect after Announce(%v): %q, then %q",
-			older, outcome, newer, before, after)
+			older, outcome, newer, value, after)
 	case outcome == nil && after != "parked":
 		p.found("a write was answered with nil and had no effect: the value is %q", after)
 	}

@@ -96,7 +96,9 @@ func rules() []rule {
 		{"MarkOutlivesTheGuard", markOutlivesTheGuard},
 		{"DamagedMark", damagedMark},
 		{"BrokenStore", brokenStore},
+		{"RaisedTogether", raisedTogether},
 		{"Parked", parked},
+		{"ParkedRaise", parkedRaise},
 		{"Hammer", hammer},
 	}
 }

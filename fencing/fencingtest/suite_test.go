@@ -55,6 +55,8 @@ func TestBrokenGuardsFail(t *testing.T) {
 		answersTooSoon:    "AnnouncedIsAdmitted Hammer",
 		tellsNoMark:       "OlderIsRefused",
 		blamesToken:       "DamagedMark",
+		raisesInTwoSteps:  "RaisedTogether",
+		raisesThenWrites:  "ParkedRaise",
 	} {
 		t.Run(string(b), func(t *testing.T) {
 			t.Parallel()

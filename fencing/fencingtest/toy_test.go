@@ -59,6 +59,8 @@ const (
 	answersTooSoon    bug = "answers announcements before they are stored"
 	tellsNoMark       bug = "does not tell which mark won"
 	blamesToken       bug = "blames the token for a damaged mark"
+	raisesInTwoSteps  bug = "reads the mark and raises it in two steps"
+	raisesThenWrites  bug = "lets go between raising the mark and the effect"
 )
 
 func (g *toy) is(b bug) bool { return g.bug == b }
@@ -126,7 +128,8 @@ func (g *toy) admit(t fencing.Token, byWrite bool, effect func()) error {
 		return err
 	}
 	g.shelf.step.Lock()
-	defer g.shelf.step.Unlock()
+	unlock := sync.OnceFunc(g.shelf.step.Unlock)
+	defer unlock()
 	mark, err := g.mark()
 	if err != nil {
 		if g.is(failsOpen) {
@@ -138,8 +141,16 @@ func (g *toy) admit(t fencing.Token, byWrite bool, effect func()) error {
 	if err != nil {
 		return err
 	}
+	if raises && g.is(raisesInTwoSteps) {
+		g.shelf.step.Unlock()
+		time.Sleep(time.Millisecond)
+		g.shelf.step.Lock()
+	}
 	if raises && (!byWrite || !g.is(raisesNotByWrite)) || g.is(lowersMark) {
 		g.put(t)
+	}
+	if raises && g.is(raisesThenWrites) {
+		unlock()
 	}
 	effect()
 	return nil

@@ -76,7 +76,7 @@ func nested(guard *fencing.Memory) error {
 	if _, err := redisfence.New(goredis.Eval(client), redisfence.Config{Scope: "shop/invoicer", Key: "{invoicer}:mark"}); err != nil {
 		return err
 	}
-	fence, err := grpcfence.New(grpcfence.Config{Guard: guard, Scope: "shop/invoicer"})
+	fence, err := grpcfence.NewServer(grpcfence.ServerConfig{Guard: guard, Scope: "shop/invoicer"})
 	if err != nil {
 		return err
 	}
