@@ -228,7 +228,7 @@ func (r *run) logEnd(t *Term, cause *EndError, valid bool, out *outcome) {
 	}
 	args := []any{"token", t.Token().String(), "cause", cause.Error()}
 	own := out.started && out.err != nil && !errors.Is(out.err, context.Canceled)
-	if own && !(cause.Reason == ReasonRefused && fencing.KindOf(out.err).Refused()) {
+	if own && (cause.Reason != ReasonRefused || !fencing.KindOf(out.err).Refused()) {
 		level = slog.LevelWarn
 		args = append(args, "work_error", out.err)
 	}

@@ -73,13 +73,6 @@ func New(eval Evaler, c Config) (*Guard, error) {
 	return &Guard{eval: eval, config: c, tag: tag}, nil
 }
 
-// hashTag is the part of a key that decides its slot, if that is not the whole key.
-func hashTag(key string) (string, bool) {
-	_, rest, _ := strings.Cut(key, "{")
-	tag, _, closed := strings.Cut(rest, "}")
-	return tag, closed && tag != ""
-}
-
 // Announce raises the mark. Every script that runs later with an older token is refused, however
 // long it was delayed.
 //
@@ -250,18 +243,6 @@ func decode(answer any) (result any, err error) {
 	}
 	return nil, fmt.Errorf("%w: the answer %.80q is not one of the script's",
 		ErrUnknown, fmt.Sprint(answer))
-}
-
-// parse reads a mark. If it is none, the error is ErrUnavailable: nothing is admitted until
-// somebody has repaired the mark.
-func (g *Guard) parse(mark any) (fencing.Token, error) {
-	s, _ := text(mark) // "" if it is no text; that is no mark either
-	t, err := fencing.ParseMark(s, g.config.Scope)
-	if err != nil {
-		return fencing.Token{}, fmt.Errorf("redisfence: the mark %q cannot be read: %w",
-			g.config.Key, err)
-	}
-	return t, nil
 }
 
 func text(v any) (string, bool) {
