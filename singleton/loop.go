@@ -21,11 +21,13 @@ import (
 //
 // From what is seen of the Lease to the write that answers it:
 //
-//	internal/lookout/queue.go   put      what was seen, in order
-//	singleton/loop.go           observe  shows it to the candidate and to the term
-//	internal/protocol/tenure.go Observe  judges it: a Step, or a renewal that is due now (pulse.go)
-//	singleton/reign.go          perform  does what a Step says; next asks for the one that is due
-//	internal/protocol/lock.go   Renew    makes the request, by write.go and the client
+//	internal/lookout/queue.go    put      what was seen, in order
+//	singleton/loop.go            observe  shows it to the candidate and to the term
+//	internal/protocol/tenure.go  Observe  judges it, and says what to do: a Step
+//	singleton/reign.go           perform  does that; a request runs on a goroutine of its own
+//	internal/protocol/renew.go   Renew    makes the PATCH
+//
+// If a Step only makes a renewal due, the loop's wait ends at once, and reign.next asks for it.
 type run struct {
 	*Elector
 	ctx  context.Context
@@ -249,8 +251,10 @@ func (r *run) look() {
 func (r *run) observe(o protocol.Observation) {
 	outdated := r.candidate.View().Outdated(o) // it came from a cache that is ahead of its store
 	r.know(o)
-	if !outdated && r.reign != nil && r.reign.term != nil {
-		r.perform(r.reign.observe(o, r.config.Replica.clock.Now(), r.updating()))
+	if g := r.reign; !outdated && g != nil && g.term != nil {
+		var step protocol.Step
+		g.tenure, step = g.tenure.Updating(r.updating()).Observe(o, r.config.Replica.clock.Now())
+		r.perform(step)
 	}
 }
 

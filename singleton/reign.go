@@ -39,11 +39,6 @@ func (g *reign) next(now protocol.Instant, updating bool) (step protocol.Step) {
 	return step
 }
 
-func (g *reign) observe(o protocol.Observation, now protocol.Instant, updating bool) (step protocol.Step) {
-	g.tenure, step = g.tenure.Updating(updating).Observe(o, now)
-	return step
-}
-
 func (g *reign) answered(a *answer, now protocol.Instant) (step protocol.Step) {
 	delete(g.ends, a.ID)
 	g.tenure, step = g.tenure.Answered(a.Answer, now)

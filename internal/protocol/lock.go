@@ -145,32 +145,6 @@ func (l *Lock) Ensure(ctx context.Context, from Record, c Claim) (Claim, error) 
 	return l.Take(ctx, from, c)
 }
 
-// Renew prolongs the term: it writes a new renewTime wherever the Lease still
-// names holder and term, in whatever version it is, so that a renewal needs no
-// answer of the one before. Where that is refused it asks the store: while the term
-// still stands (somebody edited annotations) it repairs it by compare-and-swap, a
-// few times. Errors: a [*LostError] ends the term; a [*lease.RequestError] does not, the
-// claim's validity does. A claim that is returned with a later Sent was prolonged, also
-// beside the [*LostError] of an epoch that was raised meanwhile: maybe by [Lock.Raise].
-func (l *Lock) Renew(ctx context.Context, c Claim) (Claim, error) {
-	sent := l.Clock.Now()
-	stored, err := l.prolong(ctx, c)
-	if err == nil {
-		lost := c.Standing(stored)
-		if lost == nil && c.holds(stored) || lost != nil && c.releasable(stored) == nil {
-			return c.wrote(stored, sent), lost
-		}
-		if lost != nil {
-			return c, lost
-		}
-		c.Record, err = stored, conflict("patch", "annotations were changed")
-	}
-	if !errors.Is(err, lease.ErrConflict) {
-		return c, err
-	}
-	return l.repair(ctx, c, err)
-}
-
 // repair writes the whole term again over what the store has, while that still is
 // of the term.
 func (l *Lock) repair(ctx context.Context, c Claim, refused error) (Claim, error) {

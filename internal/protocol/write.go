@@ -2,8 +2,6 @@ package protocol
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -12,9 +10,7 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 
 	coordv1 "k8s.io/api/coordination/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/hotseat-go/hotseat/fencing"
 )
@@ -189,12 +185,6 @@ func (l *Lock) replace(ctx context.Context, _ Record, next *coordv1.Lease, besid
 	return stored, err
 }
 
-// prolong writes a new renewTime over whatever version names c's term.
-func (l *Lock) prolong(ctx context.Context, c Claim) (Record, error) {
-	next := l.renewed(c)
-	return l.write(ctx, renewal(next), next, 0)
-}
-
 // lift is prolong with a new epoch, the claim's Lift, over the one that the term has.
 func (l *Lock) lift(ctx context.Context, c Claim) (Record, error) {
 	next := l.renewed(c)
@@ -202,91 +192,4 @@ func (l *Lock) lift(ctx context.Context, c Claim) (Record, error) {
 	return l.write(ctx, append(renewal(next),
 		operation{"test", path, strconv.FormatInt(c.Token.Epoch, 10)},
 		operation{"add", path, next.Annotations[lease.AnnotationEpoch]}), next, l.Timing.RequestTimeout())
-}
-
-func renewal(next *coordv1.Lease) []operation {
-	return []operation{
-		{"test", "/metadata/uid", next.UID},
-		{"test", annotationPath(lease.AnnotationTerm), next.Annotations[lease.AnnotationTerm]},
-		{"test", "/spec/holderIdentity", next.Spec.HolderIdentity},
-		{"add", "/spec/renewTime", next.Spec.RenewTime},
-		{"add", "/spec/leaseDurationSeconds", next.Spec.LeaseDurationSeconds},
-	}
-}
-
-// refusal of the verb patch.
-type refusal struct {
-	since Instant
-	err   error
-}
-
-// PatchRefused returns why writes are made by the verb update instead of patch;
-// nil while they are not. Then a renewal needs the answer of the one before, so
-// that a server which takes longer than a third of RenewDeadline ends terms.
-func (l *Lock) PatchRefused() error {
-	if r := l.refused.Load(); r != nil {
-		return r.err
-	}
-	return nil
-}
-
-// write sends ops or, where the verb patch is refused, next as an update by UID and
-// resource version. An answer that does not carry the renewTime, which no other write
-// has, is not of this write.
-func (l *Lock) write(ctx context.Context, ops []operation, next *coordv1.Lease, beside time.Duration) (Record, error) {
-	stored, err := l.send(ctx, ops, next, beside)
-	if err == nil && !stored.RenewTime().Equal(next.Spec.RenewTime.Time) {
-		err = conflict("patch", "it was answered with another renewTime than was written")
-	}
-	return stored, err
-}
-
-func (l *Lock) send(ctx context.Context, ops []operation, next *coordv1.Lease, beside time.Duration) (Record, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.Timing.RenewDeadline)
-	defer cancel()
-	if r := l.refused.Load(); r == nil || l.Clock.Since(r.since) > l.Timing.LeaseDuration {
-		data, err := json.Marshal(ops)
-		if err != nil {
-			return Record{}, requestError("patch", err)
-		}
-		stored, err := ask(ctx, &l.underway, beside, func(ctx context.Context) (*coordv1.Lease, error) {
-			return l.client.Patch(ctx, l.Name, types.JSONPatchType, data, metav1.PatchOptions{})
-		})
-		if err == nil {
-			l.refused.Store(nil)
-			return recordOf(stored), nil
-		}
-		failed := requestError("patch", err)
-		if !errors.Is(failed, lease.ErrForbidden) && !unsupported(err) {
-			return Record{}, failed
-		}
-		if stored, updated := l.updateSoon(ctx, next); updated == nil || !errors.Is(updated, lease.ErrForbidden) {
-			l.refused.Store(&refusal{l.Clock.Now(), failed})
-			return stored, updated
-		}
-		return Record{}, failed
-	}
-	return l.updateSoon(ctx, next)
-}
-
-func unsupported(err error) bool {
-	return apierrors.IsMethodNotSupported(err) || apierrors.IsUnsupportedMediaType(err)
-}
-
-// updateSoon has the time of a quarter of RenewDeadline only: where the verb patch is
-// refused, the next one cannot be sent before its answer.
-func (l *Lock) updateSoon(ctx context.Context, next *coordv1.Lease) (Record, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.Timing.RequestTimeout())
-	defer cancel()
-	return l.update(ctx, next, 0)
-}
-
-func (l *Lock) update(ctx context.Context, next *coordv1.Lease, beside time.Duration) (Record, error) {
-	stored, err := ask(ctx, &l.underway, beside, func(ctx context.Context) (*coordv1.Lease, error) {
-		return l.client.Update(ctx, next.DeepCopy(), metav1.UpdateOptions{}) // its encoding writes to it, and another may be sent beside
-	})
-	if err != nil {
-		return Record{}, requestError("update", err)
-	}
-	return recordOf(stored), nil
 }
