@@ -3,8 +3,8 @@
 // An elector makes one replica active at a time, as long as clocks run at about one rate and
 // processes run at all. Suppose that a process is frozen, or its virtual machine suspended, between
 // "am I still active?" and the write. It wakes up minutes later and finishes the write, beside its
-// successor. Neither an election nor a check in the writing process can prevent that. The resource
-// that is written to can, if each write says which term it belongs to:
+// successor. Only the resource that is written to can prevent that, and only if each write says
+// which term it belongs to:
 //
 //	active n                       guard (mark)                    active n+1
 //	   | Announce(n) ---------------> n
@@ -23,8 +23,9 @@
 // # Guard
 //
 // A [Guard] keeps a mark for each scope: the highest token that it has seen. It refuses every lower
-// token. The elector announces each new token to its guards before the work starts. The old active
-// is shut out as soon as the token is announced, and not only when its successor first writes.
+// token. The elector announces each new token to its guards before the work starts. So the previous
+// active replica is shut out as soon as the new token is announced, even before its successor first
+// writes.
 //
 // Comparing numbers is the easy half. A stale request may pass the comparison, be delayed, and take
 // effect after a newer term began. A guard closes that gap in one of two ways. It makes check and
@@ -44,7 +45,7 @@
 //     not, but a restored store has an old mark. Such a guard may admit an old token until the
 //     current term is announced again, which the elector does now and then.
 //   - Work that ignores its context delays its successor. The guard waits and then answers
-//     [ErrUnavailable]. It never admits both.
+//     [ErrUnavailable]. The guard never lets both run side by side.
 //   - Tokens are not secrets and prove nothing about the sender. Whoever may reach a guard can
 //     present any epoch.
 //
@@ -53,7 +54,8 @@
 // What you see depends on the mark:
 //   - Too high: the guard refuses every term with [ErrStale].
 //   - Damaged: the guard refuses everything with [ErrUnavailable].
-//   - Lost: you see nothing.
+//   - Lost: there is no symptom. The guard accepts old tokens again until the current term is
+//     announced.
 //
 // What to do, guard by guard, is in internal/docs/guards.md in this repository.
 //

@@ -38,9 +38,9 @@ type Store interface {
 // admitted. Make one with [NewDurable]. All methods are safe for concurrent use.
 //
 // Each call reads the store, so a mark of another process is seen at once. If the store cannot be
-// read, the call fails with [ErrUnavailable]. If another process stored the mark, or this one got
-// no answer to its swap, this process writes the mark once more before it admits anything on the
-// strength of it.
+// read, the call fails with [ErrUnavailable]. If this process has no confirmation that the mark was
+// stored (another process wrote it, or the answer to the write was lost), it writes the mark again
+// before it admits anything by it.
 //
 // Several processes may share a store, and always agree on the mark. But each follows only its own
 // work in flight. If effects may be in flight in more than one process, bind check and effect by

@@ -28,8 +28,9 @@ type Guard interface {
 	// raised, every older token is refused. Announce is idempotent. It blocks until the guard has
 	// decided, but at most until ctx ends.
 	//
-	// The elector calls Announce at the start of each term. It does not retry after
-	// [ErrUnavailable]: it gives that term up, and comes back with the token of a later one.
+	// The elector calls Announce at the start of each term. If that fails with [ErrUnavailable], it
+	// gives the term up and comes back with a later token. While work runs, it announces the same
+	// token again from time to time; [ErrUnavailable] then ends nothing.
 	Announce(ctx context.Context, t Token) error
 
 	// Mark returns the mark of a scope. It returns the zero Token and no error if the scope was

@@ -10,8 +10,9 @@ type unfencedKey struct{}
 //
 // It matters only if no token is presented. A token is judged as always: a stale one stays refused.
 // What is admitted in this way is not fenced: no later term ends it or waits for it. Package
-// fencingprom counts it, as result "unfenced". For a guard with ways in that fencingprom does not
-// see, such as InTx of sqlfence, pass what they return to its Observe.
+// fencingprom counts it, as result "unfenced". Some guards admit writes through functions that
+// fencingprom does not wrap, such as sqlfence's InTx. Pass the error that such a function returns
+// to fencingprom's Observe.
 func AllowUnfenced(ctx context.Context, reason string) context.Context {
 	return context.WithValue(ctx, unfencedKey{}, reason)
 }

@@ -5,12 +5,16 @@
 //
 // # Words
 //
-//   - Lease: the object. Lease duration: the time that is written on it.
+//   - Lease: the object. Lease duration: its leaseDurationSeconds, how long a standby waits after
+//     the last renewal that it saw.
 //   - Candidate: a process that stands for election on a Lease. Standby: one that does not have it.
-//     Active: the one whose term is valid; only its work runs. Holder: the name on the Lease.
-//   - Term: one uninterrupted stretch of being active. Claim: a term as last acknowledged.
+//     Active: the one whose term is valid; only its work runs. Holder: the candidate that the Lease
+//     names.
+//   - Term: one uninterrupted stretch of being active. Claim: what a candidate knows of its own
+//     term, as the API server last acknowledged it.
 //   - Token: what a term shows to guards. Its epoch is the number in it. Guard: what checks tokens
-//     at a resource. A token is announced to it, and the greatest that it has seen is its mark.
+//     at a resource. The elector announces each token to the guard. Mark: the greatest token that a
+//     guard has seen.
 //   - Renew: to write a new renewTime. Release: to give the Lease up. Handover: a release and the
 //     acquire after it. Failover: an acquire after a crash.
 //   - Look: the answer to a List or a Get. Gap: the time between two looks that no watch covers.

@@ -12,8 +12,8 @@ import (
 // Classes of [EndError], for errors.Is. For an EndError, errors.Is(err, context.Canceled) also
 // holds, because net/http and others return a context's cause.
 var (
-	// ErrLost: this replica is no longer known to be the active one. Stop at once. From now on,
-	// make only writes that a guard checks.
+	// ErrLost: this replica is no longer known to be the active one. Stop at once. If work still
+	// has to write in order to clean up, it may make only writes that a guard checks.
 	ErrLost = errors.New("lost")
 	// ErrResigned: Resign was called. The Lease is kept until work returns.
 	ErrResigned = errors.New("resigned")

@@ -46,9 +46,10 @@ type Config struct {
 	//
 	// While work runs, the token is announced again each Fencing.AnnouncePeriod, and when a renewal
 	// goes through after an outage. This is how a guard that was restored from a backup learns the
-	// token again. If a guard has then seen a later token, the term ends, unless Fencing.MaxRaise
-	// lets the elector raise the term's epoch above that mark, which it then does by itself. No
-	// other failure of a guard ends a term while work runs.
+	// token again. If a guard answers that it has seen a later token, the term ends. If that
+	// token's epoch is within Fencing.MaxRaise, the elector raises the term's epoch above it
+	// instead, and the term goes on. No other failed announcement ends a term while work runs. A
+	// write that a guard refuses as stale does, unless Fencing.KeepOnStale is set.
 	Guards []fencing.Guard
 	// Hooks are called when something happens.
 	Hooks Hooks
@@ -114,10 +115,10 @@ type ReplicaConfig struct {
 	// caches and open connections. The replica observes the Lease meanwhile. An error of WarmUp ends
 	// Run.
 	WarmUp func(ctx context.Context) error
-	// HoldOff is how long this replica stands back after it resigned, its work failed or a guard
-	// stopped it. Another replica can then win. Default: twice RetryPeriod, which is longer than
-	// the time between two polls of a standby that is forbidden to watch: it polls each
-	// RetryPeriod.
+	// HoldOff is how long this replica does not try to acquire the Lease after it resigned, after a
+	// guard stopped it, and, if Run is called again, after its work failed. Another replica can
+	// then win. Default: twice RetryPeriod. A standby that is forbidden to watch polls every
+	// RetryPeriod, so it gets its chance.
 	HoldOff time.Duration
 	// DrainLimit is how long work may take to return while the Lease is kept for it: after Resign,
 	// after a refused token, and after Run's context ended. After that, work counts as stuck.

@@ -19,34 +19,39 @@
 //	})
 //
 // A liveness probe asks [Elector.Live] in the same way. One registry takes the electors of many
-// Leases, but not two of the same Lease. When the Pod is stopped, work has to return within its
-// terminationGracePeriodSeconds: only then is the Lease released. In the repository,
-// examples/deploy has the manifest, with the Lease and the RBAC rules.
+// Leases, but not two of the same Lease. When the Pod is stopped, work must return within the Pod's
+// terminationGracePeriodSeconds. The Lease is released only after work has returned. If the Pod is
+// killed before that, a standby waits out the lease duration. In the repository, examples/deploy
+// has the manifest, with the Lease and the RBAC rules.
 //
 // # Guarantees
 //
 // G1, one at a time. The work of two replicas never overlaps, as long as
 //   - the clocks of any two nodes run at rates within MaxClockDrift of each other,
 //   - no process is frozen, and
-//   - work returns within its stop budget after its context ends.
+//   - work returns within its stop budget after its context ends (4.2 s by default; see [Work]).
 //
 // Apart from the exceptions below, this holds for any delay, loss or reordering of the API server's
 // answers, any outage of it, any edit or deletion of the Lease, and any skew of wall clocks.
 //
-// G2, tokens only grow. Each term's epoch is greater than every earlier term's.
+// G2, tokens only grow. A term is one uninterrupted stretch of being active. Its fencing token has
+// an epoch, a number that is greater than that of every earlier term.
 //
 // G3, stale writes are refused. Even when the assumptions of G1 break, a guard (package fencing)
 // that knows token n refuses every token below n. Each term's token is announced to Config.Guards
 // before the term's work starts.
 //
-// G4, always one again. After faults end, a replica is active within LeaseDuration + 0.5 s, and no
-// process had to exit. A fault lasts until its last effect is noticed:
+// G4, recovery. After faults end, a replica is active within LeaseDuration + 0.5 s, and no process
+// had to be restarted for that. A replica counts if it is eligible, warm and not standing back, and
+// if its guards take the token. A fault lasts until its last effect is noticed:
 //   - A lost request is sent again after RenewDeadline/4.
 //   - A silent watch is noticed after two to three RetryPeriods. If another replica took the Lease
-//     meanwhile, its lease duration is waited out from that moment on.
+//     meanwhile, a standby waits out that replica's lease duration, from the moment at which it
+//     notices.
 //
-// A slow server is not a fault. With the verb patch, a term goes on while two writes in a row fit
-// into RenewDeadline.
+// A slow server is not a fault. If the replica may patch the Lease (RBAC verb patch), a term goes
+// on as long as two writes in a row fit into RenewDeadline. Otherwise a term ends if writes take
+// longer than a quarter of RenewDeadline.
 //
 // # Exceptions to G1
 //
@@ -55,26 +60,29 @@
 //   - A process is frozen in the middle of a request that carries no token, and finishes it when it
 //     thaws.
 //   - A Lease is deleted and created again from its manifest while its holder is cut off. A process
-//     that never saw the term takes the new Lease for a first install.
+//     that never saw the term mistakes the new Lease for that of a first install, and does not
+//     wait.
 //   - etcd was restored from a backup less than a LeaseDuration ago. A replica that never saw the
 //     changes missing from the backup may take the Lease while the old holder still works, until
-//     the holder notices. That is a replica that was cut off, that had an acquire request in
-//     flight, or that has just started (the last one only if etcd was restored without
-//     --mark-compacted).
+//     the holder notices. The replicas that can do so are one that was cut off, one that had an
+//     acquire request in flight, and (only if etcd was restored without --mark-compacted) one that
+//     has just started.
 //   - etcd was restored in the same way while an API server went on running, and the backup lacks
-//     the holder's own term. If the Lease is then deleted or cleared, that holder may take the
-//     Lease again while a replica of the exception before works.
+//     the holder's own term. If the Lease is then deleted or cleared, the old holder may acquire it
+//     again while a replica works that acquired it as the item above says.
 //   - A candidate on the same Lease uses client-go's elector. It keeps client-go's rules.
-//   - Replicas have different LeaseDurations. A standby waits for the longer of its own and the
-//     written one, up to [lease.MaxLeaseDuration]. If an edit shortens the written one while the
-//     holder is cut off, a replica that never saw the longer one waits for its own only.
-//   - Somebody writes a release annotation by hand that names the very resourceVersion which this
-//     edit replaces.
+//   - Replicas have different LeaseDurations. A standby waits for the longer of its own
+//     LeaseDuration and the one on the Lease, up to [lease.MaxLeaseDuration]. If somebody shortens
+//     the duration on the Lease while the holder is cut off, a replica that never saw the longer
+//     duration waits for its own only.
+//   - Somebody clears the holder by hand and writes hotseat's release annotation
+//     ([lease.AnnotationReleased]), with the resourceVersion that the Lease has at that moment.
 //
-// There is one exception to G2. Epochs come from the revision of the API server's store. Suppose
-// that somebody raises an epoch by hand above that revision. If the Lease or the annotation is
-// removed while no process runs that saw this epoch, the epoch is forgotten. Config.Fencing.Floor
-// remembers it.
+// There are two exceptions to G2, since epochs come from the revision of the API server's store.
+// Somebody raises an epoch by hand above that revision, and the Lease or its epoch annotation
+// ([lease.AnnotationEpoch]) is removed while no process runs that saw that epoch. Or the store goes
+// back, by a restore without a bumped revision or by a new cluster, to before a term that no
+// running process saw. Config.Fencing.Floor keeps tokens growing in both.
 //
 // # States
 //
@@ -85,7 +93,7 @@
 //	             |                                          v
 //	          draining <---- lost, resigned, shut down -- active
 //
-// The active renews the Lease each RetryPeriod. It goes on while it drains, unless the term was
+// The active renews the Lease every RetryPeriod. It goes on while it drains, unless the term was
 // lost. An unanswered renewal holds up the next one for RenewDeadline/4 at most. Validity ends
 // RenewDeadline after the last acknowledged write was sent. A timer then ends the work's context,
 // whatever else hangs. The proof that this keeps G1 is at [lease.Timing].
@@ -99,17 +107,18 @@
 //	Resign, or Run's context ends                 at once; the Lease is kept until work returned
 //	a guard refuses the token, or is unavailable  before work starts
 //	a guard has seen a later token                when the token is announced again
+//	a write of work is refused as stale           at once; released once work returned (KeepOnStale: no)
 //	work returns or panics                        then, and Run returns or panics too
 //
-// Work that returns because its context ended, or because Valid turned false, has not returned by
-// itself: Run stands by again, and calls work for the next term. A failed or conflicting request
-// does not end a term on its own.
+// If work returns after its context ended, or when Valid is false, it has not returned by itself:
+// Run stands by again, and calls work for the next term. A failed or conflicting request does not
+// end a term on its own.
 //
 // # Cost
 //
-// The active writes once each RetryPeriod. Every replica holds one watch. Standbys send no other
-// request while their watch delivers. While no holder renews, they list each two to three
-// RetryPeriods.
+// The active writes once every RetryPeriod. Every replica holds one watch. Standbys send no other
+// request while their watch delivers. While no holder renews, they list the Lease every two to
+// three RetryPeriods.
 //
 // A process that is a candidate for a hundred or more Leases of one namespace should give its
 // electors one [SharedWatch]. They then hold one watch together. With a thousand standbys, each

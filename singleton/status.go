@@ -74,8 +74,8 @@ func (e *Elector) Status() Status {
 // the Lease has been read. Use it in a readiness probe.
 //   - A standby is ready. A Deployment whose standbys were not ready could never finish a rollout.
 //   - An outage of the API server that begins later makes no replica unready.
-//   - Ready cannot tell whether the next update will be allowed, or whether Config.Guards will take
-//     the token. That shows when the Lease comes free.
+//   - Ready cannot tell whether RBAC will let this replica write the Lease, or whether
+//     Config.Guards will take the token. That shows when the Lease comes free.
 //   - An earlier failure of a guard makes no replica unready, because a standby would never learn
 //     that the guard was mended. See [Status].Guard.
 //   - A guard that is wired to something else from the start ends Run, and with it readiness.

@@ -1,4 +1,4 @@
-// Package fencingtest checks a guard of your own: what every [fencing.Guard] must keep.
+// Package fencingtest checks that your own guard keeps the rules of [fencing.Guard].
 //
 //	func TestGuard(t *testing.T) {
 //		fencingtest.Run(t, fencingtest.Suite{
@@ -7,13 +7,13 @@
 //	}
 //
 // That checks what is announced, and Check and Enter where the guard has them. The other fields of
-// [Suite] say how to write behind the guard, how another process reaches the same resource, and
-// how its store fails. Set those that there are: each lets the suite see more. What it cannot see
-// is a skipped test, which says what is missing.
+// [Suite] say how to write behind the guard, how another process reaches the same resource, and how
+// its store fails. Set every field that applies to your guard: each one lets the suite check more.
+// A test that needs a field you did not set is skipped, and its message names the field.
 //
 // The suite needs no more than a few seconds, the standard library, and tokens of one scope
-// ([Scope]). It does not prove a guard right. For how long a mark lasts it believes Reopen; a crash
-// of your store is yours to test.
+// ([Scope]). It does not prove a guard right. Whether marks last is tested only through Reopen.
+// Test a crash of your store yourself.
 package fencingtest
 
 import (
@@ -32,14 +32,17 @@ type Suite struct {
 	// itself by t.Cleanup. Each test opens one or more, one after the other.
 	Open func(t testing.TB) fencing.Guard
 
-	// Reopen returns another guard over the resource of g, the one opened last, as another replica
-	// has it, or the next process. It shares no memory with g. Nil: all marks are in g itself.
+	// Reopen returns a second guard over the resource of g, as another process, or the same one
+	// after a restart, would open it. g is the guard that was opened last. It shares no memory with
+	// g. Nil: all marks are in g itself.
 	Reopen func(t testing.TB, g fencing.Guard) fencing.Guard
 
-	// Write sets the resource's one value under token, if g admits that. Where check and effect are
-	// apart in time it calls between between them, possibly more than once; else anywhere before
-	// both. Errors that are no refusal by a [fencing.Kind] say that it may have happened, or may yet.
-	// Nil: effects are made between Enter and leave, if g is a [fencing.Tracker].
+	// Write sets the resource's one value under token, if g admits that. If there is time between
+	// the check and the effect, it calls the function between at that point; more than once is
+	// fine. If they are one atomic step, it calls it before that step. If Write returns an error
+	// that is none of the kinds of package fencing, the suite takes it that the write may have
+	// happened, or may yet happen. Nil: effects are made between Enter and leave, if g is a
+	// [fencing.Tracker].
 	Write func(
 		ctx context.Context, g fencing.Guard, token fencing.Token, value string, between func(),
 	) error
@@ -62,11 +65,11 @@ type Suite struct {
 	Hammer time.Duration
 }
 
-// Scope is that of the suite's tokens, but for those of another scope.
+// Scope is the scope of the suite's tokens, except in the tests of a foreign scope.
 const Scope = "shop/invoicer"
 
-// Token returns the token of an epoch in [Scope]. Two with one epoch are of different terms if
-// their term is another one; 0 is as good as any.
+// Token returns the token of an epoch in [Scope]. Tokens of one epoch belong to different terms if
+// their arguments term differ. If that does not matter, pass 0.
 func Token(epoch int64, term int) fencing.Token {
 	return fencing.Token{Scope: Scope, Epoch: epoch, Term: fmt.Sprintf("%016x%016x", term, epoch)}
 }

@@ -38,21 +38,22 @@ func (r *Replica) Work(work singleton.Work) singleton.Work {
 
 // Storm plays ten scripts on a service with two replicas: a handover, a rolling update, a crash, a
 // partition, a short and a long outage of the API server, the Lease deleted, the Lease taken by a
-// stranger, lost answers, and a slow server. In each of them it fails the test
+// stranger, lost answers, and a slow server. In each of them it fails the test if one of these
+// happens:
 //
-//   - if two replicas are at work at the same time,
-//   - if work returns although its term goes on,
-//   - if nobody is at work two lease durations after the fault ended, and
-//   - if the replica that was hit cannot become active again.
+//   - two replicas are at work at the same time;
+//   - work returns although its term goes on;
+//   - nobody is at work two lease durations after the fault ended;
+//   - the replica that was hit cannot become active again.
 //
-// If a replica has not ended an hour (of virtual time) after its context, Storm panics with the
-// story: work does not return, and nothing else can end the test.
+// If a replica has not ended an hour (of virtual time) after its context, Storm panics, with a log
+// of what happened, because nothing else can end a test whose work does not return.
 //
 // start runs one replica until ctx ends, as the service's main function does, and returns once all
 // of the replica has ended. It makes its elector with [singleton.New] from r.Client, with a Config
-// whose Name is r.Lease, whose Namespace is r.Namespace and whose Replica.Identity is r.Name. It
-// runs r.Work(work). If start returns before ctx ends, with an error or without, Storm calls it
-// again two seconds later, as a kubelet restarts a container.
+// whose Name is r.Lease, whose Namespace is r.Namespace and whose Replica.Identity is r.Name. start
+// passes r.Work(work), and not work itself, to Run. If start returns before ctx ends, with an error
+// or without, Storm calls it again two seconds later, as a kubelet restarts a container.
 //
 //	singletontest.Storm(t, func(ctx context.Context, r *singletontest.Replica) error {
 //		elector, err := singleton.New(r.Client, singleton.Config{
