@@ -11,16 +11,23 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// DialOptions are [UnaryClient] and [StreamClient], chained behind what is there already.
+// DialOptions are [UnaryClient] and [StreamClient], chained after other interceptors.
 func DialOptions() []grpc.DialOption {
-	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(UnaryClient), grpc.WithChainStreamInterceptor(StreamClient)}
+	return []grpc.DialOption{
+		grpc.WithChainUnaryInterceptor(UnaryClient),
+		grpc.WithChainStreamInterceptor(StreamClient),
+	}
 }
 
-// UnaryClient is a [grpc.UnaryClientInterceptor] that makes each call under the token in its context
-// ([fencing.FromContext]), and turns a refusal back into an error of package fencing, of which the term is told
-// ([fencing.Report]). It fails before anything is sent when there is no token ([fencing.ErrMissing]), unless
-// [fencing.AllowUnfenced] allows that, or the metadata has one already ([fencing.ErrMalformed]).
-func UnaryClient(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+// UnaryClient is a [grpc.UnaryClientInterceptor] that makes each call with the token in the call's
+// context ([fencing.FromContext]). It turns a refusal back into an error of package fencing, and
+// passes it on to the term ([fencing.Report]). UnaryClient sends nothing and fails in two cases:
+//   - There is no token, and [fencing.AllowUnfenced] does not allow that: [fencing.ErrMissing].
+//   - The metadata already has a token: [fencing.ErrMalformed].
+func UnaryClient(
+	ctx context.Context, method string, request, reply any, conn *grpc.ClientConn,
+	invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+) error {
 	out, token, err := outgoing(ctx, method)
 	if err != nil {
 		return Refuse(err)
@@ -28,9 +35,12 @@ func UnaryClient(ctx context.Context, method string, request, reply any, conn *g
 	return told(ctx, invoke(out, method, request, reply, conn, opts...), token)
 }
 
-// StreamClient is [UnaryClient] for streams: the refusal is what RecvMsg returns, SendMsg then returns io.EOF. A stream
-// keeps the token it was opened under.
-func StreamClient(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+// StreamClient is [UnaryClient] for streams. RecvMsg returns the refusal; SendMsg then returns
+// io.EOF. A stream keeps the token that it was opened with.
+func StreamClient(
+	ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string,
+	open grpc.Streamer, opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
 	out, token, err := outgoing(ctx, method)
 	if err != nil {
 		return nil, Refuse(err)
@@ -42,10 +52,10 @@ func StreamClient(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientC
 	return &clientStream{stream, token}, nil
 }
 
-// outgoing returns the context of a call, and the token that it carries; the zero one if none.
+// outgoing returns the context of a call, and its token. The token is zero if there is none.
 func outgoing(ctx context.Context, method string) (context.Context, fencing.Token, error) {
 	if strings.HasPrefix(method, servicePath) {
-		return ctx, fencing.Token{}, nil // Remote's own
+		return ctx, fencing.Token{}, nil // a call of Remote
 	}
 	token, _ := fencing.FromContext(ctx)
 	if fencing.Unfenced(ctx, token) {
@@ -55,7 +65,7 @@ func outgoing(ctx context.Context, method string) (context.Context, fencing.Toke
 	return ctx, token, err
 }
 
-// told returns err as what it stands for, and tells the term.
+// told returns the error that err means, and passes a refusal on to the term.
 func told(ctx context.Context, err error, presented fencing.Token) error {
 	return fencing.Report(ctx, refusal(err, presented))
 }

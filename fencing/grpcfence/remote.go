@@ -17,8 +17,10 @@ import (
 // The service of Register, which Remote calls:
 //
 //	service Fence {
-//	  rpc Announce(google.protobuf.Empty) returns (google.protobuf.StringValue);         // the fencing-token; returns it
-//	  rpc HighWater(google.protobuf.StringValue) returns (google.protobuf.StringValue);  // of a scope; or "none"
+//	  // announces the fencing-token of the call, and returns it
+//	  rpc Announce(google.protobuf.Empty) returns (google.protobuf.StringValue);
+//	  // returns the mark of a scope, or "none"
+//	  rpc HighWater(google.protobuf.StringValue) returns (google.protobuf.StringValue);
 //	}
 const (
 	service     = "hotseat.fencing.v1.Fence"
@@ -27,44 +29,52 @@ const (
 	markMethod  = "HighWater"
 )
 
-// announcer is what the service's handlers are called on.
+// announcer has what the service's handlers call.
 type announcer interface {
 	announce(ctx context.Context) (fencing.Token, error)
 	mark(ctx context.Context, scope string) (fencing.Token, error)
 }
 
-// Register adds the service to which [Remote] announces. It answers as in the package comment, also behind the
-// interceptors, which leave it alone.
+// Register adds the service to which [Remote] announces. It answers as in the package comment. It
+// works behind the interceptors too: they pass its calls on.
 func (s *Server) Register(r grpc.ServiceRegistrar) {
 	r.RegisterService(&grpc.ServiceDesc{
 		ServiceName: service,
 		HandlerType: (*announcer)(nil),
 		Methods: []grpc.MethodDesc{
-			method(announce, func(a announcer, ctx context.Context, _ *emptypb.Empty) (fencing.Token, error) {
-				return a.announce(ctx)
-			}),
-			method(markMethod, func(a announcer, ctx context.Context, scope *wrapperspb.StringValue) (fencing.Token, error) {
-				return a.mark(ctx, scope.GetValue())
-			}),
+			method(announce,
+				func(a announcer, ctx context.Context, _ *emptypb.Empty) (fencing.Token, error) {
+					return a.announce(ctx)
+				}),
+			method(markMethod,
+				func(a announcer, ctx context.Context, s *wrapperspb.StringValue) (fencing.Token, error) {
+					return a.mark(ctx, s.GetValue())
+				}),
 		},
 	}, s)
 }
 
-// method is what protoc would generate for one that returns a token.
-func method[M any](name string, serve func(announcer, context.Context, *M) (fencing.Token, error)) grpc.MethodDesc {
-	return grpc.MethodDesc{MethodName: name, Handler: func(srv any, ctx context.Context, decode func(any) error, around grpc.UnaryServerInterceptor) (any, error) {
+// method is what protoc would generate for a method that returns a token.
+func method[M any](
+	name string, serve func(announcer, context.Context, *M) (fencing.Token, error),
+) grpc.MethodDesc {
+	return grpc.MethodDesc{MethodName: name, Handler: func(
+		srv any, ctx context.Context, decode func(any) error, around grpc.UnaryServerInterceptor,
+	) (any, error) {
 		request := new(M)
 		if err := decode(request); err != nil {
 			return nil, err
 		}
 		handle := func(ctx context.Context, request any) (any, error) {
-			t, err := serve(srv.(announcer), ctx, request.(*M)) //nolint:forcetypeassert // by registration and by decode
+			//nolint:forcetypeassert // by registration and by decode
+			t, err := serve(srv.(announcer), ctx, request.(*M))
 			return wrapperspb.String(t.String()), Refuse(err)
 		}
 		if around == nil {
 			return handle(ctx, request)
 		}
-		return around(ctx, request, &grpc.UnaryServerInfo{Server: srv, FullMethod: servicePath + name}, handle)
+		info := &grpc.UnaryServerInfo{Server: srv, FullMethod: servicePath + name}
+		return around(ctx, request, info, handle)
 	}}
 }
 
@@ -83,21 +93,28 @@ func (s *Server) mark(ctx context.Context, scope string) (fencing.Token, error) 
 	return s.config.Guard.Mark(ctx, scope)
 }
 
-// Remote is the guard of another process, reached through what [Server.Register] serves there: list it in
-// singleton.Config.Guards. Make one with [NewRemote]; it is safe for concurrent use.
+// Remote is the guard of another process, reached through the service of [Server.Register] there.
+// List it in singleton.Config.Guards. Make one with [NewRemote]. It is safe for concurrent use.
 //
-// Errors are the guard's, [fencing.ErrWiring] where no Server is registered (UNIMPLEMENTED, which a 404 is too) or the caller is not
-// let in (UNAUTHENTICATED, PERMISSION_DENIED), and [fencing.ErrUnavailable] for every other outcome of a call: the announcement may
-// then have arrived, and can be repeated. The text says what was called, where and with which status, to
-// find a wrong address by. No time limit but the context's.
+// Errors are
+//   - those of the guard;
+//   - [fencing.ErrWiring], if no Server is registered (UNIMPLEMENTED, which a 404 is too), or if
+//     access is refused (UNAUTHENTICATED, PERMISSION_DENIED);
+//   - [fencing.ErrUnavailable], for every other outcome of a call. The announcement may then have
+//     arrived, and can be repeated.
+//
+// To help find a wrong address, the text says what was called, where, and with which status. The
+// only time limit is the context's.
 type Remote struct{ conn grpc.ClientConnInterface }
 
 var _ fencing.Checker = (*Remote)(nil)
 
-// NewRemote returns the guard at the other end of conn, which may have the client interceptors, or not.
+// NewRemote returns the guard at the other end of conn. conn may have the client interceptors, but
+// need not.
 func NewRemote(conn grpc.ClientConnInterface) *Remote { return &Remote{conn} }
 
-// Announce tells the far guard of t and returns nil once it has admitted it. See [fencing.Guard].
+// Announce announces t to the other process's guard, and returns nil once that guard has admitted
+// t. See [fencing.Guard].
 func (r *Remote) Announce(ctx context.Context, t fencing.Token) error {
 	out, err := stamp(ctx, t)
 	if err != nil {
@@ -105,13 +122,14 @@ func (r *Remote) Announce(ctx context.Context, t fencing.Token) error {
 	}
 	mark, err := r.call(out, announce, &emptypb.Empty{}, t)
 	if err == nil && mark != t.String() {
-		err = fmt.Errorf("%w: %s confirmed %.400q when it was told of %v", fencing.ErrUnavailable, r.place(announce), mark, t)
+		err = fmt.Errorf("%w: %s confirmed %.400q when %v was announced",
+			fencing.ErrUnavailable, r.place(announce), mark, t)
 	}
 	return fencing.Report(ctx, err)
 }
 
-// Check is [Remote.Announce]: both admit exactly the mark and what is newer. An effect that follows is not bound to it;
-// make that a call under the token.
+// Check does what [Remote.Announce] does: it admits the current token, and raises the mark for a
+// newer one. No later effect is bound to Check. Make the effect a call with the token.
 func (r *Remote) Check(ctx context.Context, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
 		return nil
@@ -130,12 +148,15 @@ func (r *Remote) Mark(ctx context.Context, scope string) (fencing.Token, error) 
 	}
 	mark, err := fencing.ParseToken(text)
 	if err != nil || mark.Scope != scope {
-		return fencing.Token{}, fmt.Errorf("%w: %s has %.400q for the mark of %q", fencing.ErrUnavailable, r.place(markMethod), text, scope)
+		return fencing.Token{}, fmt.Errorf("%w: %s answered %.400q for the mark of %q",
+			fencing.ErrUnavailable, r.place(markMethod), text, scope)
 	}
 	return mark, nil
 }
 
-func (r *Remote) call(ctx context.Context, name string, request any, presented fencing.Token) (string, error) {
+func (r *Remote) call(
+	ctx context.Context, name string, request any, presented fencing.Token,
+) (string, error) {
 	reply := &wrapperspb.StringValue{}
 	err := r.conn.Invoke(ctx, servicePath+name, request, reply)
 	if err == nil {
@@ -157,7 +178,7 @@ func (r *Remote) call(ctx context.Context, name string, request any, presented f
 	return "", fmt.Errorf("%w: %s: %w", why, r.place(name), err)
 }
 
-// place is what was called, and where, if the connection tells.
+// place is what was called and, if the connection has a target, where.
 func (r *Remote) place(name string) string {
 	if conn, ok := r.conn.(interface{ Target() string }); ok {
 		return servicePath + name + " at " + conn.Target()

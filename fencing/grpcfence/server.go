@@ -23,18 +23,20 @@ type ServerConfig struct {
 	// Guard judges the tokens and follows the calls in flight. Required.
 	Guard fencing.Tracker
 
-	// Scope is the only one whose tokens are taken: [fencing.Scope] of the Lease. Required.
+	// Scope is the only scope whose tokens the Server takes: [fencing.Scope] of the Lease. Required.
 	Scope string
 
-	// Fenced reports whether a method, as /package.Service/Method, needs a token. Default: all do but gRPC's own health
-	// and reflection services, since probes and tools have none. A token is judged wherever one is sent.
+	// Fenced reports whether a method, such as /package.Service/Method, needs a token. Default: all
+	// methods do, except those of gRPC's health and reflection services, because probes and tools have
+	// no token. If a token is sent, it is always judged.
 	Fenced func(fullMethod string) bool
 }
 
-// Server stands before the handlers of a resource. Make one with [NewServer]; all methods are safe for concurrent use.
+// Server stands before the handlers of a resource. Make one with [NewServer]. All methods are safe
+// for concurrent use.
 type Server struct{ config ServerConfig }
 
-// NewServer fails when cfg lacks Guard, or Scope cannot be that of a token.
+// NewServer fails if cfg has no Guard, or if no token can have cfg.Scope.
 func NewServer(cfg ServerConfig) (*Server, error) {
 	if g := reflect.ValueOf(cfg.Guard); !g.IsValid() || g.Kind() == reflect.Pointer && g.IsNil() {
 		return nil, fmt.Errorf("grpcfence: ServerConfig.Guard is nil (%T), must be set", cfg.Guard)
@@ -48,13 +50,15 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	return &Server{cfg}, nil
 }
 
-// effective reports whether a method may have an effect: those of gRPC's own services have none.
+// effective reports whether a method may have an effect. Methods of gRPC's own services have none.
 func effective(method string) bool {
-	return !strings.HasPrefix(method, "/grpc.health.") && !strings.HasPrefix(method, "/grpc.reflection.")
+	return !strings.HasPrefix(method, "/grpc.health.") &&
+		!strings.HasPrefix(method, "/grpc.reflection.")
 }
 
-// ServerOptions are [Tap], [Server.UnaryServer] and [Server.StreamServer], chained behind what is there already. A server
-// has one tap: if yours has its own, install the interceptors yourself and call Tap from it.
+// ServerOptions are [Tap], [Server.UnaryServer] and [Server.StreamServer], chained after other
+// interceptors. A server can have only one tap. If yours has one, install the interceptors
+// yourself, and call Tap from your tap.
 func (s *Server) ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.InTapHandle(Tap),
@@ -65,20 +69,24 @@ func (s *Server) ServerOptions() []grpc.ServerOption {
 
 type cutKey struct{}
 
-// Tap is a [tap.ServerInHandle] that lets [Server.StreamServer] end a stream whose handler waits for the client: that can
-// be done from nowhere else. Without it such a handler ends with the client's next message, and a newer term waits.
+// Tap is a [tap.ServerInHandle] that enables [Server.StreamServer] to end a stream whose handler
+// waits for the client. There is no other way to do that. Without Tap, such a handler ends only
+// with the client's next message, and a newer term waits.
 func Tap(ctx context.Context, _ *tap.Info) (context.Context, error) {
-	ctx, cut := context.WithCancel(ctx) // ends with ctx at the latest, which is with the call
+	ctx, cut := context.WithCancel(ctx) // ends with ctx at the latest, and so with the call
 	return context.WithValue(ctx, cutKey{}, cut), nil
 }
 
-// UnaryServer is a [grpc.UnaryServerInterceptor] that lets calls through whose token the guard admits. The call is in
-// flight at the guard until the handler returns or panics, so no effect of it can land after a newer term was admitted. Its
-// context carries the token, and ends when a newer term arrives, with a [*fencing.StaleError] as its cause.
+// UnaryServer is a [grpc.UnaryServerInterceptor] that admits a call if the guard admits its token.
+// The call is in flight at the guard until the handler returns or panics. So no effect of the call
+// can land after a newer term was admitted. The call's context carries the token. When a newer term
+// arrives, the context ends with a [*fencing.StaleError] as its cause.
 //
-// Errors of package fencing that the handler returns become their status, and so does the end of its context by a
-// newer term.
-func (s *Server) UnaryServer(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+// If the handler returns an error of package fencing, the error becomes its status. So does the end
+// of the context by a newer term.
+func (s *Server) UnaryServer(
+	ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
+) (any, error) {
 	entry, err := s.enter(ctx, info.FullMethod)
 	if err != nil {
 		return nil, Refuse(err)
@@ -88,10 +96,13 @@ func (s *Server) UnaryServer(ctx context.Context, request any, info *grpc.UnaryS
 	return reply, entry.outcome(err)
 }
 
-// StreamServer is [Server.UnaryServer] for streams. The guard is asked again for each message that the client sends. When a
-// newer term arrives, RecvMsg and SendMsg fail, also where they block already (see [Tap]). A handler that returns nil after its
-// term ended, or after a message was refused, whether it noticed or not, has not done all that was asked: the refusal is the status.
-func (s *Server) StreamServer(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+// StreamServer is [Server.UnaryServer] for streams. It asks the guard again for each message that
+// the client sends. When a newer term arrives, RecvMsg and SendMsg fail, even if they block already
+// (see [Tap]). If a handler returns nil after its term ended or after a message was refused, it has
+// not done all that was asked, whether it noticed or not. The status is then the refusal.
+func (s *Server) StreamServer(
+	srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler,
+) error {
 	entry, err := s.enter(ss.Context(), info.FullMethod)
 	if err != nil {
 		return Refuse(err)
@@ -105,8 +116,8 @@ func (s *Server) StreamServer(srv any, ss grpc.ServerStream, info *grpc.StreamSe
 	return cmp.Or(entry.outcome(handler(srv, stream)), stream.cut())
 }
 
-// cutOff ends what blocks in the stream s when the call in flight ends. gRPC then sends a status of its own, before the
-// handler could: so a trailer tells the client why.
+// cutOff ends blocked calls of the stream s when the call in flight ends. gRPC then sends its own
+// status before the handler can. So a trailer tells the client the reason.
 func cutOff(s grpc.ServerStream, e *entry) (stop func() bool) {
 	cut, ok := s.Context().Value(cutKey{}).(context.CancelFunc)
 	if !ok {
@@ -123,14 +134,14 @@ func cutOff(s grpc.ServerStream, e *entry) (stop func() bool) {
 
 // entry is a call in flight.
 type entry struct {
-	ctx   context.Context //nolint:containedctx // of the call, like the one in grpc.ServerStream
+	ctx   context.Context //nolint:containedctx // of the call, as in grpc.ServerStream
 	token fencing.Token   // zero: not fenced
 	leave func()
 }
 
 func (s *Server) enter(ctx context.Context, method string) (entry, error) {
 	if strings.HasPrefix(method, servicePath) {
-		return entry{ctx: ctx, leave: func() {}}, nil // Register's own
+		return entry{ctx: ctx, leave: func() {}}, nil // a call of Register's service
 	}
 	token, err := s.token(ctx)
 	missing := errors.Is(err, fencing.ErrMissing)
@@ -140,11 +151,11 @@ func (s *Server) enter(ctx context.Context, method string) (entry, error) {
 	case err != nil && !missing:
 		return entry{}, err
 	}
-	work, leave, err := s.config.Guard.Enter(ctx, token) // it knows what to do about a missing one
+	work, leave, err := s.config.Guard.Enter(ctx, token) // Enter judges a missing token too
 	return entry{work, token, leave}, err
 }
 
-// token of a call; its scope is the Server's.
+// token returns the token of a call. Its scope is the Server's.
 func (s *Server) token(ctx context.Context) (fencing.Token, error) {
 	t, err := FromIncoming(ctx)
 	if err == nil {
@@ -153,7 +164,7 @@ func (s *Server) token(ctx context.Context) (fencing.Token, error) {
 	return t, err
 }
 
-// superseded returns the refusal of a call that a newer term ended, else nil.
+// superseded returns the refusal if a newer term ended the call, else nil.
 func (e *entry) superseded() error {
 	if e.ctx.Err() != nil {
 		if cause := context.Cause(e.ctx); errors.Is(cause, fencing.ErrStale) {
@@ -163,7 +174,7 @@ func (e *entry) superseded() error {
 	return nil
 }
 
-// outcome is what the client is told of what the handler returned.
+// outcome is the error that the client gets if the handler returned err.
 func (e *entry) outcome(err error) error {
 	if err == nil || errors.As(err, new(*fenced)) {
 		return err
@@ -171,7 +182,8 @@ func (e *entry) outcome(err error) error {
 	if fencing.KindOf(err) != fencing.KindOther {
 		return Refuse(err)
 	}
-	if ended := e.superseded(); ended != nil && (errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled) {
+	canceled := errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled
+	if ended := e.superseded(); ended != nil && canceled {
 		return ended
 	}
 	return err
@@ -184,7 +196,7 @@ type serverStream struct {
 	entry entry
 
 	mu      sync.Mutex
-	refused error // the first message that was, and why
+	refused error // the refusal of the first refused message
 }
 
 func (s *serverStream) Context() context.Context { return s.entry.ctx }
@@ -221,7 +233,7 @@ func (s *serverStream) refuse(err error) error {
 	return Refuse(err)
 }
 
-// cut returns why the stream is not all of what it should be; nil if it is.
+// cut returns why the stream is incomplete, or nil if it is complete.
 func (s *serverStream) cut() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

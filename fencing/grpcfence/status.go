@@ -17,7 +17,7 @@ const (
 	keyMark = "highWater"
 )
 
-// codeOf is how the server says no.
+// codeOf is the code of a refusal.
 func codeOf(kind fencing.Kind) codes.Code {
 	switch kind {
 	case fencing.KindStale:
@@ -33,10 +33,11 @@ func codeOf(kind fencing.Kind) codes.Code {
 	}
 }
 
-// reasonOf is the same in the status's ErrorInfo.
+// reasonOf is the reason of a refusal, in the status's ErrorInfo.
 func reasonOf(kind fencing.Kind) string { return reasons + strings.ToUpper(string(kind)) }
 
-// kindOf is what a status with that reason says; the zero Kind if it is none of a Server's.
+// kindOf is the kind of a status with that code and reason. It is the zero Kind if the status is
+// not a Server's refusal.
 func kindOf(code codes.Code, reason string) fencing.Kind {
 	kind := fencing.Kind(strings.ToLower(strings.TrimPrefix(reason, reasons)))
 	if kind.Err() == nil || reasonOf(kind) != reason || codeOf(kind) != code {
@@ -45,7 +46,7 @@ func kindOf(code codes.Code, reason string) fencing.Kind {
 	return kind
 }
 
-// fenced is an error of package fencing that is a gRPC status too.
+// fenced is an error of package fencing that is also a gRPC status.
 type fenced struct {
 	err    error
 	status *status.Status
@@ -55,8 +56,9 @@ func (e *fenced) Error() string              { return e.err.Error() }
 func (e *fenced) Unwrap() error              { return e.err }
 func (e *fenced) GRPCStatus() *status.Status { return e.status }
 
-// Refuse returns err as the status that stands for it, as in the package comment: for handlers that present a token to a
-// guard themselves. Any error but those of package fencing is answered as unavailable, without its text; nil stays nil.
+// Refuse returns err as its status, as in the package comment. It is for handlers that present a
+// token to a guard themselves. An error that is not of package fencing becomes unavailable, without
+// its text. Nil stays nil.
 func Refuse(err error) error {
 	if err == nil {
 		return nil
@@ -67,7 +69,7 @@ func Refuse(err error) error {
 	kind, text := fencing.KindOf(err), err.Error()
 	code := codeOf(kind)
 	if code == codes.Internal || code == codes.Unavailable {
-		text = kind.Err().Error() // what failed behind the guard is nobody's business
+		text = kind.Err().Error() // do not show clients what failed behind the guard
 	}
 	info := &errdetails.ErrorInfo{Reason: reasonOf(kind), Domain: domain}
 	if _, mark := fencing.Refusal(err); !mark.IsZero() {
@@ -80,7 +82,8 @@ func Refuse(err error) error {
 	return &fenced{err, st}
 }
 
-// refusal returns the error that the outcome of a call under presented stands for, and any other as it is.
+// refusal returns the error that the outcome of a call with presented means. It returns any other
+// error unchanged.
 func refusal(err error, presented fencing.Token) error {
 	st, ok := status.FromError(err)
 	if !ok || err == nil {
@@ -101,7 +104,7 @@ func refusal(err error, presented fencing.Token) error {
 	return err
 }
 
-// named is the error that a message begins with, and the rest of the message.
+// named returns err, whose text the message begins with, and the rest of the message.
 func named(err error, message string) error {
 	if rest := strings.TrimPrefix(strings.TrimPrefix(message, err.Error()), ": "); rest != "" {
 		return fmt.Errorf("%w: %s", err, rest)
@@ -109,15 +112,18 @@ func named(err error, message string) error {
 	return err
 }
 
-// lost returns the error of a status which says that another term won, if its mark bears that out.
+// lost returns the error of a status which says that another term won, if the mark in the status
+// confirms that.
 func lost(code codes.Code, presented fencing.Token, text string) error {
 	mark, err := fencing.ParseToken(text)
 	if err != nil {
-		return fmt.Errorf("%w: %v with %s: %v", fencing.ErrUnavailable, code, keyMark, err) //nolint:errorlint // the mark is malformed, not the token
+		//nolint:errorlint // the mark is malformed, not the token
+		return fmt.Errorf("%w: %v with %s: %v", fencing.ErrUnavailable, code, keyMark, err)
 	}
 	_, err = fencing.Judge(presented, mark)
 	if kind := fencing.KindOf(err); kind.Refused() && codeOf(kind) == code {
 		return err
 	}
-	return fmt.Errorf("%w: %v to %v with the mark %v", fencing.ErrUnavailable, code, presented, mark)
+	return fmt.Errorf("%w: %v to %v with the mark %v",
+		fencing.ErrUnavailable, code, presented, mark)
 }

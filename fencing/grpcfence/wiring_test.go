@@ -66,7 +66,7 @@ func TestWrongServiceIsNamed(t *testing.T) {
 		require.ErrorContains(t, err, says)
 	}
 	err = grpcfence.NewRemote(answering{text: "hello"}).Announce(t.Context(), token(42))
-	require.ErrorContains(t, err, `guard unavailable: /hotseat.fencing.v1.Fence/Announce confirmed "hello" when it was told of `)
+	require.ErrorContains(t, err, `guard unavailable: /hotseat.fencing.v1.Fence/Announce confirmed "hello" when `)
 }
 
 // A server whose guard is wired wrongly says so, and keeps the details for itself.
