@@ -33,8 +33,8 @@
 // [Memory.Enter] does: a newer token ends older work, and is admitted only after that work has
 // left.
 //
-// The writer gets a refusal as an error. [KindOf] says in one word what it means. [Report] passes it
-// on to the elector as well, which may end the term. [AllowUnfenced] is the only way to write
+// The writer gets a refusal as an error. [KindOf] says in one word what it means. [Report] passes
+// it on to the elector as well, which may end the term. [AllowUnfenced] is the only way to write
 // without a token. To write a guard of your own, follow [Guard], and run package fencingtest.
 //
 // # What is not guaranteed

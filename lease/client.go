@@ -9,17 +9,19 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// Client is what is needed of a client for the Leases of one namespace. The LeaseInterface of
-// client-go's clientset is one. It is safe for concurrent use, and each request ends when its
-// context does.
+// Client is the part of a client for the Leases of one namespace that this package needs. The
+// LeaseInterface of client-go's clientset is a Client. A Client is safe for concurrent use, and
+// each of its requests ends when the request's context does.
 //
-// It is an interface of its own because client-go's package of that interface links the types of
-// every API group, 22 MB of them.
+// It is a separate interface because the package of client-go's interface links the types of every
+// API group, 22 MB of them.
 type Client interface {
 	Create(context.Context, *coordv1.Lease, metav1.CreateOptions) (*coordv1.Lease, error)
 	Update(context.Context, *coordv1.Lease, metav1.UpdateOptions) (*coordv1.Lease, error)
 	Get(context.Context, string, metav1.GetOptions) (*coordv1.Lease, error)
 	List(context.Context, metav1.ListOptions) (*coordv1.LeaseList, error)
 	Watch(context.Context, metav1.ListOptions) (watch.Interface, error)
-	Patch(context.Context, string, types.PatchType, []byte, metav1.PatchOptions, ...string) (*coordv1.Lease, error)
+	Patch(
+		context.Context, string, types.PatchType, []byte, metav1.PatchOptions, ...string,
+	) (*coordv1.Lease, error)
 }

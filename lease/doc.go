@@ -34,70 +34,74 @@
 //   - T3. A standby waits a lease duration from when it saw the last change of the claim.
 //   - T4. It waits for the longer of its own duration and the written one. It believes at most
 //     [MaxLeaseDuration], and if the duration was edited, no more than an elector wrote before.
-//   - T5. Each machine compares its own elapsed time only. The times on the Lease are for people.
+//   - T5. Each machine compares only its own elapsed times. The times on the Lease are for people.
 //   - T6. A timer ends the work's context when validity ends, whatever else hangs. Valid reads the
 //     clock itself.
 //   - T7. An acquire that is acknowledged RenewDeadline or more after its sending starts no work.
-//   - T8. Timings for which the proof fails, or which a Lease cannot carry, are refused.
+//   - T8. A timing is refused if the proof fails for it, or if a Lease cannot carry it.
 //
 // R, requests and looks.
 //
-//   - R1. No request is waited for beyond its deadline, which is RenewDeadline at most. One that
-//     does not end is left behind, and its answer is ignored.
-//   - R2. A read, a create and a release are sent again beside the first after RenewDeadline/4.
+//   - R1. No request is waited for beyond its deadline, which is RenewDeadline at most. A request
+//     that does not end is left behind, and its answer is ignored.
+//   - R2. If a read, a create or a release is not answered, it is sent again, beside the first,
+//     after RenewDeadline/4.
 //   - R3. A request without a clear answer (a timeout, 5xx) proves nothing. Only a fresh look
 //     tells.
-//   - R4. Every answer is checked. One that shows another record than was written is a conflict,
-//     whatever its status.
-//   - R5. A refused write is followed by a GET. It asks the store, where a LIST may come from a
-//     cache that is ahead of it.
+//   - R4. Every answer is checked. An answer that shows another record than was written is a
+//     conflict, whatever its status.
+//   - R5. A refused write is followed by a GET. A GET asks the store. A LIST may come from a cache
+//     that is ahead of the store.
 //   - R6. A record that a GET has shown to be out of date is not believed when a List shows it
 //     again, until an event of the watch is newer.
-//   - R7. What is provably not newer than the last look is dropped. An event that cannot be
-//     compared casts doubt, which a fresh look or a renewal settles.
-//   - R8. A candidate lists, and watches from there on. When the watch ends it does both again.
-//     Where watching is forbidden it polls.
+//   - R7. An observation that is provably not newer than the last look is dropped. An event that
+//     cannot be compared casts doubt, which a fresh look or a renewal settles.
+//   - R8. A candidate lists, and watches from there on. When the watch ends, it does both again. If
+//     watching is forbidden, it polls.
 //
 // W, writes.
 //
 //   - W1. A renewal tests the term (UID, fencing-term, holder) and no version. Label edits do not
 //     hold it up. A term that is over stays over, so a late renewal prolongs nobody's validity.
 //   - W2. A renewal is due each RetryPeriod. While one is unanswered, the next is sent beside it
-//     only when that one is RenewDeadline/4 old. Where writes take more than half of
-//     RenewDeadline, it is sent so early that its answer comes in time.
-//   - W3. An acknowledged renewal ends those sent before it. If it was slow, one sent a moment ago
-//     is ended too, and the next is sent at once: two would take turns in losing to each other.
-//   - W4. A write that changes hands, and a repair, tests the UID, the version, the whole spec and
-//     our annotations. Neither the version nor the content alone is enough.
-//   - W5. renewTime moves with each write, also where the wall clock stands still.
-//   - W6. What is not ours on the Lease survives each write. Annotations of ours that were removed
-//     or damaged are repaired while the term stands.
+//     only once the unanswered one is RenewDeadline/4 old. If writes take more than half of
+//     RenewDeadline, the next is sent early enough for its answer to come in time.
+//   - W3. An acknowledged renewal ends those sent before it. If it was slow, a renewal sent a
+//     moment ago is ended too, and the next is sent at once. Otherwise two renewals would take
+//     turns in losing to each other.
+//   - W4. A write that changes the holder, and a repair, test the UID, the version, the whole spec
+//     and our annotations. Neither the version nor the content is enough alone.
+//   - W5. renewTime changes with each write, even if the wall clock stands still.
+//   - W6. Content of the Lease that is not ours survives each write. If annotations of ours were
+//     removed or damaged, they are repaired while the term stands.
 //   - W7. A write is repeated after a conflict only if the term still stands and an edit explains
 //     the conflict, and only a few times.
-//   - W8. Where the verb patch is refused, writes are updates by UID and version, one at a time.
-//     The refusal is logged once, and tried again after a lease duration.
-//   - W9. A patch that is refused although the store has what it tests has met a cache. An update
-//     by version goes past it.
+//   - W8. If the verb patch is refused, writes are updates by UID and version, one at a time. The
+//     refusal is logged once. patch is tried again after a lease duration.
+//   - W9. If a patch is refused although the store has what the patch tests, it has met a cache. An
+//     update by version bypasses that cache.
 //
 // C, what a change proves about earlier claims.
 //
 //   - C1. Only between consecutive events of one watch is there no gap. Across a gap a record makes
 //     the same claim only if it is the same version. Label edits within a watch are harmless.
 //   - C2. A holder is out after its own release, and after a takeover with a greater epoch by these
-//     rules. After any other change a lease duration is waited from when the change was seen.
+//     rules. After any other change a standby waits for a lease duration from when it saw the
+//     change.
 //   - C3. That wait ends early only by a release of the very term that the change may hide. A
 //     takeover does not end it: its process may never have seen that term.
-//   - C4. A release says so itself: fencing-released names the time that it wrote and the version
-//     that it replaced. Seen in a watch right after that version, it is the proof.
+//   - C4. A release identifies itself: fencing-released names the time that the release wrote and
+//     the version that it replaced. If a watch shows the release right after that version, that is
+//     the proof.
 //   - C5. Elsewhere the version before it has to show the holder (a look at that version). A few
 //     edits that change nothing of who is at work are walked back.
 //   - C6. A Lease that was never held is free only at first sight, and only if the version before
 //     it shows that nothing was there before its creation.
-//   - C7. Where the server has forgotten the version before, a lease duration is waited.
+//   - C7. If the server no longer has the version before, a standby waits for a lease duration.
 //   - C8. Another UID proves nothing about the holder of the Lease before.
-//   - C9. A Lease that went back (a lower version or epoch, an epoch seen with another term) proves
-//     nothing: the store was restored. But a term whose epoch was raised by hand and put back may
-//     release the Lease.
+//   - C9. If a Lease went back (a lower version or epoch, or an epoch that was seen with another
+//     term), it proves nothing: the store was restored. But a term whose epoch was raised by hand
+//     and put back may release the Lease.
 //   - C10. client-go's release is waited for as long as it says. It proves that client-go's own
 //     term is over. It proves that of earlier terms only if client-go's term was seen to last for a
 //     lease duration.
@@ -107,57 +111,58 @@
 //
 //   - S1. A holder may take its seat back if one watch has shown every change since its own record,
 //     and none named another holder or was a release.
-//   - S2. It may do so only once its work has returned, and while its old term would be valid.
+//   - S2. It may do so only once its work has returned, and while its old term would still be
+//     valid.
 //   - S3. It does so after any such edit, whether the Lease was cleared, replaced, put back or
-//     deleted, by compare-and-swap and as a new term.
+//     deleted. It does so by compare-and-swap, and as a new term.
 //
 // A, acquiring.
 //
-//   - A1. A term begins by compare-and-swap on a Lease that is there. A missing one is created
-//     vacant, and that is no term: a lease duration is waited on it.
-//   - A2. The store is asked by a GET before an acquire, unless the Lease was seen released or
-//     untouched less than 500 ms ago, or the seat is our own. The GET's answer is not older than
-//     that of the LIST beside it. Where Config.Fencing.Floor was asked, the GET comes after it.
-//   - A3. After a conflict an acquire looks whose term is there. It renews its own; a look alone is
-//     no acknowledgement.
+//   - A1. A term begins by compare-and-swap on an existing Lease. A missing Lease is created
+//     vacant. That begins no term: a standby waits on it for a lease duration.
+//   - A2. A GET asks the store before an acquire, unless the Lease was seen released or untouched
+//     less than 500 ms ago, or the seat is our own. The GET's answer is not older than that of the
+//     LIST beside it. If Config.Fencing.Floor was asked, the GET comes after it.
+//   - A3. After a conflict an acquire looks whose term is on the Lease. If it is its own, it renews
+//     that: a look alone is no acknowledgement.
 //   - A4. An unanswered acquire is repeated with the same term for RenewDeadline and RetryPeriod.
 //     If its writes arrive but no answer does in that time, the replica stands back and lets others
 //     try first.
-//   - A5. A standby that lost a race waits a random moment from when the Lease comes free, a longer
-//     one each time, up to 200 ms.
-//   - A6. A replica that is not eligible acquires and creates nothing, and resigns what it was
-//     acquiring. One that resigned stands back for HoldOff, but creates a missing Lease.
-//   - A7. A replica that is stopped while it acquires waits a while for the outcome, and releases
-//     what it got.
+//   - A5. A standby that lost a race waits a random time after the Lease comes free. The time grows
+//     with each lost race, up to 200 ms.
+//   - A6. A replica that is not eligible acquires and creates nothing, and resigns a term that it
+//     was acquiring. A replica that resigned stands back for HoldOff, but creates a missing Lease.
+//   - A7. A replica that is stopped while it acquires waits a while for the outcome. If it got the
+//     Lease, it releases the Lease.
 //
 // E, epochs and whose term it is.
 //
-//   - E1. A new epoch is above the one on the Lease, the greatest one seen and Config.Fencing.Floor's, and
-//     not below the store's newest version.
+//   - E1. A new epoch is above the epoch on the Lease, the greatest epoch seen, and the number of
+//     Config.Fencing.Floor. It is not below the store's newest version.
 //   - E2. A token is the holder's only if fencing-holder names the holder.
-//   - E3. A term stands while the Lease has its UID, holder and term id. Without that annotation
-//     the acquireTime tells. Any other record is a definite loss.
+//   - E3. A term stands while the Lease has the term's UID, holder and term id. If the annotation
+//     is missing, the acquireTime decides. Any other record is a definite loss.
 //   - E4. An epoch raised by hand ends the term. The Lease is released once work has returned, and
 //     this replica lets others go first.
 //   - E5. A raise lifts the epoch above a guard's mark, by at most MaxRaise. It tests what a
 //     renewal tests, and the epoch. A term shows the new epoch once the Lease has been seen to have
 //     it. Until then neither the old epoch nor the new one ends the term, and any other higher
 //     epoch does.
-//   - E6. An epoch that only a hand can have written is refused before a guard sees it, and is not
-//     remembered.
+//   - E6. If only a hand can have written an epoch, it is refused before a guard sees it, and it is
+//     not remembered.
 //
 // H, a term's beginning and end, and handing over.
 //
-//   - H1. The token is announced to all guards before work starts. If one refuses or does not
+//   - H1. The token is announced to all guards before work starts. If a guard refuses or does not
 //     answer, work does not start.
-//   - H2. Validity is looked at again after each step before work.
+//   - H2. Validity is checked again after each step before work.
 //   - H3. The token is announced again each AnnouncePeriod, and when a renewal goes through after
 //     an outage. A guard that knows another term's higher mark ends the term.
 //   - H4. A definite loss ends the term at once, whether an event or an answer shows it.
-//   - H5. The Lease is released only after work has returned, and renewed until then unless the term
-//     was lost.
+//   - H5. The Lease is released only after work has returned. It is renewed until then, unless the
+//     term was lost.
 //   - H6. Validity ends before the release is sent. The release waits for renewals in flight, for
-//     RenewDeadline/4 at most, since it has to name the version that they leave.
+//     RenewDeadline/4 at most, because it has to name the version that they leave.
 //   - H7. A release writes over no other term. Since another term's write may have arrived unheard,
 //     a release is written over a later record only if that record is known to come from the
 //     claim's own through edits and renewals alone.
@@ -171,11 +176,11 @@
 //     allowed, for a lease duration. If the server has no resourceVersions, Run ends: at once if a
 //     write shows that, else after three Lists. A guard that is misconfigured from the start ends
 //     Run in the same way as a refusal.
-//   - F3. Nothing else ends Run but work, warm-up, a panic or its context: no loss, no lost race,
-//     no outage. With Config.OneTerm the end of a term whose work was called does too.
+//   - F3. Otherwise only work, warm-up, a panic or its context ends Run. A loss, a lost race or an
+//     outage does not. With Config.OneTerm the end of a term whose work was called ends Run too.
 //   - F4. A watch that is silent for two to three RetryPeriods, or for three renewals of our own,
 //     is not relied on. A fresh look is made, and the watch is replaced.
-//   - F5. Dead connections are told from slow servers by pings, and not by giving requests up.
-//   - F6. What fails is told when it begins, now and then while it lasts, and when it is over. What
-//     is not answered counts as failing.
+//   - F5. Pings distinguish dead connections from slow servers. No request is given up for that.
+//   - F6. A failure is logged when it begins, now and then while it lasts, and when it is over. A
+//     request that is not answered counts as failing.
 package lease

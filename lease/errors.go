@@ -9,25 +9,26 @@ import (
 // Kinds of failed request. A [*RequestError] wraps exactly one of them, but for ErrUnversioned, and
 // the client's own error.
 var (
-	// ErrConflict: the compare-and-swap failed, someone else wrote first. The
-	// write did not happen. List, then decide again.
-	ErrConflict = errors.New("lease changed since it was read")
+	// ErrConflict: the compare-and-swap failed, because somebody else wrote first. The write did not
+	// happen. List, then decide again.
+	ErrConflict = errors.New("the Lease changed since it was read")
 	// ErrForbidden: RBAC or admission denied the verb. The write did not
 	// happen. Retry only if the verb was allowed before.
 	ErrForbidden = errors.New("forbidden")
-	// ErrUnauthorized: the server refused the client's credentials. The write
-	// did not happen. Retry: tokens are renewed.
+	// ErrUnauthorized: the server refused the client's credentials. The write did not happen. Retry:
+	// credentials are renewed.
 	ErrUnauthorized = errors.New("credentials refused")
-	// ErrNoNamespace: the Lease's namespace does not exist. Not worth a retry.
+	// ErrNoNamespace: the namespace of the Lease does not exist. Do not retry.
 	ErrNoNamespace = errors.New("namespace does not exist")
-	// ErrRejected: the server found the request invalid. Not worth a retry.
+	// ErrRejected: the server found the request invalid. Do not retry.
 	ErrRejected = errors.New("rejected by the API server")
-	// ErrUnversioned: the server gives objects no uid or resourceVersion, or does not
-	// change them: client-go's fake clientset does so. No election is possible on it.
-	// For tests there is package singletontest. Not worth a retry.
-	ErrUnversioned = errors.New("not an API server: objects have no uid or resourceVersion that change with each write (for tests use package singletontest)")
-	// ErrUnavailable: no answer, or one that proves nothing (timeout, reset,
-	// 429, 5xx). A write may or may not have happened. Retry.
+	// ErrUnversioned: the server gives objects no uid or resourceVersion, or does not change them.
+	// client-go's fake clientset does that. No election is possible on such a server. For tests use
+	// package singletontest. Do not retry.
+	ErrUnversioned = errors.New("not an API server: objects have no uid or resourceVersion" +
+		" that change with each write (for tests use package singletontest)")
+	// ErrUnavailable: there is no answer, or one that proves nothing (timeout, reset, 429, 5xx). A
+	// write may or may not have happened. Retry.
 	ErrUnavailable = errors.New("API server unavailable")
 )
 
@@ -41,8 +42,8 @@ var ErrEpochExhausted = errors.New("fencing epoch exhausted")
 type FieldError struct {
 	Field   string // name of the field
 	Value   any    // what it was set to
-	Rule    string // the rule it breaks, with the other number in it
-	Default bool   // Value was not set, it is the default
+	Rule    string // the rule that Value breaks, with the other number in it
+	Default bool   // Value was not set: it is the default
 }
 
 func (e *FieldError) Error() string {
@@ -56,11 +57,10 @@ func (e *FieldError) Error() string {
 	return e.Field + " " + value + " " + e.Rule
 }
 
-// RequestError is a failed request on the Lease. errors.Is finds its kind and
-// the client's error.
+// RequestError is a failed request on the Lease. errors.Is finds its kind and the client's error.
 type RequestError struct {
 	Verb string // API verb: list, get, watch, create, patch or update
-	Kind error  // one of ErrConflict, ErrForbidden, ErrUnauthorized, ErrNoNamespace, ErrRejected, ErrUnavailable
+	Kind error  // one of the kinds above, such as ErrConflict
 	Err  error  // what the client returned
 }
 

@@ -14,31 +14,31 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// Domain is the prefix of every annotation and label hotseat writes.
+// Domain is the prefix of every annotation and label that hotseat writes.
 const Domain = "hotseat-go.github.io/"
 
-// Annotations on the Lease. Acquiring writes the first three in the same
-// compare-and-swap as the holder; every renewal writes them again.
+// Annotations on the Lease. An acquire writes the first three in the same compare-and-swap as the
+// holder. A repair writes them again.
 const (
 	AnnotationEpoch  = Domain + "fencing-epoch"  // decimal int64, only ever grows
 	AnnotationTerm   = Domain + "fencing-term"   // 32 hex digits, one random value per term
 	AnnotationHolder = Domain + "fencing-holder" // spec.holderIdentity at the time of that write
-	// AnnotationReleased is set by a release: "<renewTime> after <version>", the
-	// time it wrote and the resourceVersion of the record it replaced. It says that
-	// the holder itself gave the Lease up. A holder cleared by hand leaves no such
-	// mark and may still be at work.
+	// AnnotationReleased is set by a release to "<renewTime> after <version>": the time that the
+	// release wrote, and the resourceVersion of the record that it replaced. It says that the holder
+	// itself gave the Lease up. If a hand clears the holder, there is no such annotation, and the
+	// holder may still be at work.
 	AnnotationReleased = Domain + "fencing-released"
-	// AnnotationVacant is on a Lease that a standby created, unheld, where one
-	// was missing: it tells that Lease from one shipped in a manifest. Whoever
-	// takes it removes the mark.
+	// AnnotationVacant is on a Lease that a standby created because the Lease was missing. It
+	// distinguishes that Lease from one shipped in a manifest. Whoever takes the Lease removes the
+	// annotation.
 	AnnotationVacant = Domain + "vacant"
 	// AnnotationProgram is written when the Lease is created or taken: the program that does it
 	// (singleton.ReplicaConfig.Program). It is for people, and proves nothing.
 	AnnotationProgram = Domain + "program"
 )
 
-// Record is an immutable snapshot of a Lease, or of its absence (the zero
-// Record). Safe for concurrent use.
+// Record is an immutable snapshot of a Lease, or of its absence (the zero Record). It is safe for
+// concurrent use.
 type Record struct {
 	lease *coordv1.Lease // never modified
 }
@@ -55,7 +55,7 @@ func (r Record) Lease() *coordv1.Lease { return r.lease.DeepCopy() }
 // Exists reports whether there is a Lease.
 func (r Record) Exists() bool { return r.lease != nil }
 
-// Scope is what tokens of this Lease are compared within: its [fencing.Scope].
+// Scope is the scope of this Lease's tokens: its [fencing.Scope].
 func (r Record) Scope() string {
 	if r.lease == nil {
 		return ""
@@ -95,7 +95,7 @@ func (r Record) Program() string {
 	return r.lease.Annotations[AnnotationProgram]
 }
 
-// Duration is the lease duration its last writer asked for, 0 if there is none.
+// Duration is the lease duration that the last writer asked for; 0 if there is none.
 func (r Record) Duration() time.Duration {
 	if r.lease == nil || r.lease.Spec.LeaseDurationSeconds == nil {
 		return 0
@@ -103,8 +103,8 @@ func (r Record) Duration() time.Duration {
 	return time.Duration(*r.lease.Spec.LeaseDurationSeconds) * time.Second
 }
 
-// Transitions is spec.leaseTransitions: a diagnostic count of holder changes,
-// never a fencing token.
+// Transitions is spec.leaseTransitions: a count of holder changes, for diagnosis only. It is no
+// fencing token.
 func (r Record) Transitions() int32 {
 	if r.lease == nil || r.lease.Spec.LeaseTransitions == nil {
 		return 0
@@ -112,7 +112,7 @@ func (r Record) Transitions() int32 {
 	return *r.lease.Spec.LeaseTransitions
 }
 
-// AcquireTime is when, by the holder's wall clock, the term began; for people.
+// AcquireTime is when the term began, by the holder's wall clock. It is for display only.
 func (r Record) AcquireTime() time.Time {
 	if r.lease == nil {
 		return time.Time{}
@@ -120,7 +120,7 @@ func (r Record) AcquireTime() time.Time {
 	return timeOf(r.lease.Spec.AcquireTime)
 }
 
-// RenewTime is when, by the holder's wall clock, it last renewed; for people.
+// RenewTime is when the holder last renewed, by its wall clock. It is for display only.
 func (r Record) RenewTime() time.Time {
 	if r.lease == nil {
 		return time.Time{}
@@ -135,8 +135,8 @@ func timeOf(t *metav1.MicroTime) time.Time {
 	return t.Time
 }
 
-// Epoch is the fencing epoch written on the Lease, whoever holds it now; 0 if
-// there is none. An annotation that is no epoch is reported and counts as none.
+// Epoch is the fencing epoch on the Lease, whoever holds the Lease now; 0 if there is none. If the
+// annotation is no epoch, Epoch returns 0 and an error.
 func (r Record) Epoch() (int64, error) {
 	text := r.annotation(AnnotationEpoch)
 	if text == "" {
@@ -149,12 +149,13 @@ func (r Record) Epoch() (int64, error) {
 	return epoch, nil
 }
 
-// Term is the id of the last fenced term written on the Lease, maybe empty.
+// Term is the id of the last fenced term on the Lease. It may be empty.
 func (r Record) Term() string { return r.annotation(AnnotationTerm) }
 
-// Token returns the current holder's fencing token. There is none while nobody
-// holds the Lease, or while the holder did not write the annotations (another
-// elector's), or when they were tampered with.
+// Token returns the current holder's fencing token. There is none
+//   - while nobody holds the Lease,
+//   - if the holder did not write the annotations (it uses another elector), or
+//   - if somebody edited the annotations.
 func (r Record) Token() (fencing.Token, bool) {
 	epoch, err := r.Epoch()
 	if err != nil || epoch == 0 || r.Holder() == "" || r.annotation(AnnotationHolder) != r.Holder() {
@@ -164,9 +165,9 @@ func (r Record) Token() (fencing.Token, bool) {
 	return token, token.Validate() == nil
 }
 
-// Released reports whether the record says that its last holder released the Lease, after its
-// work had returned. An edit can put such a record back over a later term, so the elector asks for
-// proof where it did not see the release itself.
+// Released reports whether the record says that its last holder released the Lease, after work had
+// returned. An edit can put such a record back over a later term. So an elector that did
+// not see the release itself asks for proof.
 func (r Record) Released() bool {
 	_, released := r.ReleasedFrom()
 	return released
@@ -177,15 +178,17 @@ func (r Record) ReleasedFrom() (version string, released bool) {
 	if !r.Exists() || r.Holder() != "" || r.lease.Spec.RenewTime == nil {
 		return "", false
 	}
-	version, released = strings.CutPrefix(r.annotation(AnnotationReleased), releaseMark(r.RenewTime(), ""))
+	mark := releaseMark(r.RenewTime(), "")
+	version, released = strings.CutPrefix(r.annotation(AnnotationReleased), mark)
 	return version, released && version != ""
 }
 
-// Vacant reports whether a standby created the Lease where one was missing, and
-// nobody has held it since.
+// Vacant reports whether a standby created the Lease because it was missing, and nobody has held it
+// since.
 func (r Record) Vacant() bool {
 	return r.Exists() && r.Holder() == "" && r.lease.Spec.AcquireTime == nil &&
-		r.annotation(AnnotationEpoch) == "" && r.annotation(AnnotationTerm) == "" && r.annotation(AnnotationVacant) != ""
+		r.annotation(AnnotationEpoch) == "" && r.annotation(AnnotationTerm) == "" &&
+		r.annotation(AnnotationVacant) != ""
 }
 
 // Annotation returns the text of one of the annotations above; empty if it is not there.
@@ -202,8 +205,8 @@ func releaseMark(t time.Time, replaced string) string {
 	return t.UTC().Format(metav1.RFC3339Micro) + " after " + replaced
 }
 
-// ParseEpoch reads an epoch as [AnnotationEpoch] has it. It accepts what hotseat writes and nothing else: 1..MaxInt64 in
-// decimal, no sign, no leading zero, no space.
+// ParseEpoch reads an epoch as [AnnotationEpoch] has it. It accepts only what hotseat writes:
+// 1..MaxInt64 in decimal, without sign, leading zero or space.
 func ParseEpoch(text string) (int64, error) {
 	if len(text) > len(strconv.Itoa(math.MaxInt64)) || text == "" || text[0] < '1' || text[0] > '9' {
 		return 0, fmt.Errorf("%.40q is not a decimal from 1 to %d", text, math.MaxInt64)

@@ -14,49 +14,46 @@ const (
 	DefaultRetryPeriod   = 2 * time.Second
 	DefaultMaxClockDrift = 0.05
 
-	// MinLeaseDuration is the shortest lease a Lease object can carry safely:
-	// its duration is in whole seconds, and at one second a standby cannot
-	// tell a renewal from none (measured on client-go: thefts from a live
-	// holder at 1 s, none at 2 s).
+	// MinLeaseDuration is the shortest lease duration that a Lease can carry safely. A Lease has whole
+	// seconds, and at one second a standby cannot tell a renewal from none. (Measured on client-go:
+	// standbys took the Lease from a live holder at 1 s, never at 2 s.)
 	MinLeaseDuration = 2 * time.Second
-	// MinRetryPeriod keeps a slip of the pen (2 for 2*time.Second) from
-	// writing to the API server without a pause.
+	// MinRetryPeriod catches a slip of the pen (2 for 2*time.Second), which would write to the API
+	// server without a pause.
 	MinRetryPeriod = 100 * time.Millisecond
-	// MaxLeaseDuration is the longest that anybody may ask for, and the longest that
-	// is believed of a holder: a slip of the pen on the Lease must not keep everybody
-	// out for years.
+	// MaxLeaseDuration is the longest lease duration that a process may ask for, and the longest that
+	// a standby believes. A slip of the pen on the Lease must not keep everybody out for years.
 	MaxLeaseDuration = time.Hour
-	// MinStopBudget leaves a scheduler the time to let work see that its context
-	// ended.
+	// MinStopBudget gives a scheduler the time to let work see that its context ended.
 	MinStopBudget = 100 * time.Millisecond
 )
 
-// Timing is the arithmetic of one Lease. The zero value of a field means its
-// default. A Timing is immutable once in use.
+// Timing is the arithmetic of one Lease. The zero value of a field means its default. Do not change
+// a Timing that is in use.
 //
-// With k = 1 + MaxClockDrift, work must return within the stop budget
-// S = LeaseDuration/k - RenewDeadline of its context's end. Then: the last
-// acknowledged write was sent at s and committed at c >= s; work has stopped by
-// s + RenewDeadline + S; a standby's wait began when it observed that write,
-// o >= c, and lasts LeaseDuration on its clock. On one clock the gap is at
-// least LeaseDuration/k - RenewDeadline - S = 0, for any delay of any answer.
+// The proof of G1: let k = 1 + MaxClockDrift. Work must return within the stop budget S =
+// LeaseDuration/k - RenewDeadline after its context's end.
+//   - The last acknowledged write was sent at s and committed at c >= s.
+//   - Work has stopped by s + RenewDeadline + S.
+//   - A standby's wait began when it observed that write, at o >= c. The wait lasts LeaseDuration
+//     on the standby's clock.
+//
+// On one clock, the gap between the end of work and the end of the wait is at least LeaseDuration/k
+// - RenewDeadline - S = 0, for any delay of any answer.
 type Timing struct {
-	// LeaseDuration (L) is how long a standby waits after the last change it
-	// observed before it takes over, and is written to the Lease. Whole
-	// seconds, from [MinLeaseDuration] to [MaxLeaseDuration]. Default 15 s. Longer rides out
-	// longer API outages; a crash is noticed that much later.
+	// LeaseDuration (L) is how long a standby waits, after the last change that it observed, before it
+	// takes over. It is written on the Lease. Whole seconds, from [MinLeaseDuration] to
+	// [MaxLeaseDuration]. Default 15 s. A longer one survives longer API outages, but a crash is
+	// noticed that much later.
 	LeaseDuration time.Duration
-	// RenewDeadline (R) is how long a term stays valid after the sending of
-	// its last acknowledged write. At most LeaseDuration/(1+MaxClockDrift) - [MinStopBudget].
-	// Default 10 s.
+	// RenewDeadline (R) is how long a term stays valid after its last acknowledged write was sent. At
+	// most LeaseDuration/(1+MaxClockDrift) - [MinStopBudget]. Default 10 s.
 	RenewDeadline time.Duration
-	// RetryPeriod (P) is the time between renewals, and between polls where
-	// watching is forbidden. At least [MinRetryPeriod], at most RenewDeadline/2.
-	// Default 2 s.
+	// RetryPeriod (P) is the time between renewals, and between polls if watching is forbidden. At
+	// least [MinRetryPeriod], at most RenewDeadline/2. Default 2 s.
 	RetryPeriod time.Duration
-	// MaxClockDrift bounds how much faster one machine's clock may run than
-	// another's, as a fraction: 0.05 is 5 %, far beyond the 500 ppm (0.0005) NTP
-	// will slew. At most 1. Default 0.05.
+	// MaxClockDrift bounds how much faster one machine's clock may run than another's, as a fraction.
+	// 0.05 is 5 %, far more than the 500 ppm (0.0005) by which NTP slews. At most 1. Default 0.05.
 	MaxClockDrift float64
 }
 
@@ -77,23 +74,23 @@ func (t Timing) WithDefaults() Timing {
 	return t
 }
 
-// StopBudget is how long work may take to return after its context ended, S in
-// the proof above. Call it on a valid Timing.
+// StopBudget is how long work may take to return after its context ended: S in the proof at
+// [Timing]. Call it on a valid Timing.
 func (t Timing) StopBudget() time.Duration { return t.usable() - t.RenewDeadline }
 
-// usable is L/k: the part of a lease that is over on every clock before a
-// standby's wait is.
+// usable is L/k: the part of a lease duration that is over on every clock before a standby's wait
+// is.
 func (t Timing) usable() time.Duration {
 	return time.Duration(float64(t.LeaseDuration) / (1 + t.MaxClockDrift))
 }
 
-// RequestTimeout is how long a request goes unanswered before the same one is sent
-// beside it: a quarter of RenewDeadline, so that several fit into a term's validity.
+// RequestTimeout is how long a request goes unanswered before the same request is sent beside it.
+// It is a quarter of RenewDeadline, so that several requests fit into a term's validity.
 func (t Timing) RequestTimeout() time.Duration { return t.RenewDeadline / 4 }
 
-// Validate returns nil if the proof above holds and a Lease and its server can
-// carry the values, else every violated rule, joined; each is a [*FieldError].
-// It judges the values as they are: call [Timing.WithDefaults] first.
+// Validate returns nil if the proof at [Timing] holds for the values, and a Lease and its server
+// can carry them. Otherwise it returns all violated rules, joined; each is a [*FieldError]. It
+// judges the values as they are: call [Timing.WithDefaults] first.
 func (t Timing) Validate() error {
 	var errs []error
 	refuse := func(field string, value any, format string, args ...any) {
@@ -101,7 +98,8 @@ func (t Timing) Validate() error {
 	}
 	switch {
 	case t.LeaseDuration > 0 && t.LeaseDuration < time.Microsecond:
-		refuse("LeaseDuration", t.LeaseDuration, "must be at least %v (a plain %d means %v)", MinLeaseDuration, t.LeaseDuration, t.LeaseDuration)
+		refuse("LeaseDuration", t.LeaseDuration, "must be at least %v (a plain %d means %v)",
+			MinLeaseDuration, t.LeaseDuration, t.LeaseDuration)
 	case t.LeaseDuration < MinLeaseDuration:
 		refuse("LeaseDuration", t.LeaseDuration, "must be at least %v", MinLeaseDuration)
 	case t.LeaseDuration%time.Second != 0:
@@ -116,12 +114,14 @@ func (t Timing) Validate() error {
 		refuse("RenewDeadline", t.RenewDeadline, "must be positive")
 	}
 	if t.RenewDeadline > 0 && t.RetryPeriod > t.RenewDeadline/2 {
-		refuse("RetryPeriod", t.RetryPeriod, "must be at most RenewDeadline/2 = %v/2 = %v: a renewal that fails needs another one in time", t.RenewDeadline, t.RenewDeadline/2)
+		refuse("RetryPeriod", t.RetryPeriod, "must be at most RenewDeadline/2 = %v/2 = %v:"+
+			" a renewal that fails needs another one in time", t.RenewDeadline, t.RenewDeadline/2)
 	}
 	if !(t.MaxClockDrift >= 0 && t.MaxClockDrift <= 1) { // also refuses NaN
 		refuse("MaxClockDrift", t.MaxClockDrift, "must be between 0 and 1")
 	} else if t.StopBudget() < MinStopBudget {
-		refuse("RenewDeadline", t.RenewDeadline, "must be at most LeaseDuration/(1+MaxClockDrift) - %v = %v/%v - %v = %v: work needs time to stop",
+		refuse("RenewDeadline", t.RenewDeadline, "must be at most"+
+			" LeaseDuration/(1+MaxClockDrift) - %v = %v/%v - %v = %v: work needs time to stop",
 			MinStopBudget, t.LeaseDuration, 1+t.MaxClockDrift, MinStopBudget, t.usable()-MinStopBudget)
 	}
 	return errors.Join(errs...)

@@ -32,7 +32,9 @@ func (r *run) acquire(d protocol.Decision) error {
 	}
 	view := r.candidate.View()
 	from := view.Last() // a later change shows in the answer to the write
-	inputs := protocol.EpochInputs{Remembered: view.Epoch(), ResourceVersion: view.Newest(), Floor: floor}
+	inputs := protocol.EpochInputs{
+		Remembered: view.Epoch(), ResourceVersion: view.Newest(), Floor: floor,
+	}
 	claim, err := r.lock.Claim(from, inputs)
 	if err != nil {
 		return err

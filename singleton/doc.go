@@ -107,7 +107,7 @@
 //	Resign, or Run's context ends                 at once; the Lease is kept until work returned
 //	a guard refuses the token, or is unavailable  before work starts
 //	a guard has seen a later token                when the token is announced again
-//	a write of work is refused as stale           at once; released once work returned (KeepOnStale: no)
+//	a write of work is refused as stale           at once, unless Fencing.KeepOnStale is set
 //	work returns or panics                        then, and Run returns or panics too
 //
 // If work returns after its context ended, or when Valid is false, it has not returned by itself:

@@ -83,7 +83,8 @@ func (r *run) draining(worked <-chan outcome) *outcome {
 			overrun = sooner(*g.term.until.Load(), clock.Now()).Add(r.config.Timing.StopBudget())
 			if !g.term.cause().lost() { // else logDraining said it
 				r.config.Logger.Warn("the term was lost while work drains: another replica may start soon",
-					"token", g.term.Token().String(), "budget", max(0, clock.Until(overrun)).Round(time.Millisecond))
+					"token", g.term.Token().String(),
+					"budget", max(0, clock.Until(overrun)).Round(time.Millisecond))
 			}
 		case e.kind == onDue && !overrun.IsZero() && !overrun.After(clock.Now()):
 			overrun = protocol.Instant{}
@@ -223,7 +224,8 @@ func (r *run) logEnd(t *Term, cause *EndError, valid bool, out *outcome) {
 	case !valid: // lost, maybe while work drained
 	case cause.Reason == ReasonRefused:
 		level = guardLevel(cause)
-	case cause.Reason == ReasonResigned, cause.Reason == ReasonShutdown, cause.Reason == ReasonReturned:
+	case cause.Reason == ReasonResigned, cause.Reason == ReasonShutdown,
+		cause.Reason == ReasonReturned:
 		level = slog.LevelInfo
 	}
 	args := []any{"token", t.Token().String(), "cause", cause.Error()}

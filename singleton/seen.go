@@ -42,7 +42,8 @@ func (r *run) become(next *protocol.Candidate) {
 		log.Info("holder seen", "holder", holder.Identity, "epoch", holder.Token.Epoch)
 	}
 	program, own := record.Program(), r.config.Replica.Program
-	wrote := record.Annotation(lease.AnnotationHolder) == holder.Identity // not an elector without programs
+	// An elector that knows no programs leaves the annotation of the one before.
+	wrote := record.Annotation(lease.AnnotationHolder) == holder.Identity
 	if holder.Identity != "" && !holder.Self && wrote && program != "" && program != own {
 		log.Warn("another program holds the Lease: two applications must not share one Lease",
 			"holder", holder.Identity, "program", program, "own_program", own)

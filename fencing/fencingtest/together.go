@@ -35,7 +35,8 @@ func raisedTogether(p *probe) {
 		}
 		both.Wait()
 		if errs[1] != nil {
-			p.found("%v, the newest, beside %v at the same time: %v, want nil", tokens[1], tokens[0], errs[1])
+			p.found("%v, the newest, beside %v at the same time: %v, want nil",
+				tokens[1], tokens[0], errs[1])
 			return
 		}
 		if kind := fencing.KindOf(errs[0]); kind != "" && kind != fencing.KindStale {

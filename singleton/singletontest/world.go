@@ -59,7 +59,8 @@ func (s *storm) link(name string) *Link { return s.cluster.Link(s.replicas[name]
 func (s *storm) start(name string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.starts++
-	p := &process{link: fmt.Sprintf("%s.%d", name, s.starts), cancel: cancel, done: make(chan struct{})}
+	link := fmt.Sprintf("%s.%d", name, s.starts)
+	p := &process{link: link, cancel: cancel, done: make(chan struct{})}
 	s.replicas[name] = p
 	s.tell("%s starts", name)
 	go func() {
@@ -129,7 +130,8 @@ func (s *storm) enter(name string) *call {
 	defer s.mu.Unlock()
 	s.note("%s: work begins", name)
 	for other := range s.working {
-		s.findings = append(s.findings, fmt.Errorf("%s began work while the work of %s had not returned", name, other.name))
+		s.findings = append(s.findings,
+			fmt.Errorf("%s began work while the work of %s had not returned", name, other.name))
 	}
 	c := &call{name}
 	s.working[c] = true
