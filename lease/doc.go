@@ -183,4 +183,6 @@
 //   - F5. Pings distinguish dead connections from slow servers. No request is given up for that.
 //   - F6. A failure is logged when it begins, now and then while it lasts, and when it is over. A
 //     request that is not answered counts as failing.
+//   - F7. A standby rehearses a write when its Run begins, by a dry run that cannot succeed. A
+//     refusal counts like the refusal of an acquire, and until the answer the replica is not ready.
 package lease

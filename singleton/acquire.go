@@ -104,6 +104,7 @@ func (r *run) noAnswer(err error) error {
 
 // acquired takes in that a term has begun.
 func (r *run) acquired(d protocol.Decision) {
+	r.wiring.rehearse = func() {} // it was allowed
 	claim := r.reign.tenure.Claim()
 	r.become(r.candidate.Acquired(r.reign.tenure, r.config.Replica.clock.Now()))
 	for _, topic := range []outage.Topic{

@@ -116,9 +116,9 @@
 //
 // # Cost
 //
-// The active writes once every RetryPeriod. Every replica holds one watch. Standbys send no other
-// request while their watch delivers. While no holder renews, they list the Lease every two to
-// three RetryPeriods.
+// The active writes once every RetryPeriod. Every replica holds one watch. A standby makes one dry
+// run of a write when Run begins ([Elector.Ready]), and sends no other request while its watch
+// delivers. While no holder renews, it lists the Lease every two to three RetryPeriods.
 //
 // A process that is a candidate for a hundred or more Leases of one namespace should give its
 // electors one [SharedWatch]. They then hold one watch together. With a thousand standbys, each

@@ -94,11 +94,14 @@ func guardLevel(err error) slog.Level {
 	return slog.LevelWarn
 }
 
-// wiring is what a Run knows about the wiring of its guards.
+// wiring is what a Run knows about what may be set up wrongly from the start: the wiring of its
+// guards, and the right to write the Lease.
 type wiring struct {
 	began    protocol.Instant
 	admitted bool           // all guards took a token
 	unfit    retry.Refusals // guards say that they are wired to something else
+	rehearse func()         // starts rehearsals, once
+	rights   chan error     // answers to them
 }
 
 // miswired returns the error that ends Run: the guards are wired to something else, and so have

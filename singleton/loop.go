@@ -52,8 +52,9 @@ func newRun(ctx context.Context, e *Elector, work Work) *run {
 		Elector: e, ctx: ctx, work: work,
 		source:    lookout.New(e.lock, e.config.Replica.SharedWatch.share(), e.config.Logger),
 		hooks:     newHooks(),
-		candidate: protocol.NewCandidate(self, e.previous, now), wiring: wiring{began: now},
-		tell: outage.Teller{Log: e.config.Logger},
+		candidate: protocol.NewCandidate(self, e.previous, now),
+		wiring:    wiring{began: now, rights: make(chan error)},
+		tell:      outage.Teller{Log: e.config.Logger},
 	}
 	e.previous = nil
 	return r
@@ -89,6 +90,14 @@ func (r *run) loop() error {
 	defer r.source.Start(ctx, &r.helpers)()
 	defer r.helpers.Wait()
 	defer stop()
+	r.wiring.rehearse = func() {
+		r.wiring.rehearse = func() {}
+		if r.config.Replica.SharedWatch.rehearses() {
+			r.helpers.Go(func() { r.rehearse(ctx) })
+		} else {
+			r.setRights(mayWrite)
+		}
+	}
 
 	if err := r.warm(); err != nil {
 		return err
@@ -156,6 +165,7 @@ const (
 	onHopeless              // reading the Lease is not allowed
 	onPanicked              // a hook has panicked
 	onEligible              // eligibility changed
+	onRehearsed             // a rehearsed write was answered
 )
 
 // event is what the loop waited for.
@@ -179,6 +189,7 @@ type hears struct {
 	hopeless  <-chan error
 	panicked  <-chan *PanicError
 	eligible  <-chan struct{}
+	rehearsed <-chan error
 }
 
 // wait returns the next event. Once the time at has come, that is onDue; a zero at never comes. In
@@ -217,6 +228,8 @@ func (r *run) wait(at protocol.Instant, h hears) event {
 		return event{kind: onPanicked, err: err}
 	case <-h.eligible:
 		return event{kind: onEligible}
+	case err := <-h.rehearsed:
+		return event{kind: onRehearsed, err: err}
 	}
 }
 

@@ -62,5 +62,11 @@ func (r *run) setState(s State, t *Term) {
 	now.state, now.term, now.since, now.overrun = s, t, time.Now(), false
 	now.observed = now.observed && s != StateStopped
 	now.found = now.found && s != StateStopped
+	switch s {
+	case StateStopped:
+		now.rights = unasked
+	case StateActive:
+		now.rights = mayWrite
+	}
 	r.status.Store(&now)
 }

@@ -2,6 +2,7 @@ package singleton
 
 import (
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/hotseat-go/hotseat/internal/lookout"
 	"github.com/hotseat-go/hotseat/lease"
@@ -23,6 +24,7 @@ import (
 type SharedWatch struct {
 	namespace string
 	shared    *lookout.Shared
+	rehearsed *atomic.Bool // one of the electors rehearses a write, or has
 }
 
 // NewSharedWatch returns a SharedWatch of that namespace. Every elector that gets it must be for
@@ -38,8 +40,12 @@ func NewSharedWatch[L lease.Client](
 		return &SharedWatch{namespace: namespace} // New refuses it
 	}
 	shared := lookout.NewShared(client.Leases(namespace), logger.With("namespace", namespace))
-	return &SharedWatch{namespace: namespace, shared: shared}
+	return &SharedWatch{namespace: namespace, shared: shared, rehearsed: &atomic.Bool{}}
 }
+
+// rehearses reports whether an elector with w has to rehearse a write. One is enough: their rights
+// are hardly different, and a thousand requests at the start of a process are not cheap.
+func (w *SharedWatch) rehearses() bool { return w == nil || w.rehearsed.CompareAndSwap(false, true) }
 
 // share is what a source subscribes to; nil without a SharedWatch.
 func (w *SharedWatch) share() *lookout.Shared {

@@ -17,6 +17,9 @@ func (r *run) standby() (acquired bool, err error) {
 		d := r.next()
 		switch d.Action {
 		case protocol.Wait:
+			if r.status.Load().observed { // until then the API server may be away
+				r.wiring.rehearse()
+			}
 			err = r.await(d.At)
 		case protocol.Confirm:
 			err = r.settle(r.confirm(), d)
@@ -47,11 +50,13 @@ func (r *run) next() protocol.Decision {
 func (r *run) await(at protocol.Instant) error {
 	e := r.wait(at, hears{
 		stopping: r.ctx.Done(), hopeless: r.source.Hopeless(),
-		panicked: r.hooks.bad, eligible: r.eligible,
+		panicked: r.hooks.bad, eligible: r.eligible, rehearsed: r.wiring.rights,
 	})
 	switch e.kind {
 	case onHopeless:
 		return r.pointless(e.err)
+	case onRehearsed:
+		return r.rehearsed(e.err)
 	case onPanicked:
 		return e.err
 	case onDue, onEligible:

@@ -53,9 +53,10 @@ type status struct {
 	term    *Term
 	overrun bool
 
-	observed bool // the Lease was looked at since Run was called
-	found    bool // and was there once
-	missing  bool // it was not there at the last look
+	observed bool   // the Lease was looked at since Run was called
+	found    bool   // and was there once
+	missing  bool   // it was not there at the last look
+	rights   rights // to write it
 }
 
 // Status returns a snapshot. It does no I/O and takes no lock.
@@ -72,10 +73,12 @@ func (e *Elector) Status() Status {
 
 // Ready returns nil once this replica is able to take over: Run is running, warm-up is done, and
 // the Lease has been read. Use it in a readiness probe.
+//   - A replica that is not allowed to write the Lease (RBAC) is not ready. It finds that out when
+//     Run is called, by a dry run. So the rollout stops, and not the next failover.
 //   - A standby is ready. A Deployment whose standbys were not ready could never finish a rollout.
 //   - An outage of the API server that begins later makes no replica unready.
-//   - Ready cannot tell whether RBAC will let this replica write the Lease, or whether
-//     Config.Guards will take the token. That shows when the Lease comes free.
+//   - Ready cannot tell whether Config.Guards will take the token. That shows when the Lease comes
+//     free.
 //   - An earlier failure of a guard makes no replica unready, because a standby would never learn
 //     that the guard was mended. See [Status].Guard.
 //   - A guard that is wired to something else from the start ends Run, and with it readiness.
@@ -87,6 +90,10 @@ func (e *Elector) Ready() error {
 		return errors.New("singleton: the Lease has not been read yet")
 	case !s.found:
 		return errors.New("singleton: the Lease does not exist")
+	case s.rights == mayNotWrite:
+		return errors.New("singleton: this replica is not allowed to write the Lease")
+	case s.rights == unasked:
+		return errors.New("singleton: the API server has not said yet whether this replica may write the Lease")
 	}
 	return nil
 }

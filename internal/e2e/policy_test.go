@@ -271,7 +271,7 @@ func TestPolicyForUsers(t *testing.T) {
 	p.create("m", first)
 
 	refusedAs(t, maps(other).Delete(t.Context(), "m", metav1.DeleteOptions{}), "this user may not delete an object with a mark")
-	refusedAs(t, maps(other).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{FieldSelector: "metadata.name=m"}), "an object with a mark")
+	refusedAs(t, maps(other).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{FieldSelector: "metadata.name=m"}), "this user may not delete an object with a mark")
 	require.NoError(t, maps(trusted).Delete(t.Context(), "m", metav1.DeleteOptions{}))
 
 	d := deployment("d")

@@ -201,6 +201,6 @@ func TestBusySQLite(t *testing.T) {
 	for _, err := range []error{waits.Announce(t.Context(), guardtest.Token(6, 0)), waits.Write(t.Context(), guardtest.Token(5, 0), "x", func() {})} {
 		require.ErrorIs(t, err, fencing.ErrUnavailable)
 		require.NotErrorIs(t, err, fencing.ErrWiring)
-		require.ErrorContains(t, err, "the one lock that all who write to the database share")
+		require.ErrorContains(t, err, "the one lock that all writers of the database share")
 	}
 }

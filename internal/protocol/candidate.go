@@ -203,6 +203,18 @@ func (c *Candidate) NoAnswer() *Candidate {
 	return c
 }
 
+// Rehearsed takes in the answer to a rehearsed write ([Lock.Rehearse]). A refusal counts like that
+// of an acquire (rule F2). For any other answer, and for none, the verdict is Outage.
+func (c *Candidate) Rehearsed(err error, now Instant) (next *Candidate, verdict Verdict) {
+	c = c.clone()
+	if errors.Is(err, lease.ErrForbidden) || errors.Is(err, lease.ErrNoNamespace) ||
+		errors.Is(err, lease.ErrRejected) {
+		return c.refusal(now)
+	}
+	c.tries.refused = retry.Refusals{}
+	return c, Outage
+}
+
 // Beaten reports whether another term is seen where t was to begin.
 func (c *Candidate) Beaten(t *Tenure) bool {
 	r := c.view.Record()

@@ -1,9 +1,13 @@
 package protocol_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	coordv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/protocol"
@@ -39,4 +43,49 @@ func TestOtherRefusals(t *testing.T) {
 		})
 		require.ErrorIs(b, bad.Create(b.Context()), lease.ErrRejected)
 	})
+}
+
+// unaware is a client of a server that does not know dry runs.
+type unaware struct{ lease.Client }
+
+func (u unaware) Update(
+	ctx context.Context, l *coordv1.Lease, _ metav1.UpdateOptions,
+) (*coordv1.Lease, error) {
+	return u.Client.Update(ctx, l, metav1.UpdateOptions{})
+}
+
+func (u unaware) Patch(
+	ctx context.Context, name string, kind types.PatchType, data []byte, _ metav1.PatchOptions, _ ...string,
+) (*coordv1.Lease, error) {
+	return u.Client.Patch(ctx, name, kind, data, metav1.PatchOptions{})
+}
+
+// A rehearsal tells of missing rights and changes nothing, whatever the server makes of dry runs.
+func TestRehearse(t *testing.T) {
+	for _, missing := range []bool{false, true} {
+		inBed(t, apiserver.Options{}, func(b *bed) {
+			if !missing {
+				b.ship()
+				b.acquire(b.b)
+			}
+			before := b.c.Lease(ns, name)
+			for _, client := range []lease.Client{
+				b.c.Client("a").Leases(ns), unaware{b.c.Client("a").Leases(ns)},
+			} {
+				l := protocol.NewLock(client, b.options("a"))
+				require.NoError(b, l.Rehearse(b.Context()))
+				require.NoError(b, l.PatchRefused())
+				b.c.Forbid("a", "patch")
+				require.NoError(b, l.Rehearse(b.Context()))
+				require.ErrorIs(b, l.PatchRefused(), lease.ErrForbidden)
+				b.c.Forbid("a", "update")
+				require.ErrorContains(b, l.Rehearse(b.Context()), "patch lease: forbidden")
+				b.c.Allow("a", "update", "patch")
+				remove := b.c.Link("a").Inject(apiserver.Fault{Status: 503})
+				require.ErrorIs(b, l.Rehearse(b.Context()), lease.ErrUnavailable)
+				remove()
+			}
+			require.Equal(b, before, b.c.Lease(ns, name))
+		})
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	coordv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
@@ -14,6 +15,10 @@ import (
 
 // errUnused: a candidate called what the simulator does not simulate.
 var errUnused = errors.New("sim: this request is not simulated")
+
+// errRehearsed answers a dry run, which tests for a UID that no Lease has. It is answered at once and
+// draws nothing from the seed, so that a rehearsal changes no schedule.
+var errRehearsed = apierrors.NewConflict(coordv1.Resource("leases"), "seat", errors.New("a dry run"))
 
 // client is a process's client of the API server.
 type client struct{ process *process }
@@ -43,16 +48,22 @@ func (c conn) Create(ctx context.Context, l *coordv1.Lease, _ metav1.CreateOptio
 	return c.one(ctx, &message{verb: "create", query: query{lease: l}})
 }
 
-func (c conn) Update(ctx context.Context, l *coordv1.Lease, _ metav1.UpdateOptions) (*coordv1.Lease, error) {
+func (c conn) Update(ctx context.Context, l *coordv1.Lease, o metav1.UpdateOptions) (*coordv1.Lease, error) {
 	if l.Name == "" {
 		return nil, errors.New("resource name may not be empty") // client-go's
+	}
+	if len(o.DryRun) > 0 {
+		return nil, errRehearsed
 	}
 	return c.one(ctx, &message{verb: "update", query: query{lease: l}})
 }
 
-func (c conn) Patch(ctx context.Context, _ string, kind types.PatchType, data []byte, _ metav1.PatchOptions, _ ...string) (*coordv1.Lease, error) {
+func (c conn) Patch(ctx context.Context, _ string, kind types.PatchType, data []byte, o metav1.PatchOptions, _ ...string) (*coordv1.Lease, error) {
 	if kind != types.JSONPatchType {
 		return nil, errUnused
+	}
+	if len(o.DryRun) > 0 {
+		return nil, errRehearsed
 	}
 	return c.one(ctx, &message{verb: "patch", query: query{patch: data}})
 }
