@@ -45,7 +45,9 @@ func NewSharedWatch[L lease.Client](
 
 // rehearses reports whether an elector with w has to rehearse a write. One is enough: their rights
 // are hardly different, and a thousand requests at the start of a process are not cheap.
-func (w *SharedWatch) rehearses() bool { return w == nil || w.rehearsed.CompareAndSwap(false, true) }
+func (w *SharedWatch) rehearses() bool {
+	return w == nil || w.rehearsed.CompareAndSwap(false, true)
+}
 
 // share is what a source subscribes to; nil without a SharedWatch.
 func (w *SharedWatch) share() *lookout.Shared {

@@ -93,7 +93,8 @@ func (e *Elector) Ready() error {
 	case s.rights == mayNotWrite:
 		return errors.New("singleton: this replica is not allowed to write the Lease")
 	case s.rights == unasked:
-		return errors.New("singleton: the API server has not said yet whether this replica may write the Lease")
+		return errors.New("singleton: the API server has not said yet" +
+			" whether this replica may write the Lease")
 	}
 	return nil
 }
