@@ -22,6 +22,13 @@ var (
 	ErrShuttingDown = errors.New("shutting down")
 )
 
+// ErrUnfinished is what work returns, alone or wrapped, if something that it started may still be
+// running, for instance after a graceful stop that took too long. [Elector.Run] then does not
+// release the Lease: standbys wait until it expires, which takes a LeaseDuration since the last
+// renewal. Run returns work's error, whatever ended the term and even if Run's context ended. End
+// the process then, and do not call Run again.
+var ErrUnfinished = errors.New("unfinished: something that work started may still be running")
+
 // ErrRunning is returned by [Elector.Run] while an earlier call has not returned.
 var ErrRunning = errors.New("singleton: already running")
 

@@ -75,6 +75,7 @@ func (e *Elector) Scope() string { return fencing.Scope(e.config.Namespace, e.co
 // of these happens:
 //   - ctx ends. Run returns nil, after work returned and the Lease was released.
 //   - Work returns by itself. Run returns work's error, after the Lease was released.
+//   - Work returns [ErrUnfinished]. Run returns work's error, and the Lease is left to expire.
 //   - Config.Replica.WarmUp fails. Run returns its error.
 //   - Reading or writing the Lease is refused (RBAC, a missing namespace, an invalid request) from
 //     the start and for a whole LeaseDuration. Run returns an error that names the verb. The
@@ -87,7 +88,7 @@ func (e *Elector) Scope() string { return fencing.Scope(e.config.Namespace, e.co
 //     waited out.
 //
 // Losing the Lease is not an error: Run stands by again, and calls work anew for the next term.
-// What work returns after its context ended is only logged, so it may return nil. If work panics,
+// Any other error that work returns after its context ended is only logged. If work panics,
 // Run gives the term up and then panics with a [*PanicError].
 //
 // Run waits for work and hooks, however long they take. It may be called again after it returned.
@@ -145,20 +146,3 @@ func (e *Elector) WaitActive(ctx context.Context) (*Term, error) {
 		}
 	}
 }
-
-// Runnable returns work under this elector as a manager.Runnable of controller-runtime. Add it to a
-// manager.
-func (e *Elector) Runnable(work Work) *Runnable { return &Runnable{e, work} }
-
-// Runnable is a manager.Runnable and LeaderElectionRunnable.
-type Runnable struct {
-	elector *Elector
-	work    Work
-}
-
-// Start is [Elector.Run].
-func (r *Runnable) Start(ctx context.Context) error { return r.elector.Run(ctx, r.work) }
-
-// NeedLeaderElection is false: the Runnable elects by itself, and the manager must not hold it back
-// for the manager's own election.
-func (r *Runnable) NeedLeaderElection() bool { return false }

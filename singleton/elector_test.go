@@ -328,21 +328,6 @@ func TestLostWhileDraining(t *testing.T) {
 	})
 }
 
-func TestRunnableHasTheShapeOfAManagersRunnable(t *testing.T) {
-	inLab(t, func(l lab) {
-		e := l.elector("a")
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		var runnable interface {
-			Start(context.Context) error
-			NeedLeaderElection() bool
-		} = e.Runnable(idle)
-		require.False(l, runnable.NeedLeaderElection())
-		require.NoError(l, runnable.Start(ctx))
-		require.EqualValues(l, 1, metric(l, e, "hotseat_terms_total", "reason", "shutdown"))
-	})
-}
-
 func TestNilWork(t *testing.T) {
 	inLab(t, func(l lab) {
 		require.ErrorContains(l, l.elector("a").Run(context.Background(), nil), "work <nil> must not be nil")

@@ -144,7 +144,8 @@ func (r *run) finish(out *outcome) (done bool, err error) {
 	valid := t.Valid()
 	t.finish() // from here on the term must write nothing
 	g.tenure = g.tenure.End()
-	r.hearOut(valid)
+	g.unfinished = out.unfinished()
+	r.hearOut(valid && !g.unfinished)
 	r.metrics.ended(cause.Reason)
 	r.logEnd(t, cause, valid, out)
 	r.leave(valid, cause)
@@ -156,7 +157,7 @@ func (r *run) finish(out *outcome) (done bool, err error) {
 		return true, out.err
 	case cause.Reason == ReasonPanicked: // a hook
 		return true, cause.Err
-	case cause.Reason == ReasonReturned:
+	case cause.Reason == ReasonReturned, out.unfinished():
 		return true, out.err
 	case r.config.OneTerm && out.started && r.ctx.Err() == nil:
 		return true, cause
@@ -168,11 +169,12 @@ func (r *run) finish(out *outcome) (done bool, err error) {
 // leave gives the Lease up, or notes that the seat may be taken back, and decides whether others go
 // first.
 func (r *run) leave(valid bool, cause *EndError) {
-	tenure := r.reign.tenure
+	tenure, unfinished := r.reign.tenure, r.reign.unfinished
 	r.reign = nil
 	r.tell.Moot(outage.Renewing) // there is nothing to renew
 	r.candidate = r.candidate.Left(tenure)
 	switch {
+	case unfinished: // the Lease has to keep others away until it expires
 	case valid, tenure.Fenced():
 		if err := r.release(tenure.Claim()); err != nil {
 			r.config.Logger.Warn("the release of the Lease is not confirmed: if it did not arrive,"+

@@ -20,6 +20,8 @@ type reign struct {
 	cancel  context.CancelFunc
 	answers chan *answer
 	ends    map[int]context.CancelFunc // of the requests that were not answered yet
+
+	unfinished bool // what work started may still be running
 }
 
 type answer struct {

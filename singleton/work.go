@@ -2,6 +2,7 @@ package singleton
 
 import (
 	"context"
+	"errors"
 )
 
 // outcome of a term's work.
@@ -24,6 +25,9 @@ func (o *outcome) cause() *EndError {
 		return &EndError{Reason: ReasonRefused, Err: o.err}
 	}
 }
+
+// unfinished reports whether something that work started may still be running.
+func (o *outcome) unfinished() bool { return o.started && errors.Is(o.err, ErrUnfinished) }
 
 // startWork announces the token, calls OnAcquire and runs work, on one goroutine. The channel gets
 // the outcome.

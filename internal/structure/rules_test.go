@@ -83,8 +83,16 @@ func rules() []rule {
 			why: "services do not link what is for tests, nor get its flags",
 		},
 		{
-			from: library, never: "k8s.io/client-go/tools/leaderelection/...",
+			from: library + " !./singleton/leaderlock", never: "k8s.io/client-go/tools/leaderelection/...",
 			why: "the elector is our own: internal/docs/adr/0003-our-own-elector.md",
+		},
+		{
+			from: library + " !./singleton/leaderlock", never: "./singleton/leaderlock",
+			why: "what fits hotseat to a framework stands around it, and links that framework",
+		},
+		{
+			from: "./singleton/leaderlock", never: "./internal/...", direct: true,
+			why: "it is made of the public face, as others could make it",
 		},
 
 		// What judges the others.
