@@ -64,7 +64,8 @@ func New[L lease.Client](client LeasesGetter[L], config Config) (*Elector, error
 	return e, nil
 }
 
-// Identity is what the Lease shows as its holder while this replica holds it.
+// Identity is what the Lease shows as its holder while this replica holds it. Each elector has its
+// own, which ends in random bits.
 func (e *Elector) Identity() string { return e.config.Replica.Identity }
 
 // Scope is the scope of this elector's tokens: [fencing.Scope] of its Lease. It includes the

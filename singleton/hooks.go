@@ -1,6 +1,7 @@
 package singleton
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"sync"
@@ -12,7 +13,7 @@ import (
 // OnHolder are called one at a time, in the order of events, on a goroutine that does nothing else.
 // A hook that blocks delays later hooks and the start of later work. It never delays a renewal or a
 // deadline. Run waits for all hooks before it returns. A hook that panics ends Run like work that
-// panics.
+// panics. [JoinHooks] makes one of several.
 type Hooks struct {
 	// OnAcquire is called at the start of a term, after the token was announced to every guard. Work
 	// starts once OnAcquire has returned. ctx is the work's.
@@ -20,9 +21,14 @@ type Hooks struct {
 	// OnLose is called exactly once for each OnAcquire, after the term's work has returned and the
 	// Lease was given up. So it may end the process. cause is the cause of the context's end.
 	OnLose func(term *Term, cause error)
-	// OnHolder is called when another holder, or none, is seen on the Lease. After a restore under a
-	// running API server, an old holder can be seen again. Holders that came and went while hooks were
-	// blocked may be left out.
+	// OnHolder is called when what this replica sees as the holder changes, as in [Status].Holder:
+	//   - Nobody is told too, with an empty Identity, after the Lease was released, cleared or
+	//     deleted. It is left out if the next holder follows at once. After a crash it is not told at
+	//     all, because the Lease goes on naming the one that crashed.
+	//   - This replica is told of itself, with Self.
+	//   - After a raise, the same holder is told again with its new token.
+	//   - After a restore under a running API server, an old holder can be seen again.
+	//   - Holders that came and went while hooks were blocked may be left out.
 	OnHolder func(Holder)
 	// OnOverrun is called once for a term whose work has outstayed
 	//   - the stop budget: another replica may be working; or
@@ -38,6 +44,9 @@ type Holder struct {
 	Token    fencing.Token // zero if the holder has none (another elector)
 	Self     bool          // it is this process
 }
+
+// String is the identity, or "nobody".
+func (h Holder) String() string { return cmp.Or(h.Identity, "nobody") }
 
 // ExitOnOverrun is a Hooks.OnOverrun that ends the process at once with status 3. It is for work
 // that cannot be relied on to return when its context ends.

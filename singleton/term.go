@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/lease"
@@ -17,7 +19,7 @@ import (
 // are safe for concurrent use and stay so after it ended.
 type Term struct {
 	config *Config
-	token  atomic.Pointer[fencing.Token]
+	claim  atomic.Pointer[protocol.Claim] // as last acknowledged
 	validity
 	began time.Time
 
@@ -59,7 +61,14 @@ func newTerm(ctx context.Context, config *Config, claim protocol.Claim) *Term {
 }
 
 // Token is the term's fencing token. Show it to a guard with every write. Only Raise changes it.
-func (t *Term) Token() fencing.Token { return *t.token.Load() }
+func (t *Term) Token() fencing.Token { return t.claim.Load().Token }
+
+// Identity is what the Lease shows as its holder during the term: [Elector.Identity].
+func (t *Term) Identity() string { return t.config.Replica.Identity }
+
+// LeaseUID is the UID of the Lease on which the term is held. A Lease of the same name that is
+// created later is another one, and has another term.
+func (t *Term) LeaseUID() types.UID { return t.claim.Load().Record.UID() }
 
 // Valid reports whether this replica is still the only active one, if the assumptions of G1 hold
 // (see the package documentation). It is false from the deadline on. Valid only reads clocks and
@@ -131,7 +140,7 @@ func (t *Term) lift(ctx context.Context, mark int64) error {
 // extend takes in an acknowledged write.
 func (t *Term) extend(claim protocol.Claim) {
 	until := claim.ValidUntil(t.config.Timing)
-	t.token.Store(&claim.Token)
+	t.claim.Store(&claim)
 	t.until.Store(&until)
 }
 

@@ -1,0 +1,47 @@
+package events_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"k8s.io/client-go/tools/record"
+
+	"github.com/hotseat-go/hotseat/singleton"
+	"github.com/hotseat-go/hotseat/singleton/events"
+	"github.com/hotseat-go/hotseat/singleton/singletontest"
+)
+
+// In a service the recorder comes from a broadcaster, or from the manager of controller-runtime.
+func ExampleReporter() {
+	cluster := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
+	defer cluster.Close()
+	recorder := record.NewFakeRecorder(10)
+	reporter, err := events.New(recorder, events.Config{})
+	if err != nil {
+		panic(err)
+	}
+	mine := singleton.Hooks{OnLose: func(*singleton.Term, error) { fmt.Println("my own hook") }}
+	elector, err := singleton.New(cluster.Client("a"), singleton.Config{
+		Name: "invoicer", Namespace: "shop", Logger: slog.New(slog.DiscardHandler),
+		Hooks: singleton.JoinHooks(reporter.Hooks(), mine),
+	})
+	if err != nil {
+		panic(err)
+	}
+	err = elector.Run(context.Background(), func(context.Context, *singleton.Term) error { return nil })
+	fmt.Println("Run:", err)
+	if err := reporter.Wait(context.Background()); err != nil {
+		panic(err)
+	}
+	close(recorder.Events)
+	for event := range recorder.Events {
+		fmt.Println(strings.ReplaceAll(event, elector.Identity(), "invoicer-0"))
+	}
+	// Output:
+	// my own hook
+	// Run: <nil>
+	// Normal BecameActive invoicer-0 became active with epoch 2
+	// Normal WorkReturned invoicer-0 is not active any more: its work returned
+}

@@ -1,0 +1,302 @@
+package events_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	coordv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/singleton"
+	"github.com/hotseat-go/hotseat/singleton/events"
+	"github.com/hotseat-go/hotseat/singleton/singletontest"
+)
+
+// recorder notes what it is told. While blocked is not nil, it blocks until that is closed.
+type recorder struct {
+	mu      sync.Mutex
+	told    []string
+	objects []runtime.Object
+	blocked chan struct{}
+}
+
+func (r *recorder) Eventf(o runtime.Object, severity, reason, format string, args ...any) {
+	if r.blocked != nil {
+		<-r.blocked
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.told = append(r.told, severity+" "+reason+" "+fmt.Sprintf(format, args...))
+	r.objects = append(r.objects, o)
+}
+
+// said is what was told, each without the replica's name.
+func (r *recorder) said(e *singleton.Elector) (all []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, line := range r.told {
+		all = append(all, strings.Replace(line, e.Identity()+" ", "", 1))
+	}
+	return all
+}
+
+// bench is a cluster in a bubble and a replica with a Reporter.
+type bench struct {
+	*testing.T
+	cluster  *singletontest.Cluster
+	recorder *recorder
+	reporter *events.Reporter
+	elector  *singleton.Elector
+	stop     context.CancelFunc
+	done     chan any // what Run returned or panicked with
+}
+
+func onBench(t *testing.T, config events.Config, play func(b *bench), change ...func(*singleton.Config)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{T: t, recorder: &recorder{}}
+		b.cluster = singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
+		t.Cleanup(b.cluster.Close)
+		var err error
+		b.reporter, err = events.New(b.recorder, config)
+		require.NoError(t, err)
+		settings := singleton.Config{
+			Namespace: "shop", Name: "invoicer", Hooks: b.reporter.Hooks(),
+			Replica: singleton.ReplicaConfig{Identity: "a"},
+			Logger:  slog.New(slog.DiscardHandler),
+		}
+		for _, f := range change {
+			f(&settings)
+		}
+		b.elector, err = singleton.New(b.cluster.Client("a"), settings)
+		require.NoError(t, err)
+		play(b)
+	})
+}
+
+// run runs the elector until the test ends or stop is called.
+func (b *bench) run(work singleton.Work) {
+	ctx, stop := context.WithCancel(context.Background())
+	b.stop, b.done = stop, make(chan any, 1)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer func() {
+			if p := recover(); p != nil {
+				b.done <- p
+			}
+		}()
+		b.done <- b.elector.Run(ctx, work)
+	}()
+	b.Cleanup(func() { b.cluster.Link("a").Heal(); stop(); <-ended })
+	synctest.Wait()
+}
+
+func (b *bench) edit(f func(*coordv1.Lease)) {
+	require.NoError(b, b.cluster.EditLease(f))
+}
+
+func idle(ctx context.Context, _ *singleton.Term) error {
+	<-ctx.Done()
+	return nil
+}
+
+func sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+const second = time.Second
+
+func TestEachEndOfATermHasItsEvent(t *testing.T) {
+	other := "%s%d"
+	for reason, c := range map[string]struct {
+		end  func(b *bench)
+		want string
+	}{
+		"resigned": {func(b *bench) { b.elector.Resign() }, "Normal Resigned is not active any more: it resigned"},
+		"shutdown": {func(b *bench) { b.stop() }, "Normal ShutDown is not active any more: it is shutting down"},
+		"expired": {func(b *bench) { b.cluster.Link("a").BlackHole() },
+			"Warning NotRenewed is not active any more: the Lease was not renewed since 2000-01-01T00:00:00Z"},
+		"taken": {func(b *bench) { b.edit(func(l *coordv1.Lease) { l.Spec.HolderIdentity = &other }) },
+			`Warning LeaseTaken is not active any more: the Lease was taken by "%s%d"`},
+		"cleared": {func(b *bench) { b.edit(func(l *coordv1.Lease) { l.Spec.HolderIdentity = nil }) },
+			"Warning LeaseCleared is not active any more: the holder was removed from the Lease"},
+		"deleted": {func(b *bench) { b.cluster.DeleteLease() }, "Warning LeaseDeleted is not active any more: the Lease was deleted"},
+		"fenced": {func(b *bench) { b.edit(func(l *coordv1.Lease) { l.Annotations[lease.AnnotationEpoch] = "5000" }) },
+			"Warning Fenced is not active any more: a higher epoch was written on the Lease"},
+	} {
+		t.Run(reason, func(t *testing.T) {
+			onBench(t, events.Config{}, func(b *bench) {
+				b.run(idle)
+				c.end(b)
+				sleep(11 * second)
+				told := b.recorder.said(b.elector)
+				require.GreaterOrEqual(b, len(told), 2)
+				require.Equal(b, []string{"Normal BecameActive became active with epoch 2", c.want}, told[:2])
+			})
+		})
+	}
+}
+
+// What an error or a panic holds may be secret.
+func TestNoEventQuotesAnError(t *testing.T) {
+	secret := "postgres://billing:hunter2@db"
+	stale := func(ctx context.Context, term *singleton.Term) error {
+		mark := term.Token()
+		mark.Epoch++
+		_ = fencing.Report(ctx, fmt.Errorf("%s: %w", secret, &fencing.StaleError{Presented: term.Token(), Mark: mark}))
+		<-ctx.Done()
+		return nil
+	}
+	for _, c := range []struct {
+		work singleton.Work
+		want string
+	}{
+		{func(context.Context, *singleton.Term) error { return nil }, "Normal WorkReturned is not active any more: its work returned"},
+		{func(context.Context, *singleton.Term) error { return errors.New(secret) }, "Warning WorkReturned is not active any more: its work returned an error"},
+		{func(context.Context, *singleton.Term) error { panic(secret) }, "Warning Panicked is not active any more: its work or a hook panicked"},
+		{stale, "Warning TokenRefused is not active any more: a guard refused its token"},
+	} {
+		onBench(t, events.Config{}, func(b *bench) {
+			b.run(c.work)
+			sleep(second)
+			told := b.recorder.said(b.elector)
+			require.Len(b, told, 2)
+			require.Equal(b, c.want, told[1])
+			require.NotContains(b, strings.Join(told, "\n"), "hunter2")
+		})
+	}
+}
+
+func TestOverrunHasItsEvent(t *testing.T) {
+	onBench(t, events.Config{}, func(b *bench) {
+		b.run(func(ctx context.Context, _ *singleton.Term) error {
+			<-ctx.Done()
+			time.Sleep(time.Minute)
+			return nil
+		})
+		b.cluster.Link("a").BlackHole()
+		sleep(30 * second)
+		require.Equal(b, "Warning Overrun is not active any more, but its work has not returned in time", b.recorder.said(b.elector)[1])
+		sleep(time.Minute)
+	})
+}
+
+// kubectl describe finds Events by the UID of the object.
+func TestEventsAreAboutTheLease(t *testing.T) {
+	onBench(t, events.Config{}, func(b *bench) {
+		uid := b.cluster.Lease().UID
+		b.run(idle)
+		b.cluster.DeleteLease()
+		sleep(30 * second)
+		require.GreaterOrEqual(b, len(b.recorder.objects), 3)
+		object := func(i int) *metav1.PartialObjectMetadata {
+			o, is := b.recorder.objects[i].(*metav1.PartialObjectMetadata)
+			require.True(b, is)
+			return o
+		}
+		first := object(0)
+		require.Equal(b, "coordination.k8s.io/v1, Kind=Lease", first.GroupVersionKind().String())
+		require.Equal(b, "shop/invoicer", first.Namespace+"/"+first.Name)
+		require.Equal(b, uid, first.UID)
+		require.Equal(b, uid, object(1).UID, "the end of a term is about the Lease it was held on")
+		require.NotEqual(b, uid, object(2).UID)
+		require.Equal(b, b.cluster.Lease().UID, object(2).UID)
+	})
+}
+
+func TestEventsAreAboutWhatTheConfigSays(t *testing.T) {
+	pod := &metav1.PartialObjectMetadata{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "invoicer-0", UID: "u"},
+	}
+	onBench(t, events.Config{Regarding: pod}, func(b *bench) {
+		b.run(idle)
+		require.Equal(b, []runtime.Object{pod}, b.recorder.objects)
+	})
+}
+
+// A replica that flaps cannot flood the API server, and nobody takes what is left for all there was.
+func TestFlappingIsLimited(t *testing.T) {
+	const burst, interval = 10, 10 * time.Minute
+	onBench(t, events.Config{Burst: burst, Interval: interval}, func(b *bench) {
+		b.run(idle)
+		began, terms := time.Now(), 1
+		for ; time.Since(began) < 95*time.Minute; terms++ {
+			b.elector.Resign()
+			sleep(20 * second)
+		}
+		require.Greater(b, terms, 200)
+		told := b.recorder.said(b.elector)
+		require.Len(b, told, burst+9, "one in ten minutes after the burst")
+		for i, line := range told {
+			require.Equal(b, i >= burst, strings.Contains(line, " before this were left out)"), line)
+		}
+	})
+}
+
+// A recorder that blocks holds up no hook, no work and no renewal.
+func TestRecorderThatBlocksIsInNobodysWay(t *testing.T) {
+	onBench(t, events.Config{Burst: 10_000}, func(b *bench) {
+		b.recorder.blocked = make(chan struct{})
+		worked := 0
+		b.run(func(ctx context.Context, _ *singleton.Term) error { worked++; <-ctx.Done(); return nil })
+		release := sync.OnceFunc(func() { close(b.recorder.blocked) })
+		b.Cleanup(release)
+		for range 100 {
+			require.Equal(b, singleton.StateActive, b.elector.Status().State)
+			b.elector.Resign()
+			sleep(20 * second)
+		}
+		b.stop()
+		require.Nil(b, <-b.done, "Run does not wait for it")
+		require.Equal(b, 101, worked)
+		ctx, cancel := context.WithTimeout(b.Context(), second)
+		defer cancel()
+		require.ErrorIs(b, b.reporter.Wait(ctx), context.DeadlineExceeded)
+		release()
+		require.NoError(b, b.reporter.Wait(b.Context()))
+		require.Less(b, len(b.recorder.said(b.elector)), 40, "the queue is bounded")
+		require.NoError(b, b.reporter.Wait(b.Context()), "there is nothing to wait for")
+	})
+}
+
+func TestReporterRefuses(t *testing.T) {
+	_, err := events.New(nil, events.Config{Burst: -1, Interval: -second})
+	for _, rule := range []string{
+		"recorder <nil> must not be nil", "Burst -1 must not be negative", "Interval -1s must not be negative",
+	} {
+		require.ErrorContains(t, err, rule)
+	}
+	_, err = events.New((*recorder)(nil), events.Config{})
+	var field *lease.FieldError
+	require.ErrorAs(t, err, &field)
+	require.Equal(t, "recorder", field.Field)
+	_, err = events.New(events.FromEvents(nil), events.Config{})
+	require.ErrorAs(t, err, &field)
+}
+
+// newerRecorder has the form of tools/events.
+type newerRecorder struct{ *recorder }
+
+func (n newerRecorder) Eventf(regarding, related runtime.Object, severity, reason, action, note string, args ...any) {
+	n.recorder.Eventf(regarding, severity, reason+" "+action, note, args...)
+}
+
+func TestNewerRecorders(t *testing.T) {
+	r := &recorder{}
+	events.FromEvents(newerRecorder{r}).Eventf(nil, "Normal", "BecameActive", "%d", 7)
+	require.Equal(t, []string{"Normal BecameActive Elect 7"}, r.told)
+}
