@@ -118,6 +118,29 @@ func TestServiceInAStorm(t *testing.T) {
 	})
 }
 
+func TestServiceWithAGuardInAStorm(t *testing.T) {
+	guard, err := fencing.NewMemory(fencing.MemoryConfig{}) // one for all replicas, as at the resource
+	require.NoError(t, err)
+	singletontest.Storm(t, func(ctx context.Context, r *singletontest.Replica) error {
+		scope := fencing.Scope(r.Namespace, r.Lease)
+		elector, err := singleton.New(r.Client, singleton.Config{
+			Namespace: r.Namespace, Name: r.Lease,
+			Guards:  []fencing.Guard{guard},
+			Replica: singleton.ReplicaConfig{Identity: r.Name},
+			Fencing: singleton.FencingConfig{
+				Floor: func(ctx context.Context) (int64, error) { // each script has a new API server
+					mark, err := guard.Mark(ctx, scope)
+					return mark.Epoch, err
+				},
+			},
+		})
+		if err != nil {
+			return err
+		}
+		return elector.Run(ctx, r.Work(work)) // work is the service's own
+	})
+}
+
 // metricsOf gives each replica of a test a registry of its own.
 func metricsOf(elector *singleton.Elector) *prometheus.Registry {
 	registry := prometheus.NewRegistry()

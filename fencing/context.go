@@ -24,8 +24,9 @@ func NewSourceContext(ctx context.Context, s Source) context.Context {
 	return context.WithValue(ctx, contextKey{}, s)
 }
 
-// FromContext returns the token that ctx carries, and whether there is one. It does not allocate,
-// and does not look at whether ctx has ended.
+// FromContext returns the token that ctx carries, and whether there is one. It is for code below
+// the work that gets only the context. Code that has the term may as well call its method Token,
+// which returns the same token. FromContext does not allocate, and ignores whether ctx has ended.
 func FromContext(ctx context.Context) (Token, bool) {
 	s, ok := ctx.Value(contextKey{}).(Source)
 	if !ok {

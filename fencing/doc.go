@@ -1,7 +1,7 @@
 // Package fencing refuses the writes of earlier terms.
 //
-// An elector makes one replica active at a time, as long as clocks run at about one rate and
-// processes run at all. Suppose that a process is frozen, or its virtual machine suspended, between
+// An elector makes one replica active at a time, as long as clocks run at about the same rate and
+// no process is frozen. Suppose that a process is frozen, or its virtual machine suspended, between
 // "am I still active?" and the write. It wakes up minutes later and finishes the write, beside its
 // successor. Only the resource that is written to can prevent that, and only if each write says
 // which term it belongs to:
@@ -17,8 +17,13 @@
 //
 // A [Token] consists of a scope that names a Lease, an epoch that is greater for each later term,
 // and the random id of the term. The elector makes the token and puts it into the work's context.
-// The work takes it from there ([FromContext]) and passes it on with each write: in a header, a
-// column or a field. The text form is a string in JSON too, so that no reader rounds the epoch.
+// Each write carries the token: in a header, a column or a field. Code that has the term calls the
+// term's method Token. Code that gets only a context, such as a client of a resource, calls
+// [FromContext]. Both return the same token. The text form is a string, in JSON too, so that no
+// reader rounds the epoch.
+//
+// The scope of a token is [Scope](namespace, name) of the Lease. A guard needs it before there is
+// an elector, because the elector gets its guards when it is made.
 //
 // # Guard
 //
@@ -43,7 +48,7 @@
 //     tokens.
 //   - A guard is as durable as its store. [Memory] forgets its marks on restart. [Durable] does
 //     not, but a restored store has an old mark. Such a guard may admit an old token until the
-//     current term is announced again, which the elector does now and then.
+//     elector announces the current term again, which it does from time to time.
 //   - Work that ignores its context delays its successor. The guard waits and then answers
 //     [ErrUnavailable]. The guard never lets both run side by side.
 //   - Tokens are not secrets and prove nothing about the sender. Whoever may reach a guard can

@@ -17,7 +17,7 @@ type Store interface {
 	// parsed or believed is an error, never the zero Token.
 	//
 	// Two calls return the same version only if no other mark was swapped in between them. What Load
-	// returns may be gone after a crash: a [Durable] admits only by marks that it has swapped in
+	// returns may be gone after a crash: a [Durable] relies only on marks that it has swapped in
 	// itself.
 	Load(ctx context.Context, scope string) (mark Token, version string, err error)
 
@@ -40,7 +40,7 @@ type Store interface {
 // Each call reads the store, so a mark of another process is seen at once. If the store cannot be
 // read, the call fails with [ErrUnavailable]. If this process has no confirmation that the mark was
 // stored (another process wrote it, or the answer to the write was lost), it writes the mark again
-// before it admits anything by it.
+// before it relies on it.
 //
 // Several processes may share a store, and always agree on the mark. But each follows only its own
 // work in flight. If effects may be in flight in more than one process, bind check and effect by

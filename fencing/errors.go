@@ -33,9 +33,9 @@ var (
 
 	// ErrWiring: there is no guard where the caller looked for one, or the caller may not use it.
 	// Examples are a URL that answers 404; a table, object or folder that does not exist; and a
-	// permission that was never given. Nothing was admitted. Do not retry: a person has to mend it.
-	// The text names what was asked.
-	ErrWiring = errors.New("fencing: guard wired wrongly")
+	// permission that was never given. Nothing was admitted. Do not retry: a person has to fix the
+	// wiring. The text names what was asked for.
+	ErrWiring = errors.New("fencing: guard miswired")
 )
 
 // StaleError is an [ErrStale] that says which token won. Presented was refused, or its work was

@@ -6,11 +6,11 @@ import (
 	"fmt"
 )
 
-// The judgements that all guards share, for people who write a guard. [Guard] says in which order
-// to use them. They depend only on their arguments, so many goroutines may call them at once.
+// The judgements that all guards share, for authors of guards. [Guard] says in which order to use
+// them. They depend only on their arguments, so many goroutines may call them at once.
 
-// Unfenced reports whether a write that carries t needs no token: t is the zero Token, and ctx
-// allows that ([AllowUnfenced]). Guards call it where they admit effects, but never in Announce.
+// Unfenced reports whether a write may go without a token: t is the zero Token, and ctx allows that
+// ([AllowUnfenced]). Guards call it where they admit effects, but never in Announce.
 func Unfenced(ctx context.Context, t Token) bool {
 	if !t.IsZero() {
 		return false
@@ -46,7 +46,7 @@ func OwnScope(scope, own string) error {
 
 // ParseMark reads a mark that a guard for the scope own has stored, in the text form of [Token]. If
 // the text is no token, the error is [ErrUnavailable]. If the mark is of another scope, the error
-// is [ErrUnavailable] and also [ErrScope]. So nothing is admitted before somebody has mended the
+// is [ErrUnavailable] and also [ErrScope]. So nothing is admitted before somebody has repaired the
 // mark. The error is never [ErrMalformed], which would blame the caller's token.
 func ParseMark(text, own string) (Token, error) {
 	mark, err := ParseToken(text)

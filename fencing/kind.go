@@ -3,8 +3,8 @@ package fencing
 import "errors"
 
 // Kind says in one word what a guard's error means to the caller. It is the only classification of
-// such errors. The words are on the wires of httpfence and grpcfence, and are values of metric
-// labels, so they never change. The zero Kind stands for no error.
+// such errors. The words never change, because httpfence and grpcfence send them, and metric labels
+// have them as values. The zero Kind stands for no error.
 type Kind string
 
 const (
@@ -51,8 +51,8 @@ func (k Kind) Refused() bool { return k == KindStale || k == KindConflict }
 // may try again.
 func (k Kind) Undecided() bool { return k == KindUnavailable || k == KindOther }
 
-// Miswired reports whether the guard would take no token of the caller's: [KindMissing],
-// [KindMalformed], [KindScope] or [KindWiring]. A person has to mend the caller, or the guard that
+// Miswired reports whether the guard would accept no token of the caller's: [KindMissing],
+// [KindMalformed], [KindScope] or [KindWiring]. A person has to fix the caller, or the guard that
 // the caller asks.
 func (k Kind) Miswired() bool {
 	return k == KindMissing || k == KindMalformed || k == KindScope || k == KindWiring

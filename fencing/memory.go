@@ -13,8 +13,8 @@ import (
 type MemoryConfig struct {
 	// Drain bounds how long one call with a newer token waits for the work in flight of older tokens.
 	// The context of the call may end the wait sooner. Zero means 5 s; negative is an error. Drain
-	// should be longer than a request needs to notice the end of its context. Too short only costs
-	// retries, never safety.
+	// should be longer than a request needs to notice the end of its context. A Drain that is too
+	// short costs retries, never safety.
 	Drain time.Duration
 }
 

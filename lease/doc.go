@@ -1,6 +1,6 @@
 // Package lease has the types around a coordination.k8s.io Lease that users of package singleton
-// see: a [Record] of the Lease, with its annotations; the [Timing] of an election; and the errors
-// of a refused setting or of a failed request. The protocol's rules are below. The code that keeps
+// meet: a [Record] of the Lease, with its annotations; the [Timing] of an election; and the errors
+// of a refused setting or a failed request. The protocol's rules are below. The code that keeps
 // them is internal.
 //
 // # Words
@@ -15,9 +15,17 @@
 //   - Token: what a term shows to guards. Its epoch is the number in it. Guard: what checks tokens
 //     at a resource. The elector announces each token to the guard. Mark: the greatest token that a
 //     guard has seen.
-//   - Renew: to write a new renewTime. Release: to give the Lease up. Handover: a release and the
-//     acquire after it. Failover: an acquire after a crash.
-//   - Look: the answer to a List or a Get. Gap: the time between two looks that no watch covers.
+//   - Acquire: to become the holder, which begins a term; to take the Lease is the same. Renew: to
+//     write a new renewTime. Release: to give the Lease up. Handover: a release and the acquire
+//     after it. Failover: an acquire after a crash.
+//   - Stop budget: how long work may take to return after its term was lost. Drain: work returns
+//     after its context ended. Stand back: to be a candidate that does not try to acquire for a
+//     while.
+//   - Ship: to create the Lease from a manifest, held by nobody. Vacant: said of a Lease that a
+//     standby created because it was missing. Seat: the Lease, seen by the holder that an edit
+//     removed from it. Raise: to write a greater epoch for the current term.
+//   - Look: to List or Get the Lease; also the answer. Gap: the time between two looks that no
+//     watch covers.
 //
 // # Rules
 //
@@ -32,8 +40,9 @@
 //   - T2. Nothing else prolongs a term: no look, no event, no failed write. A late answer neither
 //     shortens it nor revives one that is over.
 //   - T3. A standby waits a lease duration from when it saw the last change of the claim.
-//   - T4. It waits for the longer of its own duration and the written one. It believes at most
-//     [MaxLeaseDuration], and if the duration was edited, no more than an elector wrote before.
+//   - T4. It waits for the longer of its own duration and the one on the Lease. It believes at most
+//     [MaxLeaseDuration] of the latter, and if somebody edited it, no more than an elector wrote
+//     before.
 //   - T5. Each machine compares only its own elapsed times. The times on the Lease are for people.
 //   - T6. A timer ends the work's context when validity ends, whatever else hangs. Valid reads the
 //     clock itself.
@@ -46,18 +55,18 @@
 //     that does not end is left behind, and its answer is ignored.
 //   - R2. If a read, a create or a release is not answered, it is sent again, beside the first,
 //     after RenewDeadline/4.
-//   - R3. A request without a clear answer (a timeout, 5xx) proves nothing. Only a fresh look
-//     tells.
-//   - R4. Every answer is checked. An answer that shows another record than was written is a
-//     conflict, whatever its status.
+//   - R3. A request without a clear answer (a timeout, 5xx) proves nothing. Only a fresh look shows
+//     what happened.
+//   - R4. Every answer is checked. If it shows another record than the one that was written, it is
+//     a conflict, whatever its status.
 //   - R5. A refused write is followed by a GET. A GET asks the store. A LIST may come from a cache
 //     that is ahead of the store.
 //   - R6. A record that a GET has shown to be out of date is not believed when a List shows it
 //     again, until an event of the watch is newer.
 //   - R7. An observation that is provably not newer than the last look is dropped. An event that
 //     cannot be compared casts doubt, which a fresh look or a renewal settles.
-//   - R8. A candidate lists, and watches from there on. When the watch ends, it does both again. If
-//     watching is forbidden, it polls.
+//   - R8. A candidate lists the Lease, and watches from that version on. When the watch ends, it
+//     does both again. If watching is forbidden, it polls.
 //
 // W, writes.
 //
@@ -66,35 +75,36 @@
 //   - W2. A renewal is due each RetryPeriod. While one is unanswered, the next is sent beside it
 //     only once the unanswered one is RenewDeadline/4 old. If writes take more than half of
 //     RenewDeadline, the next is sent early enough for its answer to come in time.
-//   - W3. An acknowledged renewal ends those sent before it. If it was slow, a renewal sent a
-//     moment ago is ended too, and the next is sent at once. Otherwise two renewals would take
-//     turns in losing to each other.
-//   - W4. A write that changes the holder, and a repair, test the UID, the version, the whole spec
-//     and our annotations. Neither the version nor the content is enough alone.
+//   - W3. When a renewal is acknowledged, those sent before it are cancelled. If it was slow, a
+//     renewal that was sent a moment ago is cancelled too, and the next is sent at once. Otherwise
+//     two renewals would take turns in losing to each other.
+//   - W4. A write that changes the holder tests the UID, the version, the whole spec and our
+//     annotations, and so does a repair. Neither the version nor the content is enough alone.
 //   - W5. renewTime changes with each write, even if the wall clock stands still.
-//   - W6. Content of the Lease that is not ours survives each write. If annotations of ours were
-//     removed or damaged, they are repaired while the term stands.
-//   - W7. A write is repeated after a conflict only if the term still stands and an edit explains
-//     the conflict, and only a few times.
+//   - W6. No write changes content of the Lease that is not ours. If our annotations were removed
+//     or damaged, they are repaired while the term stands.
+//   - W7. After a conflict, a write is repeated only if the term still stands and an edit explains
+//     the conflict. It is repeated a few times at most.
 //   - W8. If the verb patch is refused, writes are updates by UID and version, one at a time. The
 //     refusal is logged once. patch is tried again after a lease duration.
-//   - W9. If a patch is refused although the store has what the patch tests, it has met a cache. An
-//     update by version bypasses that cache.
+//   - W9. If a patch is refused although the store has what the patch tests, the API server tested
+//     it on a cache. An update by version bypasses that cache.
 //
 // C, what a change proves about earlier claims.
 //
 //   - C1. Only between consecutive events of one watch is there no gap. Across a gap a record makes
 //     the same claim only if it is the same version. Label edits within a watch are harmless.
-//   - C2. A holder is out after its own release, and after a takeover with a greater epoch by these
-//     rules. After any other change a standby waits for a lease duration from when it saw the
-//     change.
+//   - C2. Two changes prove that a holder has stopped: its own release, and a takeover with a
+//     greater epoch by these rules. After any other change a standby waits for a lease duration
+//     from when it saw the change.
 //   - C3. That wait ends early only by a release of the very term that the change may hide. A
 //     takeover does not end it: its process may never have seen that term.
 //   - C4. A release identifies itself: fencing-released names the time that the release wrote and
-//     the version that it replaced. If a watch shows the release right after that version, that is
-//     the proof.
-//   - C5. Elsewhere the version before it has to show the holder (a look at that version). A few
-//     edits that change nothing of who is at work are walked back.
+//     the version that it replaced. The release is proven if a watch shows it right after that
+//     version.
+//   - C5. Without such a watch, a look at the version before the release has to show the holder. If
+//     that version is an edit which leaves the holder and the release as they are, the look goes
+//     one version further back, a few times at most.
 //   - C6. A Lease that was never held is free only at first sight, and only if the version before
 //     it shows that nothing was there before its creation.
 //   - C7. If the server no longer has the version before, a standby waits for a lease duration.
@@ -102,18 +112,18 @@
 //   - C9. If a Lease went back (a lower version or epoch, or an epoch that was seen with another
 //     term), it proves nothing: the store was restored. But a term whose epoch was raised by hand
 //     and put back may release the Lease.
-//   - C10. client-go's release is waited for as long as it says. It proves that client-go's own
-//     term is over. It proves that of earlier terms only if client-go's term was seen to last for a
-//     lease duration.
-//   - C11. Our own identity in a record is waited out like any other.
+//   - C10. After a release by client-go, a standby waits for the lease duration that the release
+//     wrote. The release proves that client-go's own term is over. It proves the same of earlier
+//     terms only if client-go's term was seen to last for a lease duration.
+//   - C11. A holder with our own identity is waited out like any other.
 //
-// S, the seat that a holder takes back.
+// S, a seat that its holder takes back.
 //
 //   - S1. A holder may take its seat back if one watch has shown every change since its own record,
-//     and none named another holder or was a release.
+//     and if no change named another holder or was a release.
 //   - S2. It may do so only once its work has returned, and while its old term would still be
 //     valid.
-//   - S3. It does so after any such edit, whether the Lease was cleared, replaced, put back or
+//   - S3. It may do so after any edit of these kinds: the Lease was cleared, replaced, put back or
 //     deleted. It does so by compare-and-swap, and as a new term.
 //
 // A, acquiring.
@@ -121,17 +131,17 @@
 //   - A1. A term begins by compare-and-swap on an existing Lease. A missing Lease is created
 //     vacant. That begins no term: a standby waits on it for a lease duration.
 //   - A2. A GET asks the store before an acquire, unless the Lease was seen released or untouched
-//     less than 500 ms ago, or the seat is our own. The GET's answer is not older than that of the
-//     LIST beside it. If Config.Fencing.Floor was asked, the GET comes after it.
-//   - A3. After a conflict an acquire looks whose term is on the Lease. If it is its own, it renews
-//     that: a look alone is no acknowledgement.
-//   - A4. An unanswered acquire is repeated with the same term for RenewDeadline and RetryPeriod.
-//     If its writes arrive but no answer does in that time, the replica stands back and lets others
-//     try first.
+//     less than 500 ms ago, or the seat is our own. The answer of the GET must not be older than
+//     that of the LIST beside it. If Config.Fencing.Floor was asked, the GET comes after it.
+//   - A3. After a conflict, a candidate looks at which term the Lease has. If it is the term that
+//     the candidate is acquiring, it renews that term: a look alone is no acknowledgement.
+//   - A4. An unanswered acquire is repeated with the same term for RenewDeadline + RetryPeriod. If
+//     its writes arrive but no answer does in that time, the replica lets others acquire first.
 //   - A5. A standby that lost a race waits a random time after the Lease comes free. The time grows
 //     with each lost race, up to 200 ms.
-//   - A6. A replica that is not eligible acquires and creates nothing, and resigns a term that it
-//     was acquiring. A replica that resigned stands back for HoldOff, but creates a missing Lease.
+//   - A6. A replica that is not eligible neither acquires nor creates a Lease, and resigns a term
+//     that it was acquiring. A replica that resigned stands back for HoldOff, but creates a missing
+//     Lease.
 //   - A7. A replica that is stopped while it acquires waits a while for the outcome. If it got the
 //     Lease, it releases the Lease.
 //
@@ -143,13 +153,13 @@
 //   - E3. A term stands while the Lease has the term's UID, holder and term id. If the annotation
 //     is missing, the acquireTime decides. Any other record is a definite loss.
 //   - E4. An epoch raised by hand ends the term. The Lease is released once work has returned, and
-//     this replica lets others go first.
+//     this replica lets others acquire first.
 //   - E5. A raise lifts the epoch above a guard's mark, by at most MaxRaise. It tests what a
 //     renewal tests, and the epoch. A term shows the new epoch once the Lease has been seen to have
 //     it. Until then neither the old epoch nor the new one ends the term, and any other higher
 //     epoch does.
-//   - E6. If only a hand can have written an epoch, it is refused before a guard sees it, and it is
-//     not remembered.
+//   - E6. An epoch so great that a person must have written it is refused before a guard sees it,
+//     and is not remembered.
 //
 // H, a term's beginning and end, and handing over.
 //
@@ -163,26 +173,26 @@
 //     term was lost.
 //   - H6. Validity ends before the release is sent. The release waits for renewals in flight, for
 //     RenewDeadline/4 at most, because it has to name the version that they leave.
-//   - H7. A release writes over no other term. Since another term's write may have arrived unheard,
-//     a release is written over a later record only if that record is known to come from the
-//     claim's own through edits and renewals alone.
-//   - H8. Work that outstays its stop budget, or DrainLimit, is reported.
+//   - H7. A release never replaces another term. A write of another term may have arrived without
+//     our knowledge. So a release replaces a later record only if that record is known to come from
+//     the claim's own record through edits and renewals alone.
+//   - H8. Work that overruns its stop budget, or DrainLimit, is reported.
 //
 // F, failures.
 //
 //   - F1. A failed attempt is repeated after a random pause that grows to RetryPeriod at most.
-//   - F2. A refusal that only a hand can mend ends Run if it came from the start on for a lease
-//     duration, and no write was answered otherwise in between. So does a List that was never
-//     allowed, for a lease duration. If the server has no resourceVersions, Run ends: at once if a
-//     write shows that, else after three Lists. A guard that is misconfigured from the start ends
-//     Run in the same way as a refusal.
-//   - F3. Otherwise only work, warm-up, a panic or its context ends Run. A loss, a lost race or an
-//     outage does not. With Config.OneTerm the end of a term whose work was called ends Run too.
+//   - F2. A refusal that only a person can cure ends Run if it lasts from the start for a lease
+//     duration, without another answer to a write in between. A List that is never allowed, and a
+//     guard that is miswired from the start, end Run in the same way. If the server has no
+//     resourceVersions, Run ends: at once if a write shows that, else after three Lists.
+//   - F3. Apart from that, only these end Run: work, warm-up, a panic, the end of its context, and
+//     with Config.OneTerm the end of a term whose work was called. A loss, a lost race or an outage
+//     does not.
 //   - F4. A watch that is silent for two to three RetryPeriods, or for three renewals of our own,
 //     is not relied on. A fresh look is made, and the watch is replaced.
 //   - F5. Pings distinguish dead connections from slow servers. No request is given up for that.
 //   - F6. A failure is logged when it begins, now and then while it lasts, and when it is over. A
 //     request that is not answered counts as failing.
-//   - F7. A standby rehearses a write when its Run begins, by a dry run that cannot succeed. A
-//     refusal counts like the refusal of an acquire, and until the answer the replica is not ready.
+//   - F7. When Run begins, a standby rehearses a write by a dry run that cannot succeed. A refusal
+//     counts like the refusal of an acquire. The replica is not ready before the answer.
 package lease

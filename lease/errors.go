@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// Kinds of failed request. A [*RequestError] wraps exactly one of them, but for ErrUnversioned, and
-// the client's own error.
+// Kinds of failed request. A [*RequestError] wraps the client's own error and exactly one of these
+// kinds, but never ErrUnversioned, which is returned by itself.
 var (
 	// ErrConflict: the compare-and-swap failed, because somebody else wrote first. The write did not
 	// happen. List, then decide again.
@@ -15,8 +15,8 @@ var (
 	// ErrForbidden: RBAC or admission denied the verb. The write did not
 	// happen. Retry only if the verb was allowed before.
 	ErrForbidden = errors.New("forbidden")
-	// ErrUnauthorized: the server refused the client's credentials. The write did not happen. Retry:
-	// credentials are renewed.
+	// ErrUnauthorized: the server refused the client's credentials. The write did not happen. Retry,
+	// because credentials are renewed.
 	ErrUnauthorized = errors.New("credentials refused")
 	// ErrNoNamespace: the namespace of the Lease does not exist. Do not retry.
 	ErrNoNamespace = errors.New("namespace does not exist")
@@ -34,11 +34,11 @@ var (
 
 // ErrEpochExhausted: the next epoch would have to exceed a number so large that it must have been
 // written by hand: it lies 2^53 or more above the store's version and Config.Fencing.Floor's
-// number, or above half of all numbers. It is refused before a guard takes it for its mark. No
-// retry helps; the message names the number to be lowered.
+// number, or above half of all numbers. It is refused before a guard makes it its mark. No retry
+// helps. The message names the number to lower.
 var ErrEpochExhausted = errors.New("fencing epoch exhausted")
 
-// FieldError is a refused setting.
+// FieldError says why a setting was refused.
 type FieldError struct {
 	Field   string // name of the field
 	Value   any    // what it was set to

@@ -25,14 +25,13 @@ const (
 	AnnotationHolder = Domain + "fencing-holder" // spec.holderIdentity at the time of that write
 	// AnnotationReleased is set by a release to "<renewTime> after <version>": the time that the
 	// release wrote, and the resourceVersion of the record that it replaced. It says that the holder
-	// itself gave the Lease up. If a hand clears the holder, there is no such annotation, and the
+	// itself gave the Lease up. If a person clears the holder, there is no such annotation, and the
 	// holder may still be at work.
 	AnnotationReleased = Domain + "fencing-released"
 	// AnnotationVacant is on a Lease that a standby created because the Lease was missing. It
-	// distinguishes that Lease from one shipped in a manifest. Whoever takes the Lease removes the
-	// annotation.
+	// distinguishes that Lease from one shipped in a manifest. The acquire removes the annotation.
 	AnnotationVacant = Domain + "vacant"
-	// AnnotationProgram is written when the Lease is created or taken: the program that does it
+	// AnnotationProgram names the program that created or acquired the Lease
 	// (singleton.ReplicaConfig.Program). It is for people, and proves nothing.
 	AnnotationProgram = Domain + "program"
 )
@@ -46,7 +45,7 @@ type Record struct {
 // NewRecord returns a snapshot of l; nil makes the zero Record.
 func NewRecord(l *coordv1.Lease) Record { return Record{l.DeepCopy()} }
 
-// RecordOf is NewRecord without the copy: l must not be modified any more.
+// RecordOf is NewRecord without the copy. Do not modify l afterwards.
 func RecordOf(l *coordv1.Lease) Record { return Record{l} }
 
 // Lease returns a copy of the object, nil for the zero Record.

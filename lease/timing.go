@@ -18,18 +18,18 @@ const (
 	// seconds, and at one second a standby cannot tell a renewal from none. (Measured on client-go:
 	// standbys took the Lease from a live holder at 1 s, never at 2 s.)
 	MinLeaseDuration = 2 * time.Second
-	// MinRetryPeriod catches a slip of the pen (2 for 2*time.Second), which would write to the API
-	// server without a pause.
+	// MinRetryPeriod catches a typing error (2 for 2*time.Second), which would write to the API server
+	// without a pause.
 	MinRetryPeriod = 100 * time.Millisecond
 	// MaxLeaseDuration is the longest lease duration that a process may ask for, and the longest that
-	// a standby believes. A slip of the pen on the Lease must not keep everybody out for years.
+	// a standby believes. A typing error on the Lease must not keep everybody out for years.
 	MaxLeaseDuration = time.Hour
-	// MinStopBudget gives a scheduler the time to let work see that its context ended.
+	// MinStopBudget leaves the scheduler time to run work after its context ended.
 	MinStopBudget = 100 * time.Millisecond
 )
 
-// Timing is the arithmetic of one Lease. The zero value of a field means its default. Do not change
-// a Timing that is in use.
+// Timing has the three durations of an election, and the clock drift that it allows for. The zero
+// value of a field means its default. Do not change a Timing that is in use.
 //
 // The proof of G1: let k = 1 + MaxClockDrift. Work must return within the stop budget S =
 // LeaseDuration/k - RenewDeadline after its context's end.

@@ -82,7 +82,7 @@ func (r *run) acquiring() error {
 		}
 		if r.candidate.Beaten(g.tenure) {
 			return &lease.RequestError{
-				Verb: "patch", Kind: lease.ErrConflict, Err: errors.New("somebody was faster"),
+				Verb: "patch", Kind: lease.ErrConflict, Err: errors.New("another candidate was faster"),
 			}
 		}
 	}

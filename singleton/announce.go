@@ -48,7 +48,8 @@ func announceAbove(ctx context.Context, t *Term) error {
 }
 
 // announceOnce announces the token to all guards, concurrently. The error joins a *GuardError for
-// each guard that did not take the token. If a guard panicked, the error is its *PanicError alone.
+// each guard that did not accept the token. If a guard panicked, the error is its *PanicError
+// alone.
 func announceOnce(ctx context.Context, t *Term) error {
 	token := t.Token()
 	errs := make([]error, len(t.config.Guards))
@@ -80,7 +81,8 @@ func highestMark(err error, scope string) (highest fencing.Token) {
 	return highest
 }
 
-// announceTo announces to one guard. The caller judges a refusal: it is no report about the work.
+// announceTo announces to one guard. The caller judges a refusal: it says nothing about the work's
+// writes.
 func announceTo(ctx context.Context, guard fencing.Guard, token fencing.Token, t *Term) error {
 	ctx, cancel := context.WithTimeout(ctx, t.config.Timing.RenewDeadline)
 	defer cancel()
@@ -117,8 +119,8 @@ func (t *Term) refused(err error) {
 //     guards too.
 //
 // One announcement runs at a time, so there is at most one per acknowledged renewal. If a guard
-// cannot be reached, or says that it is wired to something else, it is tried again at the next of
-// these times. If a guard holds another term's mark and the epoch may not be raised, the term ends.
+// cannot be reached, or says that it is miswired, it is tried again at the next of these times. If
+// a guard holds another term's mark and the epoch may not be raised, the term ends.
 func (r *run) keepAnnouncing(t *Term) {
 	if len(r.config.Guards) == 0 {
 		return
@@ -159,7 +161,7 @@ func (t *Term) wait(period time.Duration) bool {
 	return t.Valid() && t.ctx.Err() == nil
 }
 
-// reconnect has the token announced again. It does not wait.
+// reconnect asks for the token to be announced again. It does not wait.
 func (t *Term) reconnect() {
 	select {
 	case t.reconnected <- struct{}{}:

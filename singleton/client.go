@@ -44,8 +44,8 @@ type Client struct {
 	params runtime.ParameterCodec
 }
 
-// DefaultClient returns the [Client] of the Pod's service account. Outside a cluster it uses the
-// files that $KUBECONFIG lists. Its error says what is missing.
+// DefaultClient returns a [Client] with the credentials of the Pod's service account. Outside a
+// cluster it uses the files that $KUBECONFIG lists. Its error says what is missing.
 func DefaultClient() (*Client, error) {
 	config, err := rest.InClusterConfig()
 	switch {
@@ -62,7 +62,7 @@ func DefaultClient() (*Client, error) {
 }
 
 // NewClient returns a [Client] for a copy of config. It ignores QPS, Burst, RateLimiter and
-// Timeout. There are no pings over HTTP/1.1, nor if config has a Transport.
+// Timeout. The client sends no pings over HTTP/1.1, and none if config has a Transport.
 func NewClient(config *rest.Config) (*Client, error) {
 	if config == nil {
 		return nil, &lease.FieldError{Field: "config", Value: nil, Rule: "must not be nil"}

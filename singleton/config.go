@@ -56,35 +56,34 @@ type Config struct {
 	// Logger gets the logs; nil means slog.Default().
 	Logger *slog.Logger
 
-	// Timing must be the same in all replicas. A standby waits for the longer of its own
-	// LeaseDuration and the one that the holder wrote, which it believes up to
-	// [lease.MaxLeaseDuration].
+	// Timing must be the same in all replicas. A standby waits for the longer of two durations: its
+	// own LeaseDuration, and the one that the holder wrote, up to [lease.MaxLeaseDuration].
 	Timing lease.Timing
-	// OneTerm makes Run return after the first term whose work was called. The Lease is released by
-	// then, if the term was not lost. OneTerm is for programs whose parts cannot start a second time;
-	// start them in work and not in OnAcquire, which can be called for a term that ends before work.
-	// Run then returns
+	// OneTerm makes Run return after the first term whose work was called. Unless that term was lost,
+	// Run releases the Lease first. OneTerm is for programs whose parts cannot start a second time.
+	// Start them in work, not in OnAcquire: a term can end after OnAcquire and before work. Run then
+	// returns
 	//   - nil, if Run's context ended;
 	//   - what work returned, if it returned by itself;
 	//   - otherwise the [*EndError] that says why the term ended. errors.Is finds context.Canceled in
 	//     it: a program that ignores context.Canceled has to look for the EndError first.
 	OneTerm bool
-	// Fencing is how tokens are made and announced.
+	// Fencing sets how tokens are made and announced.
 	Fencing FencingConfig
-	// Replica is what concerns this process only.
+	// Replica has the settings that concern this process alone.
 	Replica ReplicaConfig
 	// Labels are put on the Lease if this replica creates it. An existing Lease keeps its own.
 	Labels map[string]string
 }
 
-// FencingConfig is how an [Elector] makes tokens and announces them.
+// FencingConfig sets how an [Elector] makes tokens and announces them.
 type FencingConfig struct {
 	// AnnouncePeriod is the time between two announcements of one term.
 	// Default: LeaseDuration.
 	AnnouncePeriod time.Duration
-	// KeepOnStale keeps the term when a guard refuses one of the work's writes as stale. Work then
-	// decides by the error. By default such a refusal ends the term: the Lease is kept until work
-	// has returned, then released, and this replica stands back for Replica.HoldOff.
+	// KeepOnStale keeps the term when a guard refuses one of the work's writes as stale. Work gets the
+	// error, and decides what to do. By default such a refusal ends the term: the Lease is kept until
+	// work has returned, then released, and this replica stands back for Replica.HoldOff.
 	//
 	// The guard need not be one of Guards. It is enough that the refusal reaches [fencing.Report] with
 	// a context derived from work's. The guards of this module see to that.
@@ -96,12 +95,12 @@ type FencingConfig struct {
 	// of RenewDeadline to return. While it fails, this replica does not acquire.
 	Floor func(ctx context.Context) (int64, error)
 	// MaxRaise is the most that one raise may add to an epoch. (A raise sets it to one above the
-	// mark.) It stops one absurdly high mark from using up the numbers. Default 0: a term does not
-	// raise its epoch, and ends if a guard holds a higher mark.
+	// mark.) This bound stops one absurdly high mark from using up the numbers. Default 0: a term does
+	// not raise its epoch, and ends if a guard holds a higher mark.
 	MaxRaise int64
 }
 
-// ReplicaConfig is what concerns only this process among the candidates.
+// ReplicaConfig has the settings that concern this process alone, and not the other replicas.
 type ReplicaConfig struct {
 	// Identity is what the Lease shows as its holder, followed by "_" and 64 random bits, so that
 	// no two processes ever share one. Default: $POD_NAME, else the host's name.
@@ -115,13 +114,13 @@ type ReplicaConfig struct {
 	// caches and open connections. The replica observes the Lease meanwhile. An error of WarmUp ends
 	// Run.
 	WarmUp func(ctx context.Context) error
-	// HoldOff is how long this replica does not try to acquire the Lease after it resigned, after a
-	// guard stopped it, and, if Run is called again, after its work failed. Another replica can
-	// then win. Default: twice RetryPeriod. A standby that is forbidden to watch polls every
-	// RetryPeriod, so it gets its chance.
+	// HoldOff is how long this replica stands back: it does not try to acquire the Lease, so that
+	// another replica can win. It stands back after it resigned, after a guard stopped it, and, if Run
+	// is called again, after its work failed. Default: twice RetryPeriod, which is enough for a
+	// standby that may not watch and polls every RetryPeriod.
 	HoldOff time.Duration
 	// DrainLimit is how long work may take to return while the Lease is kept for it: after Resign,
-	// after a refused token, and after Run's context ended. After that, work counts as stuck.
+	// after a refused token, and after Run's context ended. Work that takes longer counts as stuck.
 	// Status.Overrun, [Elector.Live], Hooks.OnOverrun and hotseat_overruns_total report it, once per
 	// term. The Lease is still kept. Default: 5 minutes, longer than most drains are meant to take.
 	DrainLimit time.Duration
@@ -233,7 +232,8 @@ func (c Config) labelled(refuse func(field string, value any, rule string)) map[
 	return maps.Clone(c.Labels)
 }
 
-// ConfigError is a refused [Config]. Err joins a [*lease.FieldError] for each broken rule.
+// ConfigError says why a [Config] was refused. Err joins a [*lease.FieldError] for each broken
+// rule.
 type ConfigError struct{ Err error }
 
 func (e *ConfigError) Error() string {

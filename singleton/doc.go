@@ -18,11 +18,11 @@
 //		return invoices.Loop(ctx) // one replica at a time is here, until ctx ends
 //	})
 //
-// A liveness probe asks [Elector.Live] in the same way. One registry takes the electors of many
-// Leases, but not two of the same Lease. When the Pod is stopped, work must return within the Pod's
-// terminationGracePeriodSeconds. The Lease is released only after work has returned. If the Pod is
-// killed before that, a standby waits out the lease duration. In the repository, examples/deploy
-// has the manifest, with the Lease and the RBAC rules.
+// A liveness probe asks [Elector.Live] in the same way. A registry can hold the electors of many
+// Leases, but only one elector of each Lease. When the Pod is stopped, work must return within the
+// Pod's terminationGracePeriodSeconds. The Lease is released only after work has returned. If the
+// Pod is killed before that, a standby waits out the lease duration. In the repository,
+// examples/deploy has the manifest, with the Lease and the RBAC rules.
 //
 // # Guarantees
 //
@@ -42,8 +42,8 @@
 // before the term's work starts.
 //
 // G4, recovery. After faults end, a replica is active within LeaseDuration + 0.5 s, and no process
-// had to be restarted for that. A replica counts if it is eligible, warm and not standing back, and
-// if its guards take the token. A fault lasts until its last effect is noticed:
+// had to be restarted for that. Such a replica has to be eligible and warm, must not be standing
+// back, and its guards must accept the token. A fault lasts until its last effect is noticed:
 //   - A lost request is sent again after RenewDeadline/4.
 //   - A silent watch is noticed after two to three RetryPeriods. If another replica took the Lease
 //     meanwhile, a standby waits out that replica's lease duration, from the moment at which it
@@ -62,15 +62,15 @@
 //   - A Lease is deleted and created again from its manifest while its holder is cut off. A process
 //     that never saw the term mistakes the new Lease for that of a first install, and does not
 //     wait.
-//   - etcd was restored from a backup less than a LeaseDuration ago. A replica that never saw the
-//     changes missing from the backup may take the Lease while the old holder still works, until
-//     the holder notices. The replicas that can do so are one that was cut off, one that had an
-//     acquire request in flight, and (only if etcd was restored without --mark-compacted) one that
-//     has just started.
+//   - etcd was restored from a backup less than a LeaseDuration ago, and the backup lacks recent
+//     changes of the Lease. A replica that never saw those changes may acquire the Lease while the
+//     old holder still works. The overlap lasts until the old holder notices. Three kinds of
+//     replica can do so: one that was cut off; one that had an acquire request in flight; and, only
+//     if etcd was restored without --mark-compacted, one that has just started.
 //   - etcd was restored in the same way while an API server went on running, and the backup lacks
 //     the holder's own term. If the Lease is then deleted or cleared, the old holder may acquire it
-//     again while a replica works that acquired it as the item above says.
-//   - A candidate on the same Lease uses client-go's elector. It keeps client-go's rules.
+//     again. It then works beside a replica that acquired the Lease as in the item above.
+//   - A candidate on the same Lease uses client-go's elector, which follows client-go's rules only.
 //   - Replicas have different LeaseDurations. A standby waits for the longer of its own
 //     LeaseDuration and the one on the Lease, up to [lease.MaxLeaseDuration]. If somebody shortens
 //     the duration on the Lease while the holder is cut off, a replica that never saw the longer
@@ -78,41 +78,43 @@
 //   - Somebody clears the holder by hand and writes hotseat's release annotation
 //     ([lease.AnnotationReleased]), with the resourceVersion that the Lease has at that moment.
 //
-// There are two exceptions to G2, since epochs come from the revision of the API server's store.
-// Somebody raises an epoch by hand above that revision, and the Lease or its epoch annotation
-// ([lease.AnnotationEpoch]) is removed while no process runs that saw that epoch. Or the store goes
-// back, by a restore without a bumped revision or by a new cluster, to before a term that no
-// running process saw. Config.Fencing.Floor keeps tokens growing in both.
+// Epochs come from the revision of the API server's store. So there are two exceptions to G2:
+//   - Somebody raises an epoch by hand above that revision. Then the Lease or its epoch annotation
+//     ([lease.AnnotationEpoch]) is removed while no process is running that saw the raised epoch.
+//   - The store goes back to before a term that no running process saw. A restore without a bumped
+//     revision does that, and so does a new cluster.
+//
+// Config.Fencing.Floor keeps tokens growing in both cases.
 //
 // # States
 //
 //	                 released, or unchanged for a lease duration
 //	warming -> standby ------------------------------> acquiring
 //	             ^  ^                                   |   |
-//	             |  +--------- somebody was faster -----+   | acknowledged in time
+//	             |  +--------- another was faster ------+   | acknowledged in time
 //	             |                                          v
 //	          draining <---- lost, resigned, shut down -- active
 //
-// The active renews the Lease every RetryPeriod. It goes on while it drains, unless the term was
-// lost. An unanswered renewal holds up the next one for RenewDeadline/4 at most. Validity ends
-// RenewDeadline after the last acknowledged write was sent. A timer then ends the work's context,
-// whatever else hangs. The proof that this keeps G1 is at [lease.Timing].
+// The active renews the Lease every RetryPeriod. It goes on renewing while its work drains, unless
+// the term was lost. An unanswered renewal delays the next one by RenewDeadline/4 at most. Validity
+// ends RenewDeadline after the last acknowledged write was sent. A timer then ends the work's
+// context, whatever else hangs. The proof that this keeps G1 is at [lease.Timing].
 //
 // # What ends a term
 //
 //	another holder or term seen                   at once
 //	a higher epoch seen, written by hand          at once; released once work returned
-//	Lease deleted, replaced, or holder cleared    at once; retaken as a new term once work returned
+//	Lease deleted, replaced, or holder cleared    at once; taken back, as a new term, after work
 //	not renewed                                   RenewDeadline after the last good renewal was sent
 //	Resign, or Run's context ends                 at once; the Lease is kept until work returned
 //	a guard refuses the token, or is unavailable  before work starts
 //	a guard has seen a later token                when the token is announced again
 //	a write of work is refused as stale           at once, unless Fencing.KeepOnStale is set
-//	work returns or panics                        then, and Run returns or panics too
+//	work returns or panics                        at once, and Run returns or panics too
 //
-// If work returns after its context ended, or when Valid is false, it has not returned by itself:
-// Run stands by again, and calls work for the next term. A failed or conflicting request does not
-// end a term on its own.
+// Work returns by itself if its context has not ended and Valid is true. Otherwise Run stands by
+// again, and calls work for the next term. A failed or conflicting request does not end a term on
+// its own.
 //
 // # Cost
 //

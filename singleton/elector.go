@@ -10,9 +10,10 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// Work is what one replica at a time does. It should return soon after ctx ends. If the term was
-// lost, it must return within the stop budget: LeaseDuration/(1+MaxClockDrift) - RenewDeadline, 4.2
-// s by default. ctx carries the fencing token ([fencing.FromContext]).
+// Work is the function that one replica at a time runs. It should return soon after ctx ends. If
+// the term was lost, it must return within the stop budget: LeaseDuration/(1+MaxClockDrift) -
+// RenewDeadline, 4.2 s by default. ctx carries the fencing token for code that gets only a context
+// ([fencing.FromContext]); term.Token returns the same token.
 type Work func(ctx context.Context, term *Term) error
 
 // Elector makes this process a candidate for one Lease. Its methods are safe
@@ -64,12 +65,13 @@ func New[L lease.Client](client LeasesGetter[L], config Config) (*Elector, error
 	return e, nil
 }
 
-// Identity is what the Lease shows as its holder while this replica holds it. Each elector has its
-// own, which ends in random bits.
+// Identity returns the name that the Lease shows as its holder while this replica holds it. Each
+// elector has its own, which ends in random bits.
 func (e *Elector) Identity() string { return e.config.Replica.Identity }
 
-// Scope is the scope of this elector's tokens: [fencing.Scope] of its Lease. It includes the
-// namespace even if Config left the namespace to its default.
+// Scope returns the scope of this elector's tokens: [fencing.Scope] of its Lease. It includes the
+// namespace even if Config left the namespace to its default. A guard is made before the elector,
+// because Config.Guards has it: give the guard fencing.Scope(namespace, name).
 func (e *Elector) Scope() string { return fencing.Scope(e.config.Namespace, e.config.Name) }
 
 // Run makes this process a candidate, and calls work while it holds the Lease. It goes on until one
@@ -81,14 +83,14 @@ func (e *Elector) Scope() string { return fencing.Scope(e.config.Namespace, e.co
 //   - Reading or writing the Lease is refused (RBAC, a missing namespace, an invalid request) from
 //     the start and for a whole LeaseDuration. Run returns an error that names the verb. The
 //     refusal is logged at once. A refusal that begins later is waited out.
-//   - One of Config.Guards is misconfigured from the start, and still is a LeaseDuration later: it
+//   - One of Config.Guards is miswired from the start, and still is a LeaseDuration later: it
 //     guards another scope, or what it needs is not there (fencing.ErrScope, ErrWiring, ErrMissing
-//     or ErrMalformed). Run returns the [*GuardError], after the Lease was released. Each refusal
-//     is logged as an error. After the guards have accepted one token during this Run, later errors
-//     of this kind are waited out. A guard that is unavailable or holds a higher mark is always
-//     waited out.
+//     or ErrMalformed; see [fencing.Kind.Miswired]). Run returns the [*GuardError], after the Lease
+//     was released. Each refusal is logged as an error. After the guards have accepted one token
+//     during this Run, later errors of this kind are waited out. A guard that is unavailable or
+//     holds a higher mark is always waited out.
 //
-// Losing the Lease is not an error: Run stands by again, and calls work anew for the next term.
+// Losing the Lease is not an error: Run stands by again, and calls work again for the next term.
 // Any other error that work returns after its context ended is only logged. If work panics,
 // Run gives the term up and then panics with a [*PanicError].
 //
@@ -106,7 +108,7 @@ func (e *Elector) Run(ctx context.Context, work Work) error {
 }
 
 // Resign ends the current term as [Term.Resign] does. If a term is about to begin, Resign ends that
-// one. A standby goes on standing by.
+// one. On a standby, Resign has no effect.
 func (e *Elector) Resign() {
 	e.resigning.Store(true) // looked at only when an acquire comes back
 	if term := e.status.Load().term; term != nil {
@@ -114,7 +116,7 @@ func (e *Elector) Resign() {
 	}
 }
 
-// SetEligible says whether this replica may become active. At first it may. SetEligible does not
+// SetEligible sets whether this replica may become active. At first it may. SetEligible does not
 // end a current term: to hand over, call SetEligible(false), then Resign.
 func (e *Elector) SetEligible(eligible bool) {
 	e.ineligible.Store(!eligible)
@@ -131,9 +133,9 @@ func (e *Elector) IsActive() bool {
 	return s.state == StateActive && s.term.Valid()
 }
 
-// WaitActive waits until this replica is active, and returns its term. Work runs then, or is about
-// to: guards and OnAcquire come first. The error is the cause of ctx's end. WaitActive is for
-// programs and tests that run beside the work. The term may end soon after.
+// WaitActive waits until this replica is active, and returns its term. By then work runs, or is
+// about to: the announcement to guards and OnAcquire come first. The error is the cause of ctx's
+// end. WaitActive is for programs and tests that run beside the work. The term may end soon after.
 func (e *Elector) WaitActive(ctx context.Context) (*Term, error) {
 	for {
 		s := e.status.Load()

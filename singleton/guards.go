@@ -12,10 +12,10 @@ import (
 	"github.com/hotseat-go/hotseat/internal/retry"
 )
 
-// GuardError is an announcement that one of Config.Guards did not take. Err says why, for
+// GuardError reports an announcement that one of Config.Guards did not accept. Err says why, for
 // errors.Is:
 //   - fencing.ErrStale, ErrConflict: the guard refused the token, because it has seen a later one.
-//   - fencing.ErrScope, ErrWiring, ErrMissing, ErrMalformed: the guard is wired to something else.
+//   - fencing.ErrScope, ErrWiring, ErrMissing, ErrMalformed: the guard is miswired.
 //   - fencing.ErrUnavailable, and every error that is not of package fencing: the guard did not
 //     decide.
 type GuardError struct {
@@ -32,7 +32,7 @@ func (e *GuardError) Error() string {
 // Unwrap returns Err.
 func (e *GuardError) Unwrap() error { return e.Err }
 
-// guardErrors returns the errors in err of the guards that did not take a token.
+// guardErrors returns the errors in err of the guards that did not accept a token.
 func guardErrors(err error) (all []*GuardError) {
 	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
 	case nil:
@@ -80,7 +80,7 @@ func undecided(err error) bool {
 	return !anyGuard(err, func(kind fencing.Kind) bool { return !kind.Undecided() })
 }
 
-// unfit reports whether a guard says in err that it would take no token of this elector: only a
+// unfit reports whether a guard says in err that it would accept no token of this elector: only a
 // change of the wiring helps.
 func unfit(err error) bool {
 	return anyGuard(err, fencing.Kind.Miswired)
@@ -98,15 +98,15 @@ func guardLevel(err error) slog.Level {
 // guards, and the right to write the Lease.
 type wiring struct {
 	began    protocol.Instant
-	admitted bool           // all guards took a token
-	unfit    retry.Refusals // guards say that they are wired to something else
+	admitted bool           // all guards accepted a token
+	unfit    retry.Refusals // guards say that they are miswired
 	rehearse func()         // starts rehearsals, once
 	rights   chan error     // answers to them
 }
 
-// miswired returns the error that ends Run: the guards are wired to something else, and so have
-// taken no token since the start and for a lease duration. Once the guards took a token, a later
-// such error comes of a change on their side, and is waited out.
+// miswired returns the error that ends Run: the guards are miswired, and have accepted no token
+// since the start and for a lease duration. Once the guards have accepted a token, a later such
+// error comes from a change on their side, and is waited out.
 func (r *run) miswired(out *outcome) error {
 	w := &r.wiring
 	switch {

@@ -19,18 +19,19 @@ type Hooks struct {
 	// starts once OnAcquire has returned. ctx is the work's.
 	OnAcquire func(ctx context.Context, term *Term)
 	// OnLose is called exactly once for each OnAcquire, after the term's work has returned and the
-	// Lease was given up. So it may end the process. cause is the cause of the context's end.
+	// Lease was given up. So OnLose may end the process. cause is the cause of the end of the work's
+	// context.
 	OnLose func(term *Term, cause error)
 	// OnHolder is called when what this replica sees as the holder changes, as in [Status].Holder:
-	//   - Nobody is told too, with an empty Identity, after the Lease was released, cleared or
-	//     deleted. It is left out if the next holder follows at once. After a crash it is not told at
-	//     all, because the Lease goes on naming the one that crashed.
-	//   - This replica is told of itself, with Self.
-	//   - After a raise, the same holder is told again with its new token.
-	//   - After a restore under a running API server, an old holder can be seen again.
+	//   - It is called with an empty Identity when nobody holds the Lease any more, because the Lease
+	//     was released, cleared or deleted. It is not if the next holder follows at once. Nor is it
+	//     after a crash, because the Lease goes on naming the replica that crashed.
+	//   - It is called with Self for this replica.
+	//   - After a raise, it is called for the same holder with the new token.
+	//   - If etcd is restored while an API server goes on running, an old holder can be seen again.
 	//   - Holders that came and went while hooks were blocked may be left out.
 	OnHolder func(Holder)
-	// OnOverrun is called once for a term whose work has outstayed
+	// OnOverrun is called once for a term whose work has overrun
 	//   - the stop budget: another replica may be working; or
 	//   - Config.Replica.DrainLimit: no other replica can start.
 	//

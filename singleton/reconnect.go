@@ -25,7 +25,7 @@ const (
 // and no overall timeout. It closes dead connections, and shares no connection with other clients.
 // It reads the token file again when the server refuses the token.
 //
-// There are no pings over HTTP/1.1, nor if config has a Transport.
+// The client sends no pings over HTTP/1.1, and none if config has a Transport.
 func hardened(config *rest.Config) *rest.Config {
 	config = rest.CopyConfig(config)
 	config.QPS, config.RateLimiter = -1, nil

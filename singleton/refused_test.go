@@ -55,7 +55,7 @@ func TestTwoRefusalsHoursApart(t *testing.T) {
 	}
 }
 
-// moody is a guard that can say that it is wired to something else.
+// moody is a guard that can say that it is miswired.
 type moody struct {
 	fencing.Guard
 	bad atomic.Bool

@@ -8,7 +8,7 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// SharedWatch observes all Leases of a namespace by one list and one watch. It is for a process
+// SharedWatch observes all Leases of a namespace with one list and one watch. It is for a process
 // that is a candidate for many of them: give the same SharedWatch to each of its electors
 // ([ReplicaConfig].SharedWatch). Without it each elector watches its own Lease. A process with only
 // a few Leases needs no SharedWatch.

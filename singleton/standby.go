@@ -91,7 +91,7 @@ func (r *run) prove() (err error) {
 	}
 	var unknown bool
 	if r.candidate, unknown = r.candidate.Proved(of, before, looked); unknown {
-		r.config.Logger.Info("nobody holds the Lease, but what was there before is not known:"+
+		r.config.Logger.Info("nobody holds the Lease, but its previous state is not known:"+
 			" waiting for a lease duration",
 			"lease_duration", r.config.Timing.LeaseDuration)
 	}

@@ -36,11 +36,12 @@ type Status struct {
 	Term     *Term         // the current term, for code outside of its work; nil without one
 	Token    fencing.Token // of that term; zero without a term
 	ValidFor time.Duration // how long that term stays valid unless renewed; 0 without a term
-	Overrun  bool          // work has outstayed the stop budget or Config.Replica.DrainLimit
+	Overrun  bool          // work has overrun the stop budget or Config.Replica.DrainLimit
 	Missing  bool          // there was no Lease at the last look
 
 	// Guard is the last announcement to Config.Guards that failed: which guard, when, and why. It may
-	// be of an earlier term of this replica. It is nil once all guards took a later announcement.
+	// be of an earlier term of this replica. It is nil once all guards have accepted a later
+	// announcement.
 	Guard *GuardError
 }
 
@@ -74,14 +75,15 @@ func (e *Elector) Status() Status {
 // Ready returns nil once this replica is able to take over: Run is running, warm-up is done, and
 // the Lease has been read. Use it in a readiness probe.
 //   - A replica that is not allowed to write the Lease (RBAC) is not ready. It finds that out when
-//     Run is called, by a dry run. So the rollout stops, and not the next failover.
+//     Run is called, by a dry run. So a missing right stops the rollout, and does not come to light
+//     at the next failover.
 //   - A standby is ready. A Deployment whose standbys were not ready could never finish a rollout.
 //   - An outage of the API server that begins later makes no replica unready.
-//   - Ready cannot tell whether Config.Guards will take the token. That shows when the Lease comes
-//     free.
+//   - Ready cannot tell whether Config.Guards will accept the token. That shows when the Lease
+//     comes free.
 //   - An earlier failure of a guard makes no replica unready, because a standby would never learn
-//     that the guard was mended. See [Status].Guard.
-//   - A guard that is wired to something else from the start ends Run, and with it readiness.
+//     that the guard was repaired. See [Status].Guard.
+//   - A guard that is miswired from the start ends Run, and with it readiness.
 func (e *Elector) Ready() error {
 	switch s := e.status.Load(); {
 	case s.state == StateStopped || s.state == StateWarming:
@@ -99,8 +101,8 @@ func (e *Elector) Ready() error {
 	return nil
 }
 
-// Live returns an error while work has outstayed its stop budget or Config.Replica.DrainLimit. Use
-// it in a liveness probe: only the end of the process will stop such work.
+// Live returns an error while work has overrun its stop budget or Config.Replica.DrainLimit. Use it
+// in a liveness probe: only the end of the process will stop such work.
 func (e *Elector) Live() error {
 	if e.status.Load().overrun {
 		return errors.New("singleton: work has not returned although its term is over")

@@ -60,25 +60,27 @@ func newTerm(ctx context.Context, config *Config, claim protocol.Claim) *Term {
 	return t
 }
 
-// Token is the term's fencing token. Show it to a guard with every write. Only Raise changes it.
+// Token returns the term's fencing token. Show it to a guard with every write. Only Raise changes
+// it. Use Token where work has the term. Code below work that gets only the context calls
+// [fencing.FromContext], which returns the same token.
 func (t *Term) Token() fencing.Token { return t.claim.Load().Token }
 
-// Identity is what the Lease shows as its holder during the term: [Elector.Identity].
+// Identity returns what the Lease shows as its holder during the term: [Elector.Identity].
 func (t *Term) Identity() string { return t.config.Replica.Identity }
 
-// LeaseUID is the UID of the Lease on which the term is held. A Lease of the same name that is
+// LeaseUID returns the UID of the Lease on which the term is held. A Lease of the same name that is
 // created later is another one, and has another term.
 func (t *Term) LeaseUID() types.UID { return t.claim.Load().Record.UID() }
 
 // Valid reports whether this replica is still the only active one, if the assumptions of G1 hold
 // (see the package documentation). It is false from the deadline on. Valid only reads clocks and
-// takes no lock, so it is correct even when no goroutine of the elector has run, for instance right
-// after a freeze or a suspend. While work drains after a resignation or a shutdown, Valid stays
-// true, because the Lease is kept.
+// takes no lock, so it is correct even if no goroutine of the elector has run yet, for instance
+// right after a freeze or a suspend. While work drains after a resignation or a shutdown, Valid
+// stays true, because the Lease is kept.
 func (t *Term) Valid() bool { return t.left() > 0 }
 
-// Deadline is when the term's validity ends unless it is renewed: RenewDeadline after the last
-// acknowledged write was sent. Once the term is over, Deadline is in the past.
+// Deadline returns when the term's validity ends unless the term is renewed: RenewDeadline after
+// the last acknowledged write was sent. Once the term is over, Deadline is in the past.
 func (t *Term) Deadline() time.Time { return time.Now().Add(t.left()) }
 
 // left is how long the term stays valid unless renewed. It is not positive once the term is over.
@@ -92,7 +94,7 @@ func (t *Term) left() time.Duration {
 
 // Resign gives the term up. The work's context ends with ErrResigned, the Lease is renewed until
 // work returned and then released, and this replica stands back for Config.Replica.HoldOff. Resign
-// does not wait. It does nothing once the term ended.
+// does not wait. It does nothing once the term has ended.
 func (t *Term) Resign() { t.end(&EndError{Reason: ReasonResigned}) }
 
 // Raise lifts the term's epoch above mark. Call it when a guard's mark is above the term's epoch

@@ -12,9 +12,9 @@
 //
 // All metrics have the label guard, which is Config.Name:
 //
-//	hotseat_guard_checks_total{result}           effects that asked (Check, Enter, Observe)
+//	hotseat_guard_checks_total{result}           effects that were checked (Check, Enter, Observe)
 //	hotseat_guard_announcements_total{result}    tokens announced (Announce)
-//	hotseat_guard_announcement_duration_seconds  histogram: time of an announcement, with all waiting
+//	hotseat_guard_announcement_duration_seconds  histogram: time of an announcement, waits included
 //	hotseat_guard_stale_lag_epochs               histogram: a stale token's distance below the mark
 //	hotseat_guard_mark_epoch{scope}              highest epoch that this process saw in the guard
 //
@@ -31,7 +31,7 @@
 //	scope        a token of another scope: a wiring mistake
 //	wiring       there is no guard there, or no right to use it: a wiring mistake
 //	unavailable  the guard could not decide, or older work is still in flight
-//	unfenced     admitted without a token, by fencing.AllowUnfenced: somebody decided that
+//	unfenced     admitted without a token, because fencing.AllowUnfenced allowed it
 //	other        any other error: for example, a context ended, or the effect itself failed
 //
 // # Cardinality

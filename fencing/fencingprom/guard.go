@@ -131,8 +131,8 @@ func (t *Tracker) Enter(
 	return work, leave, err
 }
 
-// Observe counts, as a check, an effect that asked another method to be admitted, such as a
-// transaction of sqlfence or a write of redisfence or kubefence. It returns err, the outcome,
+// Observe counts, as a check, an effect that another method of the guard admitted or refused, such
+// as a transaction of sqlfence or a write of redisfence or kubefence. It returns err, the outcome,
 // unchanged.
 func (g *Guard) Observe(t fencing.Token, err error) error {
 	g.count(g.checks, t, err)

@@ -37,12 +37,11 @@ type Suite struct {
 	// g. Nil: all marks are in g itself.
 	Reopen func(t testing.TB, g fencing.Guard) fencing.Guard
 
-	// Write sets the resource's one value under token, if g admits that. If there is time between
-	// the check and the effect, it calls the function between at that point; more than once is
-	// fine. If they are one atomic step, it calls it before that step. If Write returns an error
-	// that is none of the kinds of package fencing, the suite takes it that the write may have
-	// happened, or may yet happen. Nil: effects are made between Enter and leave, if g is a
-	// [fencing.Tracker].
+	// Write sets the resource's one value under token, if g admits that. If there is time between the
+	// check and the effect, it calls the function between at that point; more than once is fine. If
+	// they are one atomic step, it calls it before that step. If Write returns an error that is none
+	// of the kinds of package fencing, the suite assumes that the write may have happened, or may yet
+	// happen. Nil: effects are made between Enter and leave, if g is a [fencing.Tracker].
 	Write func(
 		ctx context.Context, g fencing.Guard, token fencing.Token, value string, between func(),
 	) error
@@ -50,18 +49,18 @@ type Suite struct {
 	// Read returns the latest value, or "" if there is none. Set it together with Write.
 	Read func(ctx context.Context, g fencing.Guard) (string, error)
 
-	// Damage puts text in the place of the epoch of the mark that is stored for [Scope]. Nil: nobody
-	// can.
+	// Damage replaces the epoch of the mark that is stored for [Scope] by text. Nil: the mark cannot
+	// be damaged.
 	Damage func(t testing.TB, g fencing.Guard, text string)
 
-	// Break keeps g from its store, so that nothing gets there, until mend is called.
+	// Break cuts g off from its store until mend is called.
 	Break func(t testing.TB, g fencing.Guard) (mend func())
 
 	// AnyScope: the guard keeps a mark for each scope. Else it is for Scope, and refuses others with
 	// [fencing.ErrScope].
 	AnyScope bool
 
-	// Hammer is how long the test of that name goes on. Default: 1 s.
+	// Hammer is how long the subtest of that name runs. Default: 1 s.
 	Hammer time.Duration
 }
 

@@ -12,7 +12,7 @@
 // the old one, synced, renamed over the old one, and the folder is synced.
 //
 // If this process did not write and sync a mark itself, it writes the mark anew before the guard
-// admits by it. The system reports a failed sync only once, to those who had the folder open. The
+// relies on it. The system reports a failed sync only once, to those who had the folder open. The
 // next sync succeeds, without a trace of what was lost.
 //
 // Several processes may share the folder. A lock on the folder (flock) lets only one of them swap
@@ -22,17 +22,17 @@
 // reports as [fencing.ErrUnavailable] until somebody repairs the file by hand. The file is never
 // written over.
 //
-// # What it does not
+// # What it does not promise
 //
-//   - A missing file means a scope that was never seen. So to delete or restore files here lowers
-//     marks.
+//   - A missing file means a scope that was never seen. So whoever deletes or restores files here
+//     lowers marks.
 //   - The folder is not created. Put it below the mount point: an unmounted disk is then an error,
 //     not an empty store.
 //   - Network file systems may lock and sync in other ways. Use a local one.
 //   - A system call that hangs in the kernel does not end with a context.
 //   - On systems without flock, such as Windows, each swap fails with [errors.ErrUnsupported]. The
-//     guard reports that as [fencing.ErrWiring], and so it does for a folder that the process may
-//     not write.
+//     guard reports that as [fencing.ErrWiring]. It reports a folder that the process may not write
+//     in the same way.
 //
 // # Files
 //

@@ -16,7 +16,7 @@
 //
 //	fencing-token: shop/invoicer@42.9f86d081884c7d659a2feaa0c55ad015
 //
-// [fencing.ParseToken] takes exactly one text for each token. A second value of the key is
+// [fencing.ParseToken] accepts exactly one text for each token. A second value of the key is
 // malformed.
 //
 // # Answers
@@ -30,7 +30,7 @@
 //	INVALID_ARGUMENT     FENCING_MISSING      no token, and the method needs one
 //	INVALID_ARGUMENT     FENCING_MALFORMED    not the form above, or more than one
 //	INVALID_ARGUMENT     FENCING_SCOPE        a token of another Lease
-//	INTERNAL             FENCING_WIRING       the server's own guard is wired wrongly
+//	INTERNAL             FENCING_WIRING       the server's own guard is miswired
 //	UNAVAILABLE          FENCING_UNAVAILABLE  the guard cannot decide, or older work has not left
 //
 // The client interceptors turn these back into the errors of package fencing. [status.FromError]

@@ -23,7 +23,7 @@ type ServerConfig struct {
 	// Guard judges the tokens and follows the calls in flight. Required.
 	Guard fencing.Tracker
 
-	// Scope is the only scope whose tokens the Server takes: [fencing.Scope] of the Lease. Required.
+	// Scope is the only scope whose tokens the Server accepts: [fencing.Scope] of the Lease. Required.
 	Scope string
 
 	// Fenced reports whether a method, such as /package.Service/Method, needs a token. Default: all
@@ -36,7 +36,7 @@ type ServerConfig struct {
 // for concurrent use.
 type Server struct{ config ServerConfig }
 
-// NewServer fails if cfg has no Guard, or if no token can have cfg.Scope.
+// NewServer returns a server. It fails if cfg has no Guard, or if cfg.Scope is no valid scope.
 func NewServer(cfg ServerConfig) (*Server, error) {
 	if g := reflect.ValueOf(cfg.Guard); !g.IsValid() || g.Kind() == reflect.Pointer && g.IsNil() {
 		return nil, fmt.Errorf("grpcfence: ServerConfig.Guard is nil (%T), must be set", cfg.Guard)

@@ -58,7 +58,7 @@ func TestWrongServiceIsNamed(t *testing.T) {
 		err := remote.Announce(t.Context(), token(42))
 		require.ErrorIs(t, err, fencing.ErrWiring)
 		require.NotErrorIs(t, err, fencing.ErrUnavailable)
-		require.ErrorContains(t, err, "fencing: guard wired wrongly: /hotseat.fencing.v1.Fence/Announce at passthrough:///"+addr+": ")
+		require.ErrorContains(t, err, "fencing: guard miswired: /hotseat.fencing.v1.Fence/Announce at passthrough:///"+addr+": ")
 		require.ErrorContains(t, err, says)
 		require.Equal(t, codes.Unimplemented, status.Code(err), "the status stays visible")
 		_, err = remote.Mark(t.Context(), scope)
@@ -69,18 +69,18 @@ func TestWrongServiceIsNamed(t *testing.T) {
 	require.ErrorContains(t, err, `guard unavailable: /hotseat.fencing.v1.Fence/Announce confirmed "hello" when `)
 }
 
-// A server whose guard is wired wrongly says so, and keeps the details for itself.
+// A server whose guard is miswired says so, and keeps the details for itself.
 func TestWiringBehindAFence(t *testing.T) {
 	guard := miswired{err: fmt.Errorf("%w: relation \"secret\" does not exist", fencing.ErrWiring)}
 	g := (&register{guard: guard}).serve(t)
 	err := grpcfence.NewRemote(bare(t, g.addr)).Announce(t.Context(), token(42))
 	require.ErrorIs(t, err, fencing.ErrWiring)
 	require.NotErrorIs(t, err, fencing.ErrUnavailable)
-	require.ErrorContains(t, err, "fencing: guard wired wrongly: /hotseat.fencing.v1.Fence/Announce at passthrough:///"+g.addr+": ")
+	require.ErrorContains(t, err, "fencing: guard miswired: /hotseat.fencing.v1.Fence/Announce at passthrough:///"+g.addr+": ")
 	require.NotContains(t, err.Error(), "secret")
 	err = write(under(t, token(42)), dial(t, g.addr), "x")
 	require.ErrorIs(t, err, fencing.ErrWiring)
-	require.EqualError(t, err, "fencing: guard wired wrongly")
+	require.EqualError(t, err, "fencing: guard miswired")
 }
 
 type miswired struct {

@@ -17,7 +17,7 @@
 //	Fencing-Token: "42";scope="shop/invoicer";term="9f86d081884c7d659a2feaa0c55ad015"
 //
 // The epoch is a String, because an Integer of that RFC has at most 15 digits, and an epoch may be
-// up to 2^63-1. No character of a scope needs an escape. [Parse] takes exactly what [Format]
+// up to 2^63-1. No character of a scope needs an escape. [Parse] accepts exactly what [Format]
 // writes, so no two texts mean the same token. Another order, further parameters, white space,
 // signs and leading zeros are malformed. So is a field that is sent twice.
 //
@@ -28,14 +28,15 @@
 //	428  Fencing-Refused: missing      no token, and the request needs one
 //	400  Fencing-Refused: malformed    not the form above, or more than one
 //	403  Fencing-Refused: scope        a token of another Lease
-//	500  Fencing-Refused: wiring       the server's own guard is wired wrongly
+//	500  Fencing-Refused: wiring       the server's own guard is miswired
 //	503  Fencing-Refused: unavailable  the guard cannot decide, or older work is still in flight;
 //	                                   Retry-After is set
 //
 // Such an answer means that the handler did not run, or that a newer term overtook it. What an
 // overtaken handler did before then stays done. The handler may give the answer itself ([Refuse]).
-// If it returns without an answer after it could see that its context had ended, the Server gives
-// the answer, instead of 200. If a body is cut short in this way, it is broken off, not ended.
+// If it returns without an answer although it could see that its context had ended, the Server
+// answers for it, and not with 200. If the handler had already begun the body of a response, the
+// Server breaks the connection, so that the body does not look complete.
 //
 // [Transport] turns all these answers back into errors. It recognizes the first two by status and
 // Fencing-High-Water alone, so a server in another language need not send Fencing-Refused.

@@ -21,7 +21,7 @@ import (
 //   - [fencing.ErrWiring], if the answer is not from such an endpoint, or access is refused: 404
 //     and similar statuses, a page, a redirect, 401 and 403, a certificate of another server;
 //   - [fencing.ErrUnavailable], if there is no answer, and for every other answer that is not
-//     plainly the endpoint's. The announcement may then have arrived, and can be repeated.
+//     certainly the endpoint's. The announcement may then have arrived, and can be repeated.
 //
 // To help find a wrong URL, the text names the URL, without user, password and query, and says what
 // came. The only time limit is the context's.

@@ -14,7 +14,7 @@ type ServerConfig struct {
 	// Guard judges the tokens and follows the requests in flight. Required.
 	Guard fencing.Tracker
 
-	// Scope is the only scope whose tokens the Server takes: [fencing.Scope] of the Lease. Required.
+	// Scope is the only scope whose tokens the Server accepts: [fencing.Scope] of the Lease. Required.
 	// For several scopes, make one Server for each.
 	Scope string
 
@@ -27,7 +27,7 @@ type ServerConfig struct {
 // for concurrent use.
 type Server struct{ config ServerConfig }
 
-// NewServer fails if cfg has no Guard, or if no token can have cfg.Scope.
+// NewServer returns a server. It fails if cfg has no Guard, or if cfg.Scope is no valid scope.
 func NewServer(cfg ServerConfig) (*Server, error) {
 	if g := reflect.ValueOf(cfg.Guard); !g.IsValid() || g.Kind() == reflect.Pointer && g.IsNil() {
 		return nil, fmt.Errorf("httpfence: ServerConfig.Guard is nil (%T), must be set", cfg.Guard)
@@ -59,11 +59,11 @@ func (s *Server) token(r *http.Request) (fencing.Token, error) {
 //   - reads of the body fail with that error;
 //   - reads and writes of the connection fail at once, so that next stops blocking there (if w
 //     supports deadlines, as those of net/http do; next must not extend them then);
-//   - an answer that next gives all the same is sent, but over HTTP/2 only a short one.
+//   - an answer that next gives nevertheless is sent; over HTTP/2, only a short one is.
 //
-// If next returns without an answer, and could know that its context had ended, the answer is 412
-// with the mark. If it had begun a body by then and does not go on, the connection is broken off,
-// so that the body does not look complete.
+// If next returns without an answer, and could see that its context had ended, the answer is 412
+// with the mark. If next had begun a body by then and does not go on with it, the connection is
+// broken off, so that the body does not look complete.
 //
 // The ResponseWriter of next can flush, hijack and push if w can, also through
 // [http.ResponseController].

@@ -23,7 +23,8 @@ type TransportConfig struct {
 
 	// Server, if set, is the URL of the only server that gets tokens. Scheme, host and port count. A
 	// request to another server is treated as if it had been redirected there. Set Server if a
-	// RoundTripper around this one makes its own requests: it may lose the trace of a redirect.
+	// RoundTripper around this one makes its own requests. Such a RoundTripper may hide that a request
+	// was redirected.
 	Server string
 }
 
@@ -42,7 +43,8 @@ type TransportConfig struct {
 //     [*fencing.ConflictError].
 //   - 412 or 409 with a Fencing-High-Water that contradicts the status is [fencing.ErrUnavailable].
 //     Without a Fencing-High-Water it is the handler's own answer.
-//   - Any other status is a refusal if it comes with its Fencing-Refused. See the package comment.
+//   - Any other status of the table in the package comment is a refusal if the Fencing-Refused of
+//     its row comes with it.
 //
 // The first two are passed on to the term ([fencing.Report]).
 //
@@ -54,7 +56,7 @@ type Transport struct {
 	server origin // zero: the server that each request is made for
 }
 
-// NewTransport fails if cfg.Server is not the URL of a server.
+// NewTransport returns a transport. It fails if cfg.Server is set and is not the URL of a server.
 func NewTransport(cfg TransportConfig) (*Transport, error) {
 	t := &Transport{base: cmp.Or[http.RoundTripper](cfg.Base, http.DefaultTransport)}
 	if cfg.Server != "" {

@@ -106,14 +106,14 @@ func TestWrongServerIsWiring(t *testing.T) {
 	}
 }
 
-// A server whose guard is wired wrongly says so, and keeps the details for itself.
+// A server whose guard is miswired says so, and keeps the details for itself.
 func TestWiringBehindAFence(t *testing.T) {
 	store := fmt.Errorf("%w: relation \"secret\" does not exist", fencing.ErrWiring)
 	guarded := newServer(t, httpfence.ServerConfig{Guard: miswired{err: store}})
 	endpoint, served := serverOf(t, guarded.Endpoint().ServeHTTP), serverOf(t, guarded.Middleware(http.NotFoundHandler()).ServeHTTP)
 	err := newRemote(t, endpoint.URL).Announce(t.Context(), token(42))
 	require.ErrorIs(t, err, fencing.ErrWiring)
-	require.EqualError(t, err, "fencing: guard wired wrongly: POST "+endpoint.URL+": 500 Internal Server Error")
+	require.EqualError(t, err, "fencing: guard miswired: POST "+endpoint.URL+": 500 Internal Server Error")
 	_, err = client(t).Do(request(under(t, token(42)), t, http.MethodPost, served.URL, ""))
 	require.ErrorIs(t, err, fencing.ErrWiring)
 	require.NotContains(t, err.Error(), "secret")

@@ -90,7 +90,8 @@ func (c dynamicClient) Patch(
 //
 // UpdateFunc and CreateFunc fill the object with what the server stored. UpdateFunc must send the
 // object's UID and resourceVersion. DeleteFunc must send the preconditions. The functions must set
-// the field manager themselves. A call that needs a function which is not set is an error.
+// the field manager themselves. If the function that a call needs is not set, the call returns an
+// error.
 type Funcs[T metav1.Object] struct {
 	GetFunc    func(ctx context.Context, name string) (T, error)
 	UpdateFunc func(ctx context.Context, object T) error

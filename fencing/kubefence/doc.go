@@ -1,5 +1,5 @@
 // Package kubefence fences writes to Kubernetes objects. [Objects] writes the objects of one kind.
-// [Guard] is announced each new term. [Policy] makes the API server itself check tokens.
+// The elector announces each term to a [Guard]. [Policy] makes the API server itself check tokens.
 //
 //	active n                       object (mark)                   active n+1
 //	   | read            --------->  n, version 7
@@ -36,14 +36,14 @@
 //	})
 //
 // [Guard.Announce] then stamps the mark and every named object before the work of a term starts.
-// After that, none of them takes a stale write. An announcement costs two requests for each object:
-// a read, and a write of just the version that was read. The write is needed even if the mark is
-// raised already: only the write proves that what was read is what is stored.
+// After that, none of them accepts a stale write. An announcement costs two requests for each
+// object: a read, and a write of just the version that was read. The write is needed even if the
+// mark is raised already: only the write proves that what was read is what is stored.
 //
 // With the mark alone, as in NewGuard(mark), a stale term is refused only if it asks
-// ([Guard.Check]), and on objects that the successor has written. To check and then write narrows
-// the gap for other objects, but does not close it. Nor does [Policy.Announced] close it. Objects
-// of several kinds may be named together.
+// ([Guard.Check]), and on objects that the successor has written. For other objects, a check before
+// the write narrows the gap, but does not close it. [Policy.Announced] does not close it either.
+// Objects of several kinds may be named together.
 //
 // # What is not guaranteed
 //

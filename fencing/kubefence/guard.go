@@ -100,8 +100,8 @@ var _ fencing.Checker = (*Guard)(nil)
 // The announcement does not fence objects that are not named. For each of them, the successor's
 // first write does.
 //
-// The guard never creates objects. A missing object is [fencing.ErrWiring]: to take it for a new
-// one would forget its mark. Missing rights are [fencing.ErrWiring] too.
+// The guard never creates objects. A missing object is [fencing.ErrWiring]: if the guard created it
+// anew, its mark would be forgotten. Missing rights are [fencing.ErrWiring] too.
 //
 // The guard proves each answer by a write of the version that it read. So it works just as well
 // over a Client that reads from a cache. If the cache hangs, the answer is
@@ -123,7 +123,7 @@ func NewGuard(mark Object, others ...Object) (*Guard, error) {
 
 // Announce raises the mark, then stamps the other objects, one after the other. Once it has
 // returned nil, no write of an older term to any of them can land. If it fails, some objects may be
-// stamped. A retry goes on.
+// stamped already. A retry stamps the others too.
 func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
 	if err := fencing.OwnToken(t, g.scope); err != nil {
 		return err

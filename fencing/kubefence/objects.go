@@ -28,8 +28,8 @@ type Config struct {
 	// 10; negative is an error.
 	Tries int
 
-	// RequestTimeout bounds each request. Zero means 10 s; negative is an error. Too short only costs
-	// unknown outcomes, never safety.
+	// RequestTimeout bounds each request. Zero means 10 s; negative is an error. A timeout that is too
+	// short costs unknown outcomes, never safety.
 	RequestTimeout time.Duration
 }
 

@@ -71,7 +71,7 @@ func TestGuardOnMissingObjects(t *testing.T) {
 				require.ErrorIs(t, err, fencing.ErrWiring)
 				require.NotErrorIs(t, err, fencing.ErrUnavailable)
 				require.True(t, apierrors.IsNotFound(err))
-				require.ErrorContains(t, err, `fencing: guard wired wrongly: the mark on "missing" of shop/invoicer: `)
+				require.ErrorContains(t, err, `fencing: guard miswired: the mark on "missing" of shop/invoicer: `)
 			}
 		}
 	})

@@ -41,8 +41,8 @@ import (
 // exist. An object is still deleted together with its owner, and with its namespace. For admission,
 // the eviction of a Pod is not a delete.
 //
-// A scale carries no token either, and neither the mark nor the labels of the object. Scalers
-// restricts who may scale.
+// A scale request carries no token either, and neither the mark nor the labels of the object.
+// Scalers restricts who may scale.
 //
 // Status updates of most built-in kinds carry annotations, and are guarded. In status updates of
 // custom resources, and of a few built-in kinds such as resourceclaims and volumeattachments, the
@@ -79,9 +79,9 @@ type Policy struct {
 	Deleters []string
 
 	// Scalers are the users who may write the scale subresource. If Scalers is empty, only RBAC
-	// decides. A scale shows no labels. So with Scalers, Objects must also match an object without
-	// labels, and the same users may scale all objects in the namespaces. (This does not apply if
-	// Resources is just the Pods, which have no scale.)
+	// decides. A scale request shows no labels of the object. So with Scalers, Objects must also match
+	// an object without labels, and the same users may scale all objects in the namespaces. (This does
+	// not apply if Resources is just the Pods, which have no scale.)
 	//
 	// Only Scalers may resize a Pod that has a mark, or add ephemeral containers to it. If Scalers is
 	// empty, nobody may.

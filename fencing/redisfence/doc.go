@@ -28,8 +28,8 @@
 //
 // All keys behind one guard are in one slot: they have the hash tag of the mark.
 //
-// The user needs EVAL, EVALSHA, GET, SET, PERSIST and what the writes use, and should have INFO, on
-// the primary. Replicas are refused, even for reading the mark.
+// On the primary, the Redis user needs EVAL, EVALSHA, GET, SET, PERSIST and the commands of the
+// writes. It should have INFO too. Replicas are refused, even for reading the mark.
 //
 // Writers that do not use the guard are not fenced. The mark has no time to live. If somebody gives
 // it one, the next call removes it.

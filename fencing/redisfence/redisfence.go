@@ -25,7 +25,7 @@ type Evaler interface {
 }
 
 // ErrUnknown: no answer says whether the write happened. It may have happened. It may still happen,
-// unless a later term writes or is announced first. Do not take it for done or for refused.
+// unless a later term writes or is announced first. Treat it neither as done nor as refused.
 var ErrUnknown = errors.New("redisfence: unknown whether the write happened")
 
 // Config of [New]. Both fields are required.
@@ -48,7 +48,7 @@ type Config struct {
 //   - an error of the server, wrapped: the mark is unchanged, and nothing was written, except what
 //     a body of [Guard.Do] wrote before the command that failed. Scripts have no rollback.
 //
-// If the user lacks a right that the guard needs, that shows only after the write, unless an
+// If the Redis user lacks a right that the guard needs, that shows only after the write, unless an
 // announcement came first.
 type Guard struct {
 	eval   Evaler
@@ -133,7 +133,7 @@ func (g *Guard) Set(ctx context.Context, t fencing.Token, key, value string) err
 // HSet sets fields of a hash: field, value, field, value.
 func (g *Guard) HSet(ctx context.Context, t fencing.Token, key string, fields ...string) error {
 	if len(fields) == 0 || len(fields)%2 != 0 {
-		return fmt.Errorf("redisfence: HSet of %q: %d strings are no pairs of field and value",
+		return fmt.Errorf("redisfence: HSet of %q: %d strings are not pairs of field and value",
 			key, len(fields))
 	}
 	_, err := g.Do(ctx, t, hset, []string{key}, fields)

@@ -171,7 +171,7 @@ func TestWrites(t *testing.T) {
 		require.Equal(t, int64(2), n)
 		require.Equal(t, "7", s.client.Get(ctx, s.key("n")).Val())
 
-		require.ErrorContains(t, s.HSet(ctx, two, s.key("h"), "f"), "no pairs")
+		require.ErrorContains(t, s.HSet(ctx, two, s.key("h"), "f"), "are not pairs")
 		result, err = s.Do(ctx, two, "", nil, nil)
 		require.NoError(t, err)
 		require.Nil(t, result)

@@ -35,7 +35,7 @@ import (
 //
 // The token is passed to triggers of [Guard.Triggers] only if the database has some. Each
 // connection looks for them at its first use, and again after a failed transaction. Once Triggers
-// was called on a guard, that guard takes it that there are triggers, and its connections do not
+// was called on a guard, that guard assumes that there are triggers, and its connections do not
 // look. If triggers are created while other processes have open connections, each of these
 // connections has one transaction refused.
 //

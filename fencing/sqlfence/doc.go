@@ -100,7 +100,7 @@
 // This is how long a client that stands still in a transaction delays its successor, with
 // [Config.IdleLimit]:
 //
-//	            between        in the midst of     in the midst of       announcing
+//	            between        in the middle of    in the middle of      announcing
 //	            statements     a result            COPY FROM, LOAD DATA
 //	PostgreSQL  the limit      the limit + 0.5 s   the limit + 0.5 s     5 s
 //	MariaDB     the limit      the limit           the limit             5 s
@@ -112,7 +112,7 @@
 //
 // PostgreSQL:
 //   - Between statements, idle_in_transaction_session_timeout ends the transaction.
-//   - In the midst of a result, tcp_user_timeout ends it (if the server runs on Linux), or the
+//   - In the middle of a result, tcp_user_timeout ends it (if the server runs on Linux), or the
 //     successor does.
 //   - The successor ends sessions of its own database user that run under IdleLimit and have waited
 //     for their client for longer than that. It needs a second connection of its pool for that. A
@@ -124,8 +124,8 @@
 // [Config.HoldLimit] bounds everything else in PostgreSQL and MariaDB, including a long statement.
 //
 // SQLite: a process that stands still with the lock has to be killed. Each attempt of the successor
-// fails at its busy timeout, and the error says so. It stays locked out until the process is
-// killed.
+// fails at its busy timeout, and the error says so. The successor stays locked out until the
+// process is killed.
 //
 // # Recovery
 //
@@ -154,9 +154,10 @@
 //
 // # What it costs
 //
-// A fenced transaction takes one more round trip than those of begin, each statement and commit. It
-// must come before the first effect, and database/sql cannot send it along with another one. In
-// PostgreSQL, [Connector] can: the guard's prepared statement travels with BEGIN.
+// An unfenced transaction takes one round trip each for begin, for every statement and for commit.
+// A fenced one takes one more. It must come before the first effect, and database/sql cannot
+// combine it with another one. In PostgreSQL, [Connector] can: the guard's prepared statement
+// travels with BEGIN.
 //
 // How much the round trip matters depends on how long a commit takes to reach the disk. The table
 // shows the time of one writer's transactions relative to the same transactions unfenced. The
@@ -200,7 +201,7 @@
 //   - In PostgreSQL at READ COMMITTED, only an advisory lock protects the mark while it is read. A
 //     change of the guard's table by other means than the guard waits for no writer.
 //   - A commit whose answer is lost is [ErrCommitUnknown]. This package neither retries such a
-//     commit nor takes it for done.
+//     commit nor treats it as done.
 //   - If a database was restored, or failed over to a replica that lags behind, it has an older
 //     mark until the current term is announced again.
 //   - Locks must hold for all writers. Some clusters have several primaries and certify writes at

@@ -32,7 +32,7 @@ func (g *Guard) unavailable(doing string, err error) error {
 }
 
 // wiringError: the database answers, but a guard that is set up like this will never work there.
-// Nothing was admitted, as with ErrUnavailable. As with a wrong scope, only a person can mend it.
+// Nothing was admitted, as with ErrUnavailable. As with a wrong scope, only a person can fix it.
 type wiringError struct {
 	table, doing string
 	err          error

@@ -17,8 +17,8 @@ import (
 // of an old release.
 //
 // Run the statements in order, each on its own, as the owner of the table, over a session that
-// finds the guard's table. Running them again replaces the triggers. For a moment there is none
-// then (in PostgreSQL not if they run in one transaction).
+// finds the guard's table. Running them again replaces the triggers. Meanwhile the table has no
+// triggers for a moment, unless it is in PostgreSQL and the statements run in one transaction.
 //
 // [Guard.InTx] and [Guard.Verify] carry the token on their connection. Other writers may set it
 // themselves, as text. Each change takes the shared lock, so a successor waits for it as for InTx.

@@ -70,7 +70,7 @@ func (c *Cluster) Link(name string) *Link { return &Link{c.server.Link(name)} }
 // get, list, watch, create, update, patch and delete.
 func (c *Cluster) Forbid(name string, verbs ...string) { c.server.Forbid(name, verbs...) }
 
-// Allow gives verbs back.
+// Allow gives verbs back that [Cluster.Forbid] took away.
 func (c *Cluster) Allow(name string, verbs ...string) { c.server.Allow(name, verbs...) }
 
 // Lease returns the Lease as stored; nil if there is none.

@@ -118,7 +118,7 @@ func (s *storm) rejoin(name string) error {
 		}
 	}
 	if err := s.awaitWithin(warm); err != nil {
-		return fmt.Errorf("%s, which was hit, does not come back: %w", name, err)
+		return fmt.Errorf("%s, which was hit, did not become active again: %w", name, err)
 	}
 	return nil
 }

@@ -120,7 +120,7 @@ func TestStormFindsMistakes(t *testing.T) {
 					started[r.Name] = true
 					return service(idle)(ctx, r)
 				}
-			}(), "handover", "a, which was hit, does not come back",
+			}(), "handover", "a, which was hit, did not become active again",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -191,7 +191,7 @@ func (s *storm) awaitWithin(d time.Duration) error {
 			}
 		}
 	}
-	return fmt.Errorf("%w for good, %v later", errNobody, d)
+	return fmt.Errorf("%w after %v, or not for a whole lease duration", errNobody, d)
 }
 
 func (s *storm) tell(format string, args ...any) {
