@@ -27,7 +27,7 @@ func OwnToken(t Token, own string) error {
 		return err
 	}
 	if t.Scope != own {
-		return fmt.Errorf("%w: the token is of %q, the guard is for %q", ErrScope, t.Scope, own)
+		return fmt.Errorf("%w: the token's scope is %q, the guard's is %q", ErrScope, t.Scope, own)
 	}
 	return nil
 }
@@ -39,7 +39,7 @@ func OwnScope(scope, own string) error {
 		return err
 	}
 	if scope != own {
-		return fmt.Errorf("%w: asked for the mark of %q, the guard is for %q", ErrScope, scope, own)
+		return fmt.Errorf("%w: asked for the mark of %q, the guard's scope is %q", ErrScope, scope, own)
 	}
 	return nil
 }
@@ -63,7 +63,7 @@ func ownMark(mark Token, own string) error {
 	if mark.Scope == own {
 		return nil
 	}
-	return fmt.Errorf("%w: %w: the mark is of %q, the guard is for %q",
+	return fmt.Errorf("%w: %w: the mark's scope is %q, the guard's is %q",
 		ErrUnavailable, ErrScope, mark.Scope, own)
 }
 

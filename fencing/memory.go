@@ -27,7 +27,7 @@ type MemoryConfig struct {
 // mark elsewhere and call Announce with it before serving, or use a guard whose store is the
 // resource itself.
 //
-// Each scope has its own mark, and Memory takes any scope. A server in front of one resource must
+// Each scope has its own mark, and Memory accepts any scope. A server in front of one resource must
 // check the scope of each token itself. Otherwise a token of any other Lease is accepted too.
 //
 // A scope is never forgotten while the process lives. Each takes about 1 KiB at most. Let only

@@ -35,8 +35,9 @@ type Token struct {
 	Term string
 }
 
-// Scope returns the scope of a Lease's tokens: namespace/name. An elector has a method of the same
-// name that returns its own. Scope does not validate; see [ValidateScope].
+// Scope returns the scope of a Lease's tokens: namespace/name. It needs no elector. Use it for the
+// guards of singleton.Config.Guards, because they are made before the elector. Later, the elector's
+// method Scope returns the same. Scope does not validate; see [ValidateScope].
 func Scope(namespace, name string) string { return namespace + "/" + name }
 
 // IsZero reports whether t is the zero Token.

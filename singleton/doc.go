@@ -60,7 +60,7 @@
 //   - A process is frozen in the middle of a request that carries no token, and finishes it when it
 //     thaws.
 //   - A Lease is deleted and created again from its manifest while its holder is cut off. A process
-//     that never saw the term mistakes the new Lease for that of a first install, and does not
+//     that never saw the term mistakes the new Lease for the Lease of a first install, and does not
 //     wait.
 //   - etcd was restored from a backup less than a LeaseDuration ago, and the backup lacks recent
 //     changes of the Lease. A replica that never saw those changes may acquire the Lease while the

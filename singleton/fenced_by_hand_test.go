@@ -63,7 +63,7 @@ func TestFencedByHandWhileDraining(t *testing.T) {
 	})
 }
 
-// Whoever is cut off, or outstays its validity, releases nothing: a lease duration is
+// Whoever is cut off, or works past its validity, releases nothing: a lease duration is
 // waited out.
 func TestFencedByHandOutOfReach(t *testing.T) {
 	inWorld(t, func(w *world) {

@@ -16,7 +16,7 @@ import (
 
 // wrongScope is what a guard of another Lease says.
 func wrongScope(_ context.Context, t fencing.Token) error {
-	return fmt.Errorf("%w: the token is of %q, the guard is for %q", fencing.ErrScope, t.Scope, "shop/mailer")
+	return fmt.Errorf("%w: the token's scope is %q, the guard's is %q", fencing.ErrScope, t.Scope, "shop/mailer")
 }
 
 // What a guard last said is in Status and in the metrics, whatever it is, and

@@ -122,7 +122,7 @@ func (e *Elector) descs() descs {
 			validity: desc("validity_remaining_seconds",
 				"How long the term stays valid unless renewed; 0 without a term."),
 			epoch:   desc("epoch", "Fencing epoch of this replica's current term; 0 without a term."),
-			overrun: desc("overrun", "1 while work has outstayed its stop budget or drain limit, else 0."),
+			overrun: desc("overrun", "1 while work has overrun its stop budget or drain limit, else 0."),
 			missing: desc("lease_missing",
 				"1 while there is no Lease, so that nobody can be active, else 0."),
 		}, counters{
@@ -130,7 +130,7 @@ func (e *Elector) descs() descs {
 			renewals: desc("renew_duration_seconds",
 				"Time from sending a renewal to its acknowledgement, retries on conflicts included."),
 			failures: desc("renew_failures_total", "Renewals that failed, by reason.", "reason"),
-			overruns: desc("overruns_total", "Terms whose work outstayed its stop budget or drain limit."),
+			overruns: desc("overruns_total", "Terms whose work overran its stop budget or drain limit."),
 			sources: desc("terms_started_total",
 				"Terms of this replica that began, by what their epoch was derived from.", "source"),
 			guards: desc("guard_failures_total",

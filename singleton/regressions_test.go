@@ -222,7 +222,7 @@ func TestContestedLeaseIsTold(t *testing.T) {
 		e := l.elector("a", func(c *singleton.Config) { c.Logger = log.logger() })
 		l.run(e, idle)
 		sleep(30 * second)
-		require.InDelta(l, 2, log.count("each try to acquire the Lease meets another write"), 1)
+		require.InDelta(l, 2, log.count("each attempt to acquire the Lease conflicts with another write"), 1)
 		heal()
 		sleep(3 * second)
 		require.Equal(l, singleton.StateActive, e.Status().State)

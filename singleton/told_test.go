@@ -33,7 +33,7 @@ func TestContestedWritesAreTold(t *testing.T) {
 				w.start("a", logTo(log))
 				sleep(10 * time.Minute)
 				require.Empty(w, w.who())
-				require.InDelta(w, 6, log.count("each try to acquire the Lease meets another write"), 4)
+				require.InDelta(w, 6, log.count("each attempt to acquire the Lease conflicts with another write"), 4)
 				require.Positive(w, log.count("WARN"))
 				require.LessOrEqual(w, log.count("\n"), 60)
 				heal()

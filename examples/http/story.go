@@ -71,7 +71,7 @@ func (s *story) acts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.say("Act 2: kill -9 to %s. Another one counts on once the lease has run out.", active)
+	s.say("Act 2: kill -9 to %s. Another one goes on counting after the lease duration.", active)
 	s.replicas[active].Kill()
 	if err := s.start(active); err != nil {
 		return err

@@ -56,7 +56,7 @@ func (s *story) crash(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.announce("Act 3/5, crash: kill -9 to %s. Look: nobody until its lease has run out.", active.name)
+	s.announce("Act 3/5, crash: kill -9 to %s. Look: nobody until the lease duration is over.", active.name)
 	from := s.strike(event{Fault: faultCrash, Replica: active.name, PID: active.PID()})
 	if err := active.Signal(os.Kill); err != nil {
 		return err

@@ -12,7 +12,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -39,8 +38,7 @@ func run(ctx context.Context) error {
 	return elector.Run(ctx, func(ctx context.Context, term *singleton.Term) error {
 		// One replica at a time is here. ctx ends when it no longer may be.
 		for ctx.Err() == nil {
-			token, _ := fencing.FromContext(ctx)
-			log.Printf("working; token %v, valid: %v", token, term.Valid())
+			log.Printf("working; token %v, valid: %v", term.Token(), term.Valid())
 			wait(ctx, time.Second)
 		}
 		return nil
@@ -63,7 +61,7 @@ func serve(elector *singleton.Elector) {
 	mux.Handle("/readyz", probe(elector.Ready))
 	mux.Handle("/livez", probe(elector.Live))
 	server := &http.Server{Addr: ":8080", Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	log.Fatal(server.ListenAndServe()) // without probes nobody would notice it is stuck
+	log.Fatal(server.ListenAndServe()) // without probes, nobody would notice that it is stuck
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -63,7 +63,7 @@ func New(guard fencing.Guard, cfg Config) (*Guard, error) {
 		guard: guard, scopes: cmp.Or(cfg.Scopes, 100), marks: map[string]int64{},
 		checks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotseat_guard_checks_total", ConstLabels: labels,
-			Help: "Effects that asked a guard to be admitted, by result.",
+			Help: "Effects that a guard checked, by result.",
 		}, []string{"result"}),
 		announced: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hotseat_guard_announcements_total", ConstLabels: labels,
@@ -71,7 +71,7 @@ func New(guard fencing.Guard, cfg Config) (*Guard, error) {
 		}, []string{"result"}),
 		took: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "hotseat_guard_announcement_duration_seconds", ConstLabels: labels,
-			Help:    "Time an announcement took, waiting for the work in flight of older terms included.",
+			Help:    "Time an announcement took, including the wait for older work in flight.",
 			Buckets: []float64{.0001, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{

@@ -67,9 +67,9 @@ func brokenStore(p *probe) {
 		return
 	}
 	p.sets(Token(5, 0), "a")
-	mend := p.Break(p.t, p.guard)
+	repair := p.Break(p.t, p.guard)
 	p.closed("without the store")
-	mend()
+	repair()
 	if err := settle(p.ctx, func() error { return p.guard.Announce(p.ctx, Token(5, 0)) }); err != nil {
 		p.found("Announce(%v) once the store is there again: %v, want nil", Token(5, 0), err)
 	}

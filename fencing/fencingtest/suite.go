@@ -53,8 +53,8 @@ type Suite struct {
 	// be damaged.
 	Damage func(t testing.TB, g fencing.Guard, text string)
 
-	// Break cuts g off from its store until mend is called.
-	Break func(t testing.TB, g fencing.Guard) (mend func())
+	// Break cuts g off from its store until repair is called.
+	Break func(t testing.TB, g fencing.Guard) (repair func())
 
 	// AnyScope: the guard keeps a mark for each scope. Else it is for Scope, and refuses others with
 	// [fencing.ErrScope].

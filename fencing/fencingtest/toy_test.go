@@ -249,7 +249,7 @@ func toys(b bug) Suite {
 		Damage: func(_ testing.TB, g fencing.Guard, text string) {
 			g.(*toy).shelf.mark = Scope + "@" + text + "." + Token(5, 0).Term
 		},
-		Break: func(_ testing.TB, g fencing.Guard) (mend func()) {
+		Break: func(_ testing.TB, g fencing.Guard) (repair func()) {
 			s := g.(*toy).shelf
 			s.with(func() { s.gone = errors.New("no route to host") })
 			return func() { s.with(func() { s.gone = nil }) }

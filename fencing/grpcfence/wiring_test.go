@@ -21,14 +21,14 @@ import (
 // Who is wired to another Lease's server learns both scopes.
 func TestWrongScopeNamesBoth(t *testing.T) {
 	g := (&register{}).serve(t)
-	const says = `fencing: wrong scope: the token is of "shop/other", the guard is for "` + scope + `"`
+	const says = `fencing: wrong scope: the token's scope is "shop/other", the guard's is "` + scope + `"`
 	remote := grpcfence.NewRemote(bare(t, g.addr))
 	err := remote.Announce(t.Context(), elsewhere(42))
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.EqualError(t, err, says)
 	_, err = remote.Mark(t.Context(), "shop/other")
 	require.ErrorIs(t, err, fencing.ErrScope)
-	require.EqualError(t, err, `fencing: wrong scope: asked for the mark of "shop/other", the guard is for "`+scope+`"`)
+	require.EqualError(t, err, `fencing: wrong scope: asked for the mark of "shop/other", the guard's scope is "`+scope+`"`)
 	err = dial(t, g.addr).Invoke(under(t, elsewhere(42)), methodWrite, wrapperspb.String("x"), &emptypb.Empty{})
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.EqualError(t, err, says)

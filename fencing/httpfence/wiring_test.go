@@ -27,14 +27,14 @@ func TestWrongScopeNamesBoth(t *testing.T) {
 	elsewhere.Scope = "shop/" + strings.Repeat("o", 250)
 
 	remote := newRemote(t, endpoint.URL)
-	const of = `fencing: wrong scope: 403 Forbidden: the token is of "`
-	says := of + elsewhere.Scope + `", the guard is for "shop/invoicer"`
+	const of = `fencing: wrong scope: 403 Forbidden: the token's scope is "`
+	says := of + elsewhere.Scope + `", the guard's is "shop/invoicer"`
 	err := remote.Announce(t.Context(), elsewhere)
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.EqualError(t, err, says)
 	_, err = remote.Mark(t.Context(), "shop/other")
 	require.ErrorIs(t, err, fencing.ErrScope)
-	require.ErrorContains(t, err, `asked for the mark of "shop/other", the guard is for "shop/invoicer"`)
+	require.ErrorContains(t, err, `asked for the mark of "shop/other", the guard's scope is "shop/invoicer"`)
 	_, err = client(t).Do(request(under(t, elsewhere), t, http.MethodPost, store.URL, ""))
 	require.ErrorIs(t, err, fencing.ErrScope)
 	require.ErrorContains(t, err, says)

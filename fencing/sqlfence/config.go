@@ -35,7 +35,7 @@ type Config struct {
 
 	// Scope binds the guard to one scope, which is [fencing.Scope] of the Lease, such as
 	// shop/invoicer. The guard refuses other scopes with fencing.ErrScope. If Scope is empty, the
-	// guard takes any scope, and keeps a mark for each. Then a token of any other Lease is accepted
+	// guard accepts any scope, and keeps a mark for each. Then a token of any other Lease is accepted
 	// too.
 	Scope string
 

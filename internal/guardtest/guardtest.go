@@ -31,8 +31,8 @@ type Suite struct {
 	// Scope. All calls must then fail closed. Nil: there is no such place.
 	Damage func(t testing.TB, s Subject, text string)
 
-	// Break, if set, keeps all clients from the store, until mend is called.
-	Break func(t testing.TB, s Subject) (mend func())
+	// Break, if set, keeps all clients from the store, until repair is called.
+	Break func(t testing.TB, s Subject) (repair func())
 }
 
 // Scope is that of all tokens of the suite but those of another scope.

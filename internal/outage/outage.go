@@ -61,8 +61,8 @@ func (t Topic) words() (doing, begins, ends string) {
 		return "creating", "the Lease does not exist and creating it is not allowed: waiting for it",
 			"the Lease exists now"
 	case Contesting:
-		return "acquiring", "each try to acquire the Lease meets another write:" +
-				" something else writes it, or the API server lists what its store has lost",
+		return "acquiring", "each attempt to acquire the Lease conflicts with another write:" +
+				" something else writes the Lease, or the API server lists what its store has lost",
 			"the Lease is no longer contested"
 	case Numbering:
 		return "acquiring", "cannot acquire the Lease:" +

@@ -114,7 +114,7 @@ func (l *Lock) Take(ctx context.Context, from Record, c Claim) (Claim, error) {
 	case unread != nil:
 		return Claim{}, unread
 	case c.Standing(o.Record) == nil && o.Record.ResourceVersion() == from.ResourceVersion():
-		return Claim{}, fmt.Errorf("%w: resourceVersion %q stays", lease.ErrUnversioned, from.ResourceVersion())
+		return Claim{}, fmt.Errorf("%w: resourceVersion %q did not change", lease.ErrUnversioned, from.ResourceVersion())
 	case c.Standing(o.Record) == nil:
 		return l.Renew(ctx, c.Rebase(o.Record))
 	case err != nil && apierrors.IsInvalid(err) && o.Record.identical(from):
@@ -123,7 +123,7 @@ func (l *Lock) Take(ctx context.Context, from Record, c Claim) (Claim, error) {
 			return c.wrote(stored, sent), nil
 		}
 	case err == nil:
-		err = conflict("patch", "it was answered with another record than was written")
+		err = conflict("patch", "the answer has another record than the one written")
 	}
 	return Claim{}, err
 }
@@ -155,7 +155,7 @@ func (l *Lock) repair(ctx context.Context, c Claim, refused error) (Claim, error
 		case err != nil:
 			return err
 		case !c.holds(stored):
-			return conflict("patch", "it was answered with another record than was written")
+			return conflict("patch", "the answer has another record than the one written")
 		}
 		c = c.wrote(stored, sent)
 		return nil

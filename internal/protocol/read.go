@@ -50,7 +50,7 @@ func (l *Lock) get(ctx context.Context) (Observation, error) {
 		}
 		o := Observation{Record: recordOf(object), Asked: asked, At: l.Clock.Now(), ResourceVersion: object.ResourceVersion, Listed: true, Stored: true}
 		if object.Name != l.Name {
-			return o, requestError("get", errors.New("it was answered with another object"))
+			return o, requestError("get", errors.New("the answer has another object"))
 		}
 		return o, versioned(object)
 	})
@@ -152,7 +152,7 @@ func (l *Lock) list(ctx context.Context, o metav1.ListOptions) (Observation, err
 	}
 	seen := Observation{Asked: asked, At: l.Clock.Now(), ResourceVersion: list.ResourceVersion, Listed: true}
 	if list.ResourceVersion == "" {
-		err = fmt.Errorf("%w: a list has none", lease.ErrUnversioned)
+		err = fmt.Errorf("%w: a list has no resourceVersion", lease.ErrUnversioned)
 	}
 	for i := range list.Items {
 		if list.Items[i].Name == l.Name { // a server that ignores the selector must not fool us

@@ -62,7 +62,7 @@ func renewal(next *coordv1.Lease) []operation {
 func (l *Lock) write(ctx context.Context, ops []operation, next *coordv1.Lease, beside time.Duration) (Record, error) {
 	stored, err := l.send(ctx, ops, next, beside)
 	if err == nil && !stored.RenewTime().Equal(next.Spec.RenewTime.Time) {
-		err = conflict("patch", "it was answered with another renewTime than was written")
+		err = conflict("patch", "the answer has another renewTime than the one written")
 	}
 	return stored, err
 }

@@ -180,7 +180,7 @@ func (l *Lock) replace(ctx context.Context, _ Record, next *coordv1.Lease, besid
 	defer cancel()
 	stored, err := l.update(ctx, next, beside)
 	if err == nil && !stored.RenewTime().Equal(next.Spec.RenewTime.Time) {
-		err = conflict("update", "it was answered with another renewTime than was written")
+		err = conflict("update", "the answer has another renewTime than the one written")
 	}
 	return stored, err
 }

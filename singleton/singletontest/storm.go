@@ -68,6 +68,12 @@ func (r *Replica) Work(work singleton.Work) singleton.Work {
 //
 // Each script runs in a bubble of [testing/synctest]. Minutes take no time there. start must not
 // use the network or another process.
+//
+// To test the service with a guard, make one guard before Storm, for example with
+// fencing.NewMemory. All replicas share it, as they share the resource. Give it to Config.Guards.
+// Each script has a new API server, whose epochs begin below those of the script before. So let
+// Config.Fencing.Floor return the epoch of the guard's Mark. The guide has an example, in
+// internal/docs/guide/testing.md.
 func Storm(t *testing.T, start func(ctx context.Context, r *Replica) error) {
 	t.Helper()
 	for _, s := range scripts() {
