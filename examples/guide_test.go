@@ -119,7 +119,7 @@ func TestServiceInAStorm(t *testing.T) {
 }
 
 func TestServiceWithAGuardInAStorm(t *testing.T) {
-	guard, err := fencing.NewMemory(fencing.MemoryConfig{}) // one for all replicas, as at the resource
+	guard, err := fencing.NewMemory(fencing.MemoryConfig{}) // shared by all replicas
 	require.NoError(t, err)
 	singletontest.Storm(t, func(ctx context.Context, r *singletontest.Replica) error {
 		scope := fencing.Scope(r.Namespace, r.Lease)
@@ -128,7 +128,8 @@ func TestServiceWithAGuardInAStorm(t *testing.T) {
 			Guards:  []fencing.Guard{guard},
 			Replica: singleton.ReplicaConfig{Identity: r.Name},
 			Fencing: singleton.FencingConfig{
-				Floor: func(ctx context.Context) (int64, error) { // each script has a new API server
+				// Each script has a new API server.
+				Floor: func(ctx context.Context) (int64, error) {
 					mark, err := guard.Mark(ctx, scope)
 					return mark.Epoch, err
 				},
