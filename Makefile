@@ -63,6 +63,10 @@ e2e: ## All fault runs on a real kube-apiserver and etcd, with real processes (H
 	$(GO) run ./internal/controlplane/cluster -build
 	cd internal/e2e && $(GO) test -count=1 -v -timeout 60m ./...
 
+.PHONY: frameworks
+frameworks: ## Hotseat in a real controller-runtime manager, beside client-go's election, on a real API server: writes its RESULTS.md. 25 minutes.
+	internal/ci/frameworks.sh
+
 .PHONY: guards
 guards: ## The guards' tests at length, on real servers: PostgreSQL, MariaDB, SQLite, Redis, gRPC, S3, Kafka, Kubernetes.
 	HOTSEAT_HAMMER=30s $(GO) test -count=1 -v -run 'Guard|Memory|Durable|File|Hammer|Linear|Parked' ./fencing/...

@@ -1,9 +1,7 @@
-// Package frameworks tests hotseat under the electors and frameworks that people already run: a real
-// controller-runtime manager and client-go's LeaderElector, on a real API server.
+// Package frameworks tests hotseat under what programs already elect with: a real manager of
+// controller-runtime, on a real API server. Each script is played twice, once to hotseat behind the
+// manager's own election and once to client-go's election, and both are in one table.
+//
+//	go test -short ./...   # what make test runs
+//	make frameworks        # all of it, which writes RESULTS.md
 package frameworks
-
-import (
-	_ "sigs.k8s.io/controller-runtime"
-
-	_ "github.com/hotseat-go/hotseat/singleton"
-)
