@@ -2,6 +2,9 @@
 // controller-runtime, on a real API server. Each script is played twice, once to hotseat behind the
 // manager's own election and once to client-go's election, and both are in one table.
 //
+// It also tests what is around an elector there: component-base's flags, the registries of metrics,
+// and klog.
+//
 //	go test -short ./...   # what make test runs
 //	make frameworks        # all of it, which writes RESULTS.md
 package frameworks

@@ -53,7 +53,7 @@ func rules() []rule {
 
 		// Size.
 		{
-			from: "./lease ./internal/protocol ./singleton ./singleton/events", never: "k8s.io/client-go/kubernetes/...",
+			from: "./lease ./internal/protocol ./singleton ./singleton/events ./singleton/leaderflags ./singleton/leadermetrics", never: "k8s.io/client-go/kubernetes/...",
 			why: "it links the types of every API group: 20 MB in a program that has only a rest.Config",
 		},
 
@@ -98,6 +98,14 @@ func rules() []rule {
 		{
 			from: "./lease ./singleton", never: "./singleton/... !./singleton",
 			why: "the core knows nothing of the packages around it",
+		},
+		{
+			from: "./singleton/events ./singleton/leaderflags ./singleton/leadermetrics", never: "./internal/...", direct: true,
+			why: "what is around the core stands on its public face, as anybody's code does",
+		},
+		{
+			from: library, never: "k8s.io/component-base/... sigs.k8s.io/controller-runtime/...",
+			why: "who has neither gets neither: singleton/leaderflags takes what component-base has by conversion",
 		},
 
 		// What judges the others.

@@ -1,0 +1,40 @@
+// Package leadermetrics shows an elector under the names that client-go's elector has in
+// Prometheus, so that dashboards and alerts go on working:
+//
+//	aliases, err := leadermetrics.New(elector, leadermetrics.Config{})
+//	...
+//	registry.MustRegister(elector, aliases)
+//
+//	leader_election_master_status{name}   gauge, as hotseat_active
+//	leader_election_slowpath_total{name}  counter, the sum of hotseat_renew_failures_total
+//
+// Nothing registers them by itself. Use the hotseat_* metrics in what you write anew.
+//
+// # What they mean
+//
+// master_status is 1 while this replica's term is valid, else 0. client-go's is 1 from the acquire
+// until its elector stops renewing. The differences:
+//   - While work drains, hotseat keeps the Lease, and the value stays 1 until work has returned.
+//     client-go's is 0 as soon as the elector is told to stop.
+//   - After a freeze, it is 0 at the next scrape. client-go's is still 1 until its elector notices.
+//   - The sum over all replicas is never above 1 if each is scraped at the same moment. That a
+//     scrape takes time can show two for one scrape interval.
+//
+// slowpath_total counts renewals that were not acknowledged at the first attempt, for whatever
+// reason. client-go's counts renewals for which its elector first had to read the Lease anew, and
+// that is after the same failures. A conflict counts once in both. During an outage of the API
+// server client-go's stands still, because the read fails too, and this one grows.
+//
+// # Beside those of client-go
+//
+// component-base and controller-runtime register metrics of the same names, for client-go's elector
+// in the same process. A collector of this package can be registered beside them, whichever comes
+// first:
+//   - Its values stand beside theirs, as long as the names differ. With the same name, a scrape
+//     fails: "collected before with the same name and label values". Set Config.Name.
+//   - A scrape also fails if the help texts differ ("has help ... but should have"). Those of
+//     component-base begin with "[ALPHA] ". Set Config.Alpha in its registry (legacyregistry).
+//
+// The price is that a registry cannot tell at registration that two collectors of this package have
+// the same name. The scrape tells.
+package leadermetrics
