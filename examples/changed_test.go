@@ -13,7 +13,8 @@ import (
 // the lines that differ between its two functions.
 func TestReadmesHaveTheChangedLines(t *testing.T) {
 	for folder, c := range map[string]struct{ before, after, from string }{
-		"client-go": {"before.go", "after.go", "(ctx context.Context, r replica) error {"},
+		"client-go":          {"before.go", "after.go", "(ctx context.Context, r replica) error {"},
+		"controller-runtime": {"before.go", "after.go", "(ctx context.Context, o operator) error {"},
 	} {
 		t.Run(folder, func(t *testing.T) {
 			var blocks []string

@@ -16,7 +16,8 @@
 //	...
 //	err = lock.Run(ctx, manager.Start) // instead of manager.Start(ctx)
 //
-// With client-go, [Lock.RunElector] replaces leaderelection.RunOrDie.
+// With client-go, [Lock.RunElector] replaces leaderelection.RunOrDie. The repository has an example
+// of each, before and after: examples/controller-runtime and examples/client-go.
 //
 // # What happens when
 //
