@@ -42,8 +42,8 @@
 // before the term's work starts.
 //
 // G4, recovery. After faults end, a replica is active within LeaseDuration + 0.5 s, and no process
-// had to be restarted for that. Such a replica has to be eligible and warm, must not be standing
-// back, and its guards must accept the token. A fault lasts until its last effect is noticed:
+// had to be restarted for that. This needs a replica that is eligible and warm, that is not
+// standing back, and whose token its guards accept. A fault lasts until its last effect is noticed:
 //   - A lost request is sent again after RenewDeadline/4.
 //   - A silent watch is noticed after two to three RetryPeriods. If another replica took the Lease
 //     meanwhile, a standby waits out that replica's lease duration, from the moment at which it
@@ -69,7 +69,8 @@
 //     if etcd was restored without --mark-compacted, one that has just started.
 //   - etcd was restored in the same way while an API server went on running, and the backup lacks
 //     the holder's own term. If the Lease is then deleted or cleared, the old holder may acquire it
-//     again. It then works beside a replica that acquired the Lease as in the item above.
+//     again. The old holder then works beside a replica that acquired the Lease as in the item
+//     above.
 //   - A candidate on the same Lease uses client-go's elector, which follows client-go's rules only.
 //   - Replicas have different LeaseDurations. A standby waits for the longer of its own
 //     LeaseDuration and the one on the Lease, up to [lease.MaxLeaseDuration]. If somebody shortens
@@ -112,9 +113,9 @@
 //	a write of work is refused as stale           at once, unless Fencing.KeepOnStale is set
 //	work returns or panics                        at once, and Run returns or panics too
 //
-// Work returns by itself if its context has not ended and Valid is true. Otherwise Run stands by
-// again, and calls work for the next term. A failed or conflicting request does not end a term on
-// its own.
+// Work counts as returning by itself only if its context has not ended by then and Valid is true.
+// Otherwise Run stands by again, and calls work for the next term. A failed or conflicting request
+// does not end a term on its own.
 //
 // # Cost
 //

@@ -18,13 +18,13 @@ func newQueue() queue { return queue{wake: make(chan struct{}, 1)} }
 // News has something when there may be something to take.
 func (q *queue) News() <-chan struct{} { return q.wake }
 
-// put keeps an observation until it is taken, in place of the one before where that adds nothing:
-// an elector that is slow holds up nobody, and keeps few records.
+// put keeps an observation until it is taken. The observation replaces the one before if that one
+// adds nothing. So a slow elector holds up nobody, and keeps few records.
 //
-// A renewal makes the one right before it obsolete. A List that shows what the one before did is
-// as good as both. Nothing else is dropped: a release proves something only to who was shown what
-// it released, and across a List the store may have gone back in time, so that what was seen
-// before is all that tells of the claims it forgot.
+// A renewal makes the renewal right before it obsolete. A List that shows the same as the List
+// before makes that one obsolete. Nothing else is dropped. A release proves something only to a
+// candidate that was shown what was released. And across a List the store may have gone back in
+// time: then earlier observations are the only trace of the claims that the store forgot.
 func (q *queue) put(o protocol.Observation) {
 	q.mu.Lock()
 	if last := len(q.waiting) - 1; last >= 0 && obsolete(q.waiting[last], o) {
@@ -50,7 +50,7 @@ func sameVersion(a, b protocol.Observation) bool {
 	return a.Record.UID() == b.Record.UID() && a.Record.ResourceVersion() == b.Record.ResourceVersion()
 }
 
-// poke has the elector look.
+// poke makes the elector look.
 func (q *queue) poke() {
 	select {
 	case q.wake <- struct{}{}:

@@ -25,8 +25,8 @@ func NewShared(client lease.Client, log *slog.Logger) *Shared {
 	return &Shared{client: client, log: log, turns: make(chan struct{}, listers)}
 }
 
-// listers is how many sources list their Leases at once when they start, so that
-// a thousand of them ask neither the server nor the memory for all of it at once.
+// listers is how many sources list their Leases at once when they start. Without this bound, a
+// thousand of them would load the server and fill the memory at once.
 const listers = 32
 
 // turn waits for the caller's turn to list, or for ctx's end; done ends the turn.
@@ -39,9 +39,9 @@ func (w *Shared) turn(ctx context.Context) (done func()) {
 	}
 }
 
-// subscribe has s told of its Lease, and starts the stream if there is none. It draws chances
-// as ctx does, but does not end with it. finish undoes it, and waits for the stream's end if
-// nobody is left.
+// subscribe lets s observe its Lease, and starts the stream if there is none. The stream takes its
+// random source from ctx, but outlives ctx. finish undoes subscribe, and waits for the stream's end
+// if no source is left.
 func (w *Shared) subscribe(ctx context.Context, s *Source) (finish func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -58,7 +58,7 @@ func (w *Shared) subscribe(ctx context.Context, s *Source) (finish func()) {
 	}
 }
 
-// drop returns the stream that s was the last to have a share in.
+// drop removes s. It returns the stream if s was the last with a share in it.
 func (w *Shared) drop(s *Source) *stream {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,5 +1,6 @@
 // Package lookout is where an elector's observations come from: a watch of its own, or a share in
-// one. Both list and watch, do so again when the watch ends, and poll where watching is forbidden.
+// one. Both list and watch, and do so again when the watch ends. If watching is forbidden, they
+// poll.
 package lookout
 
 import (
@@ -17,7 +18,7 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// Source tells one elector what is seen of its Lease.
+// Source shows one elector what was seen of its Lease.
 type Source struct {
 	queue
 	lock    *protocol.Lock
@@ -49,7 +50,7 @@ func New(lock *protocol.Lock, shared *Shared, log *slog.Logger) *Source {
 // Hopeless gets the error of a Lease that may not be read, and never could.
 func (s *Source) Hopeless() <-chan error { return s.bad }
 
-// Rewatch has the watch replaced: a look showed that it is not delivering.
+// Rewatch replaces the watch, because a look showed that it does not deliver.
 func (s *Source) Rewatch() {
 	if rewatch := s.rewatch.Load(); rewatch != nil {
 		(*rewatch)()
@@ -58,9 +59,8 @@ func (s *Source) Rewatch() {
 
 func (s *Source) rewatchBy(f func()) { s.rewatch.Store(&f) }
 
-// Start observes until ctx ends, on a goroutine of helpers. With a share in a watch that
-// goroutine ends once it has listed. finish, to be called after the goroutine's end, gives the
-// share up.
+// Start observes until ctx ends, on a goroutine of helpers. With a share in a watch, that goroutine
+// ends after its first List. Call finish after it has ended, to give up the share.
 func (s *Source) Start(ctx context.Context, helpers *sync.WaitGroup) (finish func()) {
 	if s.shared == nil {
 		helpers.Go(func() { s.run(ctx) })
@@ -159,7 +159,7 @@ func (s *Source) look(ctx context.Context) (reached bool, err error) {
 	return true, err
 }
 
-// list looks at the Lease, in its turn where many do.
+// list looks at the Lease. If many sources do, it waits for its turn.
 func (s *Source) list(ctx context.Context) (protocol.Observation, error) {
 	if s.shared != nil {
 		defer s.shared.turn(ctx)()

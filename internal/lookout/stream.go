@@ -15,8 +15,8 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// stream is a Shared at work: it lists and watches, again when the watch ends, and hands what it
-// sees to its subscribers.
+// stream is a Shared at work. It lists and watches, does so again when the watch ends, and hands
+// what it sees to its subscribers.
 type stream struct {
 	leases protocol.Namespace
 	log    *slog.Logger
@@ -65,7 +65,7 @@ func (s *stream) add(one *Source) {
 	s.subscribers[one.lock.Name] = append(s.subscribers[one.lock.Name], one)
 }
 
-// remove reports whether nobody is left.
+// remove reports whether no subscriber is left.
 func (s *stream) remove(one *Source) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,8 +125,8 @@ func (s *stream) timing() (timeout, period time.Duration) {
 	return s.timeout, s.period
 }
 
-// deliverAll tells every subscriber of its Lease, or that there is none,
-// changed or not: that it was looked at is news too.
+// deliverAll shows every subscriber its Lease, or that there is none. It does so even if nothing
+// changed, because it is news that somebody looked.
 func (s *stream) deliverAll(all protocol.Listing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,10 +153,10 @@ func (s *stream) begin(end context.CancelFunc) {
 	s.current.end, s.current.heard = end, time.Now()
 }
 
-// doubt looks into a subscriber's doubt, which may only have been faster than
-// the event: the watch is ended if it is still silent, on every Lease, a quarter
-// of a RetryPeriod later. Others' doubts meanwhile are answered by the same look,
-// so that a dead watch is replaced once, and not by each subscriber.
+// doubt handles a subscriber's doubt about the watch. The event may just be slower than the doubt.
+// So the watch is ended only if it is still silent, on every Lease, a quarter of a RetryPeriod
+// later. Doubts of other subscribers meanwhile are answered by the same look, so that a dead watch
+// is replaced once, and not by each subscriber.
 func (s *stream) doubt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,8 +175,8 @@ func (s *stream) judge(since time.Time) {
 	}
 }
 
-// refuse sends the subscribers away, each to a watch of its own. They come back
-// when that ends, if by then this one sees something.
+// refuse sends each subscriber away to a watch of its own. They come back when that watch ends, if
+// the stream sees something by then.
 func (s *stream) refuse() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,7 +195,7 @@ func (s *stream) isRefused() bool {
 	return s.refused
 }
 
-// Refusals are tried again as seldom as a watch is renewed.
+// What was refused is tried again as rarely as a watch is renewed.
 const leastRefusal, mostRefusal = 5 * time.Minute, 10 * time.Minute
 
 // forbiddance is that all Leases may not be listed or watched.
@@ -204,8 +204,8 @@ type forbiddance struct {
 	told  bool
 }
 
-// lasts reports whether err says so for good. Permissions flicker while API servers restart: what
-// was allowed before has to be refused for a while.
+// lasts reports whether err is a lasting refusal. Permissions flicker while API servers restart. So
+// what was allowed before has to be refused for a while.
 func (f *forbiddance) lasts(err error, served bool) bool {
 	if !errors.Is(err, lease.ErrForbidden) {
 		f.since = time.Time{}

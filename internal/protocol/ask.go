@@ -23,19 +23,18 @@ type reply[T any] struct {
 	err   error
 }
 
-// repeatedError is the answer to a request of which more than one copy was sent: what
-// becomes of the others is not known.
+// repeatedError is the answer to a request of which more than one copy was sent. What becomes of
+// the other copies is not known.
 type repeatedError struct{ error }
 
 func (e repeatedError) Unwrap() error { return e.error }
 
-// ask makes a request and, each time that long has passed without an answer, the
-// same one again beside it, until one is answered or ctx ends. beside 0 means one
-// request only. A slow server then is waited for, and a request that was swallowed
-// costs no more than beside.
+// ask makes a request. Whenever the time beside passes without an answer, ask sends the same
+// request again, beside the first, until one is answered or ctx ends. beside 0 means one request
+// only. So a slow server is waited for, and a lost request costs no more than beside.
 //
-// It does not wait for a request beyond ctx, whatever the client does: one that
-// does not end is left behind, and its answer is ignored.
+// ask does not wait for a request beyond ctx, whatever the client does. A request that does not end
+// is left behind, and its answer is ignored.
 func ask[T any](ctx context.Context, u *underway, beside time.Duration, request func(context.Context) (T, error)) (T, error) {
 	var none T
 	if ctx.Err() != nil {

@@ -10,9 +10,10 @@ import (
 	"github.com/hotseat-go/hotseat/internal/retry"
 )
 
-// Candidate is what one process knows of a Lease that it does not hold, what it made of its
-// attempts to take it, and so what it does next. An immutable value: each method that returns a
-// Candidate leaves its receiver as it was. It does no I/O and reads no clock.
+// Candidate is what one process knows of a Lease that it does not hold, and how its attempts to
+// acquire the Lease went. From that it decides what to do next. A Candidate is an immutable value:
+// each method that returns a Candidate leaves its receiver as it was. It does no I/O and reads no
+// clock.
 type Candidate struct {
 	self    *Self // never modified
 	view    View
@@ -26,7 +27,7 @@ type Candidate struct {
 type Self struct {
 	Identity string
 	Timing   lease.Timing
-	// Draw makes the random part of pauses; the zero duration always, where there is to be none.
+	// Draw makes the random part of pauses. It always returns zero if there is to be none.
 	Draw chance.Draw
 }
 
@@ -54,9 +55,8 @@ const createSpread = 100 * time.Millisecond
 // random, so that standbys do not all look at once.
 const silenceLeast = 2
 
-// NewCandidate returns a candidate that begins now. It goes on with what the one before it knew
-// of the Lease, and with the time for which that one stands back; before may be nil. self is not
-// to be modified.
+// NewCandidate returns a candidate that begins now. It keeps what the candidate before knew of the
+// Lease, and stands back for as long as that one did. before may be nil. Do not modify self.
 func NewCandidate(self *Self, before *Candidate, now Instant) *Candidate {
 	period := self.Timing.RetryPeriod
 	c := &Candidate{self: self, leave: leave{began: now}, manners: manners{silence: silenceLeast*period + self.Draw(period)}}
@@ -74,7 +74,7 @@ func (c *Candidate) clone() *Candidate {
 // View is what the candidate has seen of the Lease.
 func (c *Candidate) View() *View { return &c.view }
 
-// HoldOff returns the candidate that stands back until then, so that another one wins.
+// HoldOff returns the candidate that stands back until then, so that another one can win.
 func (c *Candidate) HoldOff(until Instant) *Candidate {
 	c = c.clone()
 	c.leave.holdOff = until
@@ -88,8 +88,8 @@ func (c *Candidate) Courteous() *Candidate {
 	return c
 }
 
-// Waited returns the candidate for which a time has come: what was read for a decision then is
-// too old for the next one.
+// Waited returns the candidate after it has waited until a time. What was read for a decision
+// before then is too old for the next one.
 func (c *Candidate) Waited() *Candidate {
 	if !c.fresh {
 		return c
@@ -124,9 +124,9 @@ func (c *Candidate) observe(o Observation, now Instant) (next *Candidate, believ
 	return c, believed
 }
 
-// Confirmed takes in a look that was made to decide on ([Lock.Confirm]). What the watch showed
-// meanwhile has been taken in before: a read that was sent before a restore can be answered after
-// it, and is not believed then. missed reports that the watch should have told what the look
+// Confirmed takes in a look that was made for a decision ([Lock.Confirm]). What the watch showed
+// meanwhile has to be taken in first: a read that was sent before a restore can be answered after
+// it, and must not be believed then. missed reports that the watch should have shown what the look
 // shows.
 func (c *Candidate) Confirmed(seen Observation, now Instant) (next *Candidate, missed bool) {
 	next, believed := c.observe(seen, now)
@@ -138,7 +138,7 @@ func (c *Candidate) Confirmed(seen Observation, now Instant) (next *Candidate, m
 }
 
 // Proved takes in a look at what was there before a record ([Lock.Before]). unknown reports that
-// nobody knows that any more, so that a lease duration is waited.
+// the server no longer knows. The candidate then waits for a lease duration.
 func (c *Candidate) Proved(of, before Record, looked bool) (next *Candidate, unknown bool) {
 	c = c.clone()
 	waited := c.view.FreeAt()
@@ -146,8 +146,8 @@ func (c *Candidate) Proved(of, before Record, looked bool) (next *Candidate, unk
 	return c, c.view.FreeAt() == waited && c.view.Record().ResourceVersion() == of.ResourceVersion()
 }
 
-// Created takes in that the missing Lease was created. That it is there the watch has to show:
-// only so is it known that nobody held one in between.
+// Created takes in that the missing Lease was created. Only the watch may show that the Lease is
+// there: no other answer proves that nobody held a Lease in between.
 func (c *Candidate) Created(now Instant) *Candidate {
 	c = c.clone()
 	c.view = c.view.Doubt()
@@ -168,7 +168,7 @@ func (c *Candidate) Acquired(t *Tenure, now Instant) *Candidate {
 	return c
 }
 
-// Standby returns the candidate that begins to stand by: its attempts are counted anew.
+// Standby returns the candidate that begins to stand by. Its attempts are counted from zero.
 func (c *Candidate) Standby() *Candidate {
 	if c.tries.failures == 0 && c.tries.retryAt.IsZero() {
 		return c
@@ -185,8 +185,8 @@ func (c *Candidate) Left(t *Tenure) *Candidate {
 	return c
 }
 
-// Vacated takes in that the work of t has returned, and that t was taken from the Lease although
-// it would still be valid: the candidate may take its seat back.
+// Vacated takes in that the work of t has returned, and that t was removed from the Lease while it
+// would still be valid. So the candidate may take its seat back.
 func (c *Candidate) Vacated(t *Tenure) *Candidate {
 	if t.stage != over {
 		panic("protocol: a seat is taken back before the term is over")
@@ -196,7 +196,8 @@ func (c *Candidate) Vacated(t *Tenure) *Candidate {
 	return c
 }
 
-// NoAnswer takes in that a write of an acquire was not answered: refusals before it prove nothing.
+// NoAnswer takes in that a write of an acquire was not answered. Refusals before that prove
+// nothing.
 func (c *Candidate) NoAnswer() *Candidate {
 	c = c.clone()
 	c.tries.refused = retry.Refusals{}
@@ -236,7 +237,7 @@ const (
 	Hopeless                    // no retry will mend it: Run ends
 )
 
-// fewConflicts in a row are somebody who was faster.
+// fewConflicts in a row only mean that others were faster.
 const fewConflicts = 5
 
 // Failed takes in the error of an attempt to do what was decided.
@@ -286,9 +287,9 @@ func (c *Candidate) Failed(d Decision, err error, now Instant) (next *Candidate,
 	return c, Outage
 }
 
-// refusal takes in a refusal that only somebody's hand can mend. It ends Run if it was there
-// when Run began and stays for a lease duration. Otherwise it is an outage like others:
-// permissions flicker while API servers restart.
+// refusal takes in a refusal that only a person can cure. It ends Run if it was there when Run
+// began and lasts for a lease duration. Otherwise it is an outage like others, because permissions
+// flicker while API servers restart.
 func (c *Candidate) refusal(now Instant) (*Candidate, Verdict) {
 	var first bool
 	c.tries.refused, first = c.tries.refused.Refused(now, c.self.Timing.LeaseDuration)

@@ -8,8 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 )
 
-// owe returns what is owed after o, which is a change, and what could prove it
-// paid.
+// owe returns how long a candidate has to wait after o, which is a change, and what could prove
+// that it need not.
 func (v *View) owe(o *Observation, leaseDuration time.Duration) (debt, proof) {
 	r := o.Record
 	wrote := v.believed(r, leaseDuration)
@@ -55,8 +55,8 @@ func (v *View) believed(r Record, leaseDuration time.Duration) time.Duration {
 	return min(r.Duration(), most)
 }
 
-// moved reports whether r has another time than the last record: edits by hand
-// leave it alone.
+// moved reports whether r has another renewTime than the last record. Edits by hand leave the
+// renewTime alone.
 func (v *View) moved(r Record) bool { return !r.RenewTime().Equal(v.Record().RenewTime()) }
 
 // change is what an observation says of the claims before it.
@@ -110,15 +110,15 @@ func (v *View) change(o *Observation) change {
 	return unproven
 }
 
-// releases reports whether r is the release of the term that held before, written
-// over that very record; an edit may have taken the term from it.
+// releases reports whether r is the release by the holder of the record before, and replaced
+// exactly that record. An edit may have removed the term from before.
 func (r Record) releases(before Record) bool {
 	replaced, released := r.ReleasedFrom()
 	same := before.Term() == r.Term() || before.Term() == "" && before.Holder() == r.annotation(lease.AnnotationHolder)
 	return released && replaced == before.ResourceVersion() && r.UID() == before.UID() && before.Holder() != "" && same
 }
 
-// stands reports whether r names the holder that before did, from the same time on.
+// stands reports whether r names the same holder as before, with the same acquireTime.
 func (r Record) stands(before Record) bool {
 	return r.Holder() != "" && r.Holder() == before.Holder() && r.UID() == before.UID() && r.AcquireTime().Equal(before.AcquireTime())
 }

@@ -12,18 +12,18 @@ import (
 type Claim struct {
 	Token  fencing.Token
 	Source Source // what the epoch was derived from
-	// Record is the latest known to name the term; the base of the next
-	// compare-and-swap.
+	// Record is the latest record that is known to name the term. The next compare-and-swap replaces
+	// it.
 	Record Record
-	// Sent is when that write of this term was sent which, of those that were
-	// acknowledged, was sent last. Zero while none was.
+	// Sent is when the latest acknowledged write of this term was sent. Latest means sent last, not
+	// answered last. Zero while no write was acknowledged.
 	Sent Instant
-	// Lift is the epoch of a raise that nobody has answered: it may be on the Lease, or
-	// still come to be. Zero: there is none.
+	// Lift is the epoch of a raise that was not answered: the Lease may have it, or may still get it.
+	// Zero: there is none.
 	Lift int64
 }
 
-// Written is the observation that the acknowledgement of the claim is, taken in at now.
+// Written returns the claim's acknowledgement as an observation made at now.
 func (c Claim) Written(now Instant) Observation {
 	return Observation{Record: c.Record, Asked: now, At: now, ResourceVersion: c.Record.ResourceVersion(), Stored: true}
 }
@@ -31,9 +31,9 @@ func (c Claim) Written(now Instant) Observation {
 // ValidUntil is Sent + RenewDeadline: nobody else works before then.
 func (c Claim) ValidUntil(t lease.Timing) Instant { return c.Sent.Add(t.RenewDeadline) }
 
-// Rebase returns the claim with r as the base of its next write. Validity does
-// not move: only acknowledged writes extend it. If r shows that a raise has arrived,
-// its epoch is the term's.
+// Rebase returns the claim whose next write replaces r. Its validity stays the same: only
+// acknowledged writes prolong it. If r shows that a raise has arrived, the raised epoch becomes the
+// term's.
 func (c Claim) Rebase(r Record) Claim {
 	c.Record = r
 	if epoch, err := r.Epoch(); err == nil && epoch == c.Lift {
@@ -56,8 +56,8 @@ func (c Claim) wrote(r Record, sent Instant) Claim {
 	return c.Rebase(r)
 }
 
-// Acknowledged returns the claim after an acknowledged write of its term that is
-// told by a, whichever of them was answered first.
+// Acknowledged returns the claim after a, an acknowledged write of its term. The order in which
+// writes are answered does not matter.
 func (c Claim) Acknowledged(a Claim) Claim {
 	if a.Sent.After(c.Sent) {
 		c.Sent = a.Sent
@@ -82,9 +82,9 @@ func (c Claim) written() fencing.Token {
 	return token
 }
 
-// Standing returns nil if r still carries the term, else a [*LostError].
-// Missing or garbled annotations do not end a term: the identity and the time
-// of acquiring still name it, and the next renewal repairs them.
+// Standing returns nil if r still carries the term, else a [*LostError]. Missing or damaged
+// annotations do not end a term: the identity and the acquireTime still name the term, and the next
+// renewal repairs the annotations.
 func (c Claim) Standing(r Record) error {
 	epoch, err := r.Epoch()
 	switch {
@@ -103,7 +103,7 @@ func (c Claim) Standing(r Record) error {
 	return nil
 }
 
-// holds reports whether r carries the term just as c's own writes leave it.
+// holds reports whether r has the term exactly as c's own writes leave it.
 func (c Claim) holds(r Record) bool {
 	token, ok := r.Token()
 	return ok && (token == c.Token || token == c.written()) && r.UID() == c.Record.UID() && r.Holder() == c.Record.Holder()

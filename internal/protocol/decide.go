@@ -70,9 +70,8 @@ func (c *Candidate) turn(d Decision) Instant {
 
 func (d Decision) reads() bool { return d.Action == Confirm || d.Action == Prove }
 
-// listen has a candidate that waits for a claim to run out look again when it has heard nothing
-// for longer than a live holder is silent: connections die without a word, and a wait counts
-// from what was last seen.
+// listen makes a waiting candidate look again if it has heard nothing for longer than a live holder
+// is silent. Connections die without a sign, and the wait counts from what was last seen.
 func (c *Candidate) listen(d Decision, now Instant) Decision {
 	if d.Action != Wait || d.At.IsZero() {
 		return d
@@ -86,15 +85,15 @@ func (c *Candidate) listen(d Decision, now Instant) Decision {
 	return d
 }
 
-// news is how long a release that was seen is acted on without a fresh read: the
-// store may be restored meanwhile, and the version come to mean another record.
+// news is how long a candidate may act on a release that it saw without a fresh read. The store may
+// be restored meanwhile, and then the version can mean another record.
 const news = 500 * time.Millisecond
 
 // decide says what the protocol allows at now. fresh means that the last observation is a read
 // made for this decision.
 //
-// It does not ask whose the claim is. One of this process's own earlier terms is waited out like
-// any other: the identity in a record proves nothing after a restore or an edit.
+// It ignores whose claim it is. An earlier term of this very process is waited out like any other,
+// because the identity in a record proves nothing after a restore or an edit.
 func (v View) decide(now Instant, fresh bool) Decision {
 	r := v.Record()
 	switch {

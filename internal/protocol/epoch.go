@@ -31,10 +31,9 @@ type EpochInputs struct {
 	Floor           int64  // Config.Fencing.Floor's answer, 0 if none
 }
 
-// headroom is how far an epoch may lie above the store's version, or above Floor: as
-// many numbers as a JSON number tells apart. The store's version grows with each write
-// and an epoch with each term, so terms alone do not come near it; what lies above was
-// written by a hand.
+// headroom is how far an epoch may lie above the store's version, or above Floor: as many numbers
+// as a JSON number tells apart. The store's version grows with each write and an epoch with each
+// term, so terms alone do not come near it; what lies above was written by a person.
 const headroom = 1 << 53
 
 // maxEpoch is the greatest mark that is counted on from: half of all numbers lie above
@@ -48,11 +47,10 @@ func plausible(epoch int64, version string, asked int64) bool {
 	return epoch < maxEpoch && epoch-max(n, asked, 0) <= headroom
 }
 
-// NextEpoch returns the epoch of a term that begins now:
-// max(annotation+1, fresh resource version, remembered+1, floor+1). A remembered one
-// that only a hand can have written does not count. The error is
-// [lease.ErrEpochExhausted] if such a one is on the Lease or is asked for, or names a
-// negative input.
+// NextEpoch returns the epoch of a term that begins now: max(annotation+1, fresh resource version,
+// remembered+1, floor+1). A remembered epoch that only a person can have written does not count. If
+// such an epoch is on the Lease, or comes from Floor, the error is [lease.ErrEpochExhausted]. If an
+// input is negative, the error names it.
 func NextEpoch(in EpochInputs) (int64, Source, error) {
 	base, from := int64(0), ""
 	for _, input := range []struct {

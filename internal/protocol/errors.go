@@ -11,16 +11,16 @@ import (
 )
 
 var (
-	// ErrUnheard: writes of an acquire arrive, their answers do not. Let others
-	// go first: a term that can never start would be renewed in everybody's eyes.
+	// ErrUnheard: the writes of an acquire arrive, but their answers do not. Let others acquire first:
+	// this replica would renew a term that can never start.
 	ErrUnheard = errors.New("acquired, but answers to writes do not arrive")
-	// ErrUnopened: a watch was accepted and its header does not come, as behind a
-	// proxy that buffers answers (nginx with its defaults). Retry.
+	// ErrUnopened: a watch was accepted, but its header does not arrive. A proxy that buffers answers
+	// does that (nginx with its defaults). Retry.
 	ErrUnopened = errors.New("the watch does not open: does a proxy buffer its answer?")
 	errLost     = errors.New("term lost") // what every LostError is
 )
 
-// Loss says how a term was seen to be over.
+// Loss says what showed that a term is over.
 type Loss string
 
 // The definite losses: the record proves them, no deadline needs to pass.

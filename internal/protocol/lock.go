@@ -33,11 +33,10 @@ type Options struct {
 	Wall func() time.Time
 }
 
-// Lock makes one candidate's requests on one Lease. It decides nothing, and is
-// safe for concurrent use. Every request ends RenewDeadline after it was sent at
-// the latest, also if the client does not return. A read, and a write that may be
-// repeated, is sent again beside the first each [lease.Timing.RequestTimeout] without an
-// answer.
+// Lock makes one candidate's requests on one Lease. It decides nothing, and is safe for concurrent
+// use. Every request ends at most RenewDeadline after it was sent, even if the client does not
+// return. If a read, or a write that may be repeated, is not answered, it is sent again beside the
+// first each [lease.Timing.RequestTimeout].
 type Lock struct {
 	client lease.Client
 	Options
@@ -52,9 +51,9 @@ func NewLock(client lease.Client, o Options) *Lock {
 	return &Lock{client: client, Options: o}
 }
 
-// Create creates the missing Lease, vacant: nobody holds it, and a full lease
-// duration has to pass before anybody may. The error is a [*lease.RequestError];
-// ErrConflict means that there is one. It is harmless whenever it arrives.
+// Create creates the missing Lease, vacant: nobody holds it, and nobody may acquire it for a whole
+// lease duration. The error is a [*lease.RequestError]; ErrConflict means that the Lease exists.
+// The create is harmless whenever it arrives.
 func (l *Lock) Create(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.Timing.RenewDeadline)
 	defer cancel()
@@ -67,10 +66,9 @@ func (l *Lock) Create(ctx context.Context) error {
 	return nil
 }
 
-// Claim returns the term that this candidate would begin by taking the Lease over
-// from what was observed, to be written by [Lock.Take]. from's record must exist.
-// in.Annotation and in.ResourceVersion are filled in here. The error is
-// [lease.ErrEpochExhausted], or names a negative input.
+// Claim returns the term that begins if this candidate acquires the Lease as observed. [Lock.Take]
+// writes it. from's record must exist. in.Annotation and in.ResourceVersion are filled in here. The
+// error is [lease.ErrEpochExhausted], or names a negative input.
 func (l *Lock) Claim(from Observation, in EpochInputs) (Claim, error) {
 	if in.ResourceVersion == "" || Newer(from.ResourceVersion, in.ResourceVersion) {
 		in.ResourceVersion = from.ResourceVersion
@@ -88,12 +86,12 @@ func (l *Lock) Claim(from Observation, in EpochInputs) (Claim, error) {
 	return claim, nil
 }
 
-// Take writes c over the record it was made from, if that still is what it was:
-// its UID, version, claim and annotations. It may be called again with the same
-// claim while nobody knows whether an earlier call's write arrived.
+// Take writes c over the record it was made from, if that record still has the same UID, version,
+// claim and annotations. Take may be called again with the same claim as long as it is not known
+// whether an earlier write arrived.
 //
-// Errors: ErrConflict if somebody was faster, after a look at the store that shows
-// no write of this term; else a [*lease.RequestError].
+// Errors: ErrConflict if another candidate was faster, and a look at the store then shows no write
+// of this term; else another [*lease.RequestError].
 func (l *Lock) Take(ctx context.Context, from Record, c Claim) (Claim, error) {
 	if !from.Exists() {
 		return Claim{}, requestError("patch", apierrors.NewConflict(coordv1.Resource("leases"), l.Name, errors.New("there is none")))
@@ -108,7 +106,7 @@ func (l *Lock) Take(ctx context.Context, from Record, c Claim) (Claim, error) {
 	if err != nil && !errors.Is(err, lease.ErrConflict) {
 		return Claim{}, err
 	}
-	// It may be ours all the same: a client sends a request again by itself.
+	// The record may be ours nevertheless: a client repeats requests by itself.
 	o, unread := l.Get(ctx)
 	switch {
 	case unread != nil:
@@ -128,9 +126,8 @@ func (l *Lock) Take(ctx context.Context, from Record, c Claim) (Claim, error) {
 	return Claim{}, err
 }
 
-// Ensure prolongs the term of c, which may or may not be on the Lease yet, and
-// takes the Lease over from that record if it is not. It may run beside other calls
-// of the same claim.
+// Ensure prolongs the term of c if the term is on the Lease. Otherwise it acquires the Lease from
+// that record. It may run beside other calls of the same claim.
 func (l *Lock) Ensure(ctx context.Context, from Record, c Claim) (Claim, error) {
 	sent := l.Clock.Now()
 	stored, err := l.prolong(ctx, c)
@@ -145,8 +142,8 @@ func (l *Lock) Ensure(ctx context.Context, from Record, c Claim) (Claim, error) 
 	return l.Take(ctx, from, c)
 }
 
-// repair writes the whole term again over what the store has, while that still is
-// of the term.
+// repair writes the whole term again, over what the store has, as long as that still is of the
+// term.
 func (l *Lock) repair(ctx context.Context, c Claim, refused error) (Claim, error) {
 	err := l.insist(ctx, &c, c.Standing, refused, func(swap swapper) error {
 		sent := l.Clock.Now()
@@ -167,13 +164,12 @@ func (l *Lock) repair(ctx context.Context, c Claim, refused error) (Claim, error
 // knows how to wait.
 const rewrites = 4
 
-// insist calls write after the store was asked what made the last one fail, and
-// again after a conflict that an edit explains while the term in c still stands, as
-// stands judges; c is rebased on what was read.
+// insist asks the store what made the last write fail, rebases c on what it read, and calls write.
+// After a conflict that an edit explains, it does so again, as long as stands says that the term in
+// c still stands.
 //
-// A patch that is refused although the store has the very version it tests met a
-// cache of the server's that has another record in that version; an update by
-// version goes past it.
+// If a patch is refused although the store has exactly the version that it tests, the server tested
+// it on a cache that has another record in that version. An update by version bypasses that cache.
 func (l *Lock) insist(
 	ctx context.Context, c *Claim, stands func(Record) error, err error, write func(swapper) error,
 ) error {
@@ -209,10 +205,10 @@ func (l *Lock) reread(ctx context.Context, c Claim, stands func(Record) error) (
 	return c.Rebase(o.Record), stands(o.Record)
 }
 
-// now is the wall-clock time written for people, as exact as a Lease stores it. It
-// moves with each write, also where the machine's clock stands still or is set back:
-// others see a renewal by it. client-go's elector sees whole seconds only, so it
-// moves as time passes, and not just on from a time that lies in the future.
+// now returns the wall-clock time that is written for people, as exactly as a Lease stores it. It
+// moves on with each write, even if the machine's clock stands still or is set back, because others
+// recognize a renewal by it. client-go's elector sees whole seconds only. So the time moves on as
+// real time passes, even from a time that lies in the future.
 func (l *Lock) now(before time.Time) *metav1.MicroTime {
 	wall := l.Wall
 	if wall == nil {

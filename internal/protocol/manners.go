@@ -13,15 +13,15 @@ type manners struct {
 	silence   time.Duration // after which the watch is not relied on
 }
 
-// courtesy is how much later than others a candidate tries that has reason to let them go first.
+// courtesy is how much later than the others a candidate tries if it has reason to let them go
+// first.
 const courtesy = 200 * time.Millisecond
 
-// A Lease that comes free is wanted by all its standbys at once. One wins; the others' writes
-// are refused, which is cheap for each and not for a hundred. How many others there are a
-// standby does not know, but it learns whether it loses races to them: then it waits for a
-// random while the next time, a longer one each time it loses again, and mostly sees the
-// winner's write before it would have tried. One that never lost, as with few replicas, waits
-// for nothing.
+// When a Lease comes free, all its standbys want it at once. One wins, and the writes of the others
+// are refused. That is cheap for one, but not for a hundred. A standby does not know how many
+// rivals it has, but it knows when it loses to them. Each loss widens a random delay before its
+// next attempt, so that it usually sees the winner's write instead of racing. A standby that has
+// never lost does not wait.
 const (
 	crowdLeast  = 10 * time.Millisecond // spread after the first lost race
 	crowdGrowth = 4

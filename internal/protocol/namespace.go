@@ -15,8 +15,8 @@ import (
 // resourceNames. Like a [Lock] it waits for no request beyond its
 // deadline.
 //
-// The records it makes carry no managedFields: nobody here reads them, they are
-// the larger part of a Lease, and an update without them leaves them as they are.
+// The records it makes have no managedFields. They are the larger part of a Lease, nobody here
+// reads them, and an update without them leaves them as they are.
 type Namespace struct {
 	client   lease.Client
 	clock    Clock

@@ -16,8 +16,8 @@ type pulse struct {
 	silent   int           // acknowledged renewals since the watch last said anything
 }
 
-// silentMost is after how many renewals of which the watch did not tell it is taken for dead.
-// Connections die without a word.
+// silentMost is how many of our own renewals the watch may miss before it is considered dead.
+// Connections die without a sign.
 const silentMost = 3
 
 func (p pulse) failed(self *Self, now Instant, most time.Duration) pulse {
@@ -26,13 +26,13 @@ func (p pulse) failed(self *Self, now Instant, most time.Duration) pulse {
 	return p
 }
 
-// superseded returns which writes were sent before one that was acknowledged: their answers are
-// of no use. If that one took long, the next is due.
+// superseded returns the writes that were sent before one that was acknowledged: their answers are
+// of no use. If that one took long, the next write is due.
 //
-// An API server makes of each write a compare-and-swap of its own, and one that loses it goes
-// through admission again. Where that takes long, writes that nobody needs keep those from being
-// done that are. So a renewal that was sent a moment ago is ended too: the next one takes its
-// place, and not turns with it.
+// Inside an API server, each write is a compare-and-swap, and a write that loses it goes through
+// admission again. If admission is slow, writes that nobody needs hold up those that are needed. So
+// a renewal that was sent a moment ago is cancelled too. The next one takes its place, so that the
+// two do not take turns in losing to each other.
 func (t *Tenure) superseded(by Answer, now Instant) (next *Tenure, end []int) {
 	period := t.self.Timing.RetryPeriod
 	t.pulse.took = by.Took
@@ -63,9 +63,9 @@ func unawaited(flights []flight) []flight {
 // momentShare of RetryPeriod is a moment.
 const momentShare = 8
 
-// patience is how long the answer of the last renewal is still waited for before the next one is
-// sent beside it; not positive if it is not. A renewal under which another one was done has lost
-// the server's compare-and-swap, and is not waited for.
+// patience is how long to wait for the answer of the last renewal before the next one is sent
+// beside it. If it is not positive, do not wait. A renewal that was in flight while another one
+// succeeded has lost the server's compare-and-swap, and is not waited for.
 func (t *Tenure) patience(now Instant) time.Duration {
 	if len(t.flights) == 0 || t.flights[len(t.flights)-1].unawaited {
 		return 0
@@ -77,9 +77,9 @@ func (t *Tenure) patience(now Instant) time.Duration {
 	return patience - now.Sub(t.flights[len(t.flights)-1].sent)
 }
 
-// rushes reports whether writes take more than half of RenewDeadline. Two in a row do not fit
-// into it then, so that nothing is won by keeping out of each other's way, and the answer of the
-// next has to come before it is over.
+// rushes reports whether writes take more than half of RenewDeadline. Then two writes in a row do
+// not fit into it. Nothing is gained if one waits for the other, and the answer of the next has to
+// come before RenewDeadline is over.
 func (t *Tenure) rushes() bool { return t.pulse.took > t.self.Timing.RenewDeadline/2 }
 
 // period is how long after a renewal the next one is due.
@@ -91,5 +91,5 @@ func (t *Tenure) period() time.Duration {
 	return min(period, max(period/rushShare, spare/2))
 }
 
-// rushShare bounds how often renewals are sent: so many in a RetryPeriod.
+// rushShare is how many renewals are sent in a RetryPeriod at most.
 const rushShare = 4

@@ -8,11 +8,10 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// Raise lifts the term's epoch above mark, if the term still stands with the epoch it
-// had. Like a renewal it tests the term and no version, so it may run beside
-// renewals, and prolongs the term. Where nobody knows whether it arrived, the claim
-// that is returned says so, in Lift: go on with it. The next raise sees to that one
-// first. Errors are those of [Lock.Renew].
+// Raise lifts the term's epoch above mark, if the term still stands with the epoch it had. Like a
+// renewal it tests the term and no version, so it may run beside renewals, and prolongs the term.
+// If it is not known whether the raise arrived, the returned claim says so, in Lift. Go on with
+// that claim. The next raise settles the open one first. Errors are those of [Lock.Renew].
 func (l *Lock) Raise(ctx context.Context, c Claim, mark int64) (Claim, error) {
 	if mark < c.Token.Epoch {
 		return c, &lease.FieldError{Field: "mark", Value: mark, Rule: fmt.Sprintf("must not be below the term's epoch %d", c.Token.Epoch)}
@@ -56,10 +55,10 @@ func notWritten(err error) bool {
 // nothing unless the record is still this term's: then the error is a
 // [*LostError], and there is nothing to give up. An epoch raised by hand stays.
 //
-// Any refused release may have been preceded by one that arrived: a client sends
-// requests again by itself. So none is written over a later record, unless that is
-// known to have come of the claim's by edits and renewals alone: others may have held
-// the Lease in between, and an edit may have put this term back.
+// A release that is refused may have arrived before, because a client repeats requests by itself.
+// Others may then have held the Lease, and an edit may have put this term back. So a release
+// replaces a later record only if that record is known to come from the claim's own through edits
+// and renewals alone.
 func (l *Lock) Release(ctx context.Context, c Claim) error {
 	release := func(swap swapper) error {
 		_, err := swap(ctx, c.Record, l.released(c), l.Timing.RequestTimeout())

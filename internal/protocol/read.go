@@ -23,9 +23,9 @@ func (l *Lock) List(ctx context.Context) (Observation, error) {
 	})
 }
 
-// Get looks at the Lease by a GET, which asks the store where a LIST may come from
-// a cache that is ahead of it: after a refused write it tells why. Where the verb
-// get is refused, and for a missing Lease, it is a [Lock.List].
+// Get looks at the Lease by a GET, which asks the store. (A LIST may come from a cache that is
+// ahead of the store.) So after a refused write, Get shows why it was refused. If the verb get is
+// refused, or the Lease is missing, Get is a [Lock.List].
 func (l *Lock) Get(ctx context.Context) (Observation, error) {
 	o, err := l.get(ctx)
 	if unanswerable(err) {
@@ -56,12 +56,11 @@ func (l *Lock) get(ctx context.Context) (Observation, error) {
 	})
 }
 
-// Confirm looks at the Lease as the store has it, before it is taken over: a GET,
-// with the resource version of a LIST made beside it as the store's newest. A LIST
-// alone may come from a cache that is ahead of a store which lost its last writes;
-// and a patch is tested on that cache too, so that only what a GET showed is safe to
-// write over. Where the LIST, which may be answered long after the GET, shows a later
-// record, the GET is made again. The error is a [*lease.RequestError].
+// Confirm looks at the Lease as the store has it, before it is taken over: a GET, with the resource
+// version of a LIST made beside it as the store's newest. A LIST alone may come from a cache that
+// is ahead of a store which lost its last writes. A patch is tested on that cache too. So only what
+// a GET showed is safe to write over. The LIST may be answered long after the GET. If it shows a
+// later record, the GET is made again. The error is a [*lease.RequestError].
 func (l *Lock) Confirm(ctx context.Context) (Observation, error) {
 	type answer struct {
 		o   Observation
@@ -93,12 +92,11 @@ func (l *Lock) Confirm(ctx context.Context) (Observation, error) {
 	return o, nil
 }
 
-// Before looks at what was there right before r was written: a LIST of the state of
-// exactly one version less. It looks further back past a few edits of a Lease that
-// was untouched before them too, or was released before them by the same release:
-// nothing lies between one state and the next, so such edits changed nothing of who
-// is at work. looked is false if the server no longer knows, or the edits are too
-// many. The error is a [*lease.RequestError].
+// Before looks at what was there right before r was written: a LIST of the state exactly one
+// version earlier. If that state already was untouched, or released by the same release, r was only
+// an edit that does not change who is at work. Then Before looks one version further back, a few
+// times at most. Nothing lies between one state and the next. looked is false if the server no
+// longer knows, or if there are too many edits. The error is a [*lease.RequestError].
 func (l *Lock) Before(ctx context.Context, r Record) (before Record, looked bool, err error) {
 	for range rewrites {
 		before, looked, err = l.before(ctx, r)
@@ -126,7 +124,7 @@ func (l *Lock) before(ctx context.Context, r Record) (before Record, looked bool
 	case err != nil:
 		return Record{}, false, err
 	}
-	// A server that does not know the option answers with the present.
+	// A server that does not know the option answers with the current state.
 	return o.Record, o.ResourceVersion == strconv.FormatInt(version-1, 10), nil
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// Record is a [lease.Record], and what the protocol reads out of it besides. It is immutable and
-// safe for concurrent use.
+// Record is a [lease.Record], with what only the protocol reads from it. It is immutable and safe
+// for concurrent use.
 type Record struct {
 	lease.Record
 	lease *coordv1.Lease // the same object, never modified
@@ -55,8 +55,8 @@ func (r Record) same(o Record) bool {
 	return r.ResourceVersion() == o.ResourceVersion() && r.sameClaim(o)
 }
 
-// saysAs reports whether r says that nobody is at work, and before said so already: it
-// was untouched too, or released by the same release.
+// saysAs reports whether r and before both say that nobody is at work, in the same way: both are
+// untouched, or both are released by the same release.
 func (r Record) saysAs(before Record) bool {
 	return r.UID() == before.UID() &&
 		(r.untouched() && before.untouched() || r.Released() && r.sameContent(before))

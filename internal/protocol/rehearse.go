@@ -17,8 +17,8 @@ const noUID = "00000000-0000-0000-0000-000000000000"
 
 // Rehearse asks whether this candidate may write the Lease. It sends a write that cannot succeed,
 // as a dry run: a patch, and an update if the verb patch is refused. It returns nil if one of them
-// is allowed, whether or not the Lease exists. The error is a [*lease.RequestError]: ErrForbidden or
-// ErrNoNamespace as a refusal, and any other kind if there was no answer that tells.
+// is allowed, whether or not the Lease exists. The error is a [*lease.RequestError]: ErrForbidden
+// or ErrNoNamespace as a refusal, and any other kind if there was no answer that tells.
 func (l *Lock) Rehearse(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.Timing.RenewDeadline)
 	defer cancel()
@@ -47,7 +47,8 @@ func (l *Lock) Rehearse(ctx context.Context) error {
 	return err
 }
 
-// rehearse returns nil if the server has judged the write, and not the right to make it.
+// rehearse returns nil if the server judged the write itself, so that the right to make it is
+// there.
 func (l *Lock) rehearse(
 	ctx context.Context, verb string, write func(context.Context) (*coordv1.Lease, error),
 ) error {

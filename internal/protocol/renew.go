@@ -14,13 +14,14 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// Renew prolongs the term: it writes a new renewTime wherever the Lease still
-// names holder and term, in whatever version it is, so that a renewal needs no
-// answer of the one before. Where that is refused it asks the store: while the term
-// still stands (somebody edited annotations) it repairs it by compare-and-swap, a
-// few times. Errors: a [*LostError] ends the term; a [*lease.RequestError] does not, the
-// claim's validity does. A claim that is returned with a later Sent was prolonged, also
-// beside the [*LostError] of an epoch that was raised meanwhile: maybe by [Lock.Raise].
+// Renew prolongs the term. It writes a new renewTime as long as the Lease names the holder and the
+// term, whatever its version. So a renewal does not need the answer of the one before. If the write
+// is refused, Renew asks the store. If the term still stands, because somebody edited annotations,
+// Renew repairs it by compare-and-swap, a few times at most.
+//
+// Errors: a [*LostError] ends the term. A [*lease.RequestError] does not; the term ends with the
+// claim's validity. If the returned claim has a later Sent, it was prolonged. This can come with
+// the [*LostError] of an epoch that was raised meanwhile, perhaps by [Lock.Raise].
 func (l *Lock) Renew(ctx context.Context, c Claim) (Claim, error) {
 	sent := l.Clock.Now()
 	stored, err := l.prolong(ctx, c)
@@ -56,9 +57,9 @@ func renewal(next *coordv1.Lease) []operation {
 	}
 }
 
-// write sends ops or, where the verb patch is refused, next as an update by UID and
-// resource version. An answer that does not carry the renewTime, which no other write
-// has, is not of this write.
+// write sends ops. If the verb patch is refused, it sends next as an update by UID and resource
+// version. No other write has the same renewTime, so an answer with another renewTime is not the
+// answer to this write.
 func (l *Lock) write(ctx context.Context, ops []operation, next *coordv1.Lease, beside time.Duration) (Record, error) {
 	stored, err := l.send(ctx, ops, next, beside)
 	if err == nil && !stored.RenewTime().Equal(next.Spec.RenewTime.Time) {
@@ -101,9 +102,9 @@ type refusal struct {
 	err   error
 }
 
-// PatchRefused returns why writes are made by the verb update instead of patch;
-// nil while they are not. Then a renewal needs the answer of the one before, so
-// that a server which takes longer than a third of RenewDeadline ends terms.
+// PatchRefused returns why writes use the verb update instead of patch, and nil as long as they use
+// patch. With update, a renewal needs the answer of the one before. A server that takes longer than
+// a third of RenewDeadline then ends terms.
 func (l *Lock) PatchRefused() error {
 	if r := l.refused.Load(); r != nil {
 		return r.err
@@ -115,8 +116,8 @@ func unsupported(err error) bool {
 	return apierrors.IsMethodNotSupported(err) || apierrors.IsUnsupportedMediaType(err)
 }
 
-// updateSoon has the time of a quarter of RenewDeadline only: where the verb patch is
-// refused, the next one cannot be sent before its answer.
+// updateSoon takes at most a quarter of RenewDeadline: if the verb patch is refused, the next write
+// cannot be sent before its answer.
 func (l *Lock) updateSoon(ctx context.Context, next *coordv1.Lease) (Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.Timing.RequestTimeout())
 	defer cancel()

@@ -1,9 +1,9 @@
 package protocol
 
-// seat is the place of this process's last term on the Lease, which it may take
-// back: from its own record on, one watch has shown every change, and no record
-// named a holder. So nobody can have started, and a compare-and-swap on the last
-// of them keeps it so.
+// seat is the place on the Lease that this process's last term had, and that the process may take
+// back. From its own record on, one watch has shown every change, and no record named a holder. So
+// nobody can have started. A compare-and-swap on the last of these records makes sure that nobody
+// can until then.
 type seat struct {
 	term  string  // its last term; empty: it never had one
 	own   string  // as whom it held the Lease: no other process has this name
@@ -12,15 +12,14 @@ type seat struct {
 	until Instant // it may be taken back until then; zero: its work has not returned
 }
 
-// Seated returns the view of one whose acquire of that term was acknowledged.
+// Seated returns the view after the acquire of that term was acknowledged.
 func (v View) Seated(term string) View {
 	v.seat = seat{term: term, own: v.Record().Holder(), open: true}
 	return v
 }
 
-// Vacated returns the view of one whose work has returned, and whose term was
-// taken from the Lease although it would be valid until then: it may take its seat
-// back.
+// Vacated returns the view after work has returned and the term was removed from the Lease,
+// although the term would be valid until then. So the seat may be taken back.
 func (v View) Vacated(until Instant) View {
 	v.seat.until = until
 	return v

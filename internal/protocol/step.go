@@ -12,7 +12,7 @@ const (
 	WriteRenew       // [Lock.Renew]
 )
 
-// Step is what is to be done now.
+// Step is what the term's owner has to do now.
 type Step struct {
 	Send Write // with the tenure's claim as it is now
 	ID   int   // of that write: its [Answer] has it

@@ -8,13 +8,13 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// Tenure is what a process knows of a term of its own, from the first write that is to begin it
-// until its work has returned. It says what to write when, and judges what the answers and the
-// watch show. An immutable value: each method that returns a Tenure leaves its receiver as it
+// Tenure is what a process knows of a term of its own, from the first write of the acquire until
+// its work has returned. It says what to write and when, and judges what the answers and the watch
+// show. A Tenure is an immutable value: each method that returns a Tenure leaves its receiver as it
 // was. It does no I/O and reads no clock.
 //
-// A renewal is sent each RetryPeriod and does not need the answer of the one before, for which it
-// waits a little longer only. Each counts from its own sending (rules W1 to W3, T1).
+// A renewal is sent each RetryPeriod. It does not need the answer of the one before, but waits a
+// little longer for it. Each renewal prolongs the term from its own sending (rules W1 to W3, T1).
 type Tenure struct {
 	self     *Self // never modified
 	stage    stage
@@ -71,11 +71,11 @@ func (t *Tenure) Due() Instant {
 	return t.pulse.due
 }
 
-// Fenced reports whether the term is over and still to be released: the Lease names it, with an
-// epoch that was raised by hand.
+// Fenced reports whether the term is over but still has to be released: the Lease names the term,
+// with an epoch that was raised by hand.
 func (t *Tenure) Fenced() bool { return t.fenced }
 
-// InFlight is how many writes nobody has answered yet.
+// InFlight is how many writes were not answered yet.
 func (t *Tenure) InFlight() int {
 	if t.raise.id != 0 {
 		return len(t.flights) + 1
@@ -86,8 +86,8 @@ func (t *Tenure) InFlight() int {
 // ValidUntil is when the term is over unless it is prolonged.
 func (t *Tenure) ValidUntil() Instant { return t.claim.ValidUntil(t.self.Timing) }
 
-// Updating returns the tenure of which a write waits for the one before where the verb patch is
-// refused.
+// Updating returns the tenure with a setting: whether the verb patch is refused, so that each write
+// waits for the one before.
 func (t *Tenure) Updating(updating bool) *Tenure {
 	if t.updating == updating {
 		return t
@@ -104,8 +104,8 @@ func (t *Tenure) End() *Tenure {
 	return t
 }
 
-// at returns a copy of the tenure as it is at now: a term that was not prolonged in time is over, and
-// stays so (rule T2).
+// at returns a copy of the tenure as it is at now: a term that was not prolonged in time is over,
+// and stays so (rule T2).
 func (t *Tenure) at(now Instant) *Tenure {
 	t = t.clone()
 	if t.stage == held && !t.ValidUntil().After(now) {
@@ -119,8 +119,7 @@ func (t *Tenure) clone() *Tenure {
 	return &next
 }
 
-// Next is to be called when something is due: the next renewal, or another try to take the
-// Lease.
+// Call Next when something is due: the next renewal, or another attempt to acquire the Lease.
 func (t *Tenure) Next(now Instant) (*Tenure, Step) {
 	t = t.at(now)
 	if patience := t.patience(now); t.stage != acquiring && patience > 0 {
@@ -193,8 +192,8 @@ func (t *Tenure) Answered(a Answer, now Instant) (*Tenure, Step) {
 	return t.kept(a, f, now)
 }
 
-// begun takes in an answer to a write of the acquire. Whether an unanswered one arrived only an
-// answer tells, and each that does proves the term from its own sending on.
+// begun takes in an answer to a write of the acquire. Only an answer shows whether the write
+// arrived. An acknowledgement proves the term from the sending of its own write on.
 func (t *Tenure) begun(a Answer, now Instant) (*Tenure, Step) {
 	switch {
 	case a.Err == nil && now.Sub(a.Claim.Sent) < t.self.Timing.RenewDeadline:
@@ -250,8 +249,8 @@ func (t *Tenure) lose(lost *LostError) (*Tenure, Step) {
 	return t, Step{Lost: lost}
 }
 
-// Observe judges what the watch or a List showed. What is not provably newer than the last write
-// of the term is left to the next renewal, which will meet it.
+// Observe judges what the watch or a List showed. Observe ignores what is not provably newer than
+// the last write of the term. The next renewal will meet it.
 func (t *Tenure) Observe(o Observation, now Instant) (*Tenure, Step) {
 	t = t.at(now)
 	t.pulse.silent = 0

@@ -10,8 +10,8 @@ import (
 	"github.com/hotseat-go/hotseat/internal/elapsed"
 )
 
-// Clock and Instant measure this machine's elapsed time, suspended time
-// included; the zero Clock is the machine's. See internal/elapsed.
+// Clock and Instant measure this machine's elapsed time, including time while it is suspended. The
+// zero Clock is the machine's. See internal/elapsed.
 type (
 	Clock   = elapsed.Clock
 	Instant = elapsed.Instant
@@ -27,14 +27,15 @@ type Observation struct {
 	ResourceVersion string
 	// Newest is a version of the store that was seen beside the look; may be empty.
 	Newest string
-	// Listed says that it is a linearizable read's answer, a List's or a Get's,
-	// and not a watch event, which may be old.
+	// Listed says that the observation is the answer to a linearizable read, a List or a Get. A watch
+	// event may be old.
 	Listed bool
-	// Stored says that it is a Get's answer, or a write's: the store's, and no cache's.
+	// Stored says that the observation comes from the store and not from a cache: it is the answer to
+	// a Get or a write.
 	Stored bool
-	// After is the version of the record that came right before this one, where
-	// that is known: what the same watch showed last, or what a compare-and-swap
-	// replaced. It tells a change from a gap.
+	// After is the version of the record right before this one, if that is known: the one that the
+	// same watch showed last, or the one that a compare-and-swap replaced. It distinguishes a change
+	// from a gap.
 	After string
 }
 
@@ -63,8 +64,8 @@ type View struct {
 	term  string // that epoch was seen with first
 }
 
-// debt is until when holders may be at work that were seen, or that something
-// unexplained may have covered up.
+// debt says until when a holder may be at work: one that was seen, or one that an unexplained
+// change may hide.
 type debt struct {
 	since   Instant
 	owed    time.Duration // how long after since the claims seen so far may last
@@ -110,8 +111,7 @@ func (v *View) Record() Record { return v.last.Record }
 // Epoch is the highest fencing epoch ever observed.
 func (v *View) Epoch() int64 { return v.epoch }
 
-// Newest is the highest version of the store ever observed, which a new epoch is
-// not to lie below.
+// Newest is the highest version of the store ever observed. A new epoch must not be below it.
 func (v *View) Newest() string { return v.newest }
 
 // FreeAt is when every claim observed so far has run out on this machine's
@@ -125,7 +125,7 @@ func later(a, b Instant) Instant {
 	return a
 }
 
-// Doubt returns the view for which only a fresh read will do.
+// Doubt returns the view that needs a fresh read before it decides.
 func (v View) Doubt() View {
 	v.doubted = true
 	return v
@@ -137,29 +137,28 @@ func (v *View) Outdated(o Observation) bool { return v.ghost.is(o) }
 // Observe returns the view after o. leaseDuration is our own, used where no
 // holder's is written.
 //
-// What is provably not newer than the last observation is dropped; an event of
-// which neither can be told casts doubt, for a fresh read to settle. So is a List of
-// what a Get has shown to be out of date: it comes from a cache.
+// An observation that is provably not newer than the last one is dropped. So is a List of what a
+// Get has shown to be out of date, because it comes from a cache. If an event cannot be compared,
+// it casts doubt, and a fresh read has to settle that.
 //
-// A record makes the same claim as the last one if it is the same version of it,
-// or if one watch showed it right after the last one. Across a gap it does not,
-// whatever it says: an edit can put a record back over a term that was not shown.
+// A record can make the same claim as the last one in two cases: it is the same version, or one
+// watch showed it right after the last one. Across a gap it never does, whatever it says: an edit
+// can put a record back over a term that was not shown.
 //
-// A changed record proves that earlier holders are out only if the last one
-// itself released it, or a greater epoch took over by these same rules. Any
-// other change (an edit, a deletion, another elector's write) may have happened
-// under a holder that is cut off and still at work, seen by us or not: a whole
-// lease duration counts from now, because its last renewal may be as young as the
-// change. Nothing but the end of that time, or a release by the very term that was
-// covered up, ends the wait: whoever takes over meanwhile may be a process that
-// knew nothing of it. A duration shorter than our own is not believed either: it
-// may be an edit; nor is one longer than any that an elector wrote.
+// A changed record proves that earlier holders have stopped only if the last holder itself released
+// the Lease, or if a greater epoch took over by these same rules. Any other change (an edit, a
+// deletion, another elector's write) may have happened while a holder, seen by us or not, is cut
+// off and still at work. Its last renewal may be as recent as the change. So a whole lease duration
+// is waited from now. Only the end of that wait, or a release by the hidden term itself, ends it. A
+// takeover does not: its process may never have seen the hidden term. A duration shorter than our
+// own is not believed, because it may be an edit. Nor is one that is longer than any that an
+// elector wrote.
 func (v View) Observe(o Observation, leaseDuration time.Duration) View {
 	next, _ := v.after(&o, leaseDuration)
 	return next
 }
 
-// after is Observe, and reports whether o was taken for news.
+// after is Observe. It also reports whether o was new.
 func (v *View) after(o *Observation, leaseDuration time.Duration) (next View, taken bool) {
 	if v.known {
 		order, err := resourceversion.CompareResourceVersion(o.ResourceVersion, v.last.ResourceVersion)
@@ -182,7 +181,7 @@ func (v *View) after(o *Observation, leaseDuration time.Duration) (next View, ta
 		next.ghost = ghost{version: v.last.Version(), record: v.Record()}
 	}
 	next.newest = newest(v.newest, o.ResourceVersion, o.Newest)
-	// What only a hand can have written is not remembered: it can be taken back.
+	// What only a person can have written is not remembered: the person can take it back.
 	if epoch, err := o.Record.Epoch(); err == nil && epoch > v.epoch && plausible(epoch, next.newest, v.epoch) {
 		next.epoch = epoch
 		if next.term = o.Record.Term(); next.term == "" && o.Record.stands(v.Record()) { // it was edited
@@ -207,9 +206,9 @@ func newest(first string, others ...string) string {
 	return first
 }
 
-// foreigner returns since when the holder that o shows, one without a token, has been
-// there as far as one watch has shown it; the zero Instant for any other. One that was
-// seen to take the Lease when all claims had run out has been there long enough.
+// foreigner is for a holder without a token. It returns since when one watch has shown the holder
+// that o shows. For any other holder it returns the zero Instant. A holder that was seen to take
+// the Lease after all claims had run out has been there long enough.
 func (v *View) foreigner(o *Observation) Instant {
 	r := o.Record
 	if _, token := r.Token(); token || r.Holder() == "" {
@@ -227,16 +226,16 @@ func (v *View) foreigner(o *Observation) Instant {
 // shows reports whether o came right after the last observation.
 func (v *View) shows(o *Observation) bool { return o.After != "" && o.After == v.last.Version() }
 
-// follows reports whether nothing can lie between the last observation and o.
+// follows reports whether o comes right after the last observation, with nothing in between.
 func (v *View) follows(o *Observation) bool {
 	return v.shows(o) ||
 		o.Record.UID() == v.Record().UID() && o.Version() == v.last.Version()
 }
 
-// Proved returns the view after a look at what was there right before its last
-// record was written: before, of which looked is false if the server no longer
-// knows. A Lease that was not there before was never held; one that its holder
-// held, in the version that the release names, was released.
+// Proved returns the view after a look at what was there right before its last record was written,
+// which is before. looked is false if the server no longer knows. If there was no Lease before, the
+// Lease was never held. If the holder held it, in the version that the release names, the release
+// is proven.
 func (v View) Proved(of, before Record, looked bool) View {
 	r := v.Record()
 	if !v.proof.wanted || of.UID() != r.UID() || of.ResourceVersion() != r.ResourceVersion() {

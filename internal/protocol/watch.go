@@ -15,15 +15,14 @@ import (
 	"github.com/hotseat-go/hotseat/internal/chance"
 )
 
-// Servers end watches after 5 to 10 minutes, as client-go's reflectors ask
-// them to: it moves the load to new API servers in time.
+// Watches ask the server to end them after 5 to 10 minutes, as those of client-go's reflectors do.
+// So the load moves to new API servers in time.
 const minWatch, maxWatch = 5 * time.Minute, 10 * time.Minute
 
-// Watch delivers each change of the Lease after from, a List's observation, in
-// order, until the watch or ctx ends. deliver is called on this goroutine and
-// must not block. It returns nil when the server ended the watch, as servers do;
-// list and watch again. The error is a [*lease.RequestError]; its kind is ErrConflict
-// when from is too old to watch from (410).
+// Watch delivers each change of the Lease after from, a List's observation, in order, until the
+// watch or ctx ends. deliver is called on this goroutine and must not block. It returns nil when
+// the server ended the watch, which is normal. Then list and watch again. The error is a
+// [*lease.RequestError]; its kind is ErrConflict when from is too old to watch from (410).
 func (l *Lock) Watch(ctx context.Context, from Observation, deliver func(Observation)) error {
 	w := watching{client: l.client, selector: l.selector(), from: from.ResourceVersion, timeout: l.Timing.RenewDeadline}
 	after := from.Version()
@@ -92,7 +91,7 @@ func (w watching) run(ctx context.Context, deliver func(object *coordv1.Lease, d
 	}
 }
 
-// open opens the watch, and leaves a client behind that does not return in time.
+// open opens the watch. If the client does not return in time, open leaves the request behind.
 func (w watching) open(ctx context.Context, cancel context.CancelFunc, o metav1.ListOptions) (watch.Interface, error) {
 	opened := make(chan reply[watch.Interface])
 	given := make(chan struct{})

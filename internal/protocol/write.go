@@ -15,13 +15,13 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// The bodies this package ever writes. Each but the first starts from a copy of
-// the record it replaces, so that what is not ours (labels, foreign annotations,
-// strategy, preferredHolder) survives.
+// All bodies that this package writes. Except for the first, each starts from a copy of the record
+// that it replaces. So what is not ours survives: labels, foreign annotations, strategy,
+// preferredHolder.
 
-// vacant also has a time: without its mark, which anybody can take away, it must
-// not pass for a Lease that was shipped. It names a holder, nobody: an API server
-// with coordinated leader election crashes over a Lease that has none.
+// A vacant Lease also has a renewTime, so that it cannot pass for a shipped one if somebody removes
+// the annotation. Its holderIdentity is set, to the empty string: an API server with coordinated
+// leader election crashes on a Lease without the field.
 func (l *Lock) vacant() *coordv1.Lease {
 	nobody := ""
 	return &coordv1.Lease{
@@ -77,8 +77,8 @@ func (l *Lock) stamp(next *coordv1.Lease, token fencing.Token, over Record) {
 
 func (l *Lock) seconds() int32 { return int32(l.Timing.LeaseDuration / time.Second) }
 
-// released keeps the epoch for the next holder to count on from, also one that was
-// raised by hand. The duration of 1 s and the times are what client-go's elector writes.
+// released keeps the epoch, even one that was raised by hand, so that the next holder counts on
+// from it. The duration of 1 s and the times are what client-go's elector writes.
 func (l *Lock) released(c Claim) *coordv1.Lease {
 	next := c.Record.Lease()
 	nobody, second := "", int32(1)
@@ -127,7 +127,7 @@ func specOf(l *coordv1.Lease) []field {
 	}
 }
 
-// annotate turns our annotations from what they were into what they are to be.
+// annotate returns the operations that change our annotations to what they have to be.
 func annotate(was, next map[string]string) (ops []operation) {
 	if len(was) == 0 { // nothing can be tested below what is not there
 		return []operation{{"test", "/metadata/annotations", nil}, {"add", "/metadata/annotations", next}}
@@ -154,9 +154,9 @@ func annotate(was, next map[string]string) (ops []operation) {
 	return ops
 }
 
-// swap writes next over from, if from still is what is stored: the version alone
-// does not say so, since after a restore it can come to mean another record; nor
-// does the content, since an edit can put it back. beside is [ask]'s.
+// swap writes next over from, if from is still what is stored. The version alone does not prove
+// that: after a restore it can mean another record. The content alone does not either: an edit can
+// put it back. beside is the argument of [ask].
 func (l *Lock) swap(ctx context.Context, from Record, next *coordv1.Lease, beside time.Duration) (Record, error) {
 	was := from.lease
 	ops := []operation{{"test", "/metadata/uid", was.UID}, {"test", "/metadata/resourceVersion", was.ResourceVersion}}
@@ -185,7 +185,7 @@ func (l *Lock) replace(ctx context.Context, _ Record, next *coordv1.Lease, besid
 	return stored, err
 }
 
-// lift is prolong with a new epoch, the claim's Lift, over the one that the term has.
+// lift is prolong that also writes a new epoch, the claim's Lift, over the term's.
 func (l *Lock) lift(ctx context.Context, c Claim) (Record, error) {
 	next := l.renewed(c)
 	path := annotationPath(lease.AnnotationEpoch)

@@ -17,8 +17,8 @@ const (
 	Most  = 400 * time.Millisecond
 )
 
-// Backoff is the pause after that many failures in a row: it doubles from Least and is most at
-// most, and half of it is random.
+// Backoff returns the pause after that many failures in a row. It starts at Least, doubles each
+// time, never exceeds most, and half of it is random.
 func Backoff(draw chance.Draw, failures int, most time.Duration) time.Duration {
 	d := min(most, Least<<min(failures, 10))
 	return d/2 + draw(d/2)
@@ -34,12 +34,12 @@ func Pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Refusals tells a permission that was never there from one that flickers, as permissions do
-// while API servers restart. The zero value has seen none. An immutable value.
+// Refusals distinguishes a permission that was never there from one that flickers, as permissions
+// do while API servers restart. The zero value has seen none. An immutable value.
 type Refusals struct{ first, last elapsed.Instant }
 
-// Refused takes a refusal in. They are in a row unless nobody asked for longer than twice
-// patience. began reports that this is the first of a row.
+// Refused takes in a refusal. It begins a new row if nobody asked for longer than twice patience
+// before it. began reports that this refusal is the first of a row.
 func (r Refusals) Refused(now elapsed.Instant, patience time.Duration) (next Refusals, began bool) {
 	if r.first.IsZero() || now.Sub(r.last) > 2*patience {
 		r.first, began = now, true
