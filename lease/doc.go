@@ -181,7 +181,7 @@
 // F, failures.
 //
 //   - F1. A failed attempt is repeated after a random pause that grows to RetryPeriod at most.
-//   - F2. A refusal that only a person can cure ends Run if it lasts from the start for a lease
+//   - F2. A refusal that only a person can fix ends Run if it lasts from the start for a lease
 //     duration, without another answer to a write in between. A List that is never allowed, and a
 //     guard that is miswired from the start, end Run in the same way. If the server has no
 //     resourceVersions, Run ends: at once if a write shows that, else after three Lists.

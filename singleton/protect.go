@@ -32,7 +32,7 @@ func protect(f func() error, done func(error)) {
 	returned = true
 }
 
-// pointless wraps an error that no retry will cure.
+// pointless wraps an error that no retry will fix.
 func (r *run) pointless(err error) error {
 	return wrap(fmt.Sprintf("lease %s/%s", r.config.Namespace, r.config.Name), err)
 }

@@ -101,7 +101,7 @@ func (t *Teller) Failed(what Topic, err error, args ...any) {
 	t.failed(slog.LevelWarn, what, err, args)
 }
 
-// Refused takes in a failure that only a person can cure. It is logged at once, as an error.
+// Refused takes in a failure that only a person can fix. It is logged at once, as an error.
 func (t *Teller) Refused(what Topic, err error) {
 	if o := t.outages[what]; o != nil {
 		o.next = time.Now()

@@ -232,7 +232,7 @@ const (
 	Unanswered                  // writes arrive, and no answer does
 	Exhausted                   // a number has to be lowered by hand
 	Denied                      // creating the Lease is not allowed
-	Refused                     // only a hand can mend it; it may flicker
+	Refused                     // only a person can fix it; it may flicker
 	FirstRefused                // the first of these in a row
 	Hopeless                    // no retry will mend it: Run ends
 )
@@ -287,7 +287,7 @@ func (c *Candidate) Failed(d Decision, err error, now Instant) (next *Candidate,
 	return c, Outage
 }
 
-// refusal takes in a refusal that only a person can cure. It ends Run if it was there when Run
+// refusal takes in a refusal that only a person can fix. It ends Run if it was there when Run
 // began and lasts for a lease duration. Otherwise it is an outage like others, because permissions
 // flicker while API servers restart.
 func (c *Candidate) refusal(now Instant) (*Candidate, Verdict) {
