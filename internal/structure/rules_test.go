@@ -75,10 +75,6 @@ func rules() []rule {
 			why: "its tests must fail where the protocol is at fault",
 		},
 		{
-			from: "./lease ./internal/protocol ./singleton", never: "./singleton/... !./singleton",
-			why: "what is around the core stands over its public face: the core knows none of it",
-		},
-		{
 			from: "./lease ./singleton", never: "./singleton/singletontest ./internal/... !./internal/chance !./internal/elapsed !./internal/retry !./internal/lookout !./internal/outage !./internal/protocol",
 			why: "services do not link what is for tests",
 		},

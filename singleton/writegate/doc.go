@@ -29,7 +29,7 @@
 //   - Creates, updates and patches whose URL says dryRun=All, except those of a subresource that
 //     opens a connection. A delete passes only if it has no body. The API server looks for a
 //     delete's dryRun in the body first, and the gate does not.
-//   - Writes of the elector's own Lease, if the elector has a client with the gate. Without this, it
+//   - Writes of the elector's own Lease, if the elector has a client with the gate. Otherwise it
 //     could never begin a term. Better give the elector a client without the gate.
 //   - What Config.Allow says.
 //
@@ -61,7 +61,7 @@
 //	create, update           JSON, protobuf, CBOR
 //	merge patch              JSON
 //	strategic merge patch    JSON
-//	JSON patch               if the object has at least one annotation; else the API server refuses it
+//	JSON patch               if the object has an annotation; else the API server refuses it
 //	server-side apply        JSON, YAML, CBOR
 //
 // A subresource other than status gets no stamp, nor does a delete: they have no place for it. They

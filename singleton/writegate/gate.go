@@ -37,8 +37,8 @@ type Config struct {
 	Stamp []schema.GroupResource
 
 	// Allow, if set, reports whether a write may pass at any time, without a stamp. It is for what
-	// standbys write too, such as Events. It is called for each attempt that would otherwise be judged.
-	// It must be safe for concurrent use, and must neither change the request nor read its body.
+	// standbys write too, such as Events. It is called for each attempt of a write. It must be safe
+	// for concurrent use, and must neither change the request nor read its body.
 	Allow func(r *http.Request) bool
 }
 

@@ -147,7 +147,7 @@ func TestUnstampable(t *testing.T) {
 		require.Zero(t, server.count(), name)
 	}
 
-	request, err := http.NewRequestWithContext(t.Context(), "PUT", "http://api"+one, strings.NewReader("{}"))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://api"+one, strings.NewReader("{}"))
 	require.NoError(t, err)
 	request.Header.Set("Content-Encoding", "gzip")
 	_, err = l.gate(stamping).Transport(&seen{}).RoundTrip(request)
