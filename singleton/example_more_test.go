@@ -76,6 +76,22 @@ func ExampleHooks() {
 	// Run: no work left
 }
 
+// A program's own hooks and those of a package, of singleton/events for example, make one value.
+func ExampleJoinHooks() {
+	cluster := shop()
+	defer cluster.Close()
+	named := func(name string) singleton.Hooks {
+		return singleton.Hooks{OnLose: func(*singleton.Term, error) { fmt.Println(name, "knows") }}
+	}
+	elector := replica(cluster, "a", func(c *singleton.Config) {
+		c.Hooks = singleton.JoinHooks(named("the first"), named("the second"))
+	})
+	_ = elector.Run(context.Background(), func(context.Context, *singleton.Term) error { return nil })
+	// Output:
+	// the first knows
+	// the second knows
+}
+
 // Resign hands over to a standby, in milliseconds. The replica that resigned stands back for
 // HoldOff, and then stands by.
 func ExampleElector_Resign() {

@@ -54,6 +54,12 @@
 //
 // [Recorder] is what client-go's tools/record and controller-runtime's GetEventRecorderFor return.
 // The newer tools/events imports the whole clientset of Kubernetes; [FromEvents] takes its
-// recorders for programs that have one. [NewSink] is for programs that have only a rest.Config: it
-// links the one type that it sends.
+// recorders for programs that have one. [NewSink] is for programs that have only a rest.Config.
+//
+// A program that does nothing but elect, built with client-go 0.35 and Go 1.26 for linux/amd64:
+//
+//	22.4 MB  without Events
+//	32.1 MB  with client-go's broadcaster and NewSink: k8s.io/api/core/v1 is most of it
+//	49.9 MB  with the broadcaster and the sink of client-go's clientset
+//	50.0 MB  with tools/events
 package events

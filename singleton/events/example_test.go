@@ -6,12 +6,30 @@ import (
 	"log/slog"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
 
 	"github.com/hotseat-go/hotseat/singleton"
 	"github.com/hotseat-go/hotseat/singleton/events"
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
+
+// A program without a clientset gives client-go's broadcaster this sink.
+func ExampleNewSink() {
+	sink, err := events.NewSink(&rest.Config{Host: "https://192.0.2.1"}) // or rest.InClusterConfig
+	if err != nil {
+		panic(err)
+	}
+	broadcaster := record.NewBroadcaster()
+	defer broadcaster.Shutdown()
+	broadcaster.StartRecordingToSink(sink)
+	recorder := broadcaster.NewRecorder(runtime.NewScheme(), corev1.EventSource{Component: "invoicer"})
+	_, err = events.New(recorder, events.Config{})
+	fmt.Println(err)
+	// Output: <nil>
+}
 
 // In a service the recorder comes from a broadcaster, or from the manager of controller-runtime.
 func ExampleReporter() {

@@ -3,6 +3,7 @@ package events
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ func endOf(cause error) (of kind, why string) {
 		return kind{warning, "NotRenewed"},
 			"the Lease was not renewed since " + end.Since.UTC().Format(time.RFC3339Nano)
 	case singleton.ReasonTaken:
-		return kind{warning, "LeaseTaken"}, fmt.Sprintf("the Lease was taken by %q", short(end.Holder))
+		return kind{warning, "LeaseTaken"}, "the Lease was taken by " + short(strconv.Quote(end.Holder))
 	case singleton.ReasonCleared:
 		return kind{warning, "LeaseCleared"}, "the holder was removed from the Lease"
 	case singleton.ReasonDeleted:
@@ -85,8 +86,8 @@ func leftOutMessage(events int) string {
 
 func name(term *singleton.Term) string { return short(term.Identity()) }
 
-// short is text that fits in a message. An API server refuses a note of 1 kB, and the holder on a
-// Lease may be anything.
+// short is text that fits in a message. An API server refuses a note of more than 1 kB, and the
+// holder on a Lease may be anything.
 func short(text string) string {
 	const most = 300
 	if len(text) <= most {

@@ -47,9 +47,7 @@ func New(elector *singleton.Elector, config Config) (*Collector, error) {
 		return nil, &lease.FieldError{Field: "elector", Value: nil, Rule: "must not be nil"}
 	}
 	source := prometheus.NewRegistry()
-	if err := source.Register(elector); err != nil {
-		return nil, err // an elector's own metrics do not clash
-	}
+	source.MustRegister(elector) // alone in it, so that nothing can clash
 	_, name, _ := strings.Cut(elector.Scope(), "/")
 	labels := prometheus.Labels{"name": cmp.Or(config.Name, name)}
 	prefix := ""
