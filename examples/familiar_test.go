@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -43,7 +44,9 @@ func runWithEvents(ctx context.Context, config *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	return elector.Run(ctx, work)
+	err = elector.Run(ctx, work)
+	time.Sleep(time.Second) // client-go sends the last Event now, and does not tell when it has
+	return err
 }
 
 var _ = runWithEvents

@@ -109,7 +109,7 @@ func essence(log string) []string {
 	for _, r := range [][2]string{
 		{`(?m)^time=2000-01-01T00:(\d\d:\d\d)\S*`, "$1"},
 		{` namespace=shop lease=invoicer`, ""},
-		{`(msg="reached the lease again" replica=[ab]).*`, "$1"}, // which request does so first is chance
+		{`(msg="reached the Lease again" replica=[ab]).*`, "$1"}, // which request does so first is chance
 		{`(error="[a-z ]+: API server unavailable).*?[^\\]"`, `$1"`},
 		{`_[0-9a-f]{16}\b`, "_ID"},
 		{`@\d+\.[0-9a-f]{32}\b`, "@EPOCH.TERM"},
