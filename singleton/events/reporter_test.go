@@ -55,18 +55,18 @@ func TestEachEndOfATermHasItsEvent(t *testing.T) {
 // An API server refuses a note of more than 1 kB, and anybody may write a long holder.
 func TestLongNamesAreCut(t *testing.T) {
 	onBench(t, events.Config{}, func(b *bench) {
-		other := strings.Repeat("\x01\u00e9", 5000)
+		other := strings.Repeat("\x01", 5000)
 		b.run(idle)
 		b.edit(func(l *coordv1.Lease) { l.Spec.HolderIdentity = &other })
 		sleep(second)
 		told := b.recorder.said(b.elector)
 		require.Len(b, told, 2)
-		require.Contains(b, told[1], "the Lease was taken by \"\\x01é\\x01é")
+		require.Contains(b, told[1], "the Lease was taken by \"\\x01\\x01")
 		for _, line := range b.recorder.told {
 			require.Less(b, len(line), 1000)
 			require.True(b, utf8.ValidString(line))
 		}
-	}, func(c *singleton.Config) { c.Replica.Identity = strings.Repeat("é", 500) })
+	}, func(c *singleton.Config) { c.Replica.Identity = "x" + strings.Repeat("é", 500) })
 }
 
 // What an error or a panic holds may be secret.
