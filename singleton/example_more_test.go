@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -210,4 +212,33 @@ func ExampleElector_Ready() {
 	elector := replica(cluster, "a")
 	fmt.Println(elector.Ready())
 	// Output: singleton: stopped
+}
+
+// A load balancer asks each replica whether it is the active one.
+func ExampleElector_RoleHandler() {
+	cluster := shop()
+	defer cluster.Close()
+	elector := replica(cluster, "a")
+	mux := http.NewServeMux() // the replica's server
+	mux.Handle("/active", elector.RoleHandler())
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	ask := func() {
+		answer, err := http.Get(server.URL + "/active")
+		if err != nil {
+			panic(err)
+		}
+		defer answer.Body.Close()
+		fmt.Println(answer.Status)
+	}
+	ask()
+	_ = elector.Run(context.Background(), func(context.Context, *singleton.Term) error {
+		ask()
+		return nil
+	})
+	ask()
+	// Output:
+	// 503 Service Unavailable
+	// 200 OK
+	// 503 Service Unavailable
 }

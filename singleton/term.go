@@ -37,6 +37,8 @@ type validity struct {
 	over  atomic.Bool                      // it has ended, whatever until says
 	lost  chan struct{}                    // closed when over is set
 	once  sync.Once                        // closes lost
+
+	working atomic.Bool // work was called: guards know the token, and OnAcquire has returned
 }
 
 type raiseRequest struct {
@@ -145,6 +147,9 @@ func (t *Term) extend(claim protocol.Claim) {
 	t.claim.Store(&claim)
 	t.until.Store(&until)
 }
+
+// serves reports whether the term's work was called and may go on.
+func (t *Term) serves() bool { return t.working.Load() && t.ctx.Err() == nil && t.Valid() }
 
 // end cancels the work's context; the first cause stays.
 func (t *Term) end(cause *EndError) { t.cancel(cause) }
