@@ -13,26 +13,27 @@ import (
 //   - 503: it is not.
 //   - 405, with Allow: the method is not GET, HEAD or OPTIONS. These three get the same status.
 //
-// No cache may keep the answer. Its body is a JSON object.
+// No cache may keep the answer. Its body is a JSON object:
 //
-//		{
-//		  "state": "standby",
-//		  "identity": "invoicer-1_6f02c1e9a4b8d375",
-//		  "holder": "invoicer-0_31d523f85aa30e15",
-//		  "epoch": "42",
-//		  "token": "shop/invoicer@42.9f86d081884c7d659a2feaa0c55ad015"
-//		}
+//	{
+//	  "state": "standby",
+//	  "identity": "invoicer-1_6f02c1e9a4b8d375",
+//	  "holder": "invoicer-0_31d523f85aa30e15",
+//	  "epoch": "42",
+//	  "token": "shop/invoicer@42.9f86d081884c7d659a2feaa0c55ad015"
+//	}
 //
-//	  - state is this replica's [State]. It is "active" only with 200: while work waits for guards and
-//	    OnAcquire it is "acquiring", and once the term has ended it is "draining".
-//	  - identity is this replica's, see [Elector.Identity].
-//	  - holder is the one that this replica saw last on the Lease, and token is the holder's. They are
-//	    empty if there is none.
-//	  - epoch is the token's. It is a string, because it may be too large for a JSON number.
+// Its members are these.
+//   - state is this replica's [State]. It is "active" only with 200. While work waits for guards
+//     and OnAcquire, it is "acquiring". Once the term has ended, it is "draining".
+//   - identity is this replica's, see [Elector.Identity].
+//   - holder is who this replica saw last on the Lease, and token is the holder's. They are empty
+//     if there is none.
+//   - epoch is the token's. It is a string, because it may be too large for a JSON number.
 //
 // 200 is no permission to write: the term can end while the answer travels. Do not use the handler
-// as a readiness probe, because standbys have to be ready ([Elector.Ready]). The handler is safe for
-// concurrent use.
+// as a readiness probe, because standbys have to be ready ([Elector.Ready]). The handler is safe
+// for concurrent use.
 func (e *Elector) RoleHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

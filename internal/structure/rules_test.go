@@ -107,6 +107,10 @@ func rules() []rule {
 			from: library, never: "k8s.io/component-base/... sigs.k8s.io/controller-runtime/...",
 			why: "who has neither gets neither: singleton/leaderflags takes what component-base has by conversion",
 		},
+		{
+			from: "./singleton/serving", never: "... !std !./singleton !./fencing", direct: true,
+			why: "what stands around the core uses its public face, and a server links nothing more for it",
+		},
 
 		// What judges the others.
 		{

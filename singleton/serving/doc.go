@@ -1,0 +1,45 @@
+// Package serving lets requests in on the active replica, and only there. It uses the standard
+// library and package singleton only.
+//
+//	gate := serving.NewGate(elector)
+//	mux.Handle("/active", elector.RoleHandler())       // for load balancers
+//	mux.Handle("/invoices/", gate.RequireActive(invoices)) // an http.Handler
+//	server := &http.Server{Handler: mux, ConnState: gate.ConnState}
+//	...
+//	err = elector.Run(ctx, gate.Work(work))
+//
+// The gate is open from the moment at which work is called until the term ends. So guards know the
+// token of every request that is let in, and OnAcquire has returned.
+//
+// # What RequireActive does
+//
+//  1. Before the handler runs, the term must be valid. Else the answer is 503.
+//  2. The handler's context ends with the term, and carries the term's token
+//     ([fencing.FromContext]). A stale refusal that the handler reports ends the term.
+//  3. Before the first byte of the answer leaves, the term must still be valid. Else the answer is
+//     503 instead. To make that possible, up to 2 KiB are held back until the handler returns or
+//     flushes. A longer answer is flushed when it exceeds them, and each later write asks again.
+//  4. When the term ends, reads of the request's body and writes of an answer that has begun fail,
+//     also those that block already. If the answer may be incomplete, its connection is broken off.
+//     A hijacked connection is closed.
+//  5. Work returns only after every handler has. So the Lease is kept for them, and no handler runs
+//     beside the next active's work. A handler has the same stop budget as work.
+//
+// A 503 has these fields. Its body is a problem (RFC 9457) that also says whether the handler ran.
+//
+//	Retry-After: 1
+//	Connection: close
+//	Cache-Control: no-store
+//	Hotseat-Holder: invoicer-1_6f02c1e9a4b8d375    (left out if nobody is seen on the Lease)
+//
+// # What is not guaranteed
+//
+//   - If the handler ran, what it did stays done, whatever the answer. The problem's member handled
+//     is then true. So let a proxy repeat only requests that may be repeated.
+//   - Between the last look at the term and the network there are microseconds. A process that is
+//     frozen just then sends its answer when it thaws.
+//   - What a handler starts and leaves behind is not followed: goroutines, or the handler that
+//     [http.TimeoutHandler] no longer waits for. Put a TimeoutHandler around RequireActive.
+//   - A graceful end is an end, too: requests in flight get 503. To let them finish, call
+//     [http.Server.Shutdown] first, and end Run's context after that.
+package serving
