@@ -117,6 +117,8 @@
 // Otherwise Run stands by again, and calls work for the next term. A failed or conflicting request
 // does not end a term on its own.
 //
+// If work returns [ErrUnfinished], the Lease is not released, and Run ends.
+//
 // # Cost
 //
 // The active writes once every RetryPeriod. Every replica holds one watch. A standby makes one dry

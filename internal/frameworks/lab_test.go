@@ -33,8 +33,9 @@ type lab struct {
 	*testing.T
 	elector   string
 	namespace string
-	drain     time.Duration
-	dir       string // for certificates and logs
+	drain     time.Duration // how long a controller needs to stop
+	graceful  time.Duration // how long a manager waits for it; 0: the default
+	dir       string        // for certificates and logs
 	diary     diary
 	started   int
 }
@@ -93,7 +94,7 @@ func (l *lab) start() *process {
 	p.Process, err = proc.Start(cmd, proc.Options{
 		Tell: order{
 			Name: p.name, Elector: l.elector, Kubeconfig: kubeconfig, Namespace: l.namespace, Lease: leaseName,
-			Metrics: p.metrics, Webhook: p.webhook, Certs: l.dir, Drain: l.drain,
+			Metrics: p.metrics, Webhook: p.webhook, Certs: l.dir, Drain: l.drain, Graceful: l.graceful,
 		},
 		Out: func(line []byte) { l.diary.hear(p.name, line) },
 		Err: func(line []byte) { _, _ = log.Write(append(line, '\n')) },

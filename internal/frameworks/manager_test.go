@@ -47,6 +47,7 @@ type order struct {
 	Metrics, Webhook int           // ports on loopback
 	Certs            string        // folder of the webhook's certificate
 	Drain            time.Duration // how long the third controller needs to stop
+	Graceful         time.Duration // GracefulShutdownTimeout; 0: the default, 30 s
 }
 
 // event is what a replica reports, as one line on its standard output.
@@ -94,12 +95,16 @@ func (r *replica) say(e event) {
 
 // options are what both elections have in common.
 func (r *replica) options() ctrl.Options {
-	return ctrl.Options{
+	options := ctrl.Options{
 		Cache:          cache.Options{DefaultNamespaces: map[string]cache.Config{r.Namespace: {}}},
 		Metrics:        server.Options{BindAddress: fmt.Sprintf("127.0.0.1:%d", r.Metrics)},
 		WebhookServer:  webhook.NewServer(webhook.Options{Host: "127.0.0.1", Port: r.Webhook, CertDir: r.Certs}),
 		LeaderElection: true,
 	}
+	if r.Graceful > 0 {
+		options.GracefulShutdownTimeout = &r.Graceful
+	}
+	return options
 }
 
 func (r *replica) run(ctx context.Context) error {

@@ -3,6 +3,7 @@
 package frameworks
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -26,15 +27,23 @@ type script struct {
 	play  func(l *lab, active, standby *process)
 	// watched is how long is looked at what the replicas do then. It is longer than client-go's
 	// LeaseDuration and its longest wait between two tries together.
-	watched time.Duration
-	frozen  bool // the process stands still, which the guarantee of one at a time excepts
+	watched  time.Duration
+	graceful time.Duration // GracefulShutdownTimeout; 0: the default
+	// How long nobody is at work with hotseat, at least and at most. 0: not judged.
+	least, most time.Duration
 }
 
 func scripts() []script {
 	return []script{
-		{name: "SIGTERM", short: true, watched: 20 * time.Second, play: func(l *lab, active, _ *process) {
-			require.NoError(l, active.Terminate())
-		}},
+		{
+			name: "SIGTERM", short: true, watched: 20 * time.Second, most: time.Second,
+			play: func(l *lab, active, _ *process) { require.NoError(l, active.Terminate()) },
+		},
+		{ // the Lease is not released beside the controller that works on
+			name: "SIGTERM, GracefulShutdownTimeout 2 s", watched: 30 * time.Second, least: 10 * time.Second,
+			graceful: 2 * time.Second,
+			play:     func(l *lab, active, _ *process) { require.NoError(l, active.Terminate()) },
+		},
 		{name: "kill -9", watched: 30 * time.Second, play: func(_ *lab, active, _ *process) {
 			active.Kill()
 		}},
@@ -63,7 +72,7 @@ func scripts() []script {
 				x.Spec.HolderIdentity, x.Spec.AcquireTime, x.Spec.RenewTime = &other, &now, &now
 			})
 		}},
-		{name: "frozen for 25 s", watched: 15 * time.Second, frozen: true, play: func(l *lab, active, _ *process) {
+		{name: "frozen for 25 s", watched: 15 * time.Second, play: func(l *lab, active, _ *process) {
 			require.NoError(l, active.Freeze())
 			time.Sleep(25 * time.Second)
 			require.NoError(l, active.Thaw())
@@ -105,6 +114,8 @@ func TestScripts(t *testing.T) {
 					table.add(i, j, o)
 					if elector == hotseat {
 						require.Zero(t, o.overlap, "two at work: %+v", o)
+						require.GreaterOrEqual(t, o.nobody, s.least)
+						require.LessOrEqual(t, o.nobody, cmp.Or(s.most, time.Minute))
 					}
 				})
 			}
@@ -125,6 +136,7 @@ type outcome struct {
 
 func (s script) run(t *testing.T, namespace, elector string) outcome {
 	l := newLab(t, namespace, elector, 10*time.Second)
+	l.graceful = s.graceful
 	a := l.start()
 	l.works(a)
 	b := l.start()

@@ -39,7 +39,11 @@
 // Loss. When the term is lost, the contexts of start and of [Lock.BaseContext] end at once. Start
 // gets half the stop budget to return (2.1 s by default). Then Run returns in any case, with an
 // error that wraps the [*singleton.EndError]. End the process when Run returns: a controller cannot
-// be started a second time. The standbys wait for the other half of the stop budget.
+// be started a second time. The process has the other half of the stop budget for its end.
+//
+// An edit that takes the Lease away from a healthy holder is a loss, too. A holder of package
+// singleton would take its seat back at once. A manager cannot, because its controllers start only
+// once. So the standbys wait for a lease duration.
 //
 // # What to leave alone
 //

@@ -98,11 +98,20 @@ func TestLoss(t *testing.T) {
 			within: 11 * second, reason: singleton.ReasonExpired,
 		},
 		"deleted": {
-			fault: func(l lab) { l.DeleteLease(); synctest.Wait() }, reason: singleton.ReasonDeleted,
+			fault:  func(l lab) { l.DeleteLease(); synctest.Wait() },
+			reason: singleton.ReasonDeleted,
 		},
 		"cleared": {
 			fault: func(l lab) {
 				l.edit(func(x *coordv1.Lease) { x.Spec.HolderIdentity = nil })
+			},
+			reason: singleton.ReasonCleared,
+		},
+		"replaced": {
+			fault: func(l lab) {
+				l.edit(func(x *coordv1.Lease) {
+					x.Annotations, x.Labels, x.Spec = nil, nil, coordv1.LeaseSpec{}
+				})
 			},
 			reason: singleton.ReasonCleared,
 		},
@@ -138,6 +147,7 @@ func TestLoss(t *testing.T) {
 					sleep(time.Minute)
 					require.Equal(l, []string{"b"}, d.now())
 					require.Greater(l, d.gap(l, 0), time.Duration(0), "nobody overlaps")
+					require.Less(l, d.gap(l, 0), 15*second, "the one that stood by follows")
 				})
 			})
 		}
