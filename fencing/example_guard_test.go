@@ -8,8 +8,8 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// column is a guard of one's own, whose mark is text in a store. Here the store is a map, and the
-// mutex its transaction: check and effect are one step, so that no older work is ever in flight.
+// column is a guard of your own, whose mark is text in a store. Here the store is a map, and the
+// mutex is its transaction. Check and effect are one step, so no older work is ever in flight.
 type column struct {
 	scope string
 
@@ -60,7 +60,7 @@ func (c *column) admit(ctx context.Context, t fencing.Token, effect func()) erro
 	return nil
 }
 
-// mark reads the store. Where that can fail, its error goes through FailClosed.
+// mark reads the store. If that can fail, pass the error through FailClosed.
 func (c *column) mark() (fencing.Token, error) {
 	text, ok := c.store["mark"]
 	if !ok {
@@ -69,8 +69,8 @@ func (c *column) mark() (fencing.Token, error) {
 	return fencing.ParseMark(text, c.scope)
 }
 
-// A guard of one's own makes the judgements of this package in the order of [fencing.Guard], and
-// adds the store's own part: one atomic step.
+// A guard of your own uses the judgements of this package, in the order that [fencing.Guard]
+// describes. It adds the part of its store: one atomic step.
 func ExampleJudge() {
 	guard := &column{scope: fencing.Scope("shop", "invoicer"), store: map[string]string{}}
 	var _ fencing.Guard = guard
@@ -96,7 +96,7 @@ func ExampleJudge() {
 	// a damaged mark: "unavailable"
 }
 
-// What went wrong at the store is no verdict on the token, whatever it is.
+// An error of the store says nothing about the token, whatever the error is.
 func ExampleFailClosed() {
 	fmt.Println(fencing.FailClosed(context.DeadlineExceeded))
 	// Output:

@@ -10,7 +10,7 @@ import (
 	"github.com/hotseat-go/hotseat/fencing/filestore"
 )
 
-// A Durable guard remembers its mark when its process is gone.
+// A Durable guard remembers its mark after its process has ended.
 func ExampleDurable() {
 	dir, err := os.MkdirTemp("", "marks")
 	if err != nil {
@@ -40,7 +40,7 @@ func ExampleDurable() {
 	// true
 }
 
-// A migration writes without a token. Whoever searches the code for AllowUnfenced finds it.
+// A migration writes without a token. A search of the code for AllowUnfenced finds it.
 func ExampleAllowUnfenced() {
 	guard, err := fencing.NewMemory(fencing.MemoryConfig{})
 	if err != nil {

@@ -16,7 +16,7 @@ type ledger struct {
 }
 
 func (l *ledger) append(ctx context.Context, line string) error {
-	token, _ := fencing.FromContext(ctx) // none is the zero Token, which the guard refuses
+	token, _ := fencing.FromContext(ctx) // without one it is the zero Token, which the guard refuses
 	ctx, leave, err := l.guard.Enter(ctx, token)
 	if err != nil {
 		return err
@@ -29,8 +29,8 @@ func (l *ledger) append(ctx context.Context, line string) error {
 	return nil
 }
 
-// A replica that was frozen past its lease comes back and writes. Its successor was announced meanwhile, so the
-// resource refuses it.
+// A replica that was frozen past the end of its term wakes up and writes. Its successor's token was
+// announced meanwhile, so the resource refuses the write.
 func Example() {
 	guard, err := fencing.NewMemory(fencing.MemoryConfig{})
 	if err != nil {
@@ -82,7 +82,7 @@ func ExampleMemory_Enter() {
 	admitted := make(chan error)
 	go func() { admitted <- guard.Announce(context.Background(), newer) }()
 
-	<-ctx.Done() // a parked request wakes up here
+	<-ctx.Done() // a delayed request wakes up here
 	fmt.Println("older: stale", errors.Is(context.Cause(ctx), fencing.ErrStale))
 	fmt.Println("older: canceled", errors.Is(context.Cause(ctx), context.Canceled))
 	leave()

@@ -48,7 +48,8 @@ func shop() *singletontest.Cluster {
 	return singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 }
 
-// A program that has a rest.Config makes the elector's client of it. QPS and Timeout are left out.
+// A program that has a rest.Config makes the elector's client from it. The client ignores QPS and
+// Timeout.
 func ExampleNewClient() {
 	config := &rest.Config{Host: "https://192.0.2.1", QPS: 5, Timeout: 10 * time.Second}
 	client, err := singleton.NewClient(config)
@@ -60,7 +61,7 @@ func ExampleNewClient() {
 	// Output: shop/invoicer <nil>
 }
 
-// Hooks tell of each term's beginning and end. OnHolder tells of each holder.
+// OnAcquire and OnLose are called at each term's beginning and end, and OnHolder for each holder.
 func ExampleHooks() {
 	cluster := shop()
 	defer cluster.Close()
@@ -145,13 +146,13 @@ func ExampleConfig_oneTerm() {
 	// Output: true resigned
 }
 
-// Work that cannot be relied on to return when its context ends: a process that is dead works for
-// nobody.
+// If work cannot be relied on to return when its context ends, end the process: a dead process does
+// no work.
 func ExampleExitOnOverrun() {
 	config := singleton.Config{
 		Name: "invoicer", Namespace: "shop",
 		Hooks:   singleton.Hooks{OnOverrun: singleton.ExitOnOverrun}, // status 3, once the stop budget is spent
-		Replica: singleton.ReplicaConfig{DrainLimit: time.Minute},    // or the Lease was kept for work for that long
+		Replica: singleton.ReplicaConfig{DrainLimit: time.Minute},    // or once work has drained for that long
 	}
 	cluster := shop()
 	defer cluster.Close()
@@ -161,7 +162,7 @@ func ExampleExitOnOverrun() {
 }
 
 // An API server that was restored from a backup hands out lower epochs than the database has seen.
-// A term may raise its own above that mark.
+// A term may raise its own epoch above that mark.
 func ExampleTerm_Raise() {
 	cluster := shop()
 	defer cluster.Close()
@@ -189,7 +190,8 @@ func write(t fencing.Token) error {
 	return err
 }
 
-// A process that is a candidate for many Leases of one namespace has one watch for all of them.
+// A process that is a candidate for many Leases of one namespace needs only one watch for all of
+// them.
 func ExampleSharedWatch() {
 	cluster := shop()
 	defer cluster.Close()

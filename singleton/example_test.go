@@ -41,8 +41,8 @@ func Example() {
 	// done: <nil>
 }
 
-// A new cluster beside an old database: its guard remembers epochs that are greater than the cluster's, and would refuse
-// every term. Floor asks it first.
+// The cluster is new and the database is old. The database's guard remembers epochs that are
+// greater than the cluster's, and would refuse every term. Floor asks the guard first.
 func ExampleConfig_floor() {
 	cluster := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 	defer cluster.Close()

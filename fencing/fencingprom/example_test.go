@@ -10,7 +10,7 @@ import (
 	"github.com/hotseat-go/hotseat/fencing/fencingprom"
 )
 
-// A guard whose checks, refusals and marks Prometheus scrapes.
+// Prometheus scrapes the checks, refusals and marks of a guard.
 func Example() {
 	memory, err := fencing.NewMemory(fencing.MemoryConfig{})
 	if err != nil {

@@ -96,7 +96,7 @@ func suite() fencingtest.Suite {
 	}
 }
 
-// A guard of one's own passes. The functions of the suite know what is behind it.
+// A guard of your own passes the suite. The suite's functions reach the table behind the guard.
 func Example() {
 	var t *testing.T // of TestGuard(t *testing.T)
 	_ = func() {

@@ -12,7 +12,7 @@ import (
 
 // A server in front of one resource is restarted. Its guard still knows the newest term.
 func Example() {
-	dir, err := os.MkdirTemp("", "marks") // in earnest: a folder beside the resource, kept
+	dir, err := os.MkdirTemp("", "marks") // in a service: a lasting folder beside the resource
 	if err != nil {
 		panic(err)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
-// A frozen active wakes up and writes an object that its successor was announced on.
+// A frozen active wakes up and writes an object on which its successor was announced meanwhile.
 func Example() {
 	cluster := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "shard-7"}) // it has no objects but Leases
 	defer cluster.Close()

@@ -11,7 +11,7 @@ import (
 	"github.com/hotseat-go/hotseat/fencing/redisfence/goredis"
 )
 
-// Counting with a cap, in one step with the check of the token.
+// A counter with an upper bound, in one step with the check of the token.
 func Example() {
 	client := redis.NewClient(&redis.Options{Addr: "redis:6379"})
 	defer func() { _ = client.Close() }()

@@ -43,8 +43,8 @@ func ExampleGuard_Verify() {
 	// true
 }
 
-// Triggers refuse writers that carry no current token, whoever they are. The statements belong to
-// the migrations, behind guard.Schema().
+// Triggers refuse all writers that do not carry the current token. The statements belong to the
+// migrations, after guard.Schema().
 func ExampleGuard_Triggers() {
 	guard, err := sqlfence.New(sqlfence.Config{DB: sql.OpenDB(&fake{}), Dialect: sqlfence.PostgreSQL})
 	if err != nil {
@@ -63,7 +63,7 @@ func ExampleGuard_Triggers() {
 }
 
 // Connector lets the token travel with BEGIN, so that a fenced transaction in PostgreSQL takes no
-// round trip more.
+// additional round trip.
 func ExampleConnector() {
 	server := &fullFake{fake: &fake{mark: []driver.Value{int64(5), term}}}
 	db := sql.OpenDB(sqlfence.Connector(server)) // stdlib.GetConnector(config) of pgx

@@ -9,7 +9,8 @@ import (
 	"github.com/hotseat-go/hotseat/fencing/sqlfence"
 )
 
-// A singleton that sends each invoice once: what it did is written in the transaction that the token fences.
+// A service that bills each invoice once: it writes what it did in the transaction that the token
+// fences.
 func ExampleGuard_InTx() {
 	var db *sql.DB // sql.Open("pgx", ...)
 	guard, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: sqlfence.PostgreSQL})
@@ -19,7 +20,7 @@ func ExampleGuard_InTx() {
 	// Once, with the migrations: db.ExecContext(ctx, guard.Schema()). And singleton.Config{Guards: []fencing.Guard{guard}}.
 
 	bill := func(ctx context.Context, invoice int) error { // called by the work, with its context
-		token, _ := fencing.FromContext(ctx) // none is the zero Token, which the guard refuses
+		token, _ := fencing.FromContext(ctx) // without one it is the zero Token, which the guard refuses
 		err := guard.InTx(ctx, token, nil, func(ctx context.Context, tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, "UPDATE invoices SET billed = billed + 1 WHERE id = $1 AND billed = 0", invoice)
 			return err

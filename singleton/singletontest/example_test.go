@@ -71,7 +71,7 @@ func start(t *testing.T) (c *singletontest.Cluster, a, b *Invoicer) {
 	return c, replica("a"), replica("b")
 }
 
-// wait lets virtual time pass and everything due in it happen.
+// wait lets virtual time pass, and everything happen that is due by then.
 func wait(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -124,7 +124,7 @@ func TestMyServiceThroughAnAPIOutage(t *testing.T) {
 	})
 }
 
-// Ten scripts of faults over the service's own start function.
+// Storm runs ten scripts of faults on the service's own start function.
 func TestMyServiceInAStorm(t *testing.T) {
 	singletontest.Storm(t, func(ctx context.Context, r *singletontest.Replica) error {
 		elector, err := singleton.New(r.Client, singleton.Config{
@@ -140,7 +140,7 @@ func TestMyServiceInAStorm(t *testing.T) {
 	})
 }
 
-// Outside of a bubble, as in a main function, it works in real time.
+// Outside of a bubble, as in a main function, the cluster works in real time.
 func Example() {
 	c := singletontest.New(singletontest.Options{Namespace: "shop", Lease: "invoicer"})
 	defer c.Close()
