@@ -38,7 +38,8 @@ func Example() {
 	}
 	book := &ledger{guard: guard}
 
-	// The elector does this at the start of each term: announce the token, then put it into the work's context.
+	// The elector does this at the start of each term: it announces the token, then puts it into the
+	// work's context.
 	begin := func(token fencing.Token) context.Context {
 		if err := guard.Announce(context.Background(), token); err != nil {
 			panic(err)

@@ -17,7 +17,8 @@ func ExampleGuard_InTx() {
 	if err != nil {
 		return
 	}
-	// Once, with the migrations: db.ExecContext(ctx, guard.Schema()). And singleton.Config{Guards: []fencing.Guard{guard}}.
+	// Run guard.Schema() once, with the migrations. Give the guard to the elector:
+	// singleton.Config{Guards: []fencing.Guard{guard}}.
 
 	bill := func(ctx context.Context, invoice int) error { // called by the work, with its context
 		token, _ := fencing.FromContext(ctx) // without one it is the zero Token, which the guard refuses
