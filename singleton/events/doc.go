@@ -32,6 +32,7 @@
 //	GuardUnavailable  Warning  a guard could not decide
 //	Panicked          Warning  work or a hook panicked
 //	Overrun           Warning  work has outstayed its stop budget or drain limit
+//	TermEnded         Warning  the term ended for a reason that this package does not know
 //
 // A term that ends before its token was announced has no Events. [singleton.Status] and the metrics
 // tell of it.

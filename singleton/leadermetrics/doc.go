@@ -13,10 +13,12 @@
 // # What they mean
 //
 // master_status is 1 while this replica's term is valid, else 0. client-go's is 1 from the acquire
-// until its elector stops renewing. The differences:
-//   - While work drains, hotseat keeps the Lease, and the value stays 1 until work has returned.
-//     client-go's is 0 as soon as the elector is told to stop.
-//   - After a freeze, it is 0 at the next scrape. client-go's is still 1 until its elector notices.
+// until a renewal has failed for RenewDeadline. The differences:
+//   - When the elector is told to stop, hotseat's is 0 once work has returned and the Lease is
+//     released. client-go's stays 1 for as long as the process lives, unless the stop comes while a
+//     renewal is under way.
+//   - After a freeze, hotseat's is 0 at the next scrape. client-go's is 1 until its elector
+//     notices.
 //   - The sum over all replicas is never above 1 if each is scraped at the same moment. That a
 //     scrape takes time can show two for one scrape interval.
 //
