@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
 
@@ -15,6 +18,25 @@ import (
 	"github.com/hotseat-go/hotseat/singleton/events"
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
+
+// Events about this replica's Pod, which kubectl describe pod then shows. The downward API gives the
+// name and the UID (fieldPath: metadata.uid).
+func ExampleConfig() {
+	pod := &metav1.PartialObjectMetadata{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: os.Getenv("POD_NAMESPACE"), Name: os.Getenv("POD_NAME"), UID: types.UID(os.Getenv("POD_UID")),
+		},
+	}
+	_, err := events.New(record.NewFakeRecorder(10), events.Config{Regarding: pod})
+	fmt.Println(err)
+	_, err = events.New(nil, events.Config{Burst: -1})
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// recorder <nil> must not be nil
+	// Burst -1 must not be negative
+}
 
 // A program without a clientset gives client-go's broadcaster this sink.
 func ExampleNewSink() {
