@@ -20,6 +20,9 @@ type Options struct {
 	Tell any
 	// Log is a file that all it writes is appended to. Out and Err hear nothing then.
 	Log string
+	// Enter is called on the thread that starts the child, before that: to put it into a network
+	// namespace, say. The thread is used for nothing else. nil: nothing is called.
+	Enter func() error
 
 	Started func(pid int)
 	Out     func(line []byte) // hears its standard output
@@ -82,6 +85,9 @@ func Start(cmd *exec.Cmd, o Options) (*Process, error) {
 func (p *Process) live(o Options, listen func(), started chan<- error) {
 	runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
 	defer close(p.exited)
+	if o.Enter != nil && p.cmd.Err == nil {
+		p.cmd.Err = o.Enter() // Start returns it, and drops what was opened for the child
+	}
 	if err := p.cmd.Start(); err != nil {
 		started <- err
 		return

@@ -147,6 +147,33 @@ func TestLog(t *testing.T) {
 	require.Contains(t, proc.Tail(log+".none"), "no such file")
 }
 
+// TestEnter: the child has what its thread was given, and nobody else has.
+func TestEnter(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs threads with niceness of their own")
+	}
+	nice := func(enter func() error) string {
+		lines := make(chan string, 1)
+		p, err := proc.Start(exec.Command("sh", "-c", "nice"), proc.Options{
+			Enter: enter, Out: func(line []byte) { lines <- string(line) },
+		})
+		require.NoError(t, err)
+		require.NoError(t, p.Wait())
+		return <-lines
+	}
+	before := nice(nil)
+	lower := func() error { return syscall.Setpriority(syscall.PRIO_PROCESS, 0, 19) }
+	require.Equal(t, "19", nice(lower))
+	require.Equal(t, before, nice(nil))
+
+	why := errors.New("no such place")
+	_, err := proc.Start(exec.Command("true"), proc.Options{
+		Tell: part{}, Enter: func() error { return why },
+	})
+	require.ErrorIs(t, err, why)
+}
+
 func TestNoSuchProgram(t *testing.T) {
 	t.Parallel()
 	_, err := proc.Start(exec.Command(filepath.Join(t.TempDir(), "none")), proc.Options{Tell: 1})

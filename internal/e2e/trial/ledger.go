@@ -57,6 +57,19 @@ type Ledger struct {
 // NewLedger serves an empty ledger on loopback, without its guard if it is to
 // be unguarded. Close it.
 func NewLedger(unguarded bool) (*Ledger, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	l, err := ServeLedger(listener, unguarded)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return l, nil
+}
+
+// ServeLedger serves one on a listener, which it closes.
+func ServeLedger(listener net.Listener, unguarded bool) (*Ledger, error) {
 	l := &Ledger{served: make(chan struct{})}
 	if !unguarded {
 		var err error
@@ -69,10 +82,6 @@ func NewLedger(unguarded bool) (*Ledger, error) {
 	mux.HandleFunc("GET /mark", l.mark)
 	mux.HandleFunc("POST /records", func(w http.ResponseWriter, r *http.Request) { l.serve(w, r, Writing) })
 	l.server = &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
 	l.URL = "http://" + listener.Addr().String()
 	go func() {
 		defer close(l.served)

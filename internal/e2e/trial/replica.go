@@ -3,6 +3,7 @@
 package trial
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -77,9 +78,30 @@ func runReplica() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	return Run(ctx, spec, Means{})
+}
+
+// Means are what a replica works with that is no child of the trial: one in a Pod, say. The zero value
+// is for a child.
+type Means struct {
+	// Client reaches the API server; nil: over the replica's wire.
+	Client *singleton.Client
+	// Report tells the trial; nil: on standard output. It is called by several goroutines.
+	Report func(Event)
+	// PID stands for the process in what it reports; 0: its process id.
+	PID int
+	// Candidate is told of the elector before that runs; nil: nothing is called.
+	Candidate func(*singleton.Elector)
+}
+
+// Run is the life of a replica until ctx ends.
+func Run(ctx context.Context, spec Spec, m Means) error {
 	r := &replica{
-		Spec: spec, pid: os.Getpid(), freeze: make(chan os.Signal, 1),
+		Spec: spec, pid: cmp.Or(m.PID, os.Getpid()), freeze: make(chan os.Signal, 1), tell: m.Report,
 		ledger: &ledgerClient{spec.Ledger, &http.Client{Transport: &http.Transport{}}},
+	}
+	if r.tell == nil {
+		r.tell = toStdout
 	}
 	if spec.Peer {
 		return r.runPeer(ctx)
@@ -98,13 +120,19 @@ func runReplica() error {
 			return mark.Epoch, err
 		}
 	}
-	client, err := singleton.NewClient(spec.api())
-	if err != nil {
-		return err
+	client := m.Client
+	if client == nil {
+		var err error
+		if client, err = singleton.NewClient(spec.api()); err != nil {
+			return err
+		}
 	}
 	elector, err := singleton.New(client, config)
 	if err != nil {
 		return err
+	}
+	if m.Candidate != nil {
+		m.Candidate(elector)
 	}
 	return elector.Run(ctx, r.work)
 }
@@ -123,6 +151,7 @@ type replica struct {
 	pid    int
 	wrote  int // records decided so far; terms of one process follow each other
 	freeze chan os.Signal
+	tell   func(Event)
 }
 
 // work writes to the ledger: check, then write, as services do.
@@ -155,7 +184,7 @@ func (r *replica) record(term *singleton.Term) {
 	select {
 	case <-r.freeze:
 		r.report(Event{Kind: Frozen, Token: token, N: r.wrote})
-		_ = syscall.Kill(r.pid, syscall.SIGSTOP) // may always be sent to oneself
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP) // may always be sent to oneself
 		// The kernel may stop another thread first: give it time to stop this one.
 		for froze := Now(); Now()-froze < int64(time.Second); {
 			time.Sleep(10 * time.Millisecond)
@@ -175,9 +204,14 @@ func (r *replica) record(term *singleton.Term) {
 	r.report(outcome)
 }
 
-// report tells the trial. One Write per line: goroutines do not mix.
+// report tells the trial.
 func (r *replica) report(e Event) {
 	e.At, e.Replica, e.PID = Now(), r.Name, r.pid
+	r.tell(e)
+}
+
+// toStdout tells it a line. One Write per line: goroutines do not mix.
+func toStdout(e Event) {
 	line, err := json.Marshal(e)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "trial: report:", err)
