@@ -3,18 +3,13 @@
 package controlplane
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strings"
-	"time"
+
+	"github.com/hotseat-go/hotseat/internal/fromsource"
 )
 
 // EnvKubernetes names the Kubernetes minor to run: [Newest] or [Oldest].
@@ -26,23 +21,24 @@ const (
 	Oldest = "1.33"
 )
 
-// module is a nested module that a binary is built from.
-type module struct {
-	dir     string // below testdata
-	modfile string // go.mod, or another one beside it
-	main    string // the module whose version names the binary
-}
-
-func modules(minor string) (kube, etcd module, err error) {
-	kube = module{dir: "kube", modfile: "go.mod", main: "k8s.io/kubernetes"}
+// modules are what the binaries are built from, in the folder of this package.
+func modules(source, minor string) (kube, etcd fromsource.Module, err error) {
+	kube = fromsource.Module{
+		Dir: filepath.Join(source, "testdata", "kube"), Main: "k8s.io/kubernetes", Packages: []string{"."},
+	}
 	switch minor {
 	case "", Newest:
 	case Oldest:
-		kube.modfile = "oldest.mod"
+		kube.Modfile, kube.Tags = "oldest.mod", "oldest"
 	default:
-		return kube, etcd, fmt.Errorf("controlplane: %s=%s: must be %s or %s", EnvKubernetes, minor, Newest, Oldest)
+		return kube, etcd, fmt.Errorf("controlplane: %s=%s: must be %s or %s",
+			EnvKubernetes, minor, Newest, Oldest)
 	}
-	return kube, module{dir: "etcd", modfile: "go.mod", main: "go.etcd.io/etcd/server/v3"}, nil
+	etcd = fromsource.Module{
+		Dir: filepath.Join(source, "testdata", "etcd"), Main: "go.etcd.io/etcd/server/v3",
+		Packages: []string{"."},
+	}
+	return kube, etcd, nil
 }
 
 // Binaries are the paths of what a control plane is made of.
@@ -60,114 +56,31 @@ func Build(ctx context.Context, minor string, progress io.Writer) (b Binaries, e
 	if dir := os.Getenv(EnvAssets); dir != "" {
 		return assets(ctx, dir, minor)
 	}
-	kube, etcd, err := modules(minor)
+	source, err := folder(ctx)
 	if err != nil {
 		return b, err
 	}
-	if b.Etcd, b.EtcdVersion, err = etcd.build(ctx, progress); err != nil {
+	kube, etcd, err := modules(source, minor)
+	if err != nil {
 		return b, err
 	}
-	b.Kube, b.KubeVersion, err = kube.build(ctx, progress)
+	if b.Etcd, b.EtcdVersion, err = build(ctx, etcd, progress); err != nil {
+		return b, err
+	}
+	b.Kube, b.KubeVersion, err = build(ctx, kube, progress)
 	return b, err
 }
 
-func (m module) build(ctx context.Context, progress io.Writer) (path, version string, err error) {
-	source, root, err := folders()
-	if err != nil {
+// build returns the one program of a module, which is named as its folder is.
+func build(ctx context.Context, m fromsource.Module, progress io.Writer) (path, version string, err error) {
+	if version, err = m.Version(); err != nil {
 		return "", "", err
 	}
-	m.dir = filepath.Join(source, "testdata", m.dir)
-	if version, err = m.version(); err != nil {
-		return "", "", err
-	}
-	name := filepath.Base(m.dir)
-	dir := filepath.Join(root, ".cache", "controlplane", name+"-"+version+"-"+runtime.Version())
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", "", err
-	}
-	unlock, err := lock(ctx, filepath.Join(dir, "lock"))
-	if err != nil {
-		return "", "", err
-	}
-	defer unlock()
-	path = filepath.Join(dir, name)
-	if _, err := os.Stat(path); err == nil {
-		return path, version, nil
-	}
-	began := time.Now()
-	fmt.Fprintf(progress, "controlplane: building %s %s, once; this takes minutes\n", m.main, version)
-	if err := m.compile(ctx, path+".new", progress); err != nil {
-		return "", "", fmt.Errorf("controlplane: building %s: %w", m.main, err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return "", "", err
-	}
-	fmt.Fprintf(progress, "controlplane: built %s %s in %v\n", m.main, version, time.Since(began).Round(time.Second))
-	return path, version, nil
+	bin, err := m.Build(ctx, progress)
+	return filepath.Join(bin, filepath.Base(m.Dir)), version, err
 }
 
-// version is the one that the modfile requires.
-func (m module) version() (string, error) {
-	text, err := os.ReadFile(filepath.Join(m.dir, m.modfile))
-	if err != nil {
-		return "", err
-	}
-	for line := range strings.Lines(string(text)) {
-		fields := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "require "))
-		if len(fields) >= 2 && fields[0] == m.main {
-			return fields[1], nil
-		}
-	}
-	return "", fmt.Errorf("controlplane: %s does not require %s", m.modfile, m.main)
-}
-
-// compile runs go build and says how many packages are done.
-func (m module) compile(ctx context.Context, out string, progress io.Writer) error {
-	tool := func(args ...string) *exec.Cmd {
-		cmd := exec.CommandContext(ctx, "go", args...)
-		cmd.Dir = m.dir
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off")
-		return cmd
-	}
-	list := tool("list", "-modfile", m.modfile, "-deps", ".")
-	packages, err := list.Output()
-	if err != nil {
-		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-			err = fmt.Errorf("%w: %s", err, exit.Stderr)
-		}
-		return err
-	}
-	build := tool("build", "-v", "-modfile", m.modfile, "-trimpath", "-ldflags=-s -w", "-o", out, ".")
-	said, err := build.StderrPipe()
-	if err != nil {
-		return err
-	}
-	if err := build.Start(); err != nil {
-		return err
-	}
-	var last bytes.Buffer
-	compiled, total, told := 0, bytes.Count(packages, []byte("\n")), time.Now()
-	for lines := bufio.NewScanner(said); lines.Scan(); {
-		compiled++
-		fmt.Fprintln(&last, lines.Text())
-		if time.Since(told) > 30*time.Second {
-			told = time.Now()
-			fmt.Fprintf(progress, "controlplane: %s: %d of %d packages\n", m.main, compiled, total)
-			last.Reset()
-		}
-	}
-	if err := build.Wait(); err != nil {
-		return fmt.Errorf("%w: %s", err, last.Bytes())
-	}
-	return nil
-}
-
-// folders are that of this package's source and that of the module.
-func folders() (source, root string, err error) {
-	out, err := exec.Command("go", "list", "-f", "{{.Dir}}\n{{.Module.Dir}}", "github.com/hotseat-go/hotseat/internal/controlplane").Output()
-	if err != nil {
-		return "", "", fmt.Errorf("controlplane: go list: %w", err)
-	}
-	source, root, _ = strings.Cut(strings.TrimSpace(string(out)), "\n")
-	return source, root, nil
+// folder is that of this package's source.
+func folder(ctx context.Context) (string, error) {
+	return fromsource.Folder(ctx, "github.com/hotseat-go/hotseat/internal/controlplane")
 }

@@ -29,10 +29,28 @@ type Options struct {
 	Controllers bool
 	// Audit has every request logged; see [Cluster.Requests].
 	Audit bool
-	// APIServer are further flags of the API server.
-	APIServer []string
+	// APIServer and ControllerManager are further flags.
+	APIServer, ControllerManager []string
+	// Network is where it runs; nil: on loopback.
+	Network *Network
+	// Nodes are the names of kubelets that may log in, as [Cluster.NodeConfig] says.
+	Nodes []string
+	// Dir is where its folder is made; empty: where temporary ones are.
+	Dir string
 	// Progress is told how far a build is; nil: nobody.
 	Progress io.Writer
+}
+
+// Network is a network namespace for a control plane that nodes in others reach.
+type Network struct {
+	// Enter puts the calling thread into it.
+	Enter func() error
+	// Dial connects to an address in it, from outside.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Address of the API server, whose port is 443.
+	Address string
+	// Services are other addresses that lead to the API server, as that of the Service kubernetes.
+	Services []string
 }
 
 // readyWithin bounds a start, on a slow and busy machine.
@@ -104,7 +122,7 @@ func Start(ctx context.Context, o Options) (c *Cluster, err error) {
 			return nil, err
 		}
 	}
-	dir, err := os.MkdirTemp("", "controlplane-")
+	dir, err := os.MkdirTemp(o.Dir, "controlplane-")
 	if err != nil {
 		return nil, err
 	}
@@ -120,12 +138,16 @@ func Start(ctx context.Context, o Options) (c *Cluster, err error) {
 		return c, err
 	}
 	c.apiPort, c.clientPort, c.peerPort = ports[0], ports[1], ports[2]
-	if c.pki, err = newPKI(dir); err != nil {
+	if c.pki, err = newPKI(dir, o); err != nil {
 		return c, err
 	}
 	c.config = &rest.Config{
 		Host: "https://127.0.0.1:" + c.apiPort, BearerToken: adminToken, QPS: -1,
 		TLSClientConfig: rest.TLSClientConfig{CAData: c.pki.ca},
+	}
+	if o.Network != nil {
+		c.apiPort = "443"
+		c.config.Host, c.config.Dial = "https://"+o.Network.Address, o.Network.Dial
 	}
 	if c.admin, err = kubernetes.NewForConfig(c.config); err != nil {
 		return c, err
@@ -188,7 +210,7 @@ func (c *Cluster) StartEtcd(ctx context.Context) error {
 		return err
 	}
 	return c.Etcd.await(ctx, func(ctx context.Context) error {
-		return healthy(ctx, c.etcdURL()+"/health")
+		return c.Etcd.healthy(ctx, c.etcdURL()+"/health")
 	})
 }
 

@@ -5,7 +5,7 @@
 //
 // The modules they are built from (testdata/kube, testdata/etcd) are modules of
 // their own: nothing of them reaches a user's go.sum. Binaries are built once,
-// which takes minutes, and kept in .cache/controlplane by version.
+// which takes minutes, and kept by package fromsource.
 //
 // RBAC is on, connections are TLS, etcd syncs to disk: as in a cluster.
 package controlplane

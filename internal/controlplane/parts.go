@@ -16,7 +16,9 @@ import (
 // The parts' flags. What is not set is as it ships.
 
 func (c *Cluster) part(name string, args ...string) *Process {
-	return &Process{name: name, log: filepath.Join(c.dir, name+".log"), args: args}
+	return &Process{
+		name: name, log: filepath.Join(c.dir, name+".log"), args: args, in: c.options.Network,
+	}
 }
 
 func (c *Cluster) etcdURL() string { return "http://127.0.0.1:" + c.clientPort }
@@ -39,8 +41,7 @@ func (c *Cluster) etcd(data string) *Process {
 func (c *Cluster) apiServer() *Process {
 	args := append(c.binaries.command("kube-apiserver"),
 		"--etcd-servers", c.etcdURL(),
-		"--bind-address", "127.0.0.1", "--secure-port", c.apiPort, "--advertise-address", "127.0.0.1",
-		"--endpoint-reconciler-type", "none", // it refuses loopback addresses
+		"--secure-port", c.apiPort,
 		"--service-cluster-ip-range", "10.96.0.0/16",
 		"--authorization-mode", "RBAC",
 		"--token-auth-file", c.pki.tokens,
@@ -48,6 +49,17 @@ func (c *Cluster) apiServer() *Process {
 		"--service-account-issuer", "https://kubernetes.default.svc",
 		"--service-account-key-file", c.pki.key, "--service-account-signing-key-file", c.pki.key,
 	)
+	if n := c.options.Network; n != nil {
+		args = append(args, "--bind-address", "0.0.0.0", "--advertise-address", n.Address,
+			"--kubelet-preferred-address-types", "InternalIP")
+	} else {
+		args = append(args, "--bind-address", "127.0.0.1", "--advertise-address", "127.0.0.1",
+			"--endpoint-reconciler-type", "none") // it refuses loopback addresses
+	}
+	if len(c.options.Nodes) > 0 {
+		args = append(args, "--authorization-mode", "Node",
+			"--enable-admission-plugins", "NodeRestriction")
+	}
 	if c.options.Audit {
 		args = append(args, "--audit-policy-file", c.pki.audit, "--audit-log-path", c.auditLog(), "--audit-log-mode", "blocking-strict")
 	}
@@ -55,10 +67,11 @@ func (c *Cluster) apiServer() *Process {
 }
 
 func (c *Cluster) controllerManager(kubeconfig string) *Process {
-	return c.part("kube-controller-manager", append(c.binaries.command("kube-controller-manager"),
+	return c.part("kube-controller-manager", append(append(c.binaries.command("kube-controller-manager"),
 		"--kubeconfig", kubeconfig, "--bind-address", "127.0.0.1", "--secure-port", "0",
 		"--leader-elect=false", "--use-service-account-credentials",
-		"--service-account-private-key-file", c.pki.key, "--root-ca-file", c.pki.caFile)...)
+		"--service-account-private-key-file", c.pki.key, "--root-ca-file", c.pki.caFile),
+		c.options.ControllerManager...)...)
 }
 
 func (c *Cluster) scheduler(kubeconfig string) *Process {

@@ -10,10 +10,12 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -24,6 +26,15 @@ import (
 // adminToken is secret enough on loopback, for the life of a test.
 const adminToken = "admin"
 
+func nodeToken(node string) string { return "node:" + node }
+
+// NodeConfig is the configuration of a node's kubelet, one of [Options].Nodes.
+func (c *Cluster) NodeConfig(node string) *rest.Config {
+	config := rest.AnonymousClientConfig(c.config)
+	config.BearerToken = nodeToken(node)
+	return config
+}
+
 // pki is the files that identify the server and its clients.
 type pki struct {
 	dir               string
@@ -32,7 +43,7 @@ type pki struct {
 	tokens, audit     string
 }
 
-func newPKI(dir string) (*pki, error) {
+func newPKI(dir string, o Options) (*pki, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -42,6 +53,12 @@ func newPKI(dir string) (*pki, error) {
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(7 * 24 * time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true, IsCA: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
+	}
+	if o.Network != nil {
+		for _, address := range append(slices.Clone(o.Network.Services), o.Network.Address) {
+			template.IPAddresses = append(template.IPAddresses, net.ParseIP(address))
+		}
+		template.DNSNames = append(template.DNSNames, "kubernetes.default.svc")
 	}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -59,7 +76,11 @@ func newPKI(dir string) (*pki, error) {
 	write(&p.caFile, "ca.crt", p.ca)
 	write(&p.cert, "server.crt", p.ca)
 	write(&p.key, "server.key", pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private}))
-	write(&p.tokens, "tokens.csv", []byte(adminToken+`,admin,admin,"system:masters"`+"\n"))
+	tokens := []byte(adminToken + `,admin,admin,"system:masters"` + "\n")
+	for _, node := range o.Nodes {
+		tokens = fmt.Appendf(tokens, "%s,system:node:%s,%[2]s,system:nodes\n", nodeToken(node), node)
+	}
+	write(&p.tokens, "tokens.csv", tokens)
 	write(&p.audit, "audit.yaml", []byte(auditPolicy))
 	return p, err
 }

@@ -19,6 +19,7 @@ type Process struct {
 	name string
 	log  string // the file it writes to
 	args []string
+	in   *Network
 	run  *proc.Process // its current life
 }
 
@@ -26,7 +27,11 @@ type Process struct {
 func (p *Process) start() error {
 	cmd := exec.Command(p.args[0], p.args[1:]...)
 	cmd.Dir = filepath.Dir(p.log)
-	run, err := proc.Start(cmd, proc.Options{Log: p.log})
+	o := proc.Options{Log: p.log}
+	if p.in != nil {
+		o.Enter = p.in.Enter
+	}
+	run, err := proc.Start(cmd, o)
 	if err != nil {
 		return fmt.Errorf("controlplane: %s: %w", p.name, err)
 	}
@@ -56,14 +61,18 @@ func (p *Process) Freeze() error { return p.run.Freeze() }
 func (p *Process) Thaw() error { return p.run.Thaw() }
 
 // healthy asks an URL whose answer is 200 once all is well.
-func healthy(ctx context.Context, url string) error {
+func (p *Process) healthy(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	client := http.DefaultClient
+	if p.in != nil {
+		client = &http.Client{Transport: &http.Transport{DialContext: p.in.Dial, DisableKeepAlives: true}}
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
-// Command kube is the parts of a Kubernetes control plane in one binary, which
-// its first argument chooses: they share nearly all of their code.
+// Command kube is the parts of a Kubernetes control plane and of a node, and kubectl, in one binary,
+// which its first argument chooses: they share nearly all of their code.
 package main
 
 import (
@@ -19,8 +19,10 @@ func main() {
 		"kube-controller-manager": controllermanager.NewControllerManagerCommand,
 		"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
 	}
+	addNode(parts)
 	if len(os.Args) < 2 || parts[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: kube kube-apiserver|kube-controller-manager|kube-scheduler [FLAG ...]")
+		fmt.Fprintln(os.Stderr, "usage: kube kube-apiserver|kube-controller-manager|kube-scheduler|"+
+			"kubelet|kubectl [FLAG ...]; the oldest minor lacks the last two")
 		os.Exit(2)
 	}
 	part := parts[os.Args[1]]()

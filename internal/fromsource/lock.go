@@ -1,6 +1,6 @@
 //go:build unix
 
-package controlplane
+package fromsource
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// lock waits for the file's lock, which the kernel drops with its owner.
-func lock(ctx context.Context, path string) (unlock func(), err error) {
+// Lock waits for the file's lock, which the kernel drops with its owner.
+func Lock(ctx context.Context, path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
