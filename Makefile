@@ -9,6 +9,8 @@ GO       ?= go
 FUZZTIME ?= 30s
 COVER_MIN ?= 90
 VERSION  ?=
+NODES    ?= 2
+ARGS     ?= get nodes,pods -A -o wide
 
 # Pinned, and rebuilt when the pin or the Go version changes: a linter built by an older Go refuses newer code.
 GOLANGCI_VERSION := v2.15.0
@@ -66,6 +68,18 @@ e2e: ## All fault runs on a real kube-apiserver and etcd, with real processes (H
 .PHONY: frameworks
 frameworks: ## Hotseat in a real controller-runtime manager, beside client-go's election, on a real API server: writes its RESULTS.md. 25 minutes.
 	internal/ci/frameworks.sh
+
+.PHONY: node
+node: ## All fault runs on real nodes: kubelet, containerd, runc. Needs root and cgroups.
+	cd internal/node && $(GO) test -count=1 -v -timeout 60m ./...
+
+.PHONY: node-up node-down node-kubectl
+node-up: ## A cluster with real nodes, until Ctrl-C or `make node-down` (NODES=2).
+	cd internal/node && $(GO) run ./node up -nodes $(NODES)
+node-down: ## End it, and clean up after one that was killed.
+	cd internal/node && $(GO) run ./node down
+node-kubectl: ## kubectl in it (ARGS="get pods -A").
+	@cd internal/node && $(GO) run ./node kubectl $(ARGS)
 
 .PHONY: guards
 guards: ## The guards' tests at length, on real servers: PostgreSQL, MariaDB, SQLite, Redis, gRPC, S3, Kafka, Kubernetes.

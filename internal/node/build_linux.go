@@ -1,0 +1,92 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/hotseat-go/hotseat/internal/controlplane"
+	"github.com/hotseat-go/hotseat/internal/fromsource"
+	"github.com/hotseat-go/hotseat/internal/services"
+)
+
+// ErrCannot: this machine cannot run nodes. The error says what is missing.
+var ErrCannot = errors.New("node: this machine cannot run nodes")
+
+const modulePath = "github.com/hotseat-go/hotseat/internal/node"
+
+// programs are what a cluster runs.
+type programs struct {
+	controlplane.Binaries
+	containerd        string // a folder, with its shim, ctr and the plugins of CNI
+	containerdVersion string
+	runc              string
+	source            string // the folder of this package
+	cache             string // of this checkout
+}
+
+// Possible is ErrCannot unless this process may do here what nodes need: root, cgroups, namespaces.
+func Possible() error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("%w: it takes root", ErrCannot)
+	}
+	if _, err := findCgroups(); err != nil {
+		return fmt.Errorf("%w: %w", ErrCannot, err)
+	}
+	s, err := newSpace()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCannot, err)
+	}
+	s.close()
+	return nil
+}
+
+// build builds what is missing, and installs runc.
+func build(ctx context.Context, progress io.Writer) (p programs, err error) {
+	if os.Getenv(controlplane.EnvAssets) != "" {
+		return p, fmt.Errorf("%w: %s is set, and such a folder has no kubelet",
+			ErrCannot, controlplane.EnvAssets)
+	}
+	if p.Binaries, err = controlplane.Build(ctx, controlplane.Newest, progress); err != nil {
+		return p, err
+	}
+	if p.source, err = fromsource.Folder(ctx, modulePath); err != nil {
+		return p, err
+	}
+	root, err := fromsource.Folder(ctx, "github.com/hotseat-go/hotseat", "-m")
+	if err != nil {
+		return p, err
+	}
+	p.cache = filepath.Join(root, ".cache", "node")
+	m := fromsource.Module{
+		Dir: filepath.Join(p.source, "testdata", "containerd"), Packages: []string{"tool"},
+		Main: "github.com/containerd/containerd/v2",
+	}
+	if p.containerd, err = m.Build(ctx, progress); err != nil {
+		return p, err
+	}
+	if p.containerdVersion, err = m.Version(); err != nil {
+		return p, err
+	}
+	p.runc, err = services.Program(ctx, "runc", "runc")
+	if errors.Is(err, services.ErrMissing) {
+		err = fmt.Errorf("%w: %w", ErrCannot, err)
+	}
+	return p, err
+}
+
+// program builds a command of this repository as a static binary, and returns its path.
+func (p programs) program(ctx context.Context, path, dir string) (string, error) {
+	out := filepath.Join(dir, filepath.Base(path))
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out, path)
+	cmd.Dir = p.source
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("node: building %s: %w: %s", path, err, text)
+	}
+	return out, nil
+}

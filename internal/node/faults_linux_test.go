@@ -1,0 +1,82 @@
+package node
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/hotseat-go/hotseat/internal/e2e/trial"
+)
+
+// TestShort is make test's share: what every deployment meets.
+func TestShort(t *testing.T) {
+	c := newCluster(t, Options{Nodes: 2, Images: replicaImages()})
+	var table trial.Table
+	scenario{"rollout, crash, power loss", func(l *lab) {
+		l.rollout()
+		l.rest(settled)
+		l.crash()
+		l.complete()
+		l.powerLoss()
+	}}.run(t, c, 1, &table)
+	table.Print(t.Output())
+}
+
+// rollout replaces every Pod, as kubectl set image does.
+func (l *lab) rollout() {
+	l.t.Helper()
+	l.add(trial.Fault, 0, "a rollout")
+	l.kubectl("", "set", "image", "deployment/invoicer", "invoicer="+replicaImage+":2")
+	l.complete()
+	l.add(trial.Over, 0, "")
+	l.active()
+}
+
+// crash kills the active's process, which the kubelet starts anew in the same Pod.
+func (l *lab) crash() {
+	l.t.Helper()
+	victim := l.active()
+	pid := l.processOf(victim.Replica)
+	i := l.journal.Len()
+	l.add(trial.Fault, victim.PID, "kill -9 of the active")
+	l.add(trial.Ending, victim.PID, "SIGKILL")
+	require.NoError(l.t, unix.Kill(pid, syscall.SIGKILL))
+	require.Eventually(l.t, func() bool { return ended(pid) }, endurance, time.Millisecond)
+	l.add(trial.Exited, victim.PID, "killed")
+	l.add(trial.Over, 0, "")
+	l.next(i)
+	l.await(i, "the Pod's next container", func(e trial.Event) bool {
+		return e.Kind == trial.Started && e.Replica == victim.Replica
+	})
+}
+
+// powerLoss takes the power of the active's node. It comes back when another one is active.
+func (l *lab) powerLoss() {
+	l.t.Helper()
+	victim := l.active()
+	n := l.nodeOf(victim.Replica)
+	gone := l.on(n)
+	require.Less(l.t, len(gone), len(l.alive()), "all replicas are on %s: nobody could take over", n.Name)
+	i := l.journal.Len()
+	l.add(trial.Fault, victim.PID, "power loss of the active's node")
+	for _, pid := range gone {
+		l.add(trial.Ending, pid, "power loss")
+	}
+	require.NoError(l.t, n.PowerOff())
+	for _, pid := range gone {
+		l.add(trial.Exited, pid, "power loss")
+	}
+	l.add(trial.Over, 0, "")
+	l.next(i)
+	require.NoError(l.t, n.Boot(l.t.Context()))
+	require.NoError(l.t, n.Ready(l.t.Context()))
+	for name := range gone {
+		l.await(i, name+" again", func(e trial.Event) bool {
+			return e.Kind == trial.Started && e.Replica == name
+		})
+	}
+	l.complete()
+}

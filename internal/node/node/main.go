@@ -1,0 +1,77 @@
+//go:build linux
+
+// Command node runs a real cluster until it is interrupted, and says how to reach it.
+//
+//	node up [-nodes 2] [-image NAME=PACKAGE ...]
+//	node kubectl ARGUMENT ...    as its administrator, from elsewhere
+//	node down                    ends it, from elsewhere; and what one that was killed left
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/hotseat-go/hotseat/internal/node"
+)
+
+func main() {
+	if node.IsPart() {
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	command := map[string]func(context.Context, []string) error{
+		"up":      up,
+		"down":    func(ctx context.Context, _ []string) error { return node.Down(ctx) },
+		"kubectl": node.ExecKubectl,
+	}
+	if len(args) == 0 || command[args[0]] == nil {
+		return errors.New("usage: node up [-nodes N] [-image NAME=PACKAGE] | down | kubectl [ARGUMENT]")
+	}
+	return command[args[0]](ctx, args[1:])
+}
+
+func up(ctx context.Context, args []string) error {
+	o := node.Options{Progress: os.Stderr}
+	flags := flag.NewFlagSet("up", flag.ExitOnError)
+	flags.IntVar(&o.Nodes, "nodes", 2, "how many `nodes`")
+	flags.Func("image", "an image that each node has: `NAME=PACKAGE`, of a command in this checkout", func(s string) error {
+		name, path, is := strings.Cut(s, "=")
+		if !is {
+			return errors.New("must be NAME=PACKAGE")
+		}
+		o.Images = append(o.Images, node.Image{Name: name, Package: path})
+		return nil
+	})
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	c, err := node.Up(ctx, o)
+	if err != nil {
+		return err
+	}
+	path, relay, err := c.Open(ctx)
+	if err == nil {
+		defer relay()
+		fmt.Printf("Kubernetes %s with %d nodes, until Ctrl-C:\n\nexport KUBECONFIG=%s\n",
+			c.Plane().Version, len(c.Nodes), path)
+		<-ctx.Done()
+	}
+	if closed := c.Close(); err == nil {
+		err = closed
+	}
+	return err
+}

@@ -1,0 +1,110 @@
+// Command replica is a replica of package trial's that runs in a Pod: it writes to the test's
+// ledger and reports to the test, by datagrams, so that nobody has to read it. GET
+// /crash?how=panic|exit|oom ends it.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/hotseat-go/hotseat/internal/e2e/trial"
+	"github.com/hotseat-go/hotseat/singleton"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context) error {
+	var spec trial.Spec
+	if err := json.Unmarshal([]byte(os.Getenv("TRIAL")), &spec); err != nil {
+		return fmt.Errorf("TRIAL: %w", err)
+	}
+	spec.Name, spec.Namespace = os.Getenv("POD_NAME"), os.Getenv("POD_NAMESPACE")
+	address := os.Getenv("REPORT")
+	connection, err := net.Dial("udp", address)
+	if err != nil {
+		return fmt.Errorf("REPORT=%s: %w", address, err)
+	}
+	r := &reporter{connection: connection, spec: spec, pid: 1 + rand.IntN(1<<30)}
+	client, err := singleton.DefaultClient()
+	if err != nil {
+		return err
+	}
+	r.say(trial.Started, "")
+	context.AfterFunc(ctx, func() { r.say(trial.Ending, "SIGTERM") })
+	err = trial.Run(ctx, spec, trial.Means{
+		Client: client, Report: r.report, PID: r.pid,
+		Candidate: func(e *singleton.Elector) { go serve(e) },
+	})
+	r.say(trial.Exited, fmt.Sprint(err)) // all that it does is done
+	return err
+}
+
+// reporter tells the test what happens. This process's id is 1 like everybody's in a Pod, so it has
+// another one.
+type reporter struct {
+	connection net.Conn
+	spec       trial.Spec
+	pid        int
+}
+
+func (r *reporter) say(what trial.Kind, text string) {
+	r.report(trial.Event{
+		At: trial.Now(), Kind: what, Replica: r.spec.Name, PID: r.pid, Text: text,
+	})
+}
+
+func (r *reporter) report(e trial.Event) {
+	line, err := json.Marshal(e)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	_, _ = r.connection.Write(line)
+}
+
+// serve answers the probes of examples/deploy/invoicer.yaml.
+func serve(elector *singleton.Elector) {
+	probe := func(check func() error) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			if err := check(); err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			}
+		}
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/readyz", probe(elector.Ready))
+	mux.Handle("/livez", probe(elector.Live))
+	mux.HandleFunc("/crash", func(_ http.ResponseWriter, r *http.Request) {
+		go crash(r.FormValue("how"))
+	})
+	server := &http.Server{Addr: ":8080", Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	log.Fatal(server.ListenAndServe())
+}
+
+func crash(how string) {
+	switch how {
+	case "panic":
+		panic("as told")
+	case "exit":
+		os.Exit(3)
+	case "oom":
+		for all := []byte{1}; ; {
+			all = append(all, all...) // copies, so that the memory is touched
+		}
+	}
+}
