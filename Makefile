@@ -39,7 +39,7 @@ cover: ## What the tests of the last `make test` did not reach, and an HTML repo
 	cp .cache/cover/root.out .cache/cover/hotseat.txt
 	tail -n +2 .cache/cover/guards.out >> .cache/cover/hotseat.txt
 	$(GO) tool cover -func .cache/cover/hotseat.txt | awk '$$NF != "100.0%"'
-	for m in grpcfence redisfence; do \
+	for m in grpcfence pgxfence redisfence; do \
 	  (cd fencing/$$m && $(GO) tool cover -func $(CURDIR)/.cache/cover/$$m.out | awk '$$NF != "100.0%"'); done
 	$(GO) tool cover -html .cache/cover/hotseat.txt -o .cache/cover/hotseat.html
 	@echo "report, but for the nested modules: .cache/cover/hotseat.html"
@@ -84,7 +84,7 @@ node-kubectl: ## kubectl in it (ARGS="get pods -A").
 .PHONY: guards
 guards: ## The guards' tests at length, on real servers: PostgreSQL, MariaDB, SQLite, Redis, gRPC, S3, Kafka, Kubernetes.
 	HOTSEAT_HAMMER=30s $(GO) test -count=1 -v -run 'Guard|Memory|Durable|File|Hammer|Linear|Parked' ./fencing/...
-	for m in internal/guards fencing/redisfence fencing/grpcfence examples/objectstore examples/kafka examples/postgres; do \
+	for m in internal/guards fencing/pgxfence fencing/redisfence fencing/grpcfence examples/objectstore examples/kafka examples/postgres; do \
 	  (cd $$m && HOTSEAT_HAMMER=30s $(GO) test -count=1 -v -timeout 30m ./...); done
 	$(GO) run ./internal/controlplane/cluster -build
 	cd internal/e2e && HOTSEAT_HAMMER=30s $(GO) test -count=1 -v -timeout 30m -run 'Kubefence|Policy' .

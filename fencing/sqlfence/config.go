@@ -102,17 +102,30 @@ func (d Dialect) String() string {
 // Guard is a [fencing.Guard] over a table. Make one with [New]. All methods are safe for concurrent
 // use.
 type Guard struct {
-	db    *sql.DB
-	speak Dialect
-	table string // quoted
-	name  string // as configured
-	scope string // "" takes any
+	marks
+	db *sql.DB
+}
+
+// marks is a guard without its transactions. It does not care by what client the database is
+// reached.
+type marks struct {
+	client Client
+	speak  Dialect
+	place
 	limits
 	log  *slog.Logger
 	last atomic.Pointer[lock] // most transactions begin with it
 
+	raises    bool        // what begins a transaction fails if the token is not the mark
 	triggered atomic.Bool // Triggers was called
 	proven    sync.Map    // from a scope to its mark that is known to last
+}
+
+// place is where the marks are.
+type place struct {
+	table string // quoted
+	name  string // as configured
+	scope string // "" takes any
 }
 
 // limits are what the configuration demands.
@@ -127,20 +140,26 @@ var _ fencing.Checker = (*Guard)(nil)
 // New returns a guard. It fails if cfg breaks a rule of [Config], and names every broken rule. It
 // does not use the database.
 func New(cfg Config) (*Guard, error) {
-	g := &Guard{
-		db: cfg.DB, speak: cfg.Dialect, name: cmp.Or(cfg.Table, "hotseat_fence"),
-		scope: cfg.Scope, log: cfg.Logger,
+	g := &Guard{db: cfg.DB}
+	var missing error
+	if cfg.DB == nil {
+		missing = errors.New("sqlfence: Config.DB is nil, must be set")
 	}
+	if err := errors.Join(missing, g.configure(cfg)); err != nil {
+		return nil, err
+	}
+	g.client = database{cfg.DB, cfg.Dialect}
+	return g, nil
+}
+
+// configure takes everything from cfg but the database.
+func (g *marks) configure(cfg Config) error {
+	g.speak, g.log = cfg.Dialect, cmp.Or(cfg.Logger, slog.Default())
+	g.name, g.scope = cmp.Or(cfg.Table, "hotseat_fence"), cfg.Scope
 	g.idle, g.hold, g.durable = cfg.IdleLimit, cfg.HoldLimit, cfg.RequireDurable
-	if g.log == nil {
-		g.log = slog.Default()
-	}
 	var errs []error
 	bad := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("sqlfence: "+format, args...))
-	}
-	if cfg.DB == nil {
-		bad("Config.DB is nil, must be set")
 	}
 	if cfg.Dialect < PostgreSQL || cfg.Dialect > SQLite {
 		bad("Config.Dialect is %v, must be PostgreSQL, MySQL or SQLite", cfg.Dialect)
@@ -164,10 +183,7 @@ func New(cfg Config) (*Guard, error) {
 			bad("Config.%s is %v, but %v has no such limit", name, limit, cfg.Dialect)
 		}
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	return g, nil
+	return errors.Join(errs...)
 }
 
 // quote returns name, or schema.name, quoted: it is an identifier whatever words the database

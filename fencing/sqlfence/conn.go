@@ -14,12 +14,7 @@ import (
 type conn struct {
 	fullConn
 
-	// The plain lock that the session has prepared, for each kind (lock.among). Behind a pooler it may
-	// be out of date: others may use the session.
-	prepared map[string]*lock
-
-	// Whether the database has triggers of Guard.Triggers, when it was last checked.
-	looked, triggers bool
+	known Known
 
 	// What may have happened in the open transaction. A COMMIT alone does not report it.
 	now doubts
@@ -62,31 +57,6 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	return c.fullConn.PrepareContext(ctx, query)
 }
 
-// endsTransactions is true for every statement that ends a transaction, and for some others.
-func endsTransactions(query string) bool {
-	for i := range len(query) {
-		var word string
-		switch query[i] | 0x20 { // in lower case
-		case 'a':
-			word = "abort"
-		case 'c':
-			word = "commit"
-		case 'e':
-			word = "end"
-		case 'p':
-			word = "prepare"
-		case 'r':
-			word = "rollback"
-		default:
-			continue
-		}
-		if len(query)-i >= len(word) && strings.EqualFold(query[i:i+len(word)], word) {
-			return true
-		}
-	}
-	return false
-}
-
 // entry is what InTx asks of BeginTx, through the context.
 type entry struct {
 	*lock
@@ -106,14 +76,14 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	}
 	e.tried = true
 	l := e.lock
-	if !e.tells && !c.hasTriggers(ctx) {
+	if !e.tells && !c.known.hasTriggers(func(q string) (int64, error) { return c.ask(ctx, q) }) {
 		l = l.quiet
 	}
 	tx := &enteredTx{ctx, c, e}
 	var err error
 	ways, strict := l.strict, isStrict(sql.IsolationLevel(opts.Isolation))
 	if !strict {
-		ways = c.plainWays(l)
+		ways = c.known.plainWays(l)
 	}
 	for _, way := range ways {
 		var result driver.Result
@@ -123,7 +93,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 			e.entered.Store(err == nil && rows == 1)
 			c.now = c.later
 			if !strict && way != l.fast {
-				c.prepared[l.among] = l
+				c.known.keep(l)
 			}
 			return tx, nil
 		}
@@ -134,29 +104,13 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	return nil, err
 }
 
-// hasTriggers looks once, and again after a transaction was rolled back.
-func (c *conn) hasTriggers(ctx context.Context) bool {
-	if c.looked {
-		return c.triggers
-	}
-	result, err := c.fullConn.ExecContext(ctx,
-		"SELECT FROM pg_trigger WHERE tgname = '"+postgresTrigger+"' LIMIT 1", nil)
+// ask returns how many rows a statement returns, outside of transactions.
+func (c *conn) ask(ctx context.Context, statement string) (int64, error) {
+	result, err := c.fullConn.ExecContext(ctx, statement, nil)
 	if err != nil {
-		return true
+		return 0, err
 	}
-	rows, err := result.RowsAffected()
-	c.looked, c.triggers = err == nil, err != nil || rows > 0
-	return c.triggers
-}
-
-// plainWays replaces what is prepared for another term.
-func (c *conn) plainWays(l *lock) []string {
-	last := c.prepared[l.among]
-	if last == nil || last.token == l.token {
-		return l.plain
-	}
-	delete(c.prepared, l.among)
-	return []string{last.replace + l.plain[1], l.plain[2]}
+	return result.RowsAffected()
 }
 
 // isOfPrepared reports whether err says that a prepared statement does not exist, or exists
@@ -207,7 +161,7 @@ func (tx *enteredTx) Commit() error {
 
 func (tx *enteredTx) Rollback() error {
 	if tx.entry.entered.Load() { // newly created triggers may have refused it
-		tx.conn.looked = false
+		tx.conn.known.RolledBack()
 	}
 	return tx.undo(nil)
 }

@@ -73,9 +73,9 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return struct {
 			*conn
 			driver.Validator
-		}{&conn{fullConn: able, prepared: map[string]*lock{}}, v}, nil
+		}{&conn{fullConn: able}, v}, nil
 	}
-	return &conn{fullConn: able, prepared: map[string]*lock{}}, nil
+	return &conn{fullConn: able}, nil
 }
 
 // Close is called when the pool is closed.

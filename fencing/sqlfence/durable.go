@@ -2,8 +2,6 @@ package sqlfence
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -27,7 +25,7 @@ func unbroken(ctx context.Context, err error) error {
 // that the mark lasts.
 //
 // In SQLite a mark that can be seen is on the disk.
-func (g *Guard) prove(ctx context.Context, t fencing.Token) error {
+func (g *marks) prove(ctx context.Context, t fencing.Token) error {
 	if mark, ok := g.proven.Load(t.Scope); ok && mark == t || g.speak == SQLite {
 		return nil
 	}
@@ -39,7 +37,7 @@ func (g *Guard) prove(ctx context.Context, t fencing.Token) error {
 		statement = "INSERT INTO " + g.table + " (scope, epoch, term) VALUES (' committed', 1, '')" +
 			" ON DUPLICATE KEY UPDATE epoch = 1 + epoch % 1000000"
 	}
-	_, err := g.db.ExecContext(ctx, statement)
+	_, err := g.client.Exec(ctx, statement)
 	if err = unbroken(ctx, err); err != nil {
 		return g.unavailable("making sure that the mark lasts", err)
 	}
@@ -47,51 +45,13 @@ func (g *Guard) prove(ctx context.Context, t fencing.Token) error {
 	return nil
 }
 
-// announcer returns a connection for an announcement. In SQLite, its commits are on the disk before
-// anybody sees them, whatever other connections do. In MySQL, it does not hold its lock for long if
-// this process stands still in the middle.
-func (g *Guard) announcer(ctx context.Context) (_ *sql.Conn, release func(), _ error) {
-	conn, err := g.db.Conn(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	const keep = "SET @hotseat_token = @hotseat_token"
-	set, reset := keep+mysqlLimits(patience), keep+mysqlUnlimited(patience)
-	if g.speak == SQLite {
-		var before int
-		err = conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&before)
-		set, reset = "PRAGMA synchronous = EXTRA", fmt.Sprintf("PRAGMA synchronous = %d", before)
-	}
-	if err == nil {
-		_, err = conn.ExecContext(ctx, set)
-	}
-	if err != nil {
-		discard(conn)
-		return nil, nil, err
-	}
-	return conn, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience) // the caller's may have ended
-		defer cancel()
-		if _, err := conn.ExecContext(ctx, reset); err != nil {
-			discard(conn)
-			return
-		}
-		_ = conn.Close()
-	}, nil
-}
-
 // patience bounds what is done after the caller's context has ended, and how long a process may
 // stand still in the middle of an announcement.
 const patience = 5 * time.Second
 
-func discard(conn *sql.Conn) {
-	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-	_ = conn.Close()
-}
-
 // inspect checks, before the first announcement, whether the database may lose what it reported as
 // committed.
-func (g *Guard) inspect(ctx context.Context) error {
+func (g *marks) inspect(ctx context.Context) error {
 	if g.inspected.Load() {
 		return nil
 	}
@@ -118,7 +78,7 @@ func (g *Guard) inspect(ctx context.Context) error {
 
 // weak names the settings under which a crash loses what was committed. It is empty if there are
 // none.
-func (g *Guard) weak(ctx context.Context) (string, error) {
+func (g *marks) weak(ctx context.Context) (string, error) {
 	query := "SELECT concat_ws(' ', current_setting('fsync'), current_setting('full_page_writes'))"
 	names := []string{"fsync", "full_page_writes"}
 	switch g.speak {
@@ -130,12 +90,12 @@ func (g *Guard) weak(ctx context.Context) (string, error) {
 		names = []string{"synchronous", "journal_mode"}
 	case PostgreSQL:
 	}
-	var all string
-	if err := g.db.QueryRowContext(ctx, query).Scan(&all); err != nil {
+	settings, err := one(ctx, g.client, query)
+	if err != nil {
 		return "", err
 	}
 	var weak []string
-	for i, value := range strings.Fields(all) {
+	for i, value := range strings.Fields(settings) {
 		switch {
 		case value == "off", value == "memory",
 			g.speak == MySQL && value != "1", g.speak == SQLite && value == "0":

@@ -16,7 +16,7 @@ import (
 var ErrCommitUnknown = errors.New("sqlfence: commit outcome unknown")
 
 // unavailable is the error for a failure of the database before anything was admitted.
-func (g *Guard) unavailable(doing string, err error) error {
+func (g *marks) unavailable(doing string, err error) error {
 	code := g.codeOf(err)
 	switch {
 	case isWiring(code):
@@ -58,7 +58,7 @@ var (
 
 // codeOf is the database's code of an error: PostgreSQL's SQLSTATE, MySQL's number, or a part of
 // SQLite's text. It is "" if there is none.
-func (g *Guard) codeOf(err error) string {
+func (g *marks) codeOf(err error) string {
 	switch g.speak {
 	case MySQL:
 		if m := mysqlError.FindStringSubmatch(err.Error()); m != nil {
@@ -86,7 +86,10 @@ func isWiring(code string) bool {
 
 // mayBeginAgain reports whether a beginning failed only because of others: a serialization failure,
 // a deadlock, or a row that changed since.
-func (g *Guard) mayBeginAgain(err error) bool {
+func (g *marks) mayBeginAgain(err error) bool {
+	if errors.Is(err, errNotTheMark) {
+		return true
+	}
 	return slices.Contains([]string{"40001", "40P01", "1213", "1020"}, g.codeOf(err))
 }
 

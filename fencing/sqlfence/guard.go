@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -18,14 +17,14 @@ import (
 // Announce fails with [fencing.ErrUnavailable] if ctx ends first, or on a lock timeout of the
 // database. Then the mark is unchanged and older terms go on, unless only the answer to the commit
 // was lost. If t is not newer, Announce does not wait.
-func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
+func (g *marks) Announce(ctx context.Context, t fencing.Token) error {
 	return fencing.Report(ctx, g.announce(ctx, t))
 }
 
 // Check does what [Guard.Announce] does, except that it admits a zero token under
 // [fencing.AllowUnfenced]. Nothing binds a later effect to Check: use [Guard.InTx], or
 // [Guard.Verify] in your own transaction.
-func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
+func (g *marks) Check(ctx context.Context, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
 		return nil
 	}
@@ -33,25 +32,25 @@ func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
 }
 
 // Mark returns the mark of a scope. See [fencing.Guard].
-func (g *Guard) Mark(ctx context.Context, scope string) (fencing.Token, error) {
+func (g *marks) Mark(ctx context.Context, scope string) (fencing.Token, error) {
 	if err := fencing.OwnScope(scope, cmp.Or(g.scope, scope)); err != nil {
 		return fencing.Token{}, err
 	}
-	return g.read(ctx, g.db, g.peek(scope), scope)
+	return g.read(ctx, g.client, g.peek(scope), scope)
 }
 
 // valid refuses what this guard cannot judge. A guard without its own scope takes any.
-func (g *Guard) valid(t fencing.Token) error {
+func (g *marks) valid(t fencing.Token) error {
 	return fencing.OwnToken(t, cmp.Or(g.scope, t.Scope))
 }
 
 // announce reads first. A mark is raised only after the transactions of older terms have ended, so
 // a mark that equals t needs no lock. t's own transactions would wait behind that lock.
-func (g *Guard) announce(ctx context.Context, t fencing.Token) error {
+func (g *marks) announce(ctx context.Context, t fencing.Token) error {
 	if err := g.valid(t); err != nil {
 		return err
 	}
-	mark, err := g.read(ctx, g.db, g.peek(t.Scope), t.Scope)
+	mark, err := g.read(ctx, g.client, g.peek(t.Scope), t.Scope)
 	if err != nil {
 		return err
 	}
@@ -67,7 +66,7 @@ func (g *Guard) announce(ctx context.Context, t fencing.Token) error {
 }
 
 // raise takes the exclusive lock, compares t with the mark under the lock, and raises the mark.
-func (g *Guard) raise(ctx context.Context, t fencing.Token) error {
+func (g *marks) raise(ctx context.Context, t fencing.Token) error {
 	if err := g.inspect(ctx); err != nil {
 		return err
 	}
@@ -83,26 +82,13 @@ func (g *Guard) raise(ctx context.Context, t fencing.Token) error {
 
 // lockAndRaise reports whether its commit wrote the mark. In PostgreSQL it does even if the mark
 // was t already.
-func (g *Guard) lockAndRaise(ctx context.Context, t fencing.Token) (wrote bool, _ error) {
+func (g *marks) lockAndRaise(ctx context.Context, t fencing.Token) (wrote bool, _ error) {
 	// At PostgreSQL's stricter levels the wait for others would fail. The locks are enough.
-	opts := &sql.TxOptions{}
-	if g.speak == PostgreSQL {
-		opts.Isolation = sql.LevelReadCommitted
-	}
-	begin := g.db.BeginTx
-	if g.speak != PostgreSQL { // PostgreSQL's settings end with the transaction
-		conn, release, err := g.announcer(ctx)
-		if err != nil {
-			return false, g.unavailable("begin", err)
-		}
-		defer release()
-		begin = conn.BeginTx
-	}
-	tx, err := begin(ctx, opts)
+	tx, err := g.client.Begin(ctx)
 	if err != nil {
 		return false, g.unavailable("begin", err)
 	}
-	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	defer func() { _ = tx.Rollback(ctx) }() // after a commit it rolls nothing back
 	mark, err := g.lockAndRead(ctx, tx, t)
 	if err != nil {
 		return false, err
@@ -112,19 +98,19 @@ func (g *Guard) lockAndRaise(ctx context.Context, t fencing.Token) (wrote bool, 
 		return false, err
 	}
 	if newer {
-		if _, err := tx.ExecContext(ctx, g.update(t)); err != nil {
+		if _, err := tx.Exec(ctx, g.update(t)); err != nil {
 			return false, g.unavailable("raising the mark", err)
 		}
 	}
-	if err := unbroken(ctx, tx.Commit()); err != nil {
+	if err := unbroken(ctx, tx.Commit(ctx)); err != nil {
 		return false, g.unavailable("raising the mark", err) // it may be raised; a retry finds out
 	}
 	return newer || g.speak == PostgreSQL, nil
 }
 
 // lockAndRead waits for the older transactions.
-func (g *Guard) lockAndRead(
-	ctx context.Context, tx *sql.Tx, t fencing.Token,
+func (g *marks) lockAndRead(
+	ctx context.Context, tx Session, t fencing.Token,
 ) (fencing.Token, error) {
 	stop, err := g.watch(ctx, tx, t.Scope)
 	if err != nil {
@@ -132,29 +118,47 @@ func (g *Guard) lockAndRead(
 	}
 	defer stop()
 	for _, statement := range g.lockExclusive(t) {
-		if _, err := tx.ExecContext(ctx, statement); err != nil {
+		if _, err := tx.Exec(ctx, statement); err != nil {
 			return fencing.Token{}, g.unavailable("waiting for older transactions", err)
 		}
 	}
 	return g.read(ctx, tx, g.readLocked(t), t.Scope)
 }
 
-// querier is a *sql.DB or a *sql.Tx.
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
 // read runs a query for the mark of a scope. No row is the zero Token.
-func (g *Guard) read(ctx context.Context, q querier, query, scope string) (fencing.Token, error) {
-	var epoch any
-	var term sql.NullString
-	switch err := q.QueryRowContext(ctx, query).Scan(&epoch, &term); {
-	case errors.Is(err, sql.ErrNoRows):
-		return fencing.Token{}, nil
+func (g *marks) read(ctx context.Context, s Session, query, scope string) (fencing.Token, error) {
+	rows, err := s.Query(ctx, query)
+	switch {
 	case err != nil:
 		return fencing.Token{}, g.unavailable("reading the mark", err)
+	case len(rows) == 0:
+		return fencing.Token{}, nil
 	}
-	return decode(scope, epoch, term.String)
+	return decode(scope, rows[0][0], words(rows[0][1]))
+}
+
+// one returns the one value of a query's one row.
+func one(ctx context.Context, s Session, query string) (string, error) {
+	rows, err := s.Query(ctx, query)
+	switch {
+	case err != nil:
+		return "", err
+	case len(rows) == 0:
+		return "", sql.ErrNoRows
+	}
+	return words(rows[0][0]), nil
+}
+
+// words is a value of a row as text; "" for NULL.
+func words(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case []byte:
+		return string(v)
+	default:
+		return fmt.Sprint(v)
+	}
 }
 
 // decode makes a token of what is stored. If that is no token, the error is

@@ -2,9 +2,10 @@ package sqlfence
 
 import (
 	"context"
-	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 )
 
@@ -20,13 +21,14 @@ const consent = 1751217008 // "hotp"
 // that it has waited for too long. It looks over another connection. If the waiting transaction
 // itself looked, it would lose its place in the queue, and transactions of the older term would get
 // ahead of it. stop ends the watch.
-func (g *Guard) watch(ctx context.Context, tx *sql.Tx, scope string) (stop func(), _ error) {
+func (g *marks) watch(ctx context.Context, tx Session, scope string) (stop func(), _ error) {
 	if g.speak == SQLite || g.speak == MySQL && g.hold == 0 {
 		return func() {}, nil
 	}
-	w := &watcher{Guard: g, scope: scope, since: time.Now(), still: map[int64]stillness{}}
+	w := &watcher{marks: g, scope: scope, since: time.Now(), still: map[int64]stillness{}}
 	if g.speak == MySQL {
-		if err := tx.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&w.self); err != nil {
+		var err error
+		if w.self, err = one(ctx, tx, "SELECT CONNECTION_ID()"); err != nil {
 			return nil, g.unavailable("begin", err)
 		}
 	}
@@ -40,9 +42,9 @@ func (g *Guard) watch(ctx context.Context, tx *sql.Tx, scope string) (stop func(
 }
 
 type watcher struct {
-	*Guard
+	*marks
 	scope string
-	self  int64 // the connection that waits; MySQL's
+	self  string // the connection that waits; MySQL's
 	since time.Time
 	still map[int64]stillness // by session
 }
@@ -99,7 +101,7 @@ func (w *watcher) end(ctx context.Context, h holder) {
 	if w.speak == MySQL {
 		statement = fmt.Sprintf("KILL CONNECTION %d", h.session)
 	}
-	_, err := w.db.ExecContext(ctx, statement)
+	_, err := w.client.Exec(ctx, statement)
 	if ctx.Err() != nil {
 		return // it may have ended by itself
 	}
@@ -115,24 +117,22 @@ func (w *watcher) holders(ctx context.Context) ([]holder, error) {
 			"FROM information_schema.innodb_lock_waits w "+
 			"JOIN information_schema.innodb_trx r ON r.trx_id = w.requesting_trx_id "+
 			"JOIN information_schema.innodb_trx b ON b.trx_id = w.blocking_trx_id "+
-			"WHERE r.trx_mysql_thread_id = %d", w.self)
+			"WHERE r.trx_mysql_thread_id = %s", w.self)
 	}
-	rows, err := w.db.QueryContext(ctx, query)
+	rows, err := w.client.Query(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
 	var all []holder
-	for rows.Next() {
-		var h holder
-		var ms int64
-		if err := rows.Scan(&h.session, &ms, &h.what); err != nil {
+	for _, row := range rows {
+		session, wrong := strconv.ParseInt(words(row[0]), 10, 64)
+		ms, wrongLimit := strconv.ParseInt(words(row[1]), 10, 64)
+		if err := errors.Join(wrong, wrongLimit); err != nil {
 			return nil, err
 		}
-		h.limit = time.Duration(ms) * time.Millisecond
-		all = append(all, h)
+		all = append(all, holder{session, time.Duration(ms) * time.Millisecond, words(row[2])})
 	}
-	return all, rows.Err()
+	return all, nil
 }
 
 // postgresHolders finds the sessions of this user that hold the shared lock, and the limit that

@@ -60,20 +60,17 @@ func (g *Guard) inTx(
 	if opts != nil && opts.ReadOnly {
 		return errors.New("sqlfence: TxOptions.ReadOnly is true, must be false: the lock is a write")
 	}
-	outer := g.lineage(t.Scope)
-	if open, ok := ctx.Value(outer).(*atomic.Bool); ok && open.Load() {
-		return fmt.Errorf("sqlfence: InTx within InTx of %s: it would wait for itself"+
-			" once a newer term waits for the outer one; use the outer transaction", outer)
+	inner, leave, err := g.nest(ctx, g.db, t.Scope)
+	if err != nil {
+		return err
 	}
+	defer leave()
 	tx, err := g.begin(ctx, t, opts)
 	if err != nil {
 		return err
 	}
 	defer tx.close() // it also ends the transaction when fn panics
-	open := &atomic.Bool{}
-	open.Store(true)
-	defer open.Store(false)
-	if err := fn(context.WithValue(ctx, outer, open), tx.Tx); err != nil {
+	if err := fn(inner, tx.Tx); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
@@ -84,17 +81,28 @@ func (g *Guard) inTx(
 
 // lineage is the context key of an open transaction with this lock.
 type lineage struct {
-	db           *sql.DB
+	pool         any
 	table, scope string
 }
 
 func (l lineage) String() string { return cmp.Or(l.scope, "one database") }
 
-func (g *Guard) lineage(scope string) lineage {
+// nest refuses a transaction within another one with the same lock. fn gets the context that it
+// returns, and leave is called when fn has returned.
+func (g *marks) nest(
+	ctx context.Context, pool any, scope string,
+) (inner context.Context, leave func(), _ error) {
+	key := lineage{pool, g.table, scope}
 	if g.speak == SQLite { // it has one lock for all
-		return lineage{db: g.db}
+		key = lineage{pool: pool}
 	}
-	return lineage{g.db, g.table, scope}
+	if open, ok := ctx.Value(key).(*atomic.Bool); ok && open.Load() {
+		return nil, nil, fmt.Errorf("sqlfence: InTx within InTx of %s: it would wait for itself"+
+			" once a newer term waits for the outer one; use the outer transaction", key)
+	}
+	open := &atomic.Bool{}
+	open.Store(true)
+	return context.WithValue(ctx, key, open), func() { open.Store(false) }, nil
 }
 
 // begin returns a transaction that holds t's lock.
@@ -104,23 +112,36 @@ func (g *Guard) begin(
 	if fencing.Unfenced(ctx, t) {
 		return g.beginUnfenced(ctx, opts)
 	}
+	var tx *transaction
+	err := g.enterWith(ctx, t, func() (newer bool, err error) {
+		tx, newer, err = g.tryBegin(ctx, t, opts)
+		return newer, err
+	})
+	return tx, err
+}
+
+// enterWith calls try until it has begun a transaction with t's lock. If try reports that t is
+// newer than the mark, it announces t in between.
+func (g *marks) enterWith(
+	ctx context.Context, t fencing.Token, try func() (newer bool, err error),
+) error {
 	if err := g.valid(t); err != nil {
-		return nil, err
+		return err
 	}
 	for tries, announced := 0, false; ; tries++ {
-		tx, newer, err := g.tryBegin(ctx, t, opts)
+		newer, err := try()
 		switch {
 		case err == nil && !newer:
-			return tx, nil
+			return nil
 		case err != nil && tries < mostTries && ctx.Err() == nil && g.mayBeginAgain(err):
 			continue
 		case err != nil:
-			return nil, err
+			return err
 		case announced:
-			return nil, fmt.Errorf("%w: sqlfence: the mark of %s went back", fencing.ErrUnavailable, t.Scope)
+			return fmt.Errorf("%w: sqlfence: the mark of %s went back", fencing.ErrUnavailable, t.Scope)
 		}
 		if err := g.raise(ctx, t); err != nil {
-			return nil, err
+			return err
 		}
 		announced = true
 	}
@@ -147,7 +168,7 @@ func (g *Guard) tryBegin(
 		return nil, false, err
 	}
 	if !e.entered.Load() {
-		newer, err = g.enter(ctx, tx.Tx, e.lock, opts != nil && isStrict(opts.Isolation))
+		newer, err = g.enter(ctx, session{tx.Tx}, e.lock, opts != nil && isStrict(opts.Isolation))
 	}
 	if err == nil && !newer {
 		err = tx.mark(ctx)
@@ -164,7 +185,7 @@ func (g *Guard) beginUnfenced(ctx context.Context, opts *sql.TxOptions) (*transa
 	if err != nil {
 		return nil, g.unavailable("begin", err)
 	}
-	if err = g.declareUnfenced(ctx, tx.Tx); err == nil {
+	if err = g.declareUnfenced(ctx, session{tx.Tx}); err == nil {
 		err = tx.mark(ctx)
 	}
 	if err != nil {
@@ -175,8 +196,8 @@ func (g *Guard) beginUnfenced(ctx context.Context, opts *sql.TxOptions) (*transa
 }
 
 // enter takes the lock, and reports whether its token has to be announced first.
-func (g *Guard) enter(
-	ctx context.Context, tx *sql.Tx, l *lock, strict bool,
+func (g *marks) enter(
+	ctx context.Context, tx Session, l *lock, strict bool,
 ) (newer bool, err error) {
 	if l.fast != "" && !strict {
 		entered, plain, err := g.enterPlainly(ctx, tx, l)
@@ -196,17 +217,17 @@ func (g *Guard) enter(
 
 // enterPlainly is for READ COMMITTED. If it did not enter, plain reports whether the level is READ
 // COMMITTED.
-func (g *Guard) enterPlainly(
-	ctx context.Context, tx *sql.Tx, l *lock,
+func (g *marks) enterPlainly(
+	ctx context.Context, tx Session, l *lock,
 ) (entered, plain bool, err error) {
-	result, err := tx.ExecContext(ctx, l.fast)
+	n, err := tx.Exec(ctx, l.fast)
 	if err != nil {
 		return false, false, g.unavailable("waiting for the lock", err)
 	}
-	if n, err := result.RowsAffected(); err == nil && n == 1 {
+	if n == 1 {
 		return true, true, nil
 	}
-	if err = tx.QueryRowContext(ctx, "SELECT "+plainLevel()).Scan(&plain); err != nil {
+	if plain, err = isPlain(ctx, tx); err != nil {
 		return false, false, g.unavailable("asking for the isolation level", err)
 	}
 	return false, plain, nil
@@ -214,11 +235,11 @@ func (g *Guard) enterPlainly(
 
 // sayWhy turns a failure to get the lock into the refusal that caused it, if there is one. At
 // PostgreSQL's stricter levels, a mark raised meanwhile is a serialization failure.
-func (g *Guard) sayWhy(ctx context.Context, t fencing.Token, err error) error {
+func (g *marks) sayWhy(ctx context.Context, t fencing.Token, err error) error {
 	if !errors.Is(err, fencing.ErrUnavailable) || ctx.Err() != nil {
 		return err
 	}
-	if mark, unread := g.read(ctx, g.db, g.peek(t.Scope), t.Scope); unread == nil {
+	if mark, unread := g.read(ctx, g.client, g.peek(t.Scope), t.Scope); unread == nil {
 		if _, refused := fencing.Judge(t, mark); refused != nil {
 			return refused
 		}
@@ -235,12 +256,12 @@ func (g *Guard) sayWhy(ctx context.Context, t fencing.Token, err error) error {
 // transaction may have been written all the same.
 func (g *Guard) Verify(ctx context.Context, tx *sql.Tx, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
-		return g.declareUnfenced(ctx, tx)
+		return g.declareUnfenced(ctx, session{tx})
 	}
-	return fencing.Report(ctx, g.verify(ctx, tx, t))
+	return fencing.Report(ctx, g.verify(ctx, session{tx}, t))
 }
 
-func (g *Guard) verify(ctx context.Context, tx *sql.Tx, t fencing.Token) error {
+func (g *marks) verify(ctx context.Context, tx Session, t fencing.Token) error {
 	if err := g.valid(t); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package sqlfence
 
 import (
+	"context"
 	"crypto/sha256"
 	"database/sql"
 	"fmt"
@@ -31,7 +32,7 @@ import (
 
 // postgresLock returns the statements for a token. Passing the token to triggers adds a quarter to
 // the cost. So there are also statements that do not pass it, for databases without triggers.
-func (g *Guard) postgresLock(t fencing.Token) *lock {
+func (g *marks) postgresLock(t fencing.Token) *lock {
 	token := text(t.String())
 	l := g.postgresWays(t, token)
 	l.quiet = g.postgresWays(t, "")
@@ -41,7 +42,7 @@ func (g *Guard) postgresLock(t fencing.Token) *lock {
 }
 
 // postgresWays returns statements that pass token to triggers. If token is empty, they pass none.
-func (g *Guard) postgresWays(t fencing.Token, token string) *lock {
+func (g *marks) postgresWays(t fencing.Token, token string) *lock {
 	of := g.of(t.Scope)
 	both := func(epoch, term, token string) string {
 		return "SELECT 1" + of + " AND epoch = " + epoch + " AND term = " + term +
@@ -59,20 +60,44 @@ func (g *Guard) postgresWays(t fencing.Token, token string) *lock {
 	}
 
 	fast := in.body + "; " + is.body
+	unprepared, bothNow := fast, both(epoch, term, token)
+	if g.raises {
+		bothNow = raising(bothNow)
+		is.body = "SELECT WHERE CASE WHEN EXISTS (" + is.body + ") THEN false ELSE " +
+			fails("pg_backend_pid()") + " IS NULL END"
+		strictly.body = raising(strictly.body)
+		unprepared = in.body + "; " + is.body
+	}
 	plain := in.execute() + "; " + is.execute()
 	strict := strictly.execute(args...)
 	return &lock{
 		token:   t,
 		fast:    fast,
-		plain:   []string{plain, in.prepare() + is.prepare() + plain, fast},
+		plain:   []string{plain, in.prepare() + is.prepare() + plain, unprepared},
 		replace: in.deallocate() + is.deallocate(),
 		among:   strictly.body,
-		strict:  []string{strict, strictly.prepare() + strict, both(epoch, term, token)},
+		strict:  []string{strict, strictly.prepare() + strict, bothNow},
 	}
 }
 
+// raising returns a statement that fails with notTheMark if the query finds no row. EXISTS would
+// cost less, and is not for queries that lock.
+func raising(query string) string {
+	return "SELECT CASE count(*) WHEN 0 THEN " + fails("count(*)") + " END" +
+		" FROM (" + query + ") AS hotseat_mark"
+}
+
+// fails is an expression that fails with notTheMark. It contains one that is not known when the
+// statement is planned, or planning would fail.
+func fails(unknown string) string {
+	return "(" + unknown + " || ': the token is not the mark')::int"
+}
+
+// notTheMark is the SQLSTATE for text that is no number.
+const notTheMark = "22P02"
+
 // held fails if the open transaction does not hold the shared lock.
-func (g *Guard) held(scope string) string {
+func (g *marks) held(scope string) string {
 	return "SELECT CASE count(*) WHEN 0 THEN (count(*) || ': fn has ended its transaction')::int END" +
 		" FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND objsubid = 1" +
 		" AND (classid::bigint << 32 | objid::bigint) = (" + g.advisory(scope) + ")"
@@ -80,6 +105,12 @@ func (g *Guard) held(scope string) string {
 
 // plainLevel is true where each statement sees what was committed before it.
 func plainLevel() string { return levelIsPlain("'transaction_isolation'") }
+
+// isPlain asks for the level of the open transaction, or of the next one if none is open.
+func isPlain(ctx context.Context, s Session) (bool, error) {
+	answer, err := one(ctx, s, "SELECT "+plainLevel())
+	return answer == "true" || answer == "t", err
+}
 
 func levelIsPlain(setting string) string {
 	return "current_setting(" + setting + ") IN ('read committed', 'read uncommitted')"
@@ -111,7 +142,7 @@ func (p prepared) execute(args ...string) string {
 
 // take returns conditions that are always true. They pass the token, if any, to triggers, set the
 // limits, and take the shared lock.
-func (g *Guard) take(scope, token string) string {
+func (g *marks) take(scope, token string) string {
 	s := ""
 	if token != "" {
 		s = setting("hotseat.token", token)
@@ -131,7 +162,7 @@ func milliseconds(d time.Duration) string {
 
 // postgresExclusive takes the exclusive lock. A process that stands still in the middle of an
 // announcement does not hold it for long.
-func (g *Guard) postgresExclusive(scope string) string {
+func (g *marks) postgresExclusive(scope string) string {
 	return "SELECT " + committed + " WHERE true" +
 		setting("idle_in_transaction_session_timeout", text(milliseconds(patience))) +
 		" AND pg_advisory_xact_lock(" + g.advisory(scope) + ") IS NOT NULL"
@@ -146,7 +177,7 @@ func setting(name, value string) string {
 // advisory is the number of the lock for a scope. It depends on the table itself, not on the name
 // by which a guard knows the table. If two scopes have the same number, they wait for each other;
 // nothing worse happens.
-func (g *Guard) advisory(scope string) string { return advisory(text(g.table)+"::regclass", scope) }
+func (g *marks) advisory(scope string) string { return advisory(text(g.table)+"::regclass", scope) }
 
 func advisory(table, scope string) string {
 	h := fnv.New64a()

@@ -29,7 +29,7 @@ var ErrNoRow = errors.New("sqlfence: no such row")
 // afford the lock of InTx.
 //
 // The returned text has no placeholders. An invalid token is an error.
-func (g *Guard) RowSet(t fencing.Token) (string, error) {
+func (g *marks) RowSet(t fencing.Token) (string, error) {
 	if err := g.valid(t); err != nil {
 		return "", err
 	}
@@ -42,7 +42,7 @@ func (g *Guard) RowSet(t fencing.Token) (string, error) {
 //
 //	INSERT INTO accounts ... ON CONFLICT (id)
 //	  DO UPDATE SET balance = excluded.balance, <RowSet> WHERE <RowWhere of "accounts">
-func (g *Guard) RowWhere(t fencing.Token, of ...string) (string, error) {
+func (g *marks) RowWhere(t fencing.Token, of ...string) (string, error) {
 	if err := g.valid(t); err != nil {
 		return "", err
 	}
@@ -77,19 +77,19 @@ func (g *Guard) RowChanged(
 	ctx context.Context, tx *sql.Tx, t fencing.Token, result sql.Result,
 	table, where string, args ...any,
 ) error {
-	return fencing.Report(ctx, g.rowChanged(ctx, tx, t, result, table, where, args))
+	n, err := result.RowsAffected()
+	if err != nil {
+		return fmt.Errorf("sqlfence: counting rows: %w", err)
+	}
+	return fencing.Report(ctx, g.rowChanged(ctx, session{tx}, t, n, table, where, args))
 }
 
-func (g *Guard) rowChanged(
-	ctx context.Context, tx *sql.Tx, t fencing.Token, result sql.Result,
+func (g *marks) rowChanged(
+	ctx context.Context, tx Session, t fencing.Token, n int64,
 	table, where string, args []any,
 ) error {
 	if err := g.valid(t); err != nil {
 		return err
-	}
-	n, err := result.RowsAffected()
-	if err != nil {
-		return fmt.Errorf("sqlfence: counting rows: %w", err)
 	}
 	if n > 0 {
 		return nil
@@ -102,16 +102,15 @@ func (g *Guard) rowChanged(
 	if g.speak == MySQL {
 		query += " LOCK IN SHARE MODE" // read what the statement saw, not an older snapshot
 	}
-	var epoch any
-	var term sql.NullString
-	switch err := tx.QueryRowContext(ctx, query, args...).Scan(&epoch, &term); {
-	case errors.Is(err, sql.ErrNoRows):
-		return fmt.Errorf("%w in %s", ErrNoRow, table)
+	rows, err := tx.Query(ctx, query, args...)
+	switch {
 	case err != nil:
 		return g.unavailable("reading a row's mark", err)
+	case len(rows) == 0:
+		return fmt.Errorf("%w in %s", ErrNoRow, table)
 	}
-	if epoch != nil {
-		mark, err := decode(t.Scope, epoch, term.String)
+	if epoch := rows[0][0]; epoch != nil {
+		mark, err := decode(t.Scope, epoch, words(rows[0][1]))
 		if err != nil {
 			return err
 		}

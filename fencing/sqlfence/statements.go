@@ -13,7 +13,7 @@ import (
 // as the owner of the schema. A role that announces needs SELECT, INSERT and UPDATE on the table. A
 // role that only writes needs SELECT. No role needs DELETE: a deleted mark is a lowered mark. See
 // "Rights" in the package documentation.
-func (g *Guard) Schema() string {
+func (g *marks) Schema() string {
 	scope, options := "TEXT", ""
 	switch g.speak {
 	case PostgreSQL:
@@ -28,20 +28,20 @@ func (g *Guard) Schema() string {
 }
 
 // peek reads the mark without a lock.
-func (g *Guard) peek(scope string) string {
+func (g *marks) peek(scope string) string {
 	return "SELECT " + g.columns() + g.of(scope)
 }
 
 // columns are text in PostgreSQL: there, a prepared statement fails once the type of a returned
 // column has changed.
-func (g *Guard) columns() string {
+func (g *marks) columns() string {
 	if g.speak == PostgreSQL {
 		return "epoch::text, term::text"
 	}
 	return "epoch, term"
 }
 
-func (g *Guard) of(scope string) string {
+func (g *marks) of(scope string) string {
 	return " FROM " + g.table + " WHERE scope = " + text(scope)
 }
 
@@ -70,7 +70,7 @@ type lock struct {
 // the snapshot. BEGIN IMMEDIATE would do the same, but database/sql cannot send it.
 //
 // The lock is the same for all transactions of a term, so the latest is kept.
-func (g *Guard) lockShared(t fencing.Token) *lock {
+func (g *marks) lockShared(t fencing.Token) *lock {
 	if last := g.last.Load(); last != nil && last.token == t {
 		return last
 	}
@@ -90,7 +90,7 @@ func (g *Guard) lockShared(t fencing.Token) *lock {
 }
 
 // lockExclusive returns statements that wait for all shared locks.
-func (g *Guard) lockExclusive(t fencing.Token) []string {
+func (g *marks) lockExclusive(t fencing.Token) []string {
 	switch g.speak {
 	case PostgreSQL:
 		return []string{g.postgresExclusive(t.Scope)}
@@ -102,7 +102,7 @@ func (g *Guard) lockExclusive(t fencing.Token) []string {
 }
 
 // readLocked reads the mark under the exclusive lock. If there was no mark, t becomes the mark.
-func (g *Guard) readLocked(t fencing.Token) string {
+func (g *marks) readLocked(t fencing.Token) string {
 	if g.speak == MySQL {
 		return g.peek(t.Scope) + " FOR UPDATE"
 	}
@@ -110,12 +110,12 @@ func (g *Guard) readLocked(t fencing.Token) string {
 		" ON CONFLICT (scope) DO UPDATE SET scope = excluded.scope RETURNING " + g.columns()
 }
 
-func (g *Guard) insert(t fencing.Token) string {
+func (g *marks) insert(t fencing.Token) string {
 	return fmt.Sprintf("INSERT INTO %s (scope, epoch, term) VALUES (%s, %d, %s)",
 		g.table, text(t.Scope), t.Epoch, text(t.Term))
 }
 
-func (g *Guard) update(t fencing.Token) string {
+func (g *marks) update(t fencing.Token) string {
 	return fmt.Sprintf("UPDATE %s SET epoch = %d, term = %s WHERE scope = %s",
 		g.table, t.Epoch, text(t.Term), text(t.Scope))
 }

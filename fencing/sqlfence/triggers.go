@@ -3,7 +3,6 @@ package sqlfence
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -46,7 +45,7 @@ import (
 //     one connection.
 //
 // The owner of the table can drop the triggers or switch them off.
-func (g *Guard) Triggers(table, scope string) ([]string, error) {
+func (g *marks) Triggers(table, scope string) ([]string, error) {
 	on, err := g.speak.quote(table)
 	if err != nil {
 		return nil, fmt.Errorf("sqlfence: table: %w", err)
@@ -77,7 +76,7 @@ const refusal = "hotseat: the transaction does not carry the current fencing tok
 //
 // A setting that lets a transaction through must be bound to that transaction. Otherwise it could
 // outlive the transaction, in a session that others use next.
-func (g *Guard) postgresTriggers(table, on, scope string) []string {
+func (g *marks) postgresTriggers(table, on, scope string) []string {
 	function := `"` + triggerName(table, "fence") + `"`
 	if schema, _, ok := strings.Cut(on, "."); ok {
 		function = schema + "." + function
@@ -131,7 +130,7 @@ func formatted(s string) string { return strings.ReplaceAll(s, "%", "%%") }
 
 // mysqlTriggers look for the guard's table in their own schema if its name has no schema. The text
 // of a refusal may have 128 characters in MySQL, and 512 in MariaDB.
-func (g *Guard) mysqlTriggers(table, on, scope string) []string {
+func (g *marks) mysqlTriggers(table, on, scope string) []string {
 	var statements []string
 	for _, event := range []string{"INSERT", "UPDATE", "DELETE"} {
 		name := "`" + triggerName(table, strings.ToLower(event)) + "`"
@@ -165,7 +164,7 @@ func triggerName(table, what string) string {
 }
 
 // declareUnfenced tells the triggers that ctx allows the transaction to carry no token.
-func (g *Guard) declareUnfenced(ctx context.Context, tx *sql.Tx) error {
+func (g *marks) declareUnfenced(ctx context.Context, tx Session) error {
 	reason, allowed := fencing.UnfencedReason(ctx)
 	if !allowed {
 		return errors.New("sqlfence: not allowed")
@@ -174,7 +173,7 @@ func (g *Guard) declareUnfenced(ctx context.Context, tx *sql.Tx) error {
 		return nil
 	}
 	const declare = "SELECT set_config('hotseat.unfenced', txid_current() || ' ' || $1::text, true)"
-	if _, err := tx.ExecContext(ctx, declare, reason); err != nil {
+	if _, err := tx.Exec(ctx, declare, reason); err != nil {
 		return g.unavailable("begin", err)
 	}
 	return nil

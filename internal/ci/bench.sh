@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
 mkdir -p .cache
-for module in . fencing/grpcfence internal/guards internal/e2e; do
+for module in . fencing/grpcfence fencing/pgxfence internal/guards internal/e2e; do
   cd "$root/$module"
   "$GO" test -run '^$' -bench . -benchmem ./...
 done

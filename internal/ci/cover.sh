@@ -11,6 +11,7 @@ missing() { ! command -v "$1" >/dev/null && [[ ! -x /usr/sbin/$1 ]] && ! compgen
 if [[ -z ${CI:-} ]]; then
   if missing redis-server; then skipped+=" fencing/redisfence fencing/redisfence/goredis"; fi
   if missing postgres || missing mariadbd; then skipped+=" fencing/sqlfence"; fi
+  if missing postgres; then skipped+=" fencing/pgxfence"; fi
 fi
 
 awk -v min="$COVER_MIN" -v packages="$packages" -v skipped="$skipped" '

@@ -35,12 +35,16 @@ func rules() []rule {
 			why: "metrics are for who wants them: fencingprom and singleton have them",
 		},
 		{
-			from: "./fencing/... !./fencing/redisfence/goredis", never: "./fencing/... !./fencing",
+			from: "./fencing/... !./fencing/redisfence/goredis !./fencing/pgxfence", never: "./fencing/... !./fencing",
 			why: "what guards share is in package fencing, where everybody who writes one finds it",
 		},
 		{
 			from: "./fencing/redisfence/goredis", never: "./fencing/... !./fencing !./fencing/redisfence",
 			why: "an adapter knows the one guard that it is for",
+		},
+		{
+			from: "./fencing/pgxfence", never: "./fencing/... !./fencing !./fencing/sqlfence",
+			why: "it is sqlfence over another client, by what that exports for it",
 		},
 		{
 			from: "./fencing/redisfence", never: "github.com/redis/...",

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"google.golang.org/grpc"
@@ -19,6 +20,7 @@ import (
 	"github.com/hotseat-go/hotseat/fencing/grpcfence"
 	_ "github.com/hotseat-go/hotseat/fencing/httpfence"
 	_ "github.com/hotseat-go/hotseat/fencing/kubefence"
+	"github.com/hotseat-go/hotseat/fencing/pgxfence"
 	"github.com/hotseat-go/hotseat/fencing/redisfence"
 	"github.com/hotseat-go/hotseat/fencing/redisfence/goredis"
 	_ "github.com/hotseat-go/hotseat/fencing/sqlfence"
@@ -74,6 +76,14 @@ func nested(guard *fencing.Memory) error {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
 	defer func() { _ = client.Close() }()
 	if _, err := redisfence.New(goredis.Eval(client), redisfence.Config{Scope: "shop/invoicer", Key: "{invoicer}:mark"}); err != nil {
+		return err
+	}
+	pool, err := pgxpool.New(context.Background(), "postgres://127.0.0.1:1/shop")
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if _, err := pgxfence.New(pgxfence.Config{Pool: pool, Scope: "shop/invoicer"}); err != nil {
 		return err
 	}
 	fence, err := grpcfence.NewServer(grpcfence.ServerConfig{Guard: guard, Scope: "shop/invoicer"})
