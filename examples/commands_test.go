@@ -71,7 +71,7 @@ func TestWrongCommands(t *testing.T) {
 	for _, command := range []string{
 		"make tset", "go run ./examples/quikstart", "go run ./examples/quickstart -quick", "go run ./fencing", "go test ./fencin/...",
 		"go test -run TestNothing ./fencing", "go test -rnu TestReplay ./fencing", "go mod edit -replace example.com/other=<your clone>",
-		"go install ./examples/worker", "kubectl foo lease invoicer", "kubectl get leese invoicer", "kubectl get lease invoiser",
+		"go mod tidi", "go mod tidy ./...", "go install ./examples/worker", "kubectl foo lease invoicer", "kubectl get leese invoicer", "kubectl get lease invoiser",
 		"kubectl get lease invoicer -o jsonpath='{.metadata.annotations.hotseat-go\\.github\\.io/fencing-epock}'",
 		"kubectl annotate lease invoicer hotseat-go.github.io/fencing-epoch=<a greater number>",
 		"kubectl annotate lease invoicer --overwrite hotseat-go.github.io/fencing-epock=<a greater number>",
@@ -116,6 +116,8 @@ func works(t *testing.T, command string, whole bool) error {
 		return isProgram(words[2], words[3:])
 	case words[0] == "go" && len(words) > 2 && words[1] == "test":
 		return isTest(t, words[2:])
+	case command == "go mod tidy" || command == "go mod tidy\n":
+		return nil
 	case words[0] == "go" && len(words) == 5 && words[1] == "mod" && words[2] == "edit":
 		return edits(t, words[3:])
 	}
