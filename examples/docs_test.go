@@ -186,6 +186,11 @@ func TestGoInTheDocsIsCompiled(t *testing.T) {
 					t.Errorf("%s shows Go that no file has:\n%s", p.path, b.text)
 				}
 			case "", "yaml": // TestCommandsInTheDocs, TestGuideShowsTheManifests
+			case "haproxy", "nginx": // as internal/traffic runs it
+				file := map[string]string{"haproxy": "haproxy.cfg", "nginx": "nginx.conf"}[b.language]
+				if b.text != read(t, filepath.Join(root, "internal/traffic/testdata", file)) {
+					t.Errorf("%s does not show internal/traffic/testdata/%s", p.path, file)
+				}
 			default:
 				t.Errorf("%s shows %s, which no test checks", p.path, b.language)
 			}

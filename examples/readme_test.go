@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
 const guide = "../internal/docs/guide/"
@@ -70,5 +71,11 @@ func TestGuideShowsTheManifests(t *testing.T) {
 	manifests := read(t, "deploy/invoicer.yaml")
 	if !strings.Contains(read(t, guide+"deploy.md"), "```yaml\n"+manifests+"```\n") {
 		t.Error("deploy.md does not show deploy/invoicer.yaml")
+	}
+	for _, b := range parsePage(t, "internal/docs/guide/traffic.md").blocks {
+		if b.language == "yaml" { // of programs that no test runs
+			var parsed map[string]any
+			require.NoError(t, yaml.Unmarshal([]byte(b.text), &parsed), b.text)
+		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package services runs the servers that guards are tested on: PostgreSQL,
-// MariaDB, Redis. Each listens on a free loopback port, keeps its data in a
+// Package services runs the servers that hotseat is tested with: PostgreSQL,
+// MariaDB and Redis for guards, HAProxy and nginx for traffic. Each listens on a free loopback port, keeps its data in a
 // folder of its own below the temporary one, and ends with the test, or with the
 // process that started it, however that ends.
 //

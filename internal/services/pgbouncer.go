@@ -3,7 +3,6 @@
 package services
 
 import (
-	"context"
 	"net"
 	"testing"
 )
@@ -40,13 +39,7 @@ ignore_startup_parameters = extra_float_digits
 		command: func(bin, _, port string) []string { // its port can be given in a file only
 			return []string{"sh", "-c", `sed "s/PORT/$1/" template.ini > pgbouncer.ini && exec "$2" pgbouncer.ini`, "sh", port, bin}
 		},
-		ready: func(ctx context.Context, s *Server) error {
-			conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.Addr())
-			if err != nil {
-				return err
-			}
-			return conn.Close()
-		},
+		ready: accepts,
 		dsn: func(addr string) string {
 			return "postgres://postgres@" + addr + "/postgres?sslmode=disable&default_query_exec_mode=exec"
 		},
