@@ -50,8 +50,8 @@
 // Four things would let two replicas work at once:
 //   - A manager with a GracefulShutdownTimeout of 0. Its Start returns while controllers work.
 //     [Lock.CheckShutdown] refuses it.
-//   - A manager without LeaderElection, or without the Lock: its controllers start in every replica.
-//     Such a replica never gets ready, and logs a warning after a LeaseDuration.
+//   - A manager without LeaderElection, or without the Lock: its controllers start in every
+//     replica. Such a replica never gets ready, and logs a warning after a LeaseDuration.
 //   - A program that goes on after Run has returned an error.
 //   - A callback OnStartedLeading that returns while goroutines of it go on.
 //

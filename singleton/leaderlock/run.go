@@ -63,8 +63,8 @@ func (l *Lock) carry(ctx context.Context) context.Context {
 // Run calls start, and makes this process a candidate when client-go asks for the lock. start is
 // the manager's Start. (For client-go's elector use [Lock.RunElector]. leaderelection.RunOrDie
 // returns while OnStartedLeading still runs.) start must return soon after its context ends, with
-// nothing left running. The context ends when ctx does, and when the term ends. It carries the token
-// of the current term.
+// nothing left running. The context ends when ctx does, and when the term ends. It carries the
+// token of the current term.
 //
 // Run returns after one term at most:
 //   - ctx ended. Run returns start's error, after the Lease was released.
