@@ -55,7 +55,7 @@ while read -r module; do
       continue
     fi
     # The whole story is make node. Without the race detector: its tests are processes that race the clock.
-    how=(-short -timeout 30m -skip '^TestShort$')
+    how=(-short -timeout 30m)
   fi
   if [[ $module == ./internal/bench && -z $real ]]; then
     echo "test: SKIPPED: the handover of internal/bench on the real API server" >&2

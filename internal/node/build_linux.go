@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 
 	"github.com/hotseat-go/hotseat/internal/controlplane"
@@ -77,16 +76,4 @@ func build(ctx context.Context, progress io.Writer) (p programs, err error) {
 		err = fmt.Errorf("%w: %w", ErrCannot, err)
 	}
 	return p, err
-}
-
-// program builds a command of this repository as a static binary, and returns its path.
-func (p programs) program(ctx context.Context, path, dir string) (string, error) {
-	out := filepath.Join(dir, filepath.Base(path))
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out, path)
-	cmd.Dir = p.source
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("node: building %s: %w: %s", path, err, text)
-	}
-	return out, nil
 }

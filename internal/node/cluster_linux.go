@@ -106,7 +106,7 @@ func (c *Cluster) settle(ctx context.Context) error {
 		return err
 	}
 	for _, i := range append([]Image{pauseImage()}, c.options.Images...) {
-		if _, err := c.programs.archive(ctx, i, filepath.Join(dir, "images")); err != nil {
+		if err := i.Write(ctx, filepath.Join(dir, "images", i.file())); err != nil {
 			return err
 		}
 	}

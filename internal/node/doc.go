@@ -24,4 +24,19 @@
 // Nothing. All processes end with the test's process, however that ends: the kernel sees to it. A
 // janitor, which is this program once more and outlives it, then removes cgroups and files. Should
 // the janitor be killed too, the next cluster of this checkout, or `node down`, cleans up.
+//
+// # Clusters of one's own
+//
+// What needs no more than an API server and an image runs on any cluster. Write the image to a file,
+// load it, and run the test:
+//
+//	go run ./node image hotseat.test/worker:1=github.com/hotseat-go/hotseat/examples/worker worker.tar
+//	kind load image-archive worker.tar
+//	KUBECONFIG=FILE HOTSEAT_WORKER_IMAGE=hotseat.test/worker:1 go test -run TestOwnCluster .
+//
+// # Machines
+//
+// It takes root, Linux, and the cgroup controllers cpu, cpuset, memory and pids. It has been run on
+// version 1 of cgroups; for version 2, where all controllers are in one hierarchy, it is written and
+// has not been run.
 package node

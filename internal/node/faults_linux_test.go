@@ -13,15 +13,23 @@ import (
 
 // TestShort is make test's share: what every deployment meets.
 func TestShort(t *testing.T) {
-	c := newCluster(t, Options{Nodes: 2, Images: replicaImages()})
+	worker := Image{Name: workerImage, Package: "github.com/hotseat-go/hotseat/examples/worker"}
+	c := newCluster(t, Options{Nodes: 2, Images: append(replicaImages(), worker)})
+	t.Run("worker", func(t *testing.T) {
+		testWorker(t, func(stdin string, args ...string) (string, error) {
+			return c.Kubectl(t.Context(), stdin, args...)
+		})
+	})
 	var table trial.Table
-	scenario{"rollout, crash, power loss", func(l *lab) {
-		l.rollout()
-		l.rest(settled)
-		l.crash()
-		l.complete()
-		l.powerLoss()
-	}}.run(t, c, 1, &table)
+	t.Run("trial", func(t *testing.T) {
+		scenario{"rollout, crash, power loss", func(l *lab) {
+			l.rollout()
+			l.rest(settled)
+			l.crash()
+			l.complete()
+			l.powerLoss()
+		}}.run(t, c, 1, &table)
+	})
 	table.Print(t.Output())
 }
 

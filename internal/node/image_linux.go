@@ -4,11 +4,12 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -18,6 +19,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"github.com/hotseat-go/hotseat/internal/fromsource"
 )
 
 // Image is what a node runs without a registry: one layer, with one static program in it.
@@ -32,26 +35,38 @@ func pauseImage() Image {
 	return Image{Name: "hotseat.test/pause:1", Package: modulePath + "/pause"}
 }
 
-// archive builds the image's program and writes the image into dir.
-func (p programs) archive(ctx context.Context, i Image, dir string) (string, error) {
-	program, err := p.program(ctx, i.Package, dir)
+// file is the name of the image's archive.
+func (i Image) file() string {
+	return strings.NewReplacer("/", "_", ":", "_").Replace(i.Name) + ".tar"
+}
+
+// Write builds the program, as a static one, and writes the image to a file: an archive as docker load,
+// ctr images import and kind load take it.
+func (i Image) Write(ctx context.Context, path string) error {
+	tag, err := name.NewTag(i.Name, name.StrictValidation)
 	if err != nil {
-		return "", err
+		return fmt.Errorf("node: image %s: %w", i.Name, err)
+	}
+	source, err := fromsource.Folder(ctx, modulePath)
+	if err != nil {
+		return err
+	}
+	program := path + ".program"
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", program, i.Package)
+	cmd.Dir = source
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("node: image %s: building %s: %w: %s", i.Name, i.Package, err, text)
 	}
 	binary, err := os.ReadFile(program)
-	if err != nil {
-		return "", err
+	if err := errors.Join(err, os.Remove(program)); err != nil {
+		return err
 	}
 	image, err := i.image(binary)
 	if err != nil {
-		return "", fmt.Errorf("node: image %s: %w", i.Name, err)
+		return fmt.Errorf("node: image %s: %w", i.Name, err)
 	}
-	tag, err := name.NewTag(i.Name, name.StrictValidation)
-	if err != nil {
-		return "", fmt.Errorf("node: image %s: %w", i.Name, err)
-	}
-	path := filepath.Join(dir, strings.NewReplacer("/", "_", ":", "_").Replace(i.Name)+".tar")
-	return path, tarball.WriteToFile(path, tag, image)
+	return tarball.WriteToFile(path, tag, image)
 }
 
 // image holds the program as /program.

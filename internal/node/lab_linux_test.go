@@ -102,35 +102,43 @@ func (l *lab) kubectl(stdin string, args ...string) string {
 // deploy applies examples/deploy/invoicer.yaml, with the replicas' image and what they are told.
 func (l *lab) deploy() {
 	l.t.Helper()
-	text, err := os.ReadFile("../../examples/deploy/invoicer.yaml")
-	require.NoError(l.t, err)
 	spec, err := json.Marshal(trial.Spec{
 		Lease: "invoicer", Ledger: l.ledger.URL, Timing: timing(), Write: 20 * time.Millisecond,
 	})
 	require.NoError(l.t, err)
+	objects := shipped(l.t, func(container map[string]any) {
+		container["image"] = replicaImage + ":1"
+		container["env"] = append(container["env"].([]any),
+			map[string]any{"name": "TRIAL", "value": string(spec)},
+			map[string]any{"name": "REPORT", "value": l.reports.LocalAddr().String()})
+		container["resources"] = map[string]any{"limits": map[string]any{"memory": "96Mi"}}
+	})
+	l.kubectl("", "create", "namespace", l.namespace)
+	l.kubectl(objects, "apply", "-f", "-")
+	l.complete()
+}
+
+// shipped is examples/deploy/invoicer.yaml with its container changed.
+func shipped(t *testing.T, change func(container map[string]any)) string {
+	t.Helper()
+	text, err := os.ReadFile("../../examples/deploy/invoicer.yaml")
+	require.NoError(t, err)
 	var objects []string
 	deployments := 0
 	for doc := range strings.SplitSeq(string(text), "\n---\n") {
 		var object map[string]any
-		require.NoError(l.t, yaml.Unmarshal([]byte(doc), &object))
+		require.NoError(t, yaml.Unmarshal([]byte(doc), &object))
 		if object["kind"] == "Deployment" {
 			deployments++
-			pod := object["spec"].(map[string]any)["template"].(map[string]any)["spec"].(map[string]any)
-			container := pod["containers"].([]any)[0].(map[string]any)
-			container["image"] = replicaImage + ":1"
-			container["env"] = append(container["env"].([]any),
-				map[string]any{"name": "TRIAL", "value": string(spec)},
-				map[string]any{"name": "REPORT", "value": l.reports.LocalAddr().String()})
-			container["resources"] = map[string]any{"limits": map[string]any{"memory": "96Mi"}}
+			template := object["spec"].(map[string]any)["template"].(map[string]any)
+			change(template["spec"].(map[string]any)["containers"].([]any)[0].(map[string]any))
 		}
 		encoded, err := yaml.Marshal(object)
-		require.NoError(l.t, err)
+		require.NoError(t, err)
 		objects = append(objects, string(encoded))
 	}
-	require.Equal(l.t, 1, deployments)
-	l.kubectl("", "create", "namespace", l.namespace)
-	l.kubectl(strings.Join(objects, "---\n"), "apply", "-f", "-")
-	l.complete()
+	require.Equal(t, 1, deployments)
+	return strings.Join(objects, "---\n")
 }
 
 // complete waits until every replica is there and ready.

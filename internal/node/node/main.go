@@ -3,6 +3,7 @@
 // Command node runs a real cluster until it is interrupted, and says how to reach it.
 //
 //	node up [-nodes 2] [-image NAME=PACKAGE ...]
+//	node image NAME=PACKAGE FILE    an archive for clusters elsewhere
 //	node kubectl ARGUMENT ...    as its administrator, from elsewhere
 //	node down                    ends it, from elsewhere; and what one that was killed left
 package main
@@ -37,24 +38,43 @@ func run(ctx context.Context, args []string) error {
 		"up":      up,
 		"down":    func(ctx context.Context, _ []string) error { return node.Down(ctx) },
 		"kubectl": node.ExecKubectl,
+		"image":   image,
 	}
 	if len(args) == 0 || command[args[0]] == nil {
-		return errors.New("usage: node up [-nodes N] [-image NAME=PACKAGE] | down | kubectl [ARGUMENT]")
+		return errors.New("usage: node up [-nodes N] [-image NAME=PACKAGE] | down | " +
+			"kubectl [ARGUMENT] | image NAME=PACKAGE FILE")
 	}
 	return command[args[0]](ctx, args[1:])
+}
+
+func image(ctx context.Context, args []string) error {
+	if len(args) != 2 {
+		return errors.New("image: must be NAME=PACKAGE FILE")
+	}
+	i, err := parseImage(args[0])
+	if err != nil {
+		return err
+	}
+	return i.Write(ctx, args[1])
+}
+
+func parseImage(s string) (i node.Image, err error) {
+	var is bool
+	if i.Name, i.Package, is = strings.Cut(s, "="); !is {
+		return i, fmt.Errorf("image %q: must be NAME=PACKAGE", s)
+	}
+	return i, nil
 }
 
 func up(ctx context.Context, args []string) error {
 	o := node.Options{Progress: os.Stderr}
 	flags := flag.NewFlagSet("up", flag.ExitOnError)
 	flags.IntVar(&o.Nodes, "nodes", 2, "how many `nodes`")
-	flags.Func("image", "an image that each node has: `NAME=PACKAGE`, of a command in this checkout", func(s string) error {
-		name, path, is := strings.Cut(s, "=")
-		if !is {
-			return errors.New("must be NAME=PACKAGE")
-		}
-		o.Images = append(o.Images, node.Image{Name: name, Package: path})
-		return nil
+	const usage = "an image that each node has: `NAME=PACKAGE`, of a command in this checkout"
+	flags.Func("image", usage, func(s string) error {
+		i, err := parseImage(s)
+		o.Images = append(o.Images, i)
+		return err
 	})
 	if err := flags.Parse(args); err != nil {
 		return err
