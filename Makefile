@@ -84,7 +84,7 @@ node-kubectl: ## kubectl in it (ARGS="get pods -A").
 .PHONY: guards
 guards: ## The guards' tests at length, on real servers: PostgreSQL, MariaDB, SQLite, Redis, gRPC, S3, Kafka, Kubernetes.
 	HOTSEAT_HAMMER=30s $(GO) test -count=1 -v -run 'Guard|Memory|Durable|File|Hammer|Linear|Parked' ./fencing/...
-	for m in internal/guards fencing/pgxfence fencing/redisfence fencing/grpcfence examples/objectstore examples/kafka examples/postgres; do \
+	for m in internal/guards fencing/pgxfence fencing/redisfence fencing/grpcfence examples/objectstore examples/kafka examples/postgres examples/orms; do \
 	  (cd $$m && HOTSEAT_HAMMER=30s $(GO) test -count=1 -v -timeout 30m ./...); done
 	$(GO) run ./internal/controlplane/cluster -build
 	cd internal/e2e && HOTSEAT_HAMMER=30s $(GO) test -count=1 -v -timeout 30m -run 'Kubefence|Policy' .

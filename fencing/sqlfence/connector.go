@@ -49,6 +49,10 @@ import (
 //
 //	raw.(interface{ Unwrap() driver.Conn }).Unwrap().(*stdlib.Conn)
 //
+// Over a pgx pool (stdlib.GetPoolConnector), close the *sql.DB before the pool. A *sql.DB keeps
+// idle connections, and Close of the pool waits until all have come back. Package pgxfence needs no
+// *sql.DB.
+//
 // The returned connector is safe for concurrent use if c is.
 func Connector(c driver.Connector) driver.Connector { return connector{c} }
 
