@@ -75,7 +75,13 @@ func (l *lab) lead() *singleton.Term {
 	})
 	l.stop = func() { cancel(); running.Wait() }
 	l.Cleanup(func() { l.stop() })
-	return <-began
+	select {
+	case term := <-began:
+		return term
+	case <-time.After(time.Minute):
+		require.FailNow(l, "the replica does not become active")
+		return nil
+	}
 }
 
 // lose takes the Lease away from the replica, and returns once it knows.
