@@ -93,8 +93,8 @@ func (m *Memory) Mark(_ context.Context, scope string) (Token, error) {
 
 // Enter is Check for an effect that takes time: the work is in flight until leave is called. If a
 // newer token arrives meanwhile, the returned context ends, and the newer token is admitted only
-// after leave. So no effect made between Enter and leave can land after a call with a newer token
-// returned nil, however long the effect was delayed.
+// after leave. So once a call with a newer token has returned nil, no effect made between Enter and
+// leave can land any more, however long it was delayed.
 //
 // The returned context is a child of ctx, carries t, and also ends with leave. If a newer token
 // ended it, [context.Cause] returns a [*StaleError] that also satisfies errors.Is(err,

@@ -22,7 +22,7 @@
 //     after its context ended. Stand back: to be a candidate that does not try to acquire for a
 //     while.
 //   - Ship: to create the Lease from a manifest, held by nobody. Vacant: said of a Lease that a
-//     standby created because it was missing. Seat: the Lease, seen by the holder that an edit
+//     standby created because it was missing. Seat: what the Lease is to a holder that an edit has
 //     removed from it. Raise: to write a greater epoch for the current term.
 //   - Look: to List or Get the Lease; also the answer. Gap: the time between two looks that no
 //     watch covers.
@@ -40,9 +40,9 @@
 //   - T2. Nothing else prolongs a term: no look, no event, no failed write. A late answer neither
 //     shortens it nor revives one that is over.
 //   - T3. A standby waits a lease duration from when it saw the last change of the claim.
-//   - T4. It waits for the longer of its own duration and the one on the Lease. It believes at most
-//     [MaxLeaseDuration] of the latter, and if somebody edited it, no more than an elector wrote
-//     before.
+//   - T4. It waits for the longer of its own duration and the one on the Lease. Of the duration on
+//     the Lease it believes at most [MaxLeaseDuration]. If that duration was edited, it believes no
+//     more of it than the longest that an elector wrote before.
 //   - T5. Each machine compares only its own elapsed times. The times on the Lease are for people.
 //   - T6. A timer ends the work's context when validity ends, whatever else hangs. Valid reads the
 //     clock itself.
@@ -61,8 +61,8 @@
 //     a conflict, whatever its status.
 //   - R5. A refused write is followed by a GET. A GET asks the store. A LIST may come from a cache
 //     that is ahead of the store.
-//   - R6. A record that a GET has shown to be out of date is not believed when a List shows it
-//     again, until an event of the watch is newer.
+//   - R6. If a GET has shown that a record is out of date, a List that shows that record again is
+//     not believed until the watch has delivered an event that is newer than the last look.
 //   - R7. An observation that is provably not newer than the last look is dropped. An event that
 //     cannot be compared casts doubt, which a fresh look or a renewal settles.
 //   - R8. A candidate lists the Lease, and watches from that version on. When the watch ends, it
@@ -76,8 +76,8 @@
 //     only once the unanswered one is RenewDeadline/4 old. If writes take more than half of
 //     RenewDeadline, the next is sent early enough for its answer to come in time.
 //   - W3. When a renewal is acknowledged, those sent before it are cancelled. If it was slow, a
-//     renewal that was sent a moment ago is cancelled too, and the next is sent at once. Otherwise
-//     two renewals would take turns in losing to each other.
+//     renewal that was sent a moment ago is cancelled too, and the next is sent at once. Without
+//     that, two renewals would take turns in losing to each other.
 //   - W4. A write that changes the holder tests the UID, the version, the whole spec and our
 //     annotations, and so does a repair. Neither the version nor the content is enough alone.
 //   - W5. renewTime changes with each write, even if the wall clock stands still.
@@ -92,26 +92,29 @@
 //
 // C, what a change proves about earlier claims.
 //
-//   - C1. Only between consecutive events of one watch is there no gap. Across a gap a record makes
-//     the same claim only if it is the same version. Label edits within a watch are harmless.
+//   - C1. Only between consecutive events of one watch is there no gap. Across a gap, a record
+//     makes the same claim as the last one seen only if both are the same version. Label edits
+//     within a watch are harmless.
 //   - C2. Two changes prove that a holder has stopped: its own release, and a takeover with a
 //     greater epoch by these rules. After any other change a standby waits for a lease duration
 //     from when it saw the change.
-//   - C3. That wait ends early only by a release of the very term that the change may hide. A
-//     takeover does not end it: its process may never have seen that term.
+//   - C3. That wait ends early only if the term that the change may have hidden is itself released.
+//     A takeover does not end it: the process that took over may never have seen that term.
 //   - C4. A release identifies itself: fencing-released names the time that the release wrote and
 //     the version that it replaced. The release is proven if a watch shows it right after that
 //     version.
 //   - C5. Without such a watch, a look at the version before the release has to show the holder. If
-//     that version is an edit which leaves the holder and the release as they are, the look goes
+//     that version already shows the same release, so that only an edit lies between, the look goes
 //     one version further back, a few times at most.
-//   - C6. A Lease that was never held is free only at first sight, and only if the version before
-//     it shows that nothing was there before its creation.
+//   - C6. A Lease that was never held counts as free only if it is the first thing that a standby
+//     sees of the Lease, and only if the version before it shows that nothing was there before its
+//     creation.
 //   - C7. If the server no longer has the version before, a standby waits for a lease duration.
-//   - C8. Another UID proves nothing about the holder of the Lease before.
+//   - C8. If the Lease has another UID than before, that proves nothing about the holder of the
+//     earlier Lease.
 //   - C9. If a Lease went back (a lower version or epoch, or an epoch that was seen with another
-//     term), it proves nothing: the store was restored. But a term whose epoch was raised by hand
-//     and put back may release the Lease.
+//     term), it proves nothing: the store was restored. There is one exception: if a term's epoch
+//     was raised by hand and then put back, a release by that term is still believed.
 //   - C10. After a release by client-go, a standby waits for the lease duration that the release
 //     wrote. The release proves that client-go's own term is over. It proves the same of earlier
 //     terms only if client-go's term was seen to last for a lease duration.
@@ -130,9 +133,10 @@
 //
 //   - A1. A term begins by compare-and-swap on an existing Lease. A missing Lease is created
 //     vacant. That begins no term: a standby waits on it for a lease duration.
-//   - A2. A GET asks the store before an acquire, unless the Lease was seen released or untouched
-//     less than 500 ms ago, or the seat is our own. The answer of the GET must not be older than
-//     that of the LIST beside it. If Config.Fencing.Floor was asked, the GET comes after it.
+//   - A2. A GET asks the store before an acquire, unless the seat is our own, or the Lease was seen
+//     less than 500 ms ago and was then released or had never been held. The answer of the GET must
+//     not be older than that of the LIST beside it. If Config.Fencing.Floor was asked, the GET
+//     comes after it.
 //   - A3. After a conflict, a candidate looks at which term the Lease has. If it is the term that
 //     the candidate is acquiring, it renews that term: a look alone is no acknowledgement.
 //   - A4. An unanswered acquire is repeated with the same term for RenewDeadline + RetryPeriod. If
@@ -190,7 +194,8 @@
 //     does not.
 //   - F4. A watch that is silent for two to three RetryPeriods, or for three renewals of our own,
 //     is not relied on. A fresh look is made, and the watch is replaced.
-//   - F5. Pings distinguish dead connections from slow servers. No request is given up for that.
+//   - F5. Pings distinguish dead connections from slow servers. So no request has to be given up in
+//     order to find out.
 //   - F6. A failure is logged when it begins, now and then while it lasts, and when it is over. A
 //     request that is not answered counts as failing.
 //   - F7. When Run begins, a standby rehearses a write by a dry run that cannot succeed. A refusal

@@ -33,9 +33,9 @@ var (
 )
 
 // ErrEpochExhausted: the next epoch would have to exceed a number so large that it must have been
-// written by hand: it lies 2^53 or more above the store's version and Config.Fencing.Floor's
-// number, or above half of all numbers. It is refused before a guard makes it its mark. No retry
-// helps. The message names the number to lower.
+// written by hand: it lies 2^53 or more above the greater of the store's version and
+// Config.Fencing.Floor's number, or above half of the int64 range. It is refused before a guard
+// makes it its mark. No retry helps. The message names the number to lower.
 var ErrEpochExhausted = errors.New("fencing epoch exhausted")
 
 // FieldError says why a setting was refused.

@@ -10,8 +10,8 @@ import (
 )
 
 // Classes of [EndError], for errors.Is. For an EndError, errors.Is(err, context.Canceled) is always
-// true. So code that tests for it goes on working with net/http and others, which return a
-// context's cause.
+// true. net/http and others return a context's cause instead of context.Canceled. Code that tests
+// for context.Canceled still works with them.
 var (
 	// ErrLost: this replica is no longer known to be the active one. Stop at once. If work still
 	// has to write in order to clean up, it may make only writes that a guard checks.

@@ -49,7 +49,7 @@ type Config struct {
 	// token again. If a guard answers that it has seen a later token, the term ends. If that
 	// token's epoch is within Fencing.MaxRaise, the elector raises the term's epoch above it
 	// instead, and the term goes on. No other failed announcement ends a term while work runs. A
-	// write that a guard refuses as stale does, unless Fencing.KeepOnStale is set.
+	// write that a guard refuses as stale ends the term too, unless Fencing.KeepOnStale is set.
 	Guards []fencing.Guard
 	// Hooks are called when something happens.
 	Hooks Hooks
@@ -59,10 +59,10 @@ type Config struct {
 	// Timing must be the same in all replicas. A standby waits for the longer of two durations: its
 	// own LeaseDuration, and the one that the holder wrote, up to [lease.MaxLeaseDuration].
 	Timing lease.Timing
-	// OneTerm makes Run return after the first term whose work was called. Unless that term was lost,
-	// Run releases the Lease first. OneTerm is for programs whose parts cannot start a second time.
-	// Start them in work, not in OnAcquire: a term can end after OnAcquire and before work. Run then
-	// returns
+	// OneTerm makes Run return after the first term whose work was called. Unless that term was
+	// lost, Run releases the Lease first. OneTerm is for programs whose parts cannot start a second
+	// time. Start them in work, not in OnAcquire: a term can end after OnAcquire and before work.
+	// With OneTerm, Run returns
 	//   - nil, if Run's context ended;
 	//   - what work returned, if it returned by itself;
 	//   - otherwise the [*EndError] that says why the term ended. errors.Is finds context.Canceled in

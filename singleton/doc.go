@@ -43,15 +43,16 @@
 //
 // G4, recovery. After faults end, a replica is active within LeaseDuration + 0.5 s, and no process
 // had to be restarted for that. This needs a replica that is eligible and warm, that is not
-// standing back, and whose token its guards accept. A fault lasts until its last effect is noticed:
-//   - A lost request is sent again after RenewDeadline/4.
+// standing back, and whose token its guards accept. A fault counts as lasting until its effects
+// have been noticed:
+//   - A lost request is noticed, and sent again, after RenewDeadline/4.
 //   - A silent watch is noticed after two to three RetryPeriods. If another replica took the Lease
 //     meanwhile, a standby waits out that replica's lease duration, from the moment at which it
 //     notices.
 //
 // A slow server is not a fault. If the replica may patch the Lease (RBAC verb patch), a term goes
-// on as long as two writes in a row fit into RenewDeadline. Otherwise a term ends if writes take
-// longer than a quarter of RenewDeadline.
+// on as long as two writes in a row fit into RenewDeadline. If it may not patch, a term ends if
+// writes take longer than a quarter of RenewDeadline.
 //
 // # Exceptions to G1
 //
@@ -67,10 +68,10 @@
 //     old holder still works. The overlap lasts until the old holder notices. Three kinds of
 //     replica can do so: one that was cut off; one that had an acquire request in flight; and, only
 //     if etcd was restored without --mark-compacted, one that has just started.
-//   - etcd was restored in the same way while an API server went on running, and the backup lacks
-//     the holder's own term. If the Lease is then deleted or cleared, the old holder may acquire it
-//     again. The old holder then works beside a replica that acquired the Lease as in the item
-//     above.
+//   - etcd was restored as in the item above while an API server went on running, and the backup
+//     lacks the holder's own term. If the Lease is then deleted or cleared, the old holder may
+//     acquire it again, although another replica has acquired it meanwhile, as in the item above.
+//     Both are then at work.
 //   - A candidate on the same Lease uses client-go's elector, which follows client-go's rules only.
 //   - Replicas have different LeaseDurations. A standby waits for the longer of its own
 //     LeaseDuration and the one on the Lease, up to [lease.MaxLeaseDuration]. If somebody shortens
@@ -82,8 +83,8 @@
 // Epochs come from the revision of the API server's store. So there are two exceptions to G2:
 //   - Somebody raises an epoch by hand above that revision. Then the Lease or its epoch annotation
 //     ([lease.AnnotationEpoch]) is removed while no process is running that saw the raised epoch.
-//   - The store goes back to before a term that no running process saw. A restore without a bumped
-//     revision does that, and so does a new cluster.
+//   - The store goes back to a state from before a term, and no running process saw that term. A
+//     restore without a bumped revision does that, and so does a new cluster.
 //
 // Config.Fencing.Floor keeps tokens growing in both cases.
 //

@@ -91,8 +91,8 @@ func (e *Elector) Scope() string { return fencing.Scope(e.config.Namespace, e.co
 //     holds a higher mark is always waited out.
 //
 // Losing the Lease is not an error: Run stands by again, and calls work again for the next term.
-// Any other error that work returns after its context ended is only logged. If work panics,
-// Run gives the term up and then panics with a [*PanicError].
+// Any error but ErrUnfinished that work returns after its context ended is only logged. If work
+// panics, Run gives the term up and then panics with a [*PanicError].
 //
 // Run waits for work and hooks, however long they take. It may be called again after it returned.
 // While it runs, another call returns [ErrRunning].

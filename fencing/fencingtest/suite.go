@@ -6,10 +6,10 @@
 //		})
 //	}
 //
-// That checks what is announced, and Check and Enter where the guard has them. The other fields of
-// [Suite] say how to write behind the guard, how another process reaches the same resource, and how
-// its store fails. Set every field that applies to your guard: each one lets the suite check more.
-// A test that needs a field you did not set is skipped, and its message names the field.
+// That tests Announce, and also Check and Enter if the guard has them. The other fields of [Suite]
+// say how to write behind the guard, how another process reaches the same resource, and how its
+// store fails. Set every field that applies to your guard: each one lets the suite check more. A
+// test that needs a field you did not set is skipped, and its message names the field.
 //
 // The suite needs no more than a few seconds, the standard library, and tokens of one scope
 // ([Scope]). It does not prove a guard right. Whether marks last is tested only through Reopen.
@@ -33,15 +33,15 @@ type Suite struct {
 	Open func(t testing.TB) fencing.Guard
 
 	// Reopen returns a second guard over the resource of g, as another process, or the same one
-	// after a restart, would open it. g is the guard that was opened last. It shares no memory with
-	// g. Nil: all marks are in g itself.
+	// after a restart, would open it. g is the guard that was opened last. The second guard shares
+	// no memory with g. Nil: all marks are in g itself.
 	Reopen func(t testing.TB, g fencing.Guard) fencing.Guard
 
-	// Write sets the resource's one value under token, if g admits that. If there is time between the
-	// check and the effect, it calls the function between at that point; more than once is fine. If
-	// they are one atomic step, it calls it before that step. If Write returns an error that is none
-	// of the kinds of package fencing, the suite assumes that the write may have happened, or may yet
-	// happen. Nil: effects are made between Enter and leave, if g is a [fencing.Tracker].
+	// Write sets the resource's one value under token, if g admits that. If time passes between the
+	// check and the effect, Write calls its argument between at that point; more than once is fine.
+	// If they are one atomic step, it calls it before that step. If Write returns an error that is
+	// none of the kinds of package fencing, the suite assumes that the write may have happened, or
+	// may yet happen. Nil: effects are made between Enter and leave, if g is a [fencing.Tracker].
 	Write func(
 		ctx context.Context, g fencing.Guard, token fencing.Token, value string, between func(),
 	) error
@@ -49,8 +49,8 @@ type Suite struct {
 	// Read returns the latest value, or "" if there is none. Set it together with Write.
 	Read func(ctx context.Context, g fencing.Guard) (string, error)
 
-	// Damage replaces the epoch of the mark that is stored for [Scope] by text. Nil: the mark cannot
-	// be damaged.
+	// Damage takes the mark that is stored for [Scope], and replaces its epoch with the text. Nil:
+	// the mark cannot be damaged.
 	Damage func(t testing.TB, g fencing.Guard, text string)
 
 	// Break cuts g off from its store until repair is called.
@@ -67,8 +67,8 @@ type Suite struct {
 // Scope is the scope of the suite's tokens, except in the tests of a foreign scope.
 const Scope = "shop/invoicer"
 
-// Token returns the token of an epoch in [Scope]. Tokens of one epoch belong to different terms if
-// their arguments term differ. If that does not matter, pass 0.
+// Token returns the token of an epoch in [Scope]. Two tokens with the same epoch belong to
+// different terms if they were made with different values of term. If that does not matter, pass 0.
 func Token(epoch int64, term int) fencing.Token {
 	return fencing.Token{Scope: Scope, Epoch: epoch, Term: fmt.Sprintf("%016x%016x", term, epoch)}
 }

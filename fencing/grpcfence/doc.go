@@ -7,8 +7,8 @@
 //
 // In each replica, the client interceptors put the token from the context on each call of the work.
 // [Remote], listed in singleton.Config.Guards, announces each term before its work starts. At the
-// server, [Server] judges the token. It keeps the handler's work in flight at the guard, and ends
-// that work when a newer term arrives.
+// server, [Server] judges the token. It registers the handler's work with the guard as in flight,
+// and ends that work when a newer term arrives.
 //
 // # Wire form
 //
@@ -37,10 +37,10 @@
 // still finds the status.
 //
 // FENCING_STALE also ends a call whose handler was admitted and then overtaken. What the handler
-// did before then stays done. For a stream this holds even if the handler returned nil: nobody
-// could otherwise tell a stream that was cut short from a whole one. If the handler of a stream
-// waits for the client just then, the status is CANCELLED, and the trailer fencing-high-water has
-// the token that won. A client of this package treats both alike.
+// did before then stays done. A stream ends with FENCING_STALE even if its handler returned nil:
+// nobody could otherwise tell a stream that was cut short from a whole one. If the handler of a
+// stream waits for the client just then, the status is CANCELLED, and the trailer
+// fencing-high-water has the token that won. A client of this package treats both alike.
 //
 // # What is not guaranteed
 //

@@ -82,8 +82,8 @@ func Tap(ctx context.Context, _ *tap.Info) (context.Context, error) {
 // can land after a newer term was admitted. The call's context carries the token. When a newer term
 // arrives, the context ends with a [*fencing.StaleError] as its cause.
 //
-// If the handler returns an error of package fencing, the error becomes its status. So does the end
-// of the context by a newer term.
+// If the handler returns an error of package fencing, the error becomes the call's status. If a
+// newer term ended the context, that refusal becomes the status.
 func (s *Server) UnaryServer(
 	ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
 ) (any, error) {

@@ -7,8 +7,8 @@
 //
 // In each replica, [Transport] puts the token from the context on each request of the work.
 // [Remote], listed in singleton.Config.Guards, announces each term before its work starts. At the
-// server, [Server] judges the token. It keeps the handler's work in flight at the guard, and ends
-// that work when a newer term arrives.
+// server, [Server] judges the token. It registers the handler's work with the guard as in flight,
+// and ends that work when a newer term arrives.
 //
 // # Wire form
 //
@@ -47,8 +47,9 @@
 //   - What a handler starts and leaves behind is not followed: goroutines, a hijacked connection, a
 //     queue, the handler that [http.TimeoutHandler] no longer waits for. Put a TimeoutHandler
 //     around the Server, never behind it.
-//   - A handler that ignores its context, and blocks in neither body nor response, delays the
-//     successor's announcement. The guard answers the announcement with 503. It never admits both.
+//   - A handler that ignores its context delays the successor's announcement, unless it is blocked
+//     in reading the body or in writing the response. Those fail. The guard answers the
+//     announcement with 503. It never admits both.
 //   - Reads are not fenced by default. If a GET writes, ServerConfig.Fenced must report it. The
 //     same holds for a GET with a method override header, if something behind the Server obeys the
 //     header.

@@ -17,8 +17,9 @@ const none = "none"
 //	POST             announce the Fencing-Token: 204 once it is admitted and older work has left
 //	GET ?scope=...   204, Fencing-High-Water is the mark of the scope, or none
 //
-// Each 204 has a Fencing-High-Water, so that the success of another server is not taken for that of
-// an announcement. Refusals are as in the package comment. Other methods get 405.
+// Each 204 has a Fencing-High-Water, so that a success status from some other server is not
+// mistaken for a successful announcement. Refusals are as in the package comment. Other methods get
+// 405.
 func (s *Server) Endpoint() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var mark fencing.Token

@@ -21,7 +21,7 @@
 //
 // # Announcements
 //
-// A mark fences its object from the successor's first write to that object on. Objects that the
+// A mark fences its object only once the successor has written that object. Objects that the
 // successor has not written yet are still open to the old term. To close all of them before the
 // work starts, name them to the guard:
 //
@@ -40,10 +40,10 @@
 // object: a read, and a write of just the version that was read. The write is needed even if the
 // mark is raised already: only the write proves that what was read is what is stored.
 //
-// With the mark alone, as in NewGuard(mark), a stale term is refused only if it asks
-// ([Guard.Check]), and on objects that the successor has written. For other objects, a check before
-// the write narrows the gap, but does not close it. [Policy.Announced] does not close it either.
-// Objects of several kinds may be named together.
+// With the mark alone, as in NewGuard(mark), a stale term is refused in two cases only: when it
+// asks ([Guard.Check]), and when it writes an object that the successor has written. For other
+// objects, a check before the write narrows the gap, but does not close it. [Policy.Announced] does
+// not close it either. Objects of several kinds may be named together.
 //
 // # What is not guaranteed
 //

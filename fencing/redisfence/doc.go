@@ -43,7 +43,7 @@
 //	appendonly yes
 //	appendfsync always
 //	no-appendfsync-on-rewrite no  # the default; yes suspends appendfsync during saves and rewrites
-//	maxmemory-policy noeviction   # the default; a volatile one keeps keys without a time to live too
+//	maxmemory-policy noeviction   # the default; volatile-* policies keep keys without a time to live
 //
 // You also need a disk that outlives the Pod, and there must be no failover to a replica. Then kill
 // -9 at any moment loses nothing that was acknowledged. (The tests do that, amid writes and
@@ -51,8 +51,9 @@
 //
 // With less, the mark may be lost:
 //
-//   - With appendfsync everysec, the default of the file, up to two seconds are lost if the machine
-//     goes down. If only the process goes down, the writes held up by a slow sync are lost.
+//   - With appendfsync everysec, which is the default when the append-only file is on, up to two
+//     seconds are lost if the machine goes down. If only the process goes down, the writes held up
+//     by a slow sync are lost.
 //   - With appendfsync no, what the kernel had not yet written is lost.
 //   - Without an append-only file, a crash loses everything since the last snapshot, or everything.
 //   - A failover to a replica (Sentinel, Cluster, or by hand) loses what the primary had not sent

@@ -15,8 +15,8 @@ import (
 // Evaler runs a Lua script on the primary that has the keys. Package goredis has an Evaler. The
 // result is what the script returns: nil, int64, string (or []byte), or []any of these.
 //
-// If an Evaler gets no answer, it must not run the script again. Its errors should be of one of
-// these kinds, if that is what they are. Any other error is an unknown outcome.
+// If an Evaler gets no answer, it must not run the script again. An error of one of the following
+// two kinds should be recognizable as described. Any other error is taken as an unknown outcome.
 //   - An error that the server returned has a method RedisError(), as the errors of go-redis do.
 //   - An error that means that nothing was sent is [fencing.ErrUnavailable], or a *[net.OpError] of
 //     a dial.
@@ -95,8 +95,10 @@ func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
 	return nil
 }
 
-// Check is Announce for a caller that writes. Its result holds only for the instant of the call.
-// Prefer to write through the guard's own methods, which check in the same script.
+// Check does what [Guard.Announce] does, except for a zero token under [fencing.AllowUnfenced],
+// which it admits. It passes a refusal on to the term ([fencing.Report]). Its result holds only for
+// the instant of the call. Prefer to write through the guard's own methods, which check in the same
+// script.
 func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
 		return nil

@@ -152,8 +152,8 @@ func (c *Core) Nest(
 	return c.nest(ctx, pool, scope)
 }
 
-// Declare lets tx through the triggers of [Guard.Triggers] without a token, as ctx allows:
-// [fencing.AllowUnfenced].
+// Declare lets tx pass the triggers of [Guard.Triggers] without a token, if ctx allows that
+// ([fencing.AllowUnfenced]).
 func (c *Core) Declare(ctx context.Context, tx Session) error { return c.declareUnfenced(ctx, tx) }
 
 // Verify is [Guard.Verify].
@@ -161,8 +161,9 @@ func (c *Core) Verify(ctx context.Context, tx Session, t fencing.Token) error {
 	return c.verify(ctx, tx, t)
 }
 
-// Held returns a statement that fails if the open transaction does not hold t's lock. Send it along
-// with COMMIT, before it, if a statement of which [EndsTransaction] is true was sent.
+// Held returns a statement that fails if the open transaction does not hold t's lock. If
+// [EndsTransaction] is true for a statement that was sent in the transaction, send this one in the
+// same message as COMMIT, in front of it.
 func (c *Core) Held(t fencing.Token) string { return c.held(t.Scope) }
 
 // RowChanged is [Guard.RowChanged] for a statement that changed n rows.
@@ -172,8 +173,8 @@ func (c *Core) RowChanged(
 	return c.rowChanged(ctx, tx, t, n, table, where, args)
 }
 
-// CommitError says what err means, the error of a commit. By its SQLSTATE it is a refusal; any
-// other is [ErrCommitUnknown].
+// CommitError classifies err, the error of a commit. If its SQLSTATE says that the database refused
+// the commit, so does the result. Any other error becomes [ErrCommitUnknown].
 func CommitError(err error) error { return commitError(err) }
 
 // EndsTransaction is true for every statement that ends a transaction, and for some others.

@@ -63,12 +63,12 @@
 //
 // # What lasts
 //
-// Once Announce has returned, the mark survives what the database's settings let a commit survive.
+// Once Announce has returned, the mark is as durable as a commit is under the database's settings.
 // In PostgreSQL and SQLite it survives more:
 //
 //	            where the server or session has    the mark survives
 //	PostgreSQL  synchronous_commit, any value      a crash of the server, and of its machine; with
-//	                                               synchronous standbys the promotion of one
+//	                                               synchronous standbys, promotion of a standby too
 //	            fsync or full_page_writes off      a crash of the server's process only *
 //	MariaDB     innodb_flush_log_at_trx_commit 1   a crash of the server and of its machine
 //	              and sync_binlog 1 (or no log)
@@ -77,7 +77,7 @@
 //	            innodb_flush_log_at_trx_commit 0   neither: up to a second is lost *
 //	SQLite      synchronous, any but OFF           a crash of the process, and of its machine
 //	            synchronous OFF                    a crash of the process only *
-//	            journal_mode OFF or MEMORY         neither, as the whole file may not *
+//	            journal_mode OFF or MEMORY         neither: the whole file may be lost *
 //
 // The transaction that raises a mark has its own settings, whatever the writers chose. In
 // PostgreSQL, synchronous_commit is on there if it was off or local. In SQLite, synchronous is
@@ -136,10 +136,11 @@
 //	restored; a lagging replica        announced again: older tokens come back; else the elector
 //	                                   pass meanwhile                announces at its AnnouncePeriod
 //	the epoch is too high (a test's,   ErrStale, from all of the     raise the Lease's epoch above
-//	that of another cluster)           current term                  it, if there is room (an elector
-//	                                                                 does, to a limit); else the row
+//	that of another cluster)           current term                  it, if a greater epoch exists
+//	                                                                 (an elector does that itself, by
+//	                                                                 up to MaxRaise); else the row
 //	                                                                 by hand
-//	epoch or term is no token's        ErrUnavailable: "damaged"     the row by hand
+//	no token can have this epoch/term  ErrUnavailable: "damaged"     the row by hand
 //	the column's type was changed      as damaged, or ErrWiring      the column back, then the row
 //	                                                                 by hand
 //
@@ -161,8 +162,8 @@
 //
 // How much the round trip matters depends on how long a commit takes to reach the disk. The table
 // shows the time of one writer's transactions relative to the same transactions unfenced. The
-// numbers are medians, with pgx on a local PostgreSQL 15 (BenchmarkInTx of internal/guards, whose
-// limit for Connector is 1.25 with the default settings):
+// numbers are medians, with pgx on a local PostgreSQL 15 (BenchmarkInTx of internal/guards). The
+// goal for Connector is a ratio of at most 1.25 with the default settings:
 //
 //	                                                   1 statement    3 statements
 //	default settings, a transaction takes 2-4 ms
@@ -170,11 +171,11 @@
 //	default settings, a transaction takes 0.5-1 ms
 //	    InTx over connections of Connector             1.11-1.20      1.10-1.15
 //	    InTx                                           1.26-1.38      1.18-1.27
-//	    SELECT 1 in place of the guard's               1.19-1.26      1.11-1.19
+//	    SELECT 1 instead of the guard's statement      1.19-1.26      1.11-1.19
 //	fsync off
 //	    InTx over connections of Connector             1.27-1.36      1.14-1.25
 //	    InTx                                           1.44-1.50      1.24-1.35
-//	    SELECT 1 in place of the guard's               1.27-1.36      1.15-1.22
+//	    SELECT 1 instead of the guard's statement      1.27-1.36      1.15-1.22
 //
 // Many writers wait for the processor rather than for the disk. The next table shows which share of
 // the unfenced transactions per second remains, over connections of Connector (BenchmarkThroughput,

@@ -14,8 +14,8 @@ import (
 // InTx runs fn in a transaction that carries t, and commits the transaction when fn returns nil. No
 // newer term is admitted meanwhile: [Guard.Announce] of a newer token waits for the transaction.
 // Transactions of older tokens that begin after the announcement are refused. Transactions with the
-// same token do not wait for each other. (In SQLite, all that write do.) If t is newer than the
-// mark, InTx announces it first.
+// same token do not wait for each other. (In SQLite, all writing transactions wait for each other.)
+// If t is newer than the mark, InTx announces it first.
 //
 // Rules for fn:
 //   - It must not commit or roll back, and must not use the transaction after it returned.

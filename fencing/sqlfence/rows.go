@@ -37,8 +37,8 @@ func (g *marks) RowSet(t fencing.Token) (string, error) {
 }
 
 // RowWhere returns the condition under which a row admits t. See [Guard.RowSet]. If the statement
-// names several tables, of gives the name or alias of the fenced one. It is one word as in
-// [Config.Table], in the database's own case:
+// names several tables, give the name or alias of the fenced one as the argument of. It must be a
+// single name, as one part of [Config.Table], in the case in which the database stores it:
 //
 //	INSERT INTO accounts ... ON CONFLICT (id)
 //	  DO UPDATE SET balance = excluded.balance, <RowSet> WHERE <RowWhere of "accounts">
@@ -64,8 +64,9 @@ func (g *marks) RowWhere(t fencing.Token, of ...string) (string, error) {
 }
 
 // RowChanged says what the result of a statement with [Guard.RowWhere] means. If rows were changed,
-// it returns nil. If none was, it looks at the row that where finds with args. where is the
-// statement's own condition without RowWhere, and must match one row at most. RowChanged returns
+// it returns nil. If none was, it looks up the row with the condition in where, and its args. That
+// condition is the statement's own, without RowWhere, and must match one row at most. RowChanged
+// returns
 //   - fencing.ErrStale or ErrConflict, if the row is of a newer or another term;
 //   - [ErrNoRow], if there is no row;
 //   - fencing.ErrUnavailable, if the row admits t: it changed in between, so retry. With MySQL,

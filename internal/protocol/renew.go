@@ -104,7 +104,7 @@ type refusal struct {
 
 // PatchRefused returns why writes use the verb update instead of patch, and nil as long as they use
 // patch. With update, a renewal needs the answer of the one before. A server that takes longer than
-// a third of RenewDeadline then ends terms.
+// a quarter of RenewDeadline then ends terms.
 func (l *Lock) PatchRefused() error {
 	if r := l.refused.Load(); r != nil {
 		return r.err

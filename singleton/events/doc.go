@@ -55,9 +55,10 @@
 //
 // [Recorder] is what client-go's tools/record and controller-runtime's GetEventRecorderFor return.
 // Their Events are of the core API group: there, the replica's Role needs create and patch on
-// events. The newer tools/events imports the whole clientset of Kubernetes; for programs that have
-// one, [FromEvents] takes its recorders, and those of GetEventRecorder. They need the same rights
-// in the group events.k8s.io. [NewSink] is for programs that have only a rest.Config.
+// events. The newer tools/events imports the whole clientset of Kubernetes. If your program has a
+// clientset anyway, [FromEvents] takes the recorders of tools/events, and those of
+// controller-runtime's GetEventRecorder. They need the same rights in the group events.k8s.io.
+// [NewSink] is for programs that have only a rest.Config.
 //
 // A program that does nothing but elect, built with client-go 0.35 and Go 1.26 for linux/amd64:
 //

@@ -20,7 +20,8 @@ var _ resourcelock.Interface = (*Lock)(nil)
 
 var (
 	// ErrNotRun is what a [Lock] answers to client-go outside of [Lock.Run] and [Lock.RunElector].
-	// Nobody leads by it. Start client-go's elector, or the manager, in one of these.
+	// With that answer, client-go's elector never leads. Start client-go's elector, or the manager,
+	// in one of these.
 	ErrNotRun = errors.New("leaderlock: Lock.Run is not running: start the manager by" +
 		" lock.Run(ctx, manager.Start), or client-go's elector by lock.RunElector")
 	// ErrUsed is returned by a second call of [Lock.Run] or [Lock.RunElector]. A Lock is for one term,
@@ -144,7 +145,8 @@ func (l *Lock) shown() resourcelock.LeaderElectionRecord {
 	}
 }
 
-// Create is for a Lease that is not there, which Get never says. It is the same as Update.
+// client-go calls Create when Get says that there is no Lease, which Get never does. It is the same
+// as Update.
 func (l *Lock) Create(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
 	return l.Update(ctx, r)
 }

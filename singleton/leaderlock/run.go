@@ -46,7 +46,7 @@ func (p *process) ask() error {
 }
 
 // BaseContext is for manager.Options.BaseContext of controller-runtime. Its contexts carry the
-// current term's token ([fencing.FromContext]), and what guards refuse ends the term
+// current term's token ([fencing.FromContext]), and a guard's refusal ends the term
 // ([fencing.Report]). They end when the term is lost, so that every runnable stops at once. At a
 // shutdown the manager stops its runnables in its own order.
 func (l *Lock) BaseContext() context.Context { return l.base }

@@ -46,8 +46,8 @@ func (r *Replica) Work(work singleton.Work) singleton.Work {
 //   - nobody is at work two lease durations after the fault ended;
 //   - the replica that was hit cannot become active again.
 //
-// If a replica has not ended an hour (of virtual time) after its context, Storm panics, with a log
-// of what happened, because nothing else can end a test whose work does not return.
+// If a replica is still running an hour (of virtual time) after its context ended, Storm panics,
+// with a log of what happened, because nothing else can end a test whose work does not return.
 //
 // start runs one replica until ctx ends, as the service's main function does, and returns once all
 // of the replica has ended. It makes its elector with [singleton.New] from r.Client, with a Config

@@ -41,7 +41,8 @@
 //     this window to the last few instructions. Only a guard closes it (package fencing).
 //   - A connection that changed its protocol while the term was valid. It stays open.
 //   - A request that the API server passes on to a Pod, Service or Node (proxy). GET requests of
-//     this kind pass, and others may be acted on before their end has been sent.
+//     this kind pass, and a Pod, Service or Node may act on others before it has received them
+//     whole.
 //   - Clients that were made from a config without the gate.
 //
 // A refused write has not happened. Either nothing was sent, or the end of the request is missing,
@@ -65,9 +66,9 @@
 //	server-side apply        JSON, YAML, CBOR
 //
 // A subresource other than status gets no stamp, nor does a delete: they have no place for it. They
-// pass while the term is valid; [kubefence.Policy] says whom it lets do that. In the status of a
-// custom resource the API server ignores the stamp. Any other write of a listed resource that
-// cannot be stamped is refused: see [ErrUnstampable].
+// pass while the term is valid. A [kubefence.Policy] may restrict who makes them: see there. In the
+// status of a custom resource the API server ignores the stamp. Any other write of a listed
+// resource that cannot be stamped is refused: see [ErrUnstampable].
 //
 // With server-side apply, the annotation becomes a field of the manager that applies. If several
 // managers write one object, they must apply with force, or get a conflict that names the
