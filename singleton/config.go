@@ -195,7 +195,7 @@ func (c Config) named(refuse func(field string, value any, rule string)) Config 
 	} else if problems := validation.IsDNS1123Subdomain(c.Name); len(problems) > 0 {
 		refuse("Name", c.Name, "must name a Lease: "+strings.Join(problems, "; "))
 	}
-	c.Namespace = cmp.Or(c.Namespace, os.Getenv(envPodNamespace), serviceAccountNamespace())
+	c.Namespace = cmp.Or(c.Namespace, DefaultNamespace())
 	if c.Namespace == "" {
 		refuse("Namespace", "", fmt.Sprintf(
 			"must be set here or in $%s (downward API: fieldPath metadata.namespace), unless %s names it",

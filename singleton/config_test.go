@@ -83,6 +83,7 @@ func TestNamespaceAndIdentityFromTheEnvironment(t *testing.T) {
 		require.NoError(t, err)
 		require.Regexp(t, `^invoicer-7d9f-x2x_[0-9a-f]{16}$`, e.Identity())
 		require.Equal(t, "shop/invoicer", e.Scope())
+		require.Equal(t, e.Scope(), fencing.Scope(singleton.DefaultNamespace(), "invoicer"))
 		require.False(t, seen[e.Identity()])
 		seen[e.Identity()] = true
 	}

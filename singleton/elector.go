@@ -71,7 +71,8 @@ func (e *Elector) Identity() string { return e.config.Replica.Identity }
 
 // Scope returns the scope of this elector's tokens: [fencing.Scope] of its Lease. It includes the
 // namespace even if Config left the namespace to its default. A guard is made before the elector,
-// because Config.Guards has it: give the guard fencing.Scope(namespace, name).
+// because Config.Guards has it: give the guard fencing.Scope(namespace, name). If Config leaves the
+// namespace to its default, that is [DefaultNamespace].
 func (e *Elector) Scope() string { return fencing.Scope(e.config.Namespace, e.config.Name) }
 
 // Run makes this process a candidate, and calls work while it holds the Lease. It goes on until one

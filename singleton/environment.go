@@ -1,6 +1,7 @@
 package singleton
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -74,6 +75,13 @@ func markDefaults(err error, asked lease.Timing) error {
 		}
 	}
 	return err
+}
+
+// DefaultNamespace returns the namespace that [Config].Namespace defaults to: $POD_NAMESPACE, else
+// that of the service account, else "". Before the elector is made, it leads to the scope of a
+// guard: fencing.Scope(singleton.DefaultNamespace(), name).
+func DefaultNamespace() string {
+	return cmp.Or(os.Getenv(envPodNamespace), serviceAccountNamespace())
 }
 
 func serviceAccountNamespace() string {

@@ -16,8 +16,9 @@
 //
 // # Setting up
 //
-// Three things are needed:
+// These things are needed:
 //   - Run [Guard.Schema] with your migrations.
+//   - Make the guard with the scope of the Lease: [fencing.Scope] in [Config].
 //   - Give the guard to the elector (Config.Guards of package singleton). One guard may serve many
 //     electors.
 //   - Write through [Guard.InTx], with the token from the work's context.
