@@ -44,6 +44,8 @@
 //
 //   - A statement that a driver or a pool's hook prepared under a name, and that ends the
 //     transaction (a prepared COMMIT), is not noticed if fn runs it by its name.
+//   - A transaction that fn keeps is refused after InTx has returned, but not what fn keeps of its
+//     LargeObjects or its Conn.
 //   - Statements outside of the transactions of InTx and Verify are not fenced, nor are tables in
 //     other databases.
 //   - The limits of sqlfence in PostgreSQL.

@@ -3,6 +3,7 @@ package pgxfence
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -23,9 +24,10 @@ import (
 // in which it looks for triggers of [Guard.Triggers].
 //
 // Rules for fn:
-//   - It must not commit, and must not use the transaction after it returned. Commit of its pgx.Tx
-//     is refused. After Rollback, InTx returns an error, and nothing was written. A COMMIT that fn
-//     sends as a statement ends the lock; InTx then returns [ErrCommitUnknown].
+//   - It must not commit: Commit of its pgx.Tx is refused. After Rollback, InTx returns an error,
+//     and nothing was written. A COMMIT that fn sends as a statement ends the lock; InTx then
+//     returns [ErrCommitUnknown].
+//   - It must not use the transaction after it returned: pgx.ErrTxClosed.
 //   - It must return the error of any failed statement, except within a nested transaction (Begin
 //     of its pgx.Tx) that it rolls back.
 //   - It must close the rows that it opened.
@@ -168,16 +170,14 @@ func (f *fenced) commit(ctx context.Context) error {
 	case status == idle:
 		return fmt.Errorf("%w: pgxfence: fn has ended its transaction", ErrCommitUnknown)
 	}
-	end := "COMMIT"
+	var err error
 	if f.doubts.ended && f.token != (fencing.Token{}) {
-		end = f.guard.core.Held(f.token) + "; COMMIT"
+		_, err = f.conn.Exec(ctx, f.guard.core.Held(f.token)+"; COMMIT")
+	} else {
+		err = f.tx.Commit(ctx)
 	}
-	tag, err := f.conn.Exec(ctx, end)
-	switch {
-	case err != nil && pgconn.SafeToRetry(err): // nothing was sent
-		return fmt.Errorf("pgxfence: not committed: %w", err)
-	case err == nil && tag.String() == "ROLLBACK":
-		return fmt.Errorf("pgxfence: not committed: %w", pgx.ErrTxCommitRollback)
+	if err != nil && (pgconn.SafeToRetry(err) || errors.Is(err, pgx.ErrTxCommitRollback)) {
+		return fmt.Errorf("pgxfence: not committed: %w", err) // in the first case, nothing was sent
 	}
 	f.committed = err == nil
 	return sqlfence.CommitError(err)
@@ -186,6 +186,7 @@ func (f *fenced) commit(ctx context.Context) error {
 // close rolls back what was not committed, and gives the connection back. If the rollback fails,
 // pgx has closed the connection, and the server ends the transaction.
 func (f *fenced) close(ctx context.Context) {
+	f.doubts.over.Store(true)
 	if !f.committed {
 		known(f.conn).RolledBack()
 		_ = rollback(ctx, f.tx)

@@ -62,6 +62,21 @@ func TestWhatFnDoes(t *testing.T) {
 			batch.Queue("BEGIN")
 			return tx.SendBatch(ctx, batch).Close()
 		}, pgxfence.ErrCommitUnknown, fencing.ErrUnavailable},
+		"a prepared statement ends it": {func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Prepare(ctx, "done", "ROLLBACK")
+			require.NoError(t, err)
+			_, err = tx.Exec(ctx, "done")
+			require.NoError(t, err)
+			_, err = tx.Exec(ctx, "BEGIN")
+			return err
+		}, pgxfence.ErrCommitUnknown, fencing.ErrUnavailable},
+		"a query ends it": {func(ctx context.Context, tx pgx.Tx) error {
+			rows, err := tx.Query(ctx, "ROLLBACK")
+			require.NoError(t, err)
+			rows.Close()
+			_, err = tx.Exec(ctx, "BEGIN")
+			return err
+		}, pgxfence.ErrCommitUnknown, fencing.ErrUnavailable},
 		"its connection ends it": {func(ctx context.Context, tx pgx.Tx) error {
 			_, err := tx.Conn().Exec(ctx, "ROLLBACK; BEGIN")
 			return err
@@ -136,6 +151,58 @@ func TestFnMayNot(t *testing.T) {
 	require.ErrorContains(t, err, "not committed")
 	require.NotErrorIs(t, err, pgxfence.ErrCommitUnknown)
 	require.Equal(t, "kept", d.value(t))
+}
+
+// TestAfterTheEnd: others may have the connection, and a transaction that fn kept does not reach it.
+func TestAfterTheEnd(t *testing.T) {
+	d := newDatabase(t, quick)
+	c := d.client(t, d.pool(t, "", 1))
+	for _, word := range []string{"SELECT 1", "SELECT 'committed'"} {
+		var kept, nested pgx.Tx
+		require.NoError(t, c.InTx(t.Context(), guardtest.Token(5, 0), pgx.TxOptions{}, func(ctx context.Context, tx pgx.Tx) (err error) {
+			kept = tx
+			if nested, err = tx.Begin(ctx); err == nil {
+				_, err = tx.Exec(ctx, word)
+			}
+			return err
+		}))
+		ctx := t.Context()
+		for _, tx := range []pgx.Tx{kept, nested} {
+			_, err := tx.Exec(ctx, "UPDATE "+d.register()+" SET value = 'late'")
+			require.ErrorIs(t, err, pgx.ErrTxClosed)
+			_, err = tx.Query(ctx, "SELECT 1")
+			require.ErrorIs(t, err, pgx.ErrTxClosed)
+			require.ErrorIs(t, tx.QueryRow(ctx, "SELECT 1").Scan(new(int)), pgx.ErrTxClosed)
+			_, err = tx.Begin(ctx)
+			require.ErrorIs(t, err, pgx.ErrTxClosed)
+			_, err = tx.Prepare(ctx, "late", "SELECT 1")
+			require.ErrorIs(t, err, pgx.ErrTxClosed)
+			_, err = tx.CopyFrom(ctx, pgx.Identifier{d.register()}, []string{"id"}, pgx.CopyFromRows(nil))
+			require.ErrorIs(t, err, pgx.ErrTxClosed)
+			require.ErrorIs(t, tx.Rollback(ctx), pgx.ErrTxClosed)
+			require.Error(t, tx.Commit(ctx))
+			batch := &pgx.Batch{}
+			batch.Queue("SELECT 1")
+			require.ErrorIs(t, tx.SendBatch(ctx, batch).Close(), pgx.ErrTxClosed)
+		}
+	}
+}
+
+// TestNoConnection: nothing was admitted, and fn was not called.
+func TestNoConnection(t *testing.T) {
+	d := newDatabase(t, quick)
+	pool := d.pool(t, "", 1)
+	c := d.client(t, pool)
+	pool.Close()
+	repair := fencing.AllowUnfenced(t.Context(), "repair")
+	for _, err := range []error{
+		c.Write(t.Context(), guardtest.Token(5, 0), "x", idle), c.Write(repair, fencing.Token{}, "x", idle),
+		c.Announce(t.Context(), guardtest.Token(5, 0)),
+	} {
+		require.ErrorIs(t, err, fencing.ErrUnavailable)
+		require.NotErrorIs(t, err, fencing.ErrWiring)
+	}
+	require.Empty(t, d.value(t))
 }
 
 // TestNestedTransaction is rolled back by itself, and what fn writes besides is kept.

@@ -3,6 +3,7 @@ package pgxfence
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -11,20 +12,31 @@ import (
 )
 
 // doubts are what fn may have done to its transaction.
-type doubts struct{ ended, rolledBack bool }
+type doubts struct {
+	ended, rolledBack bool
+	over              atomic.Bool // InTx has returned, and others may have the connection
+}
 
-func (d *doubts) note(statement string) {
+// use notes a statement that is about to be sent. It fails after the end.
+func (d *doubts) use(statement string) error {
+	if d.over.Load() {
+		return pgx.ErrTxClosed
+	}
 	d.ended = d.ended || sqlfence.EndsTransaction(statement)
+	return nil
 }
 
 // watched is the driver's transaction, or a nested one. It notes statements that may end the outer
-// one: a COMMIT alone would not report that.
+// one: a COMMIT alone would not report that. It refuses what comes after the end.
 type watched struct {
 	pgx.Tx
 	doubts *doubts
 }
 
 func (w *watched) Begin(ctx context.Context) (pgx.Tx, error) {
+	if err := w.doubts.use(""); err != nil {
+		return nil, err
+	}
 	tx, err := w.Tx.Begin(ctx)
 	if err != nil {
 		return nil, err
@@ -35,32 +47,67 @@ func (w *watched) Begin(ctx context.Context) (pgx.Tx, error) {
 func (w *watched) Exec(
 	ctx context.Context, statement string, args ...any,
 ) (pgconn.CommandTag, error) {
-	w.doubts.note(statement)
+	if err := w.doubts.use(statement); err != nil {
+		return pgconn.CommandTag{}, err
+	}
 	return w.Tx.Exec(ctx, statement, args...)
 }
 
 func (w *watched) Query(ctx context.Context, statement string, args ...any) (pgx.Rows, error) {
-	w.doubts.note(statement)
+	if err := w.doubts.use(statement); err != nil {
+		return pgx.FailedBatchResults(&pgx.Batch{}, err).Query()
+	}
 	return w.Tx.Query(ctx, statement, args...)
 }
 
 func (w *watched) QueryRow(ctx context.Context, statement string, args ...any) pgx.Row {
-	w.doubts.note(statement)
+	if err := w.doubts.use(statement); err != nil {
+		return pgx.FailedBatchResults(&pgx.Batch{}, err).QueryRow()
+	}
 	return w.Tx.QueryRow(ctx, statement, args...)
 }
 
 func (w *watched) Prepare(
 	ctx context.Context, name, statement string,
 ) (*pgconn.StatementDescription, error) {
-	w.doubts.note(statement)
+	if err := w.doubts.use(statement); err != nil {
+		return nil, err
+	}
 	return w.Tx.Prepare(ctx, name, statement)
+}
+
+func (w *watched) CopyFrom(
+	ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource,
+) (int64, error) {
+	if err := w.doubts.use(""); err != nil {
+		return 0, err
+	}
+	return w.Tx.CopyFrom(ctx, table, columns, rows)
 }
 
 func (w *watched) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	for _, q := range b.QueuedQueries {
-		w.doubts.note(q.SQL)
+		if err := w.doubts.use(q.SQL); err != nil {
+			return pgx.FailedBatchResults(b, err)
+		}
 	}
 	return w.Tx.SendBatch(ctx, b)
+}
+
+// Commit releases the savepoint of a nested transaction.
+func (w *watched) Commit(ctx context.Context) error {
+	if err := w.doubts.use(""); err != nil {
+		return err
+	}
+	return w.Tx.Commit(ctx)
+}
+
+// Rollback rolls back to the savepoint of a nested transaction.
+func (w *watched) Rollback(ctx context.Context) error {
+	if err := w.doubts.use(""); err != nil {
+		return err
+	}
+	return w.Tx.Rollback(ctx)
 }
 
 // Conn hands out the connection itself, and nobody knows what for.
@@ -80,5 +127,5 @@ func (t *top) Commit(context.Context) error {
 // Rollback rolls back, and InTx will say so.
 func (t *top) Rollback(ctx context.Context) error {
 	t.doubts.rolledBack = true
-	return t.Tx.Rollback(ctx)
+	return t.watched.Rollback(ctx)
 }
