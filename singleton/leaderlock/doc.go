@@ -52,7 +52,7 @@
 //     [Lock.CheckShutdown] refuses it.
 //   - A manager without LeaderElection, or without the Lock: its controllers start in every
 //     replica. Such a replica never gets ready, and logs a warning after a LeaseDuration.
-//   - A program that goes on after Run has returned an error.
+//   - A program that works on after Run has returned: the Lease is released by then, or soon free.
 //   - A callback OnStartedLeading that returns while goroutines of it go on.
 //
 // The timings of client-go's side (LeaseDuration, RenewDeadline, RetryPeriod) and ReleaseOnCancel
