@@ -99,12 +99,37 @@ func TestRowMarks(t *testing.T) {
 // TestLimits: a client that stands still, or is long at work, holds up its successor for as long as
 // was said, and nothing of it lands.
 func TestLimits(t *testing.T) {
+	idleLimit := pgxfence.Config{IdleLimit: time.Second}
 	for name, test := range map[string]struct {
 		theirs, ours pgxfence.Config // of the one that stands still, and of its successor
-		statement    string
+		still        func(ctx context.Context, d *database, tx pgx.Tx, leave <-chan struct{}) error
 	}{
-		"IdleLimit": {pgxfence.Config{IdleLimit: time.Second}, pgxfence.Config{}, "SELECT 1"},
-		"HoldLimit": {pgxfence.Config{}, pgxfence.Config{HoldLimit: 500 * time.Millisecond}, "SELECT pg_sleep(100)"},
+		"between statements": {idleLimit, pgxfence.Config{}, func(_ context.Context, _ *database, _ pgx.Tx, leave <-chan struct{}) error {
+			<-leave
+			return nil
+		}},
+		"in the midst of COPY": {idleLimit, pgxfence.Config{}, func(ctx context.Context, d *database, tx pgx.Tx, leave <-chan struct{}) error {
+			_, err := tx.CopyFrom(ctx, pgx.Identifier{d.register()}, []string{"id", "value"}, pgx.CopyFromFunc(func() ([]any, error) {
+				<-leave
+				return nil, nil
+			}))
+			return err
+		}},
+		"in the midst of a result": {idleLimit, pgxfence.Config{}, func(ctx context.Context, _ *database, tx pgx.Tx, leave <-chan struct{}) error {
+			rows, err := tx.Query(ctx, "SELECT repeat('x', 1000) FROM generate_series(1, 100000)")
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			<-leave
+			for rows.Next() {
+			}
+			return rows.Err()
+		}},
+		"a long statement": {pgxfence.Config{}, pgxfence.Config{HoldLimit: 500 * time.Millisecond}, func(ctx context.Context, _ *database, tx pgx.Tx, _ <-chan struct{}) error {
+			_, err := tx.Exec(ctx, "SELECT pg_sleep(100)")
+			return err
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -119,9 +144,8 @@ func TestLimits(t *testing.T) {
 					err := d.set(ctx, tx, "stale")
 					close(holding)
 					if err == nil {
-						_, err = tx.Exec(ctx, test.statement)
+						err = test.still(ctx, d, tx, leave)
 					}
-					<-leave
 					return err
 				})
 			}()
