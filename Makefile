@@ -39,8 +39,8 @@ cover: ## What the tests of the last `make test` did not reach, and an HTML repo
 	cp .cache/cover/root.out .cache/cover/hotseat.txt
 	tail -n +2 .cache/cover/guards.out >> .cache/cover/hotseat.txt
 	$(GO) tool cover -func .cache/cover/hotseat.txt | awk '$$NF != "100.0%"'
-	for m in grpcfence pgxfence redisfence; do \
-	  (cd fencing/$$m && $(GO) tool cover -func $(CURDIR)/.cache/cover/$$m.out | awk '$$NF != "100.0%"'); done
+	for m in fencing/grpcfence fencing/pgxfence fencing/redisfence singleton/grpcserving; do \
+	  (cd $$m && $(GO) tool cover -func $(CURDIR)/.cache/cover/$$(basename $$m).out | awk '$$NF != "100.0%"'); done
 	$(GO) tool cover -html .cache/cover/hotseat.txt -o .cache/cover/hotseat.html
 	@echo "report, but for the nested modules: .cache/cover/hotseat.html"
 

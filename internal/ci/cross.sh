@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Vets what others can import for systems that the tests do not run on.
 #   cross.sh gate  the packages with code of their own for a system, and those beside them
-#   cross.sh all   the whole root with its tests and tools, and the modules below fencing
+#   cross.sh all   the whole root with its tests and tools, and the modules below fencing and singleton
 # From an empty build cache that takes 1.7 CPU minutes, and 6 for each system, since the whole
 # of client-go is compiled for it.
 set -euo pipefail
@@ -31,7 +31,7 @@ for system in darwin windows; do
     exit 2
     ;;
   esac
-  for module in fencing/*/go.mod; do
+  for module in fencing/*/go.mod singleton/*/go.mod; do
     [[ $1 == gate ]] || vet "$system" "${module%/go.mod}" ./...
   done
   cd "$root"

@@ -22,7 +22,7 @@ while read -r module; do
   cover=()
   case $module in
   .) name=root measured=./lease,./internal/protocol,./singleton/...,./fencing/... ;;
-  ./fencing/*) name=${module##*/} measured=./... ;;
+  ./fencing/* | ./singleton/*) name=${module##*/} measured=./... ;;
   ./internal/guards) name=guards measured=github.com/hotseat-go/hotseat/fencing/sqlfence ;;
   *) name= ;;
   esac
@@ -32,7 +32,7 @@ while read -r module; do
   how=(-race -shuffle=on -timeout 30m)
   case $module in
   # At length: make guards. The time is for the first machine that has to install PostgreSQL, MariaDB and Redis.
-  ./examples/* | ./fencing/* | ./internal/guards | ./internal/traffic) how+=(-short) ;;
+  ./examples/* | ./fencing/* | ./singleton/* | ./internal/guards | ./internal/traffic) how+=(-short) ;;
   esac
   if [[ $module == ./internal/e2e ]]; then
     if [[ -z $real ]]; then

@@ -115,6 +115,10 @@ func rules() []rule {
 			from: "./singleton/serving", never: "... !std !./singleton !./fencing", direct: true,
 			why: "what stands around the core uses its public face, and a server links nothing more for it",
 		},
+		{
+			from: "./singleton/grpcserving", never: "./internal/...", direct: true,
+			why: "it is a module of its own, and may be built with a later root",
+		},
 
 		// What judges the others.
 		{

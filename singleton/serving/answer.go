@@ -2,7 +2,6 @@ package serving
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -53,14 +52,17 @@ func (a *answer) phase() phase {
 // begin reports that the first byte is about to leave. The error is why it may not.
 func (a *answer) begin() error {
 	err := a.entry.Err()
+	if err == nil && !a.allowed() {
+		err = a.entry.gate.refusal(true)
+	}
+	return err
+}
+
+func (a *answer) allowed() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.is.over = a.is.over || err != nil
-	if a.is.over {
-		return cmp.Or(err, error(a.entry.gate.refusal(true)))
-	}
-	a.is.sent = true
-	return nil
+	a.is.sent = !a.is.over
+	return a.is.sent
 }
 
 // cut is called when the term ends. It ends calls that block in the connection, now and later.
@@ -132,7 +134,7 @@ func (a *answer) finish() error {
 	is := a.phase()
 	switch err := a.entry.Err(); {
 	case is.hijacked:
-	case !is.sent && (err != nil || a.send() != nil && a.phase().over):
+	case !is.sent && (err != nil || a.send() != nil && !a.phase().sent):
 		replace(a.w.Header(), a.before)
 		return a.entry.gate.refusal(true)
 	case is.sent && err != nil && !a.complete():

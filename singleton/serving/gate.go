@@ -17,7 +17,7 @@ var ErrNotActive = errors.New("serving: this replica is not active")
 
 // NotActiveError is ErrNotActive with what this replica knows.
 type NotActiveError struct {
-	State   singleton.State // of this replica
+	State   singleton.State // of this replica; never active
 	Holder  string          // as last seen on the Lease; empty: nobody
 	Handled bool            // the request was let in, and may have had effects
 }
@@ -131,9 +131,23 @@ func (g *Gate) enter() *term {
 	return g.term
 }
 
+// refusal never says that this replica is active. The elector's own state may still, just before
+// work is called and just after the term's end.
 func (g *Gate) refusal(handled bool) *NotActiveError {
 	s := g.elector.Status()
+	if s.State == singleton.StateActive {
+		s.State = singleton.StateAcquiring
+		if handled || g.opened() {
+			s.State = singleton.StateDraining
+		}
+	}
 	return &NotActiveError{State: s.State, Holder: s.Holder.Identity, Handled: handled}
+}
+
+func (g *Gate) opened() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.term != nil
 }
 
 // Entry is a request that was let in. Its methods are safe for concurrent use.
@@ -149,7 +163,7 @@ type Entry struct {
 func (e *Entry) Context() context.Context { return e.ctx }
 
 // Err returns nil while the answer may leave, and a [*NotActiveError] once the term is over. It
-// takes no lock and makes no request.
+// makes no request.
 func (e *Entry) Err() error {
 	if e.term.lasts() {
 		return nil

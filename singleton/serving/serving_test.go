@@ -81,7 +81,7 @@ func TestShutUntilWorkIsCalled(t *testing.T) {
 		l.run(a)
 		synctest.Wait()
 		require.True(t, a.IsActive())
-		refused(t, ask(a.gate.RequireActive(http.NotFoundHandler()), http.MethodGet), "active", a.Identity(), false)
+		refused(t, ask(a.gate.RequireActive(http.NotFoundHandler()), http.MethodGet), "acquiring", a.Identity(), false)
 		time.Sleep(2 * time.Second)
 		require.Equal(t, 404, ask(a.gate.RequireActive(http.NotFoundHandler()), http.MethodGet).Code)
 	})

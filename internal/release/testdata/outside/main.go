@@ -26,6 +26,8 @@ import (
 	_ "github.com/hotseat-go/hotseat/fencing/sqlfence"
 	_ "github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
+	"github.com/hotseat-go/hotseat/singleton/grpcserving"
+	"github.com/hotseat-go/hotseat/singleton/serving"
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
 
@@ -55,6 +57,8 @@ func run(ctx context.Context) error {
 	if err := prometheus.NewRegistry().Register(elector); err != nil {
 		return err
 	}
+	gate := serving.NewGate(elector)
+	_ = grpc.NewServer(grpcserving.New(gate, grpcserving.Config{}).ServerOptions()...)
 	return elector.Run(ctx, func(ctx context.Context, _ *singleton.Term) error {
 		token, ok := fencing.FromContext(ctx)
 		if !ok {
