@@ -16,6 +16,8 @@
 //	...
 //	err = lock.Run(ctx, manager.Start) // instead of manager.Start(ctx)
 //
+// It is tested with controller-runtime v0.23.0 to v0.25.2.
+//
 // With client-go, [Lock.RunElector] replaces leaderelection.RunOrDie. The repository has an example
 // of each, before and after: examples/controller-runtime and examples/client-go.
 //
