@@ -70,8 +70,8 @@ frameworks: ## Hotseat in a real controller-runtime manager, beside client-go's 
 	internal/ci/frameworks.sh
 
 .PHONY: node
-node: ## All fault runs on real nodes: kubelet, containerd, runc. Needs root and cgroups.
-	cd internal/node && $(GO) test -count=1 -v -timeout 60m ./...
+node: ## All fault runs on real nodes: kubelet, containerd, runc. Needs root and cgroups. Writes internal/node/RESULTS.md.
+	internal/ci/node.sh
 
 .PHONY: node-up node-down node-kubectl
 node-up: ## A cluster with real nodes, until Ctrl-C or `make node-down` (NODES=2).

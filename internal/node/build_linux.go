@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/hotseat-go/hotseat/internal/controlplane"
 	"github.com/hotseat-go/hotseat/internal/fromsource"
@@ -23,7 +25,7 @@ type programs struct {
 	controlplane.Binaries
 	containerd        string // a folder, with its shim, ctr and the plugins of CNI
 	containerdVersion string
-	runc              string
+	runc, runcVersion string
 	source            string // the folder of this package
 	cache             string // of this checkout
 }
@@ -75,5 +77,14 @@ func build(ctx context.Context, progress io.Writer) (p programs, err error) {
 	if errors.Is(err, services.ErrMissing) {
 		err = fmt.Errorf("%w: %w", ErrCannot, err)
 	}
-	return p, err
+	if err != nil {
+		return p, err
+	}
+	out, err := exec.CommandContext(ctx, p.runc, "--version").Output()
+	if err != nil {
+		return p, fmt.Errorf("node: %s: %w", p.runc, err)
+	}
+	_, rest, _ := strings.Cut(string(out), "runc version ")
+	p.runcVersion, _, _ = strings.Cut(rest, "\n")
+	return p, nil
 }

@@ -229,6 +229,9 @@ func (c *Cluster) Plane() *controlplane.Cluster { return c.plane }
 // Containerd is its version.
 func (c *Cluster) Containerd() string { return c.programs.containerdVersion }
 
+// Runc is its version.
+func (c *Cluster) Runc() string { return c.programs.runcVersion }
+
 // Dir is the cluster's folder, which goes with it.
 func (c *Cluster) Dir() string { return c.dir }
 

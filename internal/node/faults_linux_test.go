@@ -22,7 +22,7 @@ func TestShort(t *testing.T) {
 	})
 	var table trial.Table
 	t.Run("trial", func(t *testing.T) {
-		scenario{"rollout, crash, power loss", func(l *lab) {
+		scenario{name: "rollout, crash, power loss", play: func(l *lab) {
 			l.rollout()
 			l.rest(settled)
 			l.crash()
@@ -70,18 +70,18 @@ func (l *lab) powerLoss() {
 	require.Less(l.t, len(gone), len(l.alive()), "all replicas are on %s: nobody could take over", n.Name)
 	i := l.journal.Len()
 	l.add(trial.Fault, victim.PID, "power loss of the active's node")
-	for _, pid := range gone {
+	for pid := range gone {
 		l.add(trial.Ending, pid, "power loss")
 	}
 	require.NoError(l.t, n.PowerOff())
-	for _, pid := range gone {
+	for pid := range gone {
 		l.add(trial.Exited, pid, "power loss")
 	}
 	l.add(trial.Over, 0, "")
 	l.next(i)
 	require.NoError(l.t, n.Boot(l.t.Context()))
 	require.NoError(l.t, n.Ready(l.t.Context()))
-	for name := range gone {
+	for _, name := range gone {
 		l.await(i, name+" again", func(e trial.Event) bool {
 			return e.Kind == trial.Started && e.Replica == name
 		})

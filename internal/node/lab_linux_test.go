@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"slices"
@@ -49,6 +50,7 @@ func replicaImages() (all []Image) {
 // lab is where one trial is: three replicas in Pods of a namespace, as examples/deploy has them.
 type lab struct {
 	*Cluster
+	spec      trial.Spec
 	t         *testing.T
 	namespace string
 	journal   *trial.Journal
@@ -60,7 +62,10 @@ type lab struct {
 // newLab opens one, with ports of its own.
 func newLab(t *testing.T, c *Cluster, namespace string, port int) *lab {
 	t.Helper()
-	l := &lab{Cluster: c, t: t, namespace: namespace, journal: trial.NewJournal()}
+	l := &lab{
+		Cluster: c, t: t, namespace: namespace, journal: trial.NewJournal(),
+		spec: trial.Spec{Lease: "invoicer", Timing: timing(), Write: 20 * time.Millisecond},
+	}
 	listener, err := c.Listen(port)
 	require.NoError(t, err)
 	l.ledger, err = trial.ServeLedger(listener, false)
@@ -102,9 +107,8 @@ func (l *lab) kubectl(stdin string, args ...string) string {
 // deploy applies examples/deploy/invoicer.yaml, with the replicas' image and what they are told.
 func (l *lab) deploy() {
 	l.t.Helper()
-	spec, err := json.Marshal(trial.Spec{
-		Lease: "invoicer", Ledger: l.ledger.URL, Timing: timing(), Write: 20 * time.Millisecond,
-	})
+	l.spec.Ledger = l.ledger.URL
+	spec, err := json.Marshal(l.spec)
 	require.NoError(l.t, err)
 	objects := shipped(l.t, func(container map[string]any) {
 		container["image"] = replicaImage + ":1"
@@ -195,23 +199,19 @@ func (l *lab) next(i int) trial.Event {
 	return l.await(i, "the next term", func(e trial.Event) bool { return e.Kind == trial.Acquired })
 }
 
-// alive are the replicas that have started and not ended, by Pod.
-func (l *lab) alive() map[string]int {
-	pids := map[string]int{}
+// alive are the replicas that have started and not ended, with their Pods.
+func (l *lab) alive() map[int]string {
+	pods := map[int]string{}
 	events, _ := l.journal.Since(0)
 	for _, e := range events {
 		switch e.Kind {
 		case trial.Started:
-			pids[e.Replica] = e.PID
+			pods[e.PID] = e.Replica
 		case trial.Exited:
-			for pod, pid := range pids {
-				if pid == e.PID {
-					delete(pids, pod)
-				}
-			}
+			delete(pods, e.PID)
 		}
 	}
-	return pids
+	return pods
 }
 
 func (l *lab) pod(name string) *corev1.Pod {
@@ -242,15 +242,11 @@ func (l *lab) processOf(name string) int {
 	return pids[0]
 }
 
-// on are the Pods whose replica lives on a node, with the replicas.
-func (l *lab) on(n *Node) map[string]int {
+// on are the replicas that live on a node, with their Pods.
+func (l *lab) on(n *Node) map[int]string {
 	l.t.Helper()
 	pods := l.alive()
-	for name := range pods {
-		if l.nodeOf(name) != n {
-			delete(pods, name)
-		}
-	}
+	maps.DeleteFunc(pods, func(_ int, pod string) bool { return l.nodeOf(pod) != n })
 	return pods
 }
 
@@ -275,12 +271,18 @@ func (l *lab) judge() trial.Verdict {
 type scenario struct {
 	name string
 	play func(*lab)
+
+	spec    func(*trial.Spec) // changes the replicas
+	control string            // the violation that the audit must find
 }
 
 func (s scenario) run(t *testing.T, c *Cluster, place int, table *trial.Table) {
 	word, v := "did not finish", trial.Verdict{}
 	defer func() { table.Add(place, s.name, v, word) }()
 	l := newLab(t, c, fmt.Sprintf("trial-%d", place), 8000+place)
+	if s.spec != nil {
+		s.spec(&l.spec)
+	}
 	l.deploy()
 	l.active()
 	l.rest(settled)
@@ -288,8 +290,11 @@ func (s scenario) run(t *testing.T, c *Cluster, place int, table *trial.Table) {
 	l.rest(settled)
 	v = l.judge()
 	word = ""
-	for _, violation := range v.Violations {
-		t.Error(violation)
+	if s.control != "" {
+		require.Contains(t, strings.Join(v.Violations, "; "), s.control)
+		word = "caught, as it must"
+	} else {
+		require.Empty(t, v.Violations)
 	}
 	l.kubectl("", "delete", "namespace", l.namespace, "--wait=false")
 }

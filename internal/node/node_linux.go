@@ -84,6 +84,14 @@ func (n *Node) start(ctx context.Context) error {
 	if err := n.Start(ctx, Containerd); err != nil {
 		return err
 	}
+	if err := n.images(ctx); err != nil {
+		return err
+	}
+	return n.Start(ctx, Kubelet)
+}
+
+// images waits until containerd answers, and gives it the images of the cluster.
+func (n *Node) images(ctx context.Context) error {
 	ready := func(ctx context.Context) error {
 		_, err := n.machine.output(ctx, ctr, "version")
 		return err
@@ -91,17 +99,18 @@ func (n *Node) start(ctx context.Context) error {
 	if err := n.machine.run.Await(ctx, ready); err != nil {
 		return err
 	}
-	images, err := filepath.Glob(filepath.Join(c.dir, "images", "*.tar"))
+	images, err := filepath.Glob(filepath.Join(n.cluster.dir, "images", "*.tar"))
 	if err != nil {
 		return err
 	}
 	for _, path := range images {
 		path = filepath.Join(ownRoot, "images", filepath.Base(path))
-		if _, err := n.machine.output(ctx, ctr, "-n", "k8s.io", "images", "import", "--local", path); err != nil {
+		args := []string{ctr, "-n", "k8s.io", "images", "import", "--local", path}
+		if _, err := n.machine.output(ctx, args...); err != nil {
 			return err
 		}
 	}
-	return n.Start(ctx, Kubelet)
+	return nil
 }
 
 const ctr = ownRoot + "/containerd/ctr"
@@ -132,6 +141,22 @@ func (n *Node) Start(ctx context.Context, program string) error {
 // Kill ends one of the node's programs at once. What it started runs on.
 func (n *Node) Kill(ctx context.Context, program string) error {
 	return n.machine.signal(ctx, program, syscall.SIGKILL)
+}
+
+// LoseContainers takes from containerd all that it knows, as when its database is lost: containers and
+// Pods run on, unknown to everybody, and the kubelet starts others beside them. A power loss ends them.
+func (n *Node) LoseContainers(ctx context.Context) error {
+	if err := n.Kill(ctx, Containerd); err != nil {
+		return err
+	}
+	known := n.dir("disk", "containerd", "io.containerd.metadata.v1.bolt")
+	if err := os.RemoveAll(known); err != nil {
+		return err
+	}
+	if err := n.Start(ctx, Containerd); err != nil {
+		return err
+	}
+	return n.images(ctx)
 }
 
 // Stop stops one of the node's programs until [Node.Continue].

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -144,15 +145,25 @@ func (m *Machine) Run(p Program, o *Output) error {
 	return err
 }
 
-// Signal signals a program that runs.
+// Signal signals a program that runs. SIGKILL waits for its end.
 func (m *Machine) Signal(s Signal, _ *struct{}) error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	pid := m.named[s.Name]
-	if m.running[pid] == nil {
+	runs := m.running[pid] != nil
+	m.mu.Unlock()
+	if !runs {
 		return fmt.Errorf("%s does not run", s.Name)
 	}
-	return unix.Kill(pid, s.Signal)
+	if err := unix.Kill(pid, s.Signal); err != nil {
+		return err
+	}
+	for runs && s.Signal == unix.SIGKILL {
+		time.Sleep(time.Millisecond)
+		m.mu.Lock()
+		runs = m.running[pid] != nil
+		m.mu.Unlock()
+	}
+	return nil
 }
 
 // Disk is what a machine has of its host.

@@ -38,8 +38,10 @@ type Spec struct {
 	Timing             lease.Timing
 	Write              time.Duration // the work before each record
 	Drain              time.Duration // for how long it goes on writing when told to end
-	MaxRaise           int64
-	Floor              bool // the ledger's mark bounds each new epoch
+	// Overstay is for how long it goes on writing when it may not any more: what an audit must find.
+	Overstay time.Duration
+	MaxRaise int64
+	Floor    bool // the ledger's mark bounds each new epoch
 	// Peer makes it a candidate of client-go's elector, which gives no token:
 	// it writes nothing.
 	Peer bool
@@ -168,6 +170,9 @@ func (r *replica) work(ctx context.Context, term *singleton.Term) error {
 		for end := time.Now().Add(r.Drain); time.Now().Before(end) && term.Valid(); {
 			r.record(term)
 		}
+	}
+	for end := time.Now().Add(r.Overstay); time.Now().Before(end); {
+		r.record(term)
 	}
 	r.report(Event{Kind: Ended, Token: term.Token(), Text: fmt.Sprint(context.Cause(ctx))})
 	return nil

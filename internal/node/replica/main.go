@@ -50,6 +50,9 @@ func run(ctx context.Context) error {
 		Client: client, Report: r.report, PID: r.pid,
 		Candidate: func(e *singleton.Elector) { go serve(e) },
 	})
+	if ctx.Err() != nil {
+		r.say(trial.Ending, "SIGTERM") // before the end, also if the other one is late
+	}
 	r.say(trial.Exited, fmt.Sprint(err)) // all that it does is done
 	return err
 }
