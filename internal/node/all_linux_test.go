@@ -18,10 +18,11 @@ const envResults = "HOTSEAT_NODE_RESULTS"
 
 const resultsHead = `# Results of real nodes
 
-Written by ` + "`make node`" + ` on %s: Kubernetes %s, containerd %s, runc %s, two nodes; three replicas
-of examples/deploy with a lease duration of %v, in a trial each. "Back within" is from the fault's end, for
-a crash from the crash itself, until a replica is active. The last replicas but two overstay on purpose: the
-audit has to find that they overlap, and the guard has to refuse what they write.
+Written by ` + "`make node`" + ` on %s: Kubernetes %s, containerd %s, runc %s, two nodes; three
+replicas of examples/deploy with a lease duration of %v, in a trial for each row. "Back within" is
+from the fault's end until a replica is active; a crash is over as soon as it has happened. In one row
+replicas overstay on purpose: the audit has to find that two were at work, and the guard has to refuse
+what the first of them wrote.
 
 `
 

@@ -3,6 +3,7 @@
 // Command node runs a real cluster until it is interrupted, and says how to reach it.
 //
 //	node up [-nodes 2] [-image NAME=PACKAGE ...]
+//	node check    whether this machine can run nodes, and what it lacks
 //	node image NAME=PACKAGE FILE    an archive for clusters elsewhere
 //	node kubectl ARGUMENT ...    as its administrator, from elsewhere
 //	node down                    ends it, from elsewhere; and what one that was killed left
@@ -39,9 +40,10 @@ func run(ctx context.Context, args []string) error {
 		"down":    func(ctx context.Context, _ []string) error { return node.Down(ctx) },
 		"kubectl": node.ExecKubectl,
 		"image":   image,
+		"check":   func(context.Context, []string) error { return node.Possible() },
 	}
 	if len(args) == 0 || command[args[0]] == nil {
-		return errors.New("usage: node up [-nodes N] [-image NAME=PACKAGE] | down | " +
+		return errors.New("usage: node check | up [-nodes N] [-image NAME=PACKAGE] | down | " +
 			"kubectl [ARGUMENT] | image NAME=PACKAGE FILE")
 	}
 	return command[args[0]](ctx, args[1:])
