@@ -3,6 +3,7 @@ package catchup_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,9 +14,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/leaderelection"
 
 	"github.com/hotseat-go/hotseat/singleton"
 	"github.com/hotseat-go/hotseat/singleton/catchup"
+	"github.com/hotseat-go/hotseat/singleton/leaderlock"
 )
 
 // handover lets a count to 3 and hand over to b, whose cache is three seconds behind. Each b counts
@@ -82,6 +85,29 @@ func TestOnAcquire(t *testing.T) {
 			b.run(count)
 		})
 		require.Equal(t, "5", b.counted())
+	})
+}
+
+// Behind leaderlock, client-go learns of the term only once the caches have caught up.
+func TestBehindLeaderlock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, took := handover(t, func(b *replica, count singleton.Work) {
+			lock, err := leaderlock.New(b.client, singleton.Config{
+				Namespace: "shop", Name: "invoicer", Logger: slog.New(slog.DiscardHandler),
+				Hooks: singleton.Hooks{OnAcquire: b.caches(0).OnAcquire},
+			})
+			require.NoError(t, err)
+			b.background(func(ctx context.Context) {
+				_ = lock.RunElector(ctx, leaderelection.LeaderElectionConfig{
+					LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
+					Callbacks: leaderelection.LeaderCallbacks{
+						OnStartedLeading: func(ctx context.Context) { _ = count(ctx, nil) }, OnStoppedLeading: func() {},
+					},
+				})
+			})
+		})
+		require.Equal(t, "5", b.counted())
+		require.InDelta(t, 3*time.Second, took, float64(time.Second))
 	})
 }
 

@@ -88,9 +88,13 @@ func (r *replica) caches(timeout time.Duration) *catchup.Caches {
 
 // run makes the replica a candidate.
 func (r *replica) run(work singleton.Work) {
+	r.background(func(ctx context.Context) { _ = r.elector.Run(ctx, work) })
+}
+
+func (r *replica) background(run func(context.Context)) {
 	ctx, cancel := context.WithCancel(r.Context())
 	var running sync.WaitGroup
-	running.Go(func() { _ = r.elector.Run(ctx, work) })
+	running.Go(func() { run(ctx) })
 	r.stop = func() { cancel(); running.Wait() }
 }
 
