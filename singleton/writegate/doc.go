@@ -12,8 +12,8 @@
 // # What it stops
 //
 // Every request but GET, HEAD and OPTIONS is a write. So is a request of any method that asks to
-// change the protocol, as exec, attach and port-forward do. The gate refuses a write with an
-// [*Error] unless
+// change the protocol, or is for the subresource exec, attach or portforward. The gate refuses a
+// write with an [*Error] unless
 //   - a term of this replica is valid ([singleton.Term.Valid]), and
 //   - it is the request's own term, if the request's context has one. (A context that was derived
 //     from the work's context carries the token of its term.)

@@ -16,7 +16,8 @@ import (
 // ownLease reports whether r writes the Lease that the terms come from. The elector's own rules
 // guard that Lease, before a term begins too.
 func (g *Gate) ownLease(r *http.Request, t target) bool {
-	if t.Group != coordv1.GroupName || t.Resource != "leases" || t.subresource != "" || upgrades(r) {
+	if t.Group != coordv1.GroupName || t.Resource != "leases" || t.subresource != "" ||
+		upgrades(r, t) {
 		return false
 	}
 	if r.Method == http.MethodPost && t.name == "" {

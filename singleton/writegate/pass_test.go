@@ -40,6 +40,17 @@ func TestWhatPasses(t *testing.T) {
 		{method: "GET", path: "/api/v1/namespaces/shop/pods/x/exec?dryRun=All", header: upgrade},
 		{method: "POST", path: "/api/v1/namespaces/shop/pods/x/attach?dryRun=All"},
 		{method: "POST", path: "/api/v1/namespaces/shop/services/x/proxy/pay?dryRun=All"},
+		{method: "GET", path: "/api/v1/namespaces/shop/services/x/proxy/pay", passes: true},
+		{method: "GET", path: "/api/v1/namespaces/shop/services/x/proxy/pay", header: upgrade},
+
+		// client-go's own clients add the field Upgrade below the gate.
+		{method: "GET", path: "/api/v1/namespaces/shop/pods/x/exec", header: "Sec-WebSocket-Protocol: v5.channel.k8s.io"},
+		{method: "GET", path: "/api/v1/namespaces/shop/pods/x/portforward", header: "X-Stream-Protocol-Version: portforward.k8s.io"},
+		{method: "GET", path: "/apis/example.com/v1/namespaces/shop/machines/x/console", header: "Sec-WebSocket-Protocol: plain"},
+		{method: "GET", path: "/api/v1/namespaces/shop/pods/x/exec"},
+		{method: "GET", path: "/api/v1/namespaces/shop/pods/x/attach"},
+		{method: "HEAD", path: "/api/v1/namespaces/shop/pods/x/portforward"},
+		{method: "GET", path: "/api/v1/namespaces/shop/pods/exec", passes: true},
 
 		// Reviews.
 		{method: "POST", path: "/apis/authorization.k8s.io/v1/subjectaccessreviews", body: body, passes: true},

@@ -43,28 +43,33 @@ func targetOf(path, prefix string) (t target) {
 	return t
 }
 
-// connects reports whether the request opens a connection to something behind the API server.
-func (t target) connects() bool {
-	return slices.Contains([]string{"attach", "exec", "portforward", "proxy"}, t.subresource)
-}
-
 // writes reports whether r may have an effect. A connection that changes its protocol may carry
 // anything.
-func writes(r *http.Request) bool {
+func writes(r *http.Request, t target) bool {
 	switch r.Method {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions: // a client's "" is GET
-		return upgrades(r)
+		return upgrades(r, t)
 	default:
 		return true
 	}
 }
 
-func upgrades(r *http.Request) bool { return r.Header.Get("Upgrade") != "" }
+// upgrades reports whether r asks to change the protocol. client-go's own clients for exec, attach
+// and port-forward set the field Upgrade below the gate. Above it they say which protocols they
+// speak, or nothing.
+func upgrades(r *http.Request, t target) bool {
+	for _, field := range []string{"Upgrade", "Sec-Websocket-Protocol", "X-Stream-Protocol-Version"} {
+		if _, there := r.Header[field]; there {
+			return true
+		}
+	}
+	return slices.Contains([]string{"attach", "exec", "portforward"}, t.subresource)
+}
 
 // stores reports whether the API server stores something when it does what r says. It is true where
 // the URL does not prove the contrary.
 func stores(r *http.Request, t target) bool {
-	if upgrades(r) || t.connects() {
+	if upgrades(r, t) || t.subresource == "proxy" { // something behind the API server
 		return true
 	}
 	return !reviews(r, t) && !dryRun(r, t)

@@ -28,7 +28,7 @@ func (t *gatedTransport) CloseIdleConnections() {
 // RoundTrip implements http.RoundTripper.
 func (t *gatedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	about := targetOf(r.URL.Path, t.prefix)
-	if !writes(r) || t.gate.allow != nil && t.gate.allow(r) || t.gate.ownLease(r, about) {
+	if !writes(r, about) || t.gate.allow != nil && t.gate.allow(r) || t.gate.ownLease(r, about) {
 		return t.next.RoundTrip(r)
 	}
 	stored, stamped := stores(r, about), t.gate.stamps[about.GroupResource] && carries(r, about)
@@ -38,7 +38,7 @@ func (t *gatedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	term, reason := t.gate.judge(r.Context())
 	switch {
 	case reason == "":
-		return t.send(r, term, stored, stamped)
+		return t.send(r, term, stored && !upgrades(r, about), stamped)
 	case stored:
 		return nil, refuse(r, &Error{Reason: reason})
 	default: // a dry run
@@ -70,10 +70,10 @@ func refuse(r *http.Request, e *Error) *Error {
 	return e
 }
 
-// send sends r under the term. If the request is stored, the transport gets the body's end only
-// while the term is valid.
+// send sends r under the term. If its body is gated, the transport gets the body's end only while
+// the term is valid.
 func (t *gatedTransport) send(
-	r *http.Request, term *singleton.Term, stored, stamped bool,
+	r *http.Request, term *singleton.Term, gated, stamped bool,
 ) (*http.Response, error) {
 	out := r.WithContext(r.Context()) // the caller's own stays as it is
 	if stamped {
@@ -82,7 +82,7 @@ func (t *gatedTransport) send(
 		}
 	}
 	var late atomic.Bool // the term ended before the body's end was taken
-	if stored && !upgrades(r) {
+	if gated {
 		gateBody(out, &bodyGate{valid: term.Valid, late: &late, err: &Error{
 			Method: r.Method, Path: r.URL.Path, Reason: ReasonLost,
 		}})
