@@ -25,6 +25,9 @@ const (
 func modules(source, minor string) (kube, etcd fromsource.Module, err error) {
 	kube = fromsource.Module{
 		Dir: filepath.Join(source, "testdata", "kube"), Main: "k8s.io/kubernetes", Packages: []string{"."},
+		Says: []string{
+			"k8s.io/component-base/version.gitVersion", "k8s.io/client-go/pkg/version.gitVersion",
+		},
 	}
 	switch minor {
 	case "", Newest:

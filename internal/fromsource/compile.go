@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 )
 
@@ -20,7 +21,15 @@ func (m Module) compile(ctx context.Context, out string, progress io.Writer) err
 	if err != nil {
 		return complaint(err)
 	}
-	build := m.tool(ctx, "build", "-v", "-trimpath", "-ldflags=-s -w", "-o", out+"/")
+	version, err := m.Version()
+	if err != nil {
+		return err
+	}
+	link := []string{"-ldflags=-s -w"}
+	for _, variable := range m.Says {
+		link = append(link, "-X "+variable+"="+version)
+	}
+	build := m.tool(ctx, "build", "-v", "-trimpath", strings.Join(link, " "), "-o", out+"/")
 	said, err := build.StderrPipe()
 	if err != nil {
 		return err

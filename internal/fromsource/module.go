@@ -25,6 +25,7 @@ type Module struct {
 	Packages []string // what go build is told to build: programs
 	Tags     string   // build constraints, separated by commas
 	CGO      bool
+	Says     []string // variables that are to hold the version, as the linker has them
 
 	Cache string // where results are kept; empty: .cache/fromsource below the root
 }
@@ -120,7 +121,7 @@ func (m Module) key() (string, error) {
 		}
 		fmt.Fprintf(hash, "%s %d\n%s", filepath.Base(path), len(text), text)
 	}
-	fmt.Fprintf(hash, "%q %q %v", m.Packages, m.Tags, m.CGO)
+	fmt.Fprintf(hash, "%q %q %v %q", m.Packages, m.Tags, m.CGO, m.Says)
 	return fmt.Sprintf("%x", hash.Sum(nil)[:6]), nil
 }
 

@@ -33,12 +33,20 @@ func written(t *testing.T, program string) Module {
 	return m
 }
 
-const hello = "package main\n\nimport \"dep.example\"\n\nfunc main() { println(dep.Word) }\n"
+const hello = `package main
+
+import "dep.example"
+
+var version string
+
+func main() { println(dep.Word, version) }
+`
 
 // TestBuild: once, by several at a time, and anew after a change.
 func TestBuild(t *testing.T) {
 	t.Parallel()
 	m := written(t, hello)
+	m.Says = []string{"main.version"}
 	var progress writer
 	bins := make([]string, 3)
 	var all sync.WaitGroup
@@ -52,7 +60,7 @@ func TestBuild(t *testing.T) {
 	require.Equal(t, 1, strings.Count(progress.String(), "building hello-v1.2.3-go"), "%s", progress.String())
 	out, err := exec.CommandContext(t.Context(), filepath.Join(bins[0], "hello")).CombinedOutput()
 	require.NoError(t, err)
-	require.Equal(t, "hello\n", string(out))
+	require.Equal(t, "hello v1.2.3\n", string(out))
 
 	other := strings.Replace(hello, "dep.Word", `"changed"`, 1)
 	other = strings.Replace(other, `import "dep`, `import _ "dep`, 1)

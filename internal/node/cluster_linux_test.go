@@ -49,6 +49,7 @@ func TestUp(t *testing.T) {
 		require.NoError(t, err)
 		return out
 	}
+	require.Contains(t, kubectl("", "get", "nodes"), c.Plane().Version)
 	kubectl(pod, "apply", "-f", "-")
 	kubectl("", "wait", "--for=condition=Ready", "pod/p", "--timeout=2m")
 	id := kubectl("", "get", "pod", "p", "-o", "jsonpath={.status.containerStatuses[0].containerID}")
