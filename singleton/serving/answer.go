@@ -1,11 +1,8 @@
 package serving
 
 import (
-	"bufio"
-	"context"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"strconv"
 	"sync"
@@ -243,35 +240,4 @@ func (a *answer) deadline(set func(time.Time) error, t time.Time) error {
 		a.cut()
 	}
 	return err
-}
-
-// Hijack implements [http.Hijacker]. The connection is closed at the end of the term.
-func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	err := a.entry.Err()
-	if a.status != 0 && err == nil {
-		err = a.send()
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	conn, rw, err := a.control.Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	a.mu.Lock()
-	a.is.hijacked = true
-	a.mu.Unlock()
-	stop := context.AfterFunc(a.entry.term.ctx, func() { _ = conn.Close() })
-	return &hijacked{conn, stop}, rw, nil
-}
-
-// hijacked is a connection that is closed at the end of a term.
-type hijacked struct {
-	net.Conn
-	stop func() bool
-}
-
-func (h *hijacked) Close() error {
-	h.stop()
-	return h.Conn.Close()
 }

@@ -21,9 +21,10 @@
 //     flushes. A longer answer is flushed when it exceeds them, and each later write asks again.
 //  4. When the term ends, reads of the request's body and writes of an answer that has begun fail,
 //     also those that block already. If the answer may be incomplete, its connection is broken off.
-//     A hijacked connection is closed.
-//  5. Work returns only after every handler has. So the Lease is kept for them, and no handler runs
-//     beside the next active's work. A handler has the same stop budget as work.
+//     A hijacked connection is closed, and takes no more writes.
+//  5. Work returns only after every handler has, and after hijacked connections are closed. So the
+//     Lease is kept for them, and no handler runs beside the next active's work. A handler has the
+//     same stop budget as work.
 //
 // A 503 has these fields. Its body is a problem (RFC 9457) that also says whether the handler ran.
 //
@@ -40,6 +41,9 @@
 //     frozen just then sends its answer when it thaws.
 //   - What a handler starts and leaves behind is not followed: goroutines, or the handler that
 //     [http.TimeoutHandler] no longer waits for. Put a TimeoutHandler around RequireActive.
+//   - A ResponseWriter without Unwrap between the server and RequireActive, such as a
+//     TimeoutHandler's, hides the connection. Calls that block then go on until the server's own
+//     timeouts, and work waits for them: set [http.Server]'s ReadTimeout below the stop budget.
 //   - A graceful end is an end, too: requests in flight get 503. To let them finish, call
 //     [http.Server.Shutdown] first, and end Run's context after that.
 package serving

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 )
@@ -28,6 +29,9 @@ func (g *Gate) RequireActive(next http.Handler) http.Handler {
 		defer entry.Leave()
 		a := newAnswer(w, entry)
 		inner := r.WithContext(entry.Context())
+		if r.Body != nil && r.Body != http.NoBody {
+			inner.Body = body{r.Body, entry}
+		}
 		defer func() { r.MultipartForm = inner.MultipartForm }() // the server removes its files
 		if err := serve(next, a, inner); err != nil {
 			refuse(w, r, err)
@@ -49,6 +53,21 @@ func serve(next http.Handler, a *answer, r *http.Request) error {
 	}()
 	next.ServeHTTP(a, r)
 	return a.finish()
+}
+
+// body is a request's.
+type body struct {
+	io.ReadCloser
+	entry *Entry
+}
+
+// Read asks for the term: a part of the body may have arrived before its end.
+func (b body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if over := b.entry.Err(); over != nil {
+		return 0, over
+	}
+	return n, err
 }
 
 // retryAfter, in seconds: a handover takes less, a failover more.
@@ -74,18 +93,18 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if refused, ok := errors.AsType[*NotActiveError](err); ok {
 		p.State, p.Holder, p.Handled = refused.State.String(), refused.Holder, refused.Handled
 	}
-	body, _ := json.Marshal(p) // of strings and a bool: it cannot fail
+	text, _ := json.Marshal(p) // of strings and a bool: it cannot fail
 	h := w.Header()
 	h.Set("Retry-After", retryAfter)
 	h.Set("Connection", "close") // the next request shall find another replica
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "application/problem+json")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Content-Length", strconv.Itoa(len(text)))
 	if p.Holder != "" {
 		h.Set(HeaderHolder, p.Holder)
 	}
 	w.WriteHeader(p.Status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(body)
+		_, _ = w.Write(text)
 	}
 }
