@@ -21,8 +21,8 @@ var (
 	//     16 MiB;
 	//   - a body that is not an object with metadata, or not a JSON patch;
 	//   - a merge patch that sets metadata or its annotations to null;
-	//   - a strategic merge patch with a directive ($patch, $retainKeys and the like) for the object,
-	//     its metadata or its annotations.
+	//   - a strategic merge patch with a directive ($patch or $retainKeys) for the object, its
+	//     metadata or its annotations.
 	ErrUnstampable = errors.New("writegate: the write cannot carry a token")
 )
 

@@ -110,7 +110,7 @@ func stampFields[V any](
 	}
 	for _, fields := range []map[string]V{object, metadata, annotations} {
 		for name := range fields {
-			if s == partial && strings.HasPrefix(name, "$") {
+			if s == partial && strings.HasPrefix(name, "$") && !ofList(name) {
 				return fmt.Errorf("it has the directive %s for what the mark is in", name)
 			}
 		}
@@ -119,6 +119,13 @@ func stampFields[V any](
 	metadata["annotations"] = seal(annotations)
 	object["metadata"] = seal(metadata)
 	return nil
+}
+
+// ofList reports whether a directive of a strategic merge patch is about a list beside it. Those
+// for finalizers and owners come with many patches, and the mark is in no list.
+func ofList(directive string) bool {
+	return strings.HasPrefix(directive, "$setElementOrder/") ||
+		strings.HasPrefix(directive, "$deleteFromPrimitiveList/")
 }
 
 // stampJSONPatch appends an operation. The API server refuses it if the object has no annotations

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer/cbor/direct"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -36,6 +37,7 @@ func TestStamps(t *testing.T) {
 	const maps, one = "/api/v1/namespaces/shop/configmaps", "/api/v1/namespaces/shop/configmaps/x"
 	stamped := func(text string) string { return strings.ReplaceAll(text, "TOKEN", `"`+mark+`":"`+token+`"`) }
 	appended := `{"op":"add","path":"/metadata/annotations/hotseat-go.github.io~1fencing-token","value":"` + token + `"}`
+	const finalizer = `{"$setElementOrder/x":[],"metadata":{"$deleteFromPrimitiveList/finalizers":["a"],"$setElementOrder/finalizers":["b"]`
 	for name, tt := range map[string]struct{ method, path, kind, body, want string }{
 		"create":             {"POST", maps, "application/json", `{"metadata":{"name":"x"}}`, `{"metadata":{"name":"x","annotations":{TOKEN}}}`},
 		"without a type":     {"POST", maps, "", `{}`, `{"metadata":{"annotations":{TOKEN}}}`},
@@ -50,6 +52,7 @@ func TestStamps(t *testing.T) {
 		"merge":              {"PATCH", one, "application/merge-patch+json", `{"data":null}`, `{"data":null,"metadata":{"annotations":{TOKEN}}}`},
 		"merge that removes": {"PATCH", one, "application/merge-patch+json", `{"metadata":{"annotations":{"` + mark + `":null}}}`, `{"metadata":{"annotations":{TOKEN}}}`},
 		"strategic":          {"PATCH", one, "application/strategic-merge-patch+json", `{"spec":{"$patch":"replace"}}`, `{"spec":{"$patch":"replace"},"metadata":{"annotations":{TOKEN}}}`},
+		"a finalizer less":   {"PATCH", one, "application/strategic-merge-patch+json", finalizer + `}}`, finalizer + `,"annotations":{TOKEN}}}`},
 		"apply":              {"PATCH", one, "application/apply-patch+yaml", "kind: ConfigMap\n", `{"kind":"ConfigMap","metadata":{"annotations":{TOKEN}}}`},
 		"apply of JSON":      {"PATCH", one, "application/apply-patch+yaml", ` {"n":12345678901234567890}`, `{"n":12345678901234567890,"metadata":{"annotations":{TOKEN}}}`},
 		"JSON patch":         {"PATCH", one, "application/json-patch+json", `[{"op":"remove","path":"/data"}]`, `[{"op":"remove","path":"/data"},` + appended + `]`},
@@ -153,6 +156,20 @@ func TestUnstampable(t *testing.T) {
 	_, err = l.gate(stamping).Transport(&seen{}).RoundTrip(request)
 	require.ErrorIs(t, err, writegate.ErrUnstampable)
 	require.ErrorContains(t, err, `its Content-Encoding is "gzip", must be none`)
+}
+
+// A patch that a typed client computes for a finalizer can be stamped, and still does what it did.
+func TestStampedPatchOfAFinalizer(t *testing.T) {
+	l, server := newLab(t), &seen{}
+	token := l.lead().Token().String()
+	before, after := `{"metadata":{"finalizers":["a","b"]}}`, `{"metadata":{"finalizers":["b"]}}`
+	patch, err := strategicpatch.CreateTwoWayMergePatch([]byte(before), []byte(after), corev1.ConfigMap{})
+	require.NoError(t, err)
+	require.NoError(t, write(t, l.gate(stamping).Transport(server), "PATCH",
+		"/api/v1/namespaces/shop/configmaps/x", string(types.StrategicMergePatchType), string(patch)))
+	merged, err := strategicpatch.StrategicMergePatch([]byte(before), []byte(server.bodies[0]), corev1.ConfigMap{})
+	require.NoError(t, err)
+	require.JSONEq(t, `{"metadata":{"finalizers":["b"],"annotations":{"`+mark+`":"`+token+`"}}}`, string(merged))
 }
 
 // Each attempt has the token of that moment, which a raise changes.
