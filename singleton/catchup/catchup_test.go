@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -172,6 +173,41 @@ func TestObjectDeletedMeanwhile(t *testing.T) {
 		}, catchup.Informer(b.cache))
 		require.NoError(t, caches.Wait(t.Context()))
 		require.Equal(t, 2, lists)
+	})
+}
+
+// pages is a server that lists one object at a time, unasked.
+type pages []string
+
+func (p pages) List(_ context.Context, o metav1.ListOptions) (*metav1.PartialObjectMetadataList, error) {
+	at, _ := strconv.Atoi(o.Continue)
+	list := &metav1.PartialObjectMetadataList{Items: []metav1.PartialObjectMetadata{
+		{ObjectMeta: metav1.ObjectMeta{Name: p[at], ResourceVersion: "5"}},
+	}}
+	list.ResourceVersion = "9"
+	if at+1 < len(p) {
+		list.Continue = strconv.Itoa(at + 1)
+	}
+	return list, nil
+}
+
+// What is on later pages is waited for, and is not taken for deleted.
+func TestListInPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cached := catchup.Versions{}
+		for _, name := range []string{"a", "b"} {
+			cached[types.NamespacedName{Name: name}] = "5"
+		}
+		caches, err := catchup.New(catchup.Config{Timeout: time.Second, Kinds: []catchup.Kind{{
+			Name: "things", API: pages{"a", "b", "c"},
+			Cached: func(context.Context) (catchup.Versions, error) { return cached, nil },
+		}}})
+		require.NoError(t, err)
+		behind, _ := errors.AsType[*catchup.BehindError](caches.Wait(t.Context()))
+		require.NotNil(t, behind)
+		require.Equal(t, catchup.Lag{Name: "things", Missing: 1, Example: "/c"}, behind.Kinds[0])
+		cached[types.NamespacedName{Name: "c"}] = "5"
+		require.NoError(t, caches.Wait(t.Context()))
 	})
 }
 

@@ -17,17 +17,22 @@ type target struct {
 
 // list asks the API server for what is stored now.
 func (k *Kind) list(ctx context.Context) (target, error) {
-	list, err := k.API.List(ctx, metav1.ListOptions{
-		LabelSelector: k.LabelSelector, FieldSelector: k.FieldSelector,
-	})
-	if err != nil {
-		return target{}, fmt.Errorf("listing: %w", err)
-	}
-	t := target{version: list.ResourceVersion, objects: make(Versions, len(list.Items))}
-	for i := range list.Items {
-		if err := t.objects.add(&list.Items[i]); err != nil {
-			return target{}, err
+	t := target{objects: Versions{}}
+	options := metav1.ListOptions{LabelSelector: k.LabelSelector, FieldSelector: k.FieldSelector}
+	for page := 0; page == 0 || options.Continue != ""; page++ { // a server may make pages unasked
+		list, err := k.API.List(ctx, options)
+		if err != nil {
+			return target{}, fmt.Errorf("listing: %w", err)
 		}
+		if page == 0 {
+			t.version = list.ResourceVersion
+		}
+		for i := range list.Items {
+			if err := t.objects.add(&list.Items[i]); err != nil {
+				return target{}, err
+			}
+		}
+		options.Continue = list.Continue
 	}
 	return t, nil
 }
