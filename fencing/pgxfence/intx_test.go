@@ -25,6 +25,15 @@ func session(t *testing.T, pool *pgxpool.Pool) (pid int) {
 	return pid
 }
 
+// rewriter has pgx send it instead of the statement.
+type rewriter string
+
+func (r rewriter) RewriteQuery(
+	context.Context, *pgx.Conn, string, []any,
+) (string, []any, error) {
+	return string(r), nil, nil
+}
+
 // TestWhatFnDoes: its errors and panics, its rollback, what it swallows and the end of its context roll
 // back. The connection is as good as before, and no lock is left.
 func TestWhatFnDoes(t *testing.T) {
@@ -54,6 +63,12 @@ func TestWhatFnDoes(t *testing.T) {
 			nested, err := tx.Begin(ctx)
 			require.NoError(t, err)
 			_, err = nested.Exec(ctx, "ROLLBACK; BEGIN")
+			return err
+		}, pgxfence.ErrCommitUnknown, fencing.ErrUnavailable},
+		"a rewritten statement ends it": {func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "SELECT 1", pgx.QueryExecModeExec, rewriter("ROLLBACK"))
+			require.NoError(t, err)
+			_, err = tx.Exec(ctx, "SELECT 1", rewriter("BEGIN"))
 			return err
 		}, pgxfence.ErrCommitUnknown, fencing.ErrUnavailable},
 		"a batch ends it": {func(ctx context.Context, tx pgx.Tx) error {

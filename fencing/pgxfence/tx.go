@@ -18,12 +18,25 @@ type doubts struct {
 }
 
 // use notes a statement that is about to be sent. It fails after the end.
-func (d *doubts) use(statement string) error {
+func (d *doubts) use(statement string, args ...any) error {
 	if d.over.Load() {
 		return pgx.ErrTxClosed
 	}
-	d.ended = d.ended || sqlfence.EndsTransaction(statement)
+	d.ended = d.ended || sqlfence.EndsTransaction(statement) || rewritten(args)
 	return nil
+}
+
+// rewritten reports whether pgx may send another statement instead. Its own named arguments change
+// nothing but the arguments.
+func rewritten(args []any) bool {
+	for _, arg := range args {
+		switch arg.(type) {
+		case pgx.NamedArgs, pgx.StrictNamedArgs:
+		case pgx.QueryRewriter:
+			return true
+		}
+	}
+	return false
 }
 
 // watched is the driver's transaction, or a nested one. It notes statements that may end the outer
@@ -47,21 +60,21 @@ func (w *watched) Begin(ctx context.Context) (pgx.Tx, error) {
 func (w *watched) Exec(
 	ctx context.Context, statement string, args ...any,
 ) (pgconn.CommandTag, error) {
-	if err := w.doubts.use(statement); err != nil {
+	if err := w.doubts.use(statement, args...); err != nil {
 		return pgconn.CommandTag{}, err
 	}
 	return w.Tx.Exec(ctx, statement, args...)
 }
 
 func (w *watched) Query(ctx context.Context, statement string, args ...any) (pgx.Rows, error) {
-	if err := w.doubts.use(statement); err != nil {
+	if err := w.doubts.use(statement, args...); err != nil {
 		return pgx.FailedBatchResults(&pgx.Batch{}, err).Query()
 	}
 	return w.Tx.Query(ctx, statement, args...)
 }
 
 func (w *watched) QueryRow(ctx context.Context, statement string, args ...any) pgx.Row {
-	if err := w.doubts.use(statement); err != nil {
+	if err := w.doubts.use(statement, args...); err != nil {
 		return pgx.FailedBatchResults(&pgx.Batch{}, err).QueryRow()
 	}
 	return w.Tx.QueryRow(ctx, statement, args...)
@@ -87,7 +100,7 @@ func (w *watched) CopyFrom(
 
 func (w *watched) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	for _, q := range b.QueuedQueries {
-		if err := w.doubts.use(q.SQL); err != nil {
+		if err := w.doubts.use(q.SQL, q.Arguments...); err != nil {
 			return pgx.FailedBatchResults(b, err)
 		}
 	}
