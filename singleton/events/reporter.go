@@ -68,7 +68,7 @@ type event struct {
 // nil, or if a number is negative.
 func New(recorder Recorder, config Config) (*Reporter, error) {
 	var errs []error
-	if v := reflect.ValueOf(recorder); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+	if n, is := recorder.(newer); is && missing(n.recorder) || missing(recorder) {
 		errs = append(errs, &lease.FieldError{Field: "recorder", Value: nil, Rule: "must not be nil"})
 	}
 	if config.Burst < 0 {
@@ -88,6 +88,12 @@ func New(recorder Recorder, config Config) (*Reporter, error) {
 		limit: flowcontrol.NewTokenBucketRateLimiter(
 			float32(1/interval.Seconds()), cmp.Or(config.Burst, DefaultBurst)),
 	}, nil
+}
+
+// missing reports whether an interface has no value, or a nil pointer.
+func missing(recorder any) bool {
+	v := reflect.ValueOf(recorder)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // Hooks tell the recorder of each term's beginning, of its end and of an overrun. They do not

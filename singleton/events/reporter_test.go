@@ -205,4 +205,6 @@ func TestReporterRefuses(t *testing.T) {
 	require.Equal(t, "recorder", field.Field)
 	_, err = events.New(events.FromEvents(nil), events.Config{})
 	require.ErrorAs(t, err, &field)
+	_, err = events.New(events.FromEvents((*newerRecorder)(nil)), events.Config{})
+	require.ErrorAs(t, err, &field)
 }
