@@ -36,7 +36,9 @@
 // # What it does not stop
 //
 //   - A write that was sent before the term ended. It may land after that. Its answer reaches the
-//     caller unchanged, and is true: the gate does not end requests in flight.
+//     caller unchanged, and is true: the gate does not end requests in flight. A write counts as
+//     sent once the transport has taken the end of its body. If the server or the network takes
+//     nothing more, the transport or the kernel may hold that back, for minutes.
 //   - A write that the process was about to hand to the kernel when it was frozen. The gate narrows
 //     this window to the last few instructions. Only a guard closes it (package fencing).
 //   - A connection that changed its protocol while the term was valid. It stays open.

@@ -120,8 +120,10 @@ func TestPathOutsideOfThePrefix(t *testing.T) {
 	gated := l.gate().Wrap(&rest.Config{Host: "api/k8s", Transport: &seen{}})
 	client, err := rest.HTTPClientFor(gated)
 	require.NoError(t, err)
-	_, err = client.Post("http://api/api/v1/namespaces/shop/configmaps?dryRun=All", "application/json", strings.NewReader("{}"))
-	require.ErrorIs(t, err, writegate.ErrNotActive)
+	for _, path := range []string{"/api/v1", "/k8sapi/v1", "/k8s2/api/v1"} {
+		_, err = client.Post("http://api"+path+"/namespaces/shop/configmaps?dryRun=All", "application/json", strings.NewReader("{}"))
+		require.ErrorIs(t, err, writegate.ErrNotActive, path)
+	}
 }
 
 func TestAllow(t *testing.T) {

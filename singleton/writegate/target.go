@@ -20,7 +20,7 @@ func targetOf(path, prefix string) (t target) {
 	path, below := strings.CutPrefix(path, prefix)
 	parts := strings.Split(strings.Trim(path, "/"), "/")
 	switch {
-	case !below:
+	case !below || !strings.HasPrefix(path, "/"):
 		return target{}
 	case parts[0] == "api" && len(parts) > 2: // api, version
 		parts = parts[2:]
