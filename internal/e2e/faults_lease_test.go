@@ -87,6 +87,14 @@ const peer = "peer"
 
 // openWithPeer has client-go's elector at work before any of us.
 func openWithPeer(l *lab) {
+	l.openToPeers()
+	from := l.journal.Len()
+	l.startPeer(peer)
+	l.newTerm(from)
+}
+
+// openToPeers gives peers the rights that client-go asks for, and no more.
+func (l *lab) openToPeers() {
 	require.NoError(l.t, l.apply(&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: peer}, Rules: []rbacv1.PolicyRule{
 		{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "create", "update"}},
 	}}))
@@ -95,17 +103,17 @@ func openWithPeer(l *lab) {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: peer},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: peer}},
 	}))
-	from := l.journal.Len()
-	l.startPeer()
-	l.newTerm(from)
 }
 
-func (l *lab) startPeer() {
+func (l *lab) startPeer(name string, change ...func(*trial.Spec)) {
 	config, err := l.Account(l.t.Context(), l.namespace, peer)
 	require.NoError(l.t, err)
-	l.start(peer, func(s *trial.Spec) {
+	l.start(name, func(s *trial.Spec) {
 		s.Login(config)
 		s.Peer = true
+		for _, change := range change {
+			change(s)
+		}
 	})
 }
 
@@ -118,7 +126,7 @@ func besidePeer(l *lab) {
 	require.NoError(l.t, a.Terminate())
 	l.newTerm(from)
 	l.of(a, from, trial.Exited)
-	l.startPeer()
+	l.startPeer(peer)
 	for i := range 3 {
 		l.rest(settled)
 		a := l.active()
@@ -126,7 +134,7 @@ func besidePeer(l *lab) {
 		a.Kill()
 		l.newTerm(from)
 		if a.Name == peer {
-			l.startPeer()
+			l.startPeer(peer)
 			continue
 		}
 		l.start(a.Name, nil)

@@ -23,6 +23,9 @@ type Limits struct {
 	// says so.
 	Noise time.Duration
 
+	// Peers has client-go's terms count, too: none overlaps with a later one.
+	Peers bool
+
 	// What must have happened, or the trial proves too little.
 	Terms    int  // exactly that many before the trial was over; 0: any
 	Stale    bool // a stale write was attempted
@@ -37,7 +40,7 @@ type Verdict struct {
 
 	Terms          int           // before the trial was over, of hotseat and of others
 	Records        int           // in the ledger
-	Overlap        time.Duration // of hotseat terms with later ones, but for those frozen when the next began
+	Overlap        time.Duration // of terms that count with later ones, but for those frozen when the next began
 	StaleAttempted int
 	StaleRefused   int
 	Back           time.Duration // the longest from a fault's end to an active replica

@@ -202,6 +202,11 @@ func TestAuditFindsEachViolation(t *testing.T) {
 			s.change(Ended, 1, func(e *Event) { e.At = int64(12040 * time.Millisecond) })
 			s.change(Exited, 1, func(e *Event) { e.At = int64(12050 * time.Millisecond) })
 		},
+		"b worked under token 2 beside a under token 0": func(s *told) { // beside another elector's, and that counts
+			s.limits.Terms, s.limits.Peers = 4, true
+			s.event(12.05, Event{Kind: Acquired, PID: 4})
+			s.event(16, Event{Kind: Ended, PID: 4})
+		},
 		"b worked under token 0 beside b under token 2": func(s *told) { // another elector's, beside one of ours
 			s.limits.Terms = 4
 			s.event(15, Event{Kind: Acquired, PID: 5})

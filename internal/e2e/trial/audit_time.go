@@ -16,7 +16,7 @@ import (
 func (a *auditor) checkOverlap() {
 	for i, earlier := range a.terms {
 		for _, later := range a.terms[i+1:] {
-			if later.start >= earlier.end || earlier.token.IsZero() {
+			if later.start >= earlier.end || earlier.token.IsZero() && !a.limits.Peers {
 				continue
 			}
 			if thaw, frozen := a.thawOf(earlier.pid, later.start); frozen {

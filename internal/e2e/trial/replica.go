@@ -45,6 +45,10 @@ type Spec struct {
 	// Peer makes it a candidate of client-go's elector, which gives no token:
 	// it writes nothing.
 	Peer bool
+	// Keep has client-go's elector keep the Lease when it ends (ReleaseOnCancel).
+	Keep bool
+	// Lock has it elect by client-go's elector over a lock of hotseat's.
+	Lock bool
 }
 
 // Login makes the replica a client with that configuration, which has a
