@@ -36,7 +36,7 @@ func (r row) said() string {
 		afterARelease:       "| client-go | hotseat, which has watched it for 15 s or more | SIGTERM, with ReleaseOnCancel | 1 to 1.3 s |",
 		afterARecentRelease: "| client-go | hotseat, which has watched it for less: t | SIGTERM, with ReleaseOnCancel | 15 s - t |",
 		afterACrash:         "| client-go | hotseat | SIGTERM without ReleaseOnCancel, or a crash | 13 to 15.5 s |",
-		backByRelease:       "| hotseat | client-go | SIGTERM | up to 4.4 s: it polls |",
+		backByRelease:       "| hotseat | client-go | SIGTERM | up to 4.4 s: it polls, each 1 to 2.2 RetryPeriods |",
 		backByCrash:         "| hotseat | client-go | a crash | 13 to 24 s |",
 		amongOurs:           "| hotseat | hotseat | SIGTERM | milliseconds |",
 	}[r]
