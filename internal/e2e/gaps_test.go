@@ -104,10 +104,10 @@ func (g *gaps) print(w io.Writer) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	out := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
-	defer out.Flush()
 	fmt.Fprintf(out, "gaps with %v/%v/%v, s\n", g.tm.LeaseDuration, g.tm.RenewDeadline, g.tm.RetryPeriod)
 	for r := afterARelease; r <= amongOurs; r++ {
 		slices.Sort(g.by[r])
 		fmt.Fprintf(out, "%s\t%s\n", r.said(), strings.Join(g.by[r], ", "))
 	}
+	_ = out.Flush()
 }

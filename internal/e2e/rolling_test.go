@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,10 +122,23 @@ func (r *rollout) replaces(next string, row row, end func(*trial.Process)) {
 	end(a.Process)
 	began := r.newTerm(from)
 	require.Equal(r.t, next, began.Replica)
+	r.electsItsWay(began)
 	ended := r.of(a, from, trial.Ended, trial.Exited)
 	watched := time.Duration(ended.At-trial.Now()) + time.Since(r.since[next])
 	r.gaps.note(r.t, row, time.Duration(began.At-ended.At), watched)
 	r.of(a, from, trial.Exited)
+}
+
+// electsItsWay demands that a replica of the new version, and no other, elects in the way
+// that is tried.
+func (r *rollout) electsItsWay(began trial.Event) {
+	var spec trial.Spec
+	r.way(&spec)
+	events, _ := r.journal.Since(0)
+	led := slices.ContainsFunc(events, func(e trial.Event) bool {
+		return e.Kind == trial.Led && e.PID == began.PID
+	})
+	require.Equal(r.t, spec.Lock && !began.Token.IsZero(), led)
 }
 
 func (r *rollout) sigterm(p *trial.Process) { require.NoError(r.t, p.Terminate()) }

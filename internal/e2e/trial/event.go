@@ -16,6 +16,7 @@ type Kind string
 // What replicas report.
 const (
 	Acquired   Kind = "acquired"   // work of a term begins
+	Led        Kind = "led"        // client-go's elector leads, over a lock of hotseat's
 	Ended      Kind = "ended"      // work of a term has returned
 	Written    Kind = "written"    // the ledger acknowledged record N
 	Refused    Kind = "refused"    // the ledger refused record N

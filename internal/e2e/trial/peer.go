@@ -63,6 +63,7 @@ func (r *replica) runLock(
 		return err
 	}
 	return lock.RunElector(klog.NewContext(ctx, klog.Logger{}), r.clientGo(func(ctx context.Context) {
+		r.report(Event{Kind: Led})
 		_ = r.work(ctx, lock.Elector().Status().Term) // always nil
 	}))
 }

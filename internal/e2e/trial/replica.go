@@ -133,6 +133,9 @@ func Run(ctx context.Context, spec Spec, m Means) error {
 			return err
 		}
 	}
+	if spec.Lock {
+		return r.runLock(ctx, client, config)
+	}
 	elector, err := singleton.New(client, config)
 	if err != nil {
 		return err
