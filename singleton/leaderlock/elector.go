@@ -75,7 +75,7 @@ func (l *Lock) adapt(config *leaderelection.LeaderElectionConfig, finished chan 
 	}
 	if started := config.Callbacks.OnStartedLeading; started != nil {
 		config.Callbacks.OnStartedLeading = func(ctx context.Context) {
-			defer close(finished)
+			defer unlessPanicking(func() { close(finished) })
 			started(ctx)
 		}
 	}

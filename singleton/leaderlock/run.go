@@ -77,7 +77,8 @@ func (l *Lock) carry(ctx context.Context) context.Context {
 //   - [singleton.Elector.Run] failed. Run returns that error, joined with start's.
 //
 // End the process when Run has returned. Run returns [ErrUsed] when it is called again, and a
-// [*lease.FieldError] if start is nil. If start panics, the process ends.
+// [*lease.FieldError] if start is nil. If start panics, the process ends, and the Lease is left to
+// expire.
 func (l *Lock) Run(ctx context.Context, start func(context.Context) error) error {
 	if start == nil {
 		return refuse("start", nil, "must not be nil")
@@ -107,12 +108,12 @@ func (l *Lock) run(ctx context.Context, start func(context.Context) error) error
 	defer stop(nil)
 	s.stop = stop
 	go func() {
-		defer func() {
+		defer unlessPanicking(func() {
 			close(s.returned)
 			if l.current() == nil {
 				quit()
 			}
-		}()
+		})
 		s.err = start(started)
 	}()
 
@@ -133,6 +134,15 @@ func (l *Lock) run(ctx context.Context, start func(context.Context) error) error
 	default:
 		return errors.Join(err, s.err)
 	}
+}
+
+// unlessPanicking is deferred. If its goroutine panics, it does nothing, so that the process ends
+// with the Lease: others work until the very end.
+func unlessPanicking(then func()) {
+	if cause := recover(); cause != nil {
+		panic(cause)
+	}
+	then()
 }
 
 // accompany is the elector's work: it lasts as long as start does, but for a loss.
