@@ -20,9 +20,11 @@ const resultsHead = `# Results of real nodes
 
 Written by ` + "`make node`" + ` on %s: Kubernetes %s, containerd %s, runc %s, two nodes; three
 replicas of examples/deploy with a lease duration of %v, in a trial for each row. "Back within" is
-from the fault's end until a replica is active; a crash is over as soon as it has happened. In one row
-replicas overstay on purpose: the audit has to find that two were at work, and the guard has to refuse
-what the first of them wrote.
+from the fault's end until a replica is active; a crash is over as soon as it has happened.
+
+Two rows are there to be caught. Where replicas overstay on purpose the audit has to find that two were
+at work; the guard refuses what the first of them wrote. Where the ledger has no guard the audit has to
+find the write that a frozen process still sent when it thawed.
 
 `
 
@@ -82,6 +84,10 @@ func scenarios() []scenario {
 		{
 			name: "partition of one that overstays", play: (*lab).partition, control: "worked under token",
 			spec: func(s *trial.Spec) { s.Overstay = 2 * timing().LeaseDuration },
+		},
+		{
+			name: "node frozen, no guard", play: (*lab).nodeFrozen, unguarded: true,
+			control: "accepted after token",
 		},
 		{name: "API server restarted", play: func(l *lab) {
 			l.restarted("API server", l.Plane().API.Kill, l.Plane().StartAPI)

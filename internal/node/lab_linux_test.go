@@ -60,7 +60,7 @@ type lab struct {
 }
 
 // newLab opens one, with ports of its own.
-func newLab(t *testing.T, c *Cluster, namespace string, port int) *lab {
+func newLab(t *testing.T, c *Cluster, namespace string, port int, unguarded bool) *lab {
 	t.Helper()
 	l := &lab{
 		Cluster: c, t: t, namespace: namespace, journal: trial.NewJournal(),
@@ -68,7 +68,7 @@ func newLab(t *testing.T, c *Cluster, namespace string, port int) *lab {
 	}
 	listener, err := c.Listen(port)
 	require.NoError(t, err)
-	l.ledger, err = trial.ServeLedger(listener, false)
+	l.ledger, err = trial.ServeLedger(listener, unguarded)
 	require.NoError(t, err)
 	t.Cleanup(l.ledger.Close)
 	l.reports, err = c.ListenUDP(port)
@@ -272,14 +272,15 @@ type scenario struct {
 	name string
 	play func(*lab)
 
-	spec    func(*trial.Spec) // changes the replicas
-	control string            // the violation that the audit must find
+	spec      func(*trial.Spec) // changes the replicas
+	unguarded bool              // the ledger admits everything
+	control   string            // the violation that the audit must find
 }
 
 func (s scenario) run(t *testing.T, c *Cluster, place int, table *trial.Table) {
 	word, v := "did not finish", trial.Verdict{}
 	defer func() { table.Add(place, s.name, v, word) }()
-	l := newLab(t, c, fmt.Sprintf("trial-%d", place), 8000+place)
+	l := newLab(t, c, fmt.Sprintf("trial-%d", place), 8000+place, s.unguarded)
 	if s.spec != nil {
 		s.spec(&l.spec)
 	}
