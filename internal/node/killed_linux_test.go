@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,6 @@ import (
 // TestUpKilled: kill -9 of the process that has a whole cluster, Pods and all, leaves nothing.
 func TestUpKilled(t *testing.T) {
 	needs(t, Possible())
-	spaces := netSpaces(t)
 	cmd := proc.Self()
 	cmd.Env = append(os.Environ(), envUp+"=1")
 	lines := make(chan string, 1)
@@ -36,10 +36,16 @@ func TestUpKilled(t *testing.T) {
 	}
 	id := filepath.Base(dir)
 	require.NotEmpty(t, processesOf(t, id), "its processes cannot be told from others")
-	require.Greater(t, len(netSpaces(t)), len(spaces))
 	groups, err := findCgroups()
 	require.NoError(t, err)
 	require.NotEmpty(t, groups.processes(id, "kubepods"), "no Pod runs")
+	own := map[string]bool{}
+	for _, pid := range append(processesOf(t, id), groups.processes(id)...) {
+		own[netSpace(pid)] = true
+	}
+	delete(own, netSpace(os.Getpid()))
+	delete(own, "") // it has just ended
+	require.GreaterOrEqual(t, len(own), 3, "of the API server, the node and the Pod: %v", own)
 
 	require.NoError(t, unix.Kill(-parent.PID(), unix.SIGKILL)) // its group too, as CI does
 	<-parent.Exited()
@@ -53,7 +59,13 @@ func TestUpKilled(t *testing.T) {
 		require.NoDirExists(t, filepath.Join(root, id))
 	}
 	require.NotContains(t, mounts(t), id)
-	require.Len(t, netSpaces(t), len(spaces), "network namespaces")
+	paths, err := filepath.Glob("/proc/[0-9]*")
+	require.NoError(t, err)
+	for _, path := range paths {
+		pid, err := strconv.Atoi(filepath.Base(path))
+		require.NoError(t, err)
+		require.False(t, own[netSpace(pid)], "process %d is in a network namespace of it", pid)
+	}
 }
 
 const envUp = "HOTSEAT_NODE_UP"
@@ -78,29 +90,23 @@ func runUp() error {
 }
 
 // processesOf are those whose command line has a word.
-func processesOf(t *testing.T, word string) (found []string) {
+func processesOf(t *testing.T, word string) (pids []int) {
 	t.Helper()
 	paths, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	require.NoError(t, err)
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err == nil && strings.Contains(string(text), word) {
-			found = append(found, path)
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			require.NoError(t, err)
+			pids = append(pids, pid)
 		}
 	}
-	return found
+	return pids
 }
 
-// netSpaces are the network namespaces of all processes.
-func netSpaces(t *testing.T) map[string]bool {
-	t.Helper()
-	paths, err := filepath.Glob("/proc/[0-9]*/ns/net")
-	require.NoError(t, err)
-	all := map[string]bool{}
-	for _, path := range paths {
-		if name, err := os.Readlink(path); err == nil {
-			all[name] = true
-		}
-	}
-	return all
+// netSpace is a process's network namespace; empty when there is no such process.
+func netSpace(pid int) string {
+	name, _ := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", pid))
+	return name
 }
