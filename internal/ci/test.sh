@@ -22,6 +22,8 @@ while read -r module; do
   cover=()
   case $module in
   .) name=root measured=./lease,./internal/protocol,./singleton/...,./fencing/... ;;
+  # It runs the core of sqlfence in a way of its own.
+  ./fencing/pgxfence) name=pgxfence measured=./...,github.com/hotseat-go/hotseat/fencing/sqlfence ;;
   ./fencing/* | ./singleton/*) name=${module##*/} measured=./... ;;
   ./internal/guards) name=guards measured=github.com/hotseat-go/hotseat/fencing/sqlfence ;;
   *) name= ;;
@@ -74,5 +76,5 @@ done < <("$root/internal/ci/modules.sh")
 # seeds drawn anew, replay, faults that strike.
 cd "$root"
 "$GO" test -count=1 -run '^TestFootprint' ./singleton || failed=1
-"$GO" test -count=1 -v -run '^(TestSeeds|TestASeedIsOneRun|TestFaultsStrike)$' ./internal/sim || failed=1
+SIM_WHOLE=1 "$GO" test -count=1 -v -run '^(TestSeeds|TestASeedIsOneRun|TestFaultsStrike)$' ./internal/sim || failed=1
 exit "$failed"
