@@ -212,7 +212,7 @@ func isTest(t *testing.T, args []string) error {
 	return nil
 }
 
-// edits makes the edit in a module of its own, which then must find the library in the clone.
+// edits makes the edit in a module of its own, which then must find the module in the clone.
 func edits(t *testing.T, args []string) error {
 	clone, err := filepath.Abs(root)
 	require.NoError(t, err)
@@ -236,8 +236,16 @@ func edits(t *testing.T, args []string) error {
 		Replace []struct{ Old, New struct{ Path string } }
 	}
 	require.NoError(t, json.Unmarshal([]byte(out), &mod))
-	if len(mod.Replace) != 1 || mod.Replace[0].Old.Path != "github.com/hotseat-go/hotseat" || mod.Replace[0].New.Path != clone {
+	if len(mod.Replace) != 1 {
 		return fmt.Errorf("replaces %+v", mod.Replace)
+	}
+	replaced := mod.Replace[0]
+	folder, ours := strings.CutPrefix(replaced.Old.Path, "github.com/hotseat-go/hotseat")
+	if !ours || replaced.New.Path != clone+folder {
+		return fmt.Errorf("replaces %+v", replaced)
+	}
+	if !strings.HasPrefix(read(t, filepath.Join(clone, folder, "go.mod")), "module "+replaced.Old.Path+"\n") {
+		return fmt.Errorf("%s is no module of its own", folder)
 	}
 	return nil
 }

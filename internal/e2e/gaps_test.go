@@ -72,7 +72,7 @@ type gaps struct {
 
 // newGaps looks whether the guide says what the rows do.
 func newGaps(t *testing.T, tm lease.Timing) *gaps {
-	page, err := os.ReadFile("../docs/guide/from-client-go.md")
+	page, err := os.ReadFile("../docs/guide/rolling-update.md")
 	require.NoError(t, err)
 	for r := afterARelease; r <= amongOurs; r++ {
 		require.Contains(t, string(page), "\n"+strings.TrimSuffix(r.said(), "|"))

@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 	"github.com/hotseat-go/hotseat/singleton/leaderlock"
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
@@ -19,7 +21,9 @@ import (
 // The guide shows elect to the letter.
 
 // elect has a manager with these options elect by hotseat.
-func elect(config *rest.Config, options *ctrl.Options) (*leaderlock.Lock, error) {
+func elect(
+	config *rest.Config, options *ctrl.Options, hooks singleton.Hooks,
+) (*leaderlock.Lock, error) {
 	client, err := singleton.NewClient(config) // of its own, without a rate limiter
 	if err != nil {
 		return nil, err
@@ -27,6 +31,12 @@ func elect(config *rest.Config, options *ctrl.Options) (*leaderlock.Lock, error)
 	lock, err := leaderlock.New(client, singleton.Config{
 		Name:      options.LeaderElectionID,
 		Namespace: options.LeaderElectionNamespace, // empty: the Pod's
+		Timing: lease.Timing{ // 0: hotseat's default, which is controller-runtime's, too
+			LeaseDuration: ptr.Deref(options.LeaseDuration, 0),
+			RenewDeadline: ptr.Deref(options.RenewDeadline, 0),
+			RetryPeriod:   ptr.Deref(options.RetryPeriod, 0),
+		},
+		Hooks: hooks,
 	})
 	if err != nil {
 		return nil, err
@@ -41,7 +51,7 @@ func runOperator(ctx context.Context, config *rest.Config, options ctrl.Options)
 	var lock *leaderlock.Lock
 	if options.LeaderElection {
 		var err error
-		if lock, err = elect(config, &options); err != nil {
+		if lock, err = elect(config, &options, singleton.Hooks{}); err != nil {
 			return err
 		}
 	}
