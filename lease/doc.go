@@ -10,8 +10,9 @@
 //   - Candidate: a process that stands for election on a Lease. Standby: one that does not have it.
 //     Active: the one whose term is valid; only its work runs. Holder: the candidate that the Lease
 //     names.
-//   - Term: one uninterrupted stretch of being active. Claim: what a candidate knows of its own
-//     term, as the API server last acknowledged it.
+//   - Term: one uninterrupted stretch of being active. Claim: that a certain term is under way. A
+//     record of the Lease makes it. A holder's own claim is what it knows of its term, as the API
+//     server last acknowledged it.
 //   - Token: what a term shows to guards. Its epoch is the number in it. Guard: what checks tokens
 //     at a resource. The elector announces each token to the guard. Mark: the greatest token that a
 //     guard has seen.
@@ -22,8 +23,9 @@
 //     after its context ended. Stand back: to be a candidate that does not try to acquire for a
 //     while.
 //   - Ship: to create the Lease from a manifest, held by nobody. Vacant: said of a Lease that a
-//     standby created because it was missing. Seat: what the Lease is to a holder that an edit has
-//     removed from it. Raise: to write a greater epoch for the current term.
+//     standby created because it was missing. Seat: the Lease, as seen by a holder whose name an
+//     edit has taken off it. Such a holder may take its seat back (S). Raise: to write a greater
+//     epoch for the current term.
 //   - Look: to List or Get the Lease; also the answer. Gap: the time between two looks that no
 //     watch covers.
 //
@@ -41,8 +43,8 @@
 //     shortens it nor revives one that is over.
 //   - T3. A standby waits a lease duration from when it saw the last change of the claim.
 //   - T4. It waits for the longer of its own duration and the one on the Lease. Of the duration on
-//     the Lease it believes at most [MaxLeaseDuration]. If that duration was edited, it believes no
-//     more of it than the longest that an elector wrote before.
+//     the Lease it counts at most [MaxLeaseDuration]. If the duration was edited by hand, it counts
+//     at most the longest that it had seen an elector write.
 //   - T5. Each machine compares only its own elapsed times. The times on the Lease are for people.
 //   - T6. A timer ends the work's context when validity ends, whatever else hangs. Valid reads the
 //     clock itself.
@@ -61,8 +63,9 @@
 //     a conflict, whatever its status.
 //   - R5. A refused write is followed by a GET. A GET asks the store. A LIST may come from a cache
 //     that is ahead of the store.
-//   - R6. If a GET has shown that a record is out of date, a List that shows that record again is
-//     not believed until the watch has delivered an event that is newer than the last look.
+//   - R6. If a GET has shown that a record is out of date, every List that still shows it is
+//     ignored. This ends when the watch delivers an event that is newer than the last look that was
+//     believed.
 //   - R7. An observation that is provably not newer than the last look is dropped. An event that
 //     cannot be compared casts doubt, which a fresh look or a renewal settles.
 //   - R8. A candidate lists the Lease, and watches from that version on. When the watch ends, it
@@ -75,9 +78,9 @@
 //   - W2. A renewal is due each RetryPeriod. While one is unanswered, the next is sent beside it
 //     only once the unanswered one is RenewDeadline/4 old. If writes take more than half of
 //     RenewDeadline, the next is sent early enough for its answer to come in time.
-//   - W3. When a renewal is acknowledged, those sent before it are cancelled. If it was slow, a
-//     renewal that was sent a moment ago is cancelled too, and the next is sent at once. Without
-//     that, two renewals would take turns in losing to each other.
+//   - W3. When a renewal is acknowledged, those sent before it are cancelled. If the acknowledged
+//     renewal was slow, a later one that was sent only a moment ago is cancelled too, and a new one
+//     is sent at once. Without that, two renewals would take turns in losing to each other.
 //   - W4. A write that changes the holder tests the UID, the version, the whole spec and our
 //     annotations, and so does a repair. Neither the version nor the content is enough alone.
 //   - W5. renewTime changes with each write, even if the wall clock stands still.
@@ -98,17 +101,19 @@
 //   - C2. Two changes prove that a holder has stopped: its own release, and a takeover with a
 //     greater epoch by these rules. After any other change a standby waits for a lease duration
 //     from when it saw the change.
-//   - C3. That wait ends early only if the term that the change may have hidden is itself released.
-//     A takeover does not end it: the process that took over may never have seen that term.
+//   - C3. An unexplained change may have hidden a term. The wait ends early only if that hidden
+//     term is itself released. A takeover does not end it: the process that took over may never
+//     have seen that term.
 //   - C4. A release identifies itself: fencing-released names the time that the release wrote and
 //     the version that it replaced. The release is proven if a watch shows it right after that
 //     version.
-//   - C5. Without such a watch, a look at the version before the release has to show the holder. If
-//     that version already shows the same release, so that only an edit lies between, the look goes
-//     one version further back, a few times at most.
-//   - C6. A Lease that was never held counts as free only if it is the first thing that a standby
-//     sees of the Lease, and only if the version before it shows that nothing was there before its
-//     creation.
+//   - C5. Without such a watch, the standby looks at the version just before the record that it
+//     saw. That one has to show the holder. If it shows the same release (so the record seen is
+//     only an edit of the release), the standby looks one version further back, a few times at
+//     most.
+//   - C6. A Lease that was never held counts as free only if a standby has seen nothing else of the
+//     Lease before, and only if a look at the state just before its creation shows that there was
+//     no Lease.
 //   - C7. If the server no longer has the version before, a standby waits for a lease duration.
 //   - C8. If the Lease has another UID than before, that proves nothing about the holder of the
 //     earlier Lease.
@@ -134,9 +139,9 @@
 //   - A1. A term begins by compare-and-swap on an existing Lease. A missing Lease is created
 //     vacant. That begins no term: a standby waits on it for a lease duration.
 //   - A2. A GET asks the store before an acquire, unless the seat is our own, or the Lease was seen
-//     less than 500 ms ago and was then released or had never been held. The answer of the GET must
-//     not be older than that of the LIST beside it. If Config.Fencing.Floor was asked, the GET
-//     comes after it.
+//     less than 500 ms ago and was then released or had never been held. A LIST is sent beside the
+//     GET, and the GET's answer must not be older than the LIST's. If Config.Fencing.Floor was
+//     asked, the GET comes after it.
 //   - A3. After a conflict, a candidate looks at which term the Lease has. If it is the term that
 //     the candidate is acquiring, it renews that term: a look alone is no acknowledgement.
 //   - A4. An unanswered acquire is repeated with the same term for RenewDeadline + RetryPeriod. If
@@ -185,10 +190,10 @@
 // F, failures.
 //
 //   - F1. A failed attempt is repeated after a random pause that grows to RetryPeriod at most.
-//   - F2. A refusal that only a person can fix ends Run if it lasts from the start for a lease
-//     duration, without another answer to a write in between. A List that is never allowed, and a
-//     guard that is miswired from the start, end Run in the same way. If the server has no
-//     resourceVersions, Run ends: at once if a write shows that, else after three Lists.
+//   - F2. A refusal that only a person can fix ends Run if from the start, for a whole lease
+//     duration, each write gets just that refusal. A List that is never allowed, and a guard that
+//     is miswired from the start, end Run in the same way. If the server has no resourceVersions,
+//     Run ends: at once if a write shows that, else after three Lists.
 //   - F3. Apart from that, only these end Run: work, warm-up, a panic, the end of its context, and
 //     with Config.OneTerm the end of a term whose work was called. A loss, a lost race or an outage
 //     does not.

@@ -68,10 +68,9 @@
 //     old holder still works. The overlap lasts until the old holder notices. Three kinds of
 //     replica can do so: one that was cut off; one that had an acquire request in flight; and, only
 //     if etcd was restored without --mark-compacted, one that has just started.
-//   - etcd was restored as in the item above while an API server went on running, and the backup
-//     lacks the holder's own term. If the Lease is then deleted or cleared, the old holder may
-//     acquire it again, although another replica has acquired it meanwhile, as in the item above.
-//     Both are then at work.
+//   - The same restore while an API server goes on running, if the backup lacks even the old
+//     holder's term. Another replica may acquire the Lease as in the item above. If the Lease is
+//     deleted or cleared, the old holder may acquire it again. Both are then at work.
 //   - A candidate on the same Lease uses client-go's elector, which follows client-go's rules only.
 //   - Replicas have different LeaseDurations. A standby waits for the longer of its own
 //     LeaseDuration and the one on the Lease, up to [lease.MaxLeaseDuration]. If somebody shortens

@@ -78,8 +78,8 @@ func markDefaults(err error, asked lease.Timing) error {
 }
 
 // DefaultNamespace returns the namespace that [Config].Namespace defaults to: $POD_NAMESPACE, else
-// that of the service account, else "". Before the elector is made, it leads to the scope of a
-// guard: fencing.Scope(singleton.DefaultNamespace(), name).
+// that of the service account, else "". Use it to name a guard's scope before the elector is made:
+// fencing.Scope(singleton.DefaultNamespace(), name).
 func DefaultNamespace() string {
 	return cmp.Or(os.Getenv(envPodNamespace), serviceAccountNamespace())
 }

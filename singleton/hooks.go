@@ -24,8 +24,9 @@ type Hooks struct {
 	OnLose func(term *Term, cause error)
 	// OnHolder is called when [Status].Holder changes, which is the holder as this replica sees it:
 	//   - It is called with an empty Identity when nobody holds the Lease any more, because the
-	//     Lease was released, cleared or deleted. It is not called if the next holder follows at
-	//     once, nor after a crash, because the Lease goes on naming the replica that crashed.
+	//     Lease was released, cleared or deleted. This call is left out if the next holder follows
+	//     at once. It is also left out after a crash, because the Lease goes on naming the replica
+	//     that crashed.
 	//   - It is called with Self for this replica.
 	//   - After a raise, it is called for the same holder with the new token.
 	//   - If etcd is restored while an API server goes on running, an old holder can be seen again.

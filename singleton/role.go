@@ -11,7 +11,8 @@ import (
 //   - 200: this replica is active. Its work was called, its context has not ended, and the term is
 //     valid at the moment of the answer.
 //   - 503: it is not.
-//   - 405, with Allow: the method is not GET, HEAD or OPTIONS. These three get the same status.
+//   - 405, with Allow: the method is none of GET, HEAD and OPTIONS. HEAD and OPTIONS get the same
+//     status as GET: 200 or 503.
 //
 // No cache may keep the answer. Its body is a JSON object:
 //

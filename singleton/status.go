@@ -32,7 +32,7 @@ func (s State) String() string {
 type Status struct {
 	State    State
 	Since    time.Time     // when State was entered
-	Holder   Holder        // as last seen on the Lease, while Run ran
+	Holder   Holder        // as last seen on the Lease; not updated while Run is not running
 	Term     *Term         // the current term, for code outside of its work; nil without one
 	Token    fencing.Token // of that term; zero without a term
 	ValidFor time.Duration // how long that term stays valid unless renewed; 0 without a term

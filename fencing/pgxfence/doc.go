@@ -44,8 +44,8 @@
 //
 //   - A statement that a driver or a pool's hook prepared under a name, and that ends the
 //     transaction (a prepared COMMIT), is not noticed if fn runs it by its name.
-//   - A transaction that fn keeps is refused after InTx has returned, but not what fn keeps of its
-//     LargeObjects or its Conn.
+//   - After InTx has returned, calls on a transaction that fn kept are refused. Calls on a
+//     LargeObjects or a Conn that fn got from the transaction and kept are not.
 //   - Statements outside of the transactions of InTx and Verify are not fenced, nor are tables in
 //     other databases.
 //   - The limits of sqlfence in PostgreSQL.

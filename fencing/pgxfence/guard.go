@@ -129,8 +129,8 @@ func (g *Guard) RowWhere(t fencing.Token, of ...string) (string, error) {
 }
 
 // RowChanged says what the result of a statement with [Guard.RowWhere] means. If rows were changed,
-// it returns nil. If none was, it looks at the row that where finds with args, which must be one
-// row at most. RowChanged returns
+// it returns nil. If none was, it looks up the row with the condition in where, and its args. That
+// condition must match one row at most. RowChanged returns
 //   - fencing.ErrStale or ErrConflict, if the row is of a newer or another term;
 //   - [ErrNoRow], if there is no row;
 //   - fencing.ErrUnavailable, if the row admits t: it changed in between, so retry.

@@ -55,7 +55,8 @@
 //     seconds are lost if the machine goes down. If only the process goes down, the writes held up
 //     by a slow sync are lost.
 //   - With appendfsync no, what the kernel had not yet written is lost.
-//   - Without an append-only file, a crash loses everything since the last snapshot, or everything.
+//   - Without an append-only file, a crash loses everything since the last snapshot, or simply
+//     everything if there is no snapshot.
 //   - A failover to a replica (Sentinel, Cluster, or by hand) loses what the primary had not sent
 //     yet, mark and data alike, whatever both write to their disks: replication is asynchronous.
 //     min-replicas-to-write and WAIT make that rarer, but do not prevent it. A primary that was cut

@@ -71,8 +71,9 @@ func NewCore(c Client, cfg Config) (*Core, error) {
 }
 
 // Enter calls try until it has begun a transaction with [Core.Begin]. try returns the error of
-// Begin, or its own if it got no connection. While Enter waits for transactions of older terms, try
-// has no connection. Errors are those of [Guard.InTx] before its fn was called.
+// Begin, or its own if it got no connection. try must give its connection back before it returns an
+// error: Enter may wait for transactions of older terms between two calls of try. Errors are those
+// of [Guard.InTx] before its fn was called.
 func (c *Core) Enter(ctx context.Context, t fencing.Token, try func() error) error {
 	return c.enterWith(ctx, t, func() (newer bool, err error) {
 		err = try()

@@ -65,7 +65,8 @@
 // # What lasts
 //
 // Once Announce has returned, the mark is as durable as a commit is under the database's settings.
-// In PostgreSQL and SQLite it survives more:
+// In PostgreSQL and SQLite it is more durable, because the transaction that raises it has settings
+// of its own (see below). The table shows what a mark survives:
 //
 //	            where the server or session has    the mark survives
 //	PostgreSQL  synchronous_commit, any value      a crash of the server, and of its machine; with
@@ -90,11 +91,11 @@
 //
 // A visible mark is not necessarily durable. MariaDB shows a mark before it is on the disk.
 // PostgreSQL shows it if the commit gave up waiting for the standby. So if this process did not
-// raise the mark, Announce and Check first commit something after it, once. In SQLite that is not
-// needed: what can be seen is on the disk. InTx needs no such commit, because its own commit comes
-// after the mark. If that commit is asynchronous, it may be lost together with the mark. If
-// somebody cancels a PostgreSQL session (pg_cancel_backend) while it waits for the standby, the
-// session reports success.
+// raise the mark, Announce and Check make one further commit before they succeed, once for each
+// mark: when that commit is durable, so is the mark. In SQLite that is not needed: what can be seen
+// is on the disk. InTx needs no such commit, because its own commit comes after the mark. If that
+// commit is asynchronous, it may be lost together with the mark. If somebody cancels a PostgreSQL
+// session (pg_cancel_backend) while it waits for the standby, the session reports success.
 //
 // # Limits of time
 //

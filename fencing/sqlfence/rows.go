@@ -37,8 +37,9 @@ func (g *marks) RowSet(t fencing.Token) (string, error) {
 }
 
 // RowWhere returns the condition under which a row admits t. See [Guard.RowSet]. If the statement
-// names several tables, give the name or alias of the fenced one as the argument of. It must be a
-// single name, as one part of [Config.Table], in the case in which the database stores it:
+// names several tables, pass the name or alias of the fenced one (parameter of). It must be a
+// single name, by the rules for one part of [Config.Table], and spelled in upper or lower case as
+// the database stores it:
 //
 //	INSERT INTO accounts ... ON CONFLICT (id)
 //	  DO UPDATE SET balance = excluded.balance, <RowSet> WHERE <RowWhere of "accounts">

@@ -27,8 +27,9 @@
 //
 // # How
 //
-// Wait lists the metadata of each kind once, from the API server and not from its cache of an
-// earlier time (resourceVersion ""). Then it looks at the cache until
+// Wait lists the metadata of each kind once. The list is of the API server's latest state, not of
+// an older state that the API server has cached (resourceVersion ""). Then it looks at the cache
+// until
 //   - each listed object is in the cache, at its listed resourceVersion or a later one, and
 //   - each other object in the cache has a later resourceVersion than the list.
 //

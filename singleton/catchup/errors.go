@@ -13,8 +13,8 @@ var (
 	ErrBehind = errors.New("catchup: caches are behind the API server")
 
 	// ErrVersions: the resourceVersions of a kind cannot be compared, because one is not a decimal
-	// number or is missing. Some aggregated API servers have such, and so has a cache whose transform
-	// drops them. Do not retry.
+	// number or is missing. Some aggregated API servers have such resourceVersions. In a cache
+	// whose transform drops resourceVersions, they are missing. Do not retry.
 	ErrVersions = errors.New("catchup: resourceVersions cannot be compared")
 )
 
@@ -31,7 +31,7 @@ type Lag struct {
 	Older   int    // objects of which the cache has an earlier version
 	Deleted int    // objects that the cache still has
 	Example string // namespace/name of one of these
-	Err     error  // why the API server or the cache could not be read last; nil if it could
+	Err     error  // why the last attempt to read the API server or cache failed; nil if it did not
 }
 
 func (e *BehindError) Error() string {

@@ -19,9 +19,10 @@
 //  3. Before the first byte of the answer leaves, the term must still be valid. Else the answer is
 //     503 instead. To make that possible, up to 2 KiB are held back until the handler returns or
 //     flushes. A longer answer is flushed when it exceeds them, and each later write asks again.
-//  4. When the term ends, reads of the request's body and writes of an answer that has begun fail,
-//     also those that block already. If the answer may be incomplete, its connection is broken off.
-//     A hijacked connection is closed, and takes no more writes.
+//  4. When the term ends, reads of the request's body fail, and so do writes of an answer that has
+//     begun. That includes reads and writes that are blocked already. If the answer may be
+//     incomplete, its connection is broken off. A hijacked connection is closed, and takes no more
+//     writes.
 //  5. Work returns only after every handler has, and after hijacked connections are closed. So the
 //     Lease is kept for them, and no handler runs beside the next active's work. A handler has the
 //     same stop budget as work.
@@ -35,8 +36,8 @@
 //
 // # What is not guaranteed
 //
-//   - If the handler ran, what it did stays done, whatever the answer. The problem's member handled
-//     is then true. So let a proxy repeat only requests that may be repeated.
+//   - If the handler ran, what it did stays done, whatever the answer. The body of the 503 then has
+//     "handled": true. So let a proxy repeat only requests that may be repeated.
 //   - Between the last look at the term and the network there are microseconds. A process that is
 //     frozen just then sends its answer when it thaws.
 //   - What a handler starts and leaves behind is not followed: goroutines, or the handler that

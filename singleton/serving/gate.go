@@ -65,8 +65,9 @@ func NewGate(elector *singleton.Elector) *Gate {
 
 // Work returns work that opens the gate while it runs. When the context of work ends, or work
 // returns or panics, the gate shuts: the contexts of the requests that were let in end, and idle
-// connections are closed ([Gate.ConnState]). The work that is returned then waits for these
-// requests. Run it with the elector of the gate; the error says so if it is another one's.
+// connections are closed ([Gate.ConnState]). Then the function that Work returned waits for these
+// requests before it returns. Run it with the elector of the gate. If another elector runs it, it
+// returns an error that says so.
 func (g *Gate) Work(work singleton.Work) singleton.Work {
 	return func(ctx context.Context, of *singleton.Term) error {
 		if scope := of.Token().Scope; scope != g.elector.Scope() {
