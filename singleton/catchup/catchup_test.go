@@ -53,6 +53,7 @@ func handover(t *testing.T, start func(b *replica, count singleton.Work)) (b *re
 	stopped := time.Now()
 	a.stop()
 	wait(time.Minute)
+	require.NotEmpty(t, counted, "its work was never called")
 	return b, (<-counted).Sub(stopped)
 }
 
