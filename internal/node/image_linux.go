@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -27,6 +28,7 @@ import (
 type Image struct {
 	Name    string            // with a tag, for without one it would be pulled
 	Package string            // the import path of the command in it
+	Module  string            // the folder of the command's module, from this package's; "": this module
 	Env     map[string]string // of the program
 }
 
@@ -53,7 +55,7 @@ func (i Image) Write(ctx context.Context, path string) error {
 	}
 	program := path + ".program"
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", program, i.Package)
-	cmd.Dir = source
+	cmd.Dir = filepath.Join(source, i.Module)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("node: image %s: building %s: %w: %s", i.Name, i.Package, err, text)
