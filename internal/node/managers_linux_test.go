@@ -141,8 +141,11 @@ func (l managers) ends() []stretch {
 	events, _ := l.journal.Since(0)
 	all := stretches(events)
 	for i := 1; i < len(all); i++ {
-		l.t.Logf("%s to %s: nobody at work for %v", all[i-1].replica, all[i].replica,
-			all[i].after(all[i-1]).Round(time.Millisecond))
+		gap, what := all[i].after(all[i-1]).Round(time.Millisecond), "nobody at work for"
+		if gap < 0 {
+			gap, what = -gap, "both at work for"
+		}
+		l.t.Logf("%s to %s: %s %v", all[i-1].replica, all[i].replica, what, gap)
 	}
 	return all
 }
