@@ -22,7 +22,7 @@ func main() {
 	addNode(parts)
 	if len(os.Args) < 2 || parts[os.Args[1]] == nil {
 		fmt.Fprintln(os.Stderr, "usage: kube kube-apiserver|kube-controller-manager|kube-scheduler|"+
-			"kubelet|kubectl [FLAG ...]; the oldest minor lacks the last two")
+			"kubelet|kube-proxy|kubectl [FLAG ...]; the oldest minor lacks the last three")
 		os.Exit(2)
 	}
 	part := parts[os.Args[1]]()
