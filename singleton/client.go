@@ -31,7 +31,7 @@ type LeasesGetter[L lease.Client] interface {
 	Leases(namespace string) L
 }
 
-// Client reaches the Leases of a cluster, and nothing else. It is made for electors:
+// Client reaches the Leases of a cluster. It is made for electors:
 //   - It has no rate limiter. An elector paces its own requests.
 //   - It has no overall timeout. An elector gives each request its own.
 //   - Over HTTP/2, pings find a dead connection within about 5 s, and the client opens another. A
@@ -85,6 +85,10 @@ func NewClient(config *rest.Config) (*Client, error) {
 	}
 	return &Client{rest: client, params: runtime.NewParameterCodec(known)}, nil
 }
+
+// RESTClient makes other requests over the connection of the Client. It is for packages around the
+// elector, such as singleton/route. Name whole paths (AbsPath): relative ones are those of Leases.
+func (c *Client) RESTClient() rest.Interface { return c.rest }
 
 // Leases returns the client for the Leases of a namespace.
 func (c *Client) Leases(namespace string) lease.Client { return leasesOf{c, namespace} }

@@ -112,6 +112,21 @@ func (r *record) scenes(t *testing.T, client lease.Client) {
 	got(nil, err)
 }
 
+// TestClientForOthers: packages around the elector make their requests over its client.
+func TestClientForOthers(t *testing.T) {
+	c := apiserver.New(apiserver.Options{})
+	defer c.Close()
+	client, err := singleton.NewClient(c.RESTConfig("a"))
+	require.NoError(t, err)
+	pods := client.RESTClient().Get().AbsPath("/api/v1/namespaces/shop/pods")
+	body, err := pods.SetHeader("Accept", runtime.ContentTypeJSON).Do(t.Context()).Raw()
+	require.NoError(t, err)
+	require.Contains(t, string(body), `"kind":"PodList"`)
+	c.Forbid("a", "list")
+	_, err = pods.Do(t.Context()).Raw()
+	require.True(t, apierrors.IsForbidden(err), "%v", err)
+}
+
 // TestNewClientRefuses: an error says what is wrong with a configuration.
 func TestNewClientRefuses(t *testing.T) {
 	_, err := singleton.NewClient(nil)

@@ -17,6 +17,7 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -44,6 +45,7 @@ func TestRunWorksUntilItsContextEnds(t *testing.T) {
 		require.Equal(l, 10*second, s.ValidFor)
 		require.True(l, held.Valid())
 		require.Equal(l, 10*second, time.Until(held.Deadline()))
+		require.Equal(l, lease.Timing{}.WithDefaults().StopBudget(), held.StopBudget())
 		require.NoError(l, e.Ready())
 		require.NoError(l, e.Live())
 		require.ErrorIs(l, e.Run(context.Background(), idle), singleton.ErrRunning)

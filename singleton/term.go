@@ -85,6 +85,10 @@ func (t *Term) Valid() bool { return t.left() > 0 }
 // the last acknowledged write was sent. Once the term is over, Deadline is in the past.
 func (t *Term) Deadline() time.Time { return time.Now().Add(t.left()) }
 
+// StopBudget returns how long work may take to return once the term was lost. It is the same for
+// every term of an elector ([lease.Timing.StopBudget]).
+func (t *Term) StopBudget() time.Duration { return t.config.Timing.StopBudget() }
+
 // left is how long the term stays valid unless renewed. It is not positive once the term is over.
 func (t *Term) left() time.Duration {
 	left := t.config.Replica.clock.Until(*t.until.Load())

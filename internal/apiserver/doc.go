@@ -13,6 +13,9 @@
 // managedFields, cuts no pages, and has no server-side apply (415) and no DELETE of collections
 // (405).
 //
+// It also keeps Pods, Services and EndpointSlices, for the packages around the elector. It knows
+// only some of the rules for these, and no controller acts on them.
+//
 // Everything works inside a [testing/synctest] bubble, where faults that last minutes take no time;
 // and over loopback sockets, for replicas that are processes of their own, with [Cluster.Listen]. A
 // client made from a kubeconfig file is anonymous there: client-go sends a file's credentials over

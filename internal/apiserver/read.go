@@ -90,9 +90,7 @@ func listOptions(r *request) (opts internalversion.ListOptions, match func(objec
 	}
 	selector, err := fields.ParseSelector(v1.FieldSelector)
 	if err == nil {
-		selector, err = selector.Transform(func(f, v string) (string, string, error) {
-			return scheme.Scheme.ConvertFieldLabel(r.res.gvk(), f, v)
-		})
+		selector, err = selector.Transform(r.res.label)
 	}
 	if err != nil {
 		return opts, nil, apierrors.NewBadRequest(err.Error())

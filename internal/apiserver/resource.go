@@ -1,6 +1,8 @@
 package apiserver
 
 import (
+	"fmt"
+
 	coordv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -37,18 +39,34 @@ type resource struct {
 	// validate returns the rules that the object breaks, metadata included;
 	// old is nil on create.
 	validate func(obj, old object) field.ErrorList
+	// fields returns what a fieldSelector may name besides the object's name and namespace; nil:
+	// nothing.
+	fields func(object) fields.Set
 }
 
 func (r *resource) gvk() schema.GroupVersionKind { return r.GroupVersion().WithKind(r.kind) }
 
 // selectable returns the fields that a fieldSelector may name.
 func (r *resource) selectable(o object) fields.Set {
-	return fields.Set{"metadata.name": o.GetName(), "metadata.namespace": o.GetNamespace()}
+	set := fields.Set{}
+	if r.fields != nil {
+		set = r.fields(o)
+	}
+	set["metadata.name"], set["metadata.namespace"] = o.GetName(), o.GetNamespace()
+	return set
+}
+
+// label refuses a field that no fieldSelector may name, in the words of kube-apiserver.
+func (r *resource) label(name, value string) (string, string, error) {
+	if _, ok := r.selectable(r.newItem())[name]; !ok {
+		return "", "", fmt.Errorf("field label not supported: %s", name)
+	}
+	return name, value, nil
 }
 
 // resources is the table. To serve another resource, add a row.
 func resources(o Options) []*resource {
-	return []*resource{{
+	return append([]*resource{{
 		GroupVersionResource: coordv1.SchemeGroupVersion.WithResource("leases"),
 		kind:                 "Lease",
 		singular:             "lease",
@@ -61,7 +79,7 @@ func resources(o Options) []*resource {
 			}
 		},
 		validate: validateLease,
-	}}
+	}}, around()...)
 }
 
 // dropGated does what a server does whose feature gate CoordinatedLeaderElection

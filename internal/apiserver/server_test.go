@@ -138,8 +138,10 @@ func TestDiscovery(t *testing.T) {
 				names = append(names, list.GroupVersion+"/"+res.Name)
 			}
 		}
-		require.Equal(w, []string{"coordination.k8s.io/v1/leases"}, names)
-		_, err = client.CoreV1().Pods(ns).List(w.patient(), metav1.ListOptions{})
+		require.ElementsMatch(w, []string{
+			"coordination.k8s.io/v1/leases", "v1/pods", "v1/services", "discovery.k8s.io/v1/endpointslices",
+		}, names)
+		_, err = client.CoreV1().ConfigMaps(ns).List(w.patient(), metav1.ListOptions{})
 		require.True(w, apierrors.IsNotFound(err), "%v", err)
 	})
 }

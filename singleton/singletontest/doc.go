@@ -13,5 +13,6 @@
 // For replicas in separate processes, [Cluster.Listen] serves the cluster over loopback sockets.
 //
 // The server answers for Leases as kube-apiserver 1.37 does. It has no server-side apply and no
-// DELETE of collections.
+// DELETE of collections. It also keeps Pods, Services and EndpointSlices, but no controller acts on
+// them, and of the rules for them it knows only a few.
 package singletontest
