@@ -72,9 +72,12 @@ while read -r module; do
   fi
   "$GO" test -count=1 "${how[@]}" "${cover[@]}" ./... || failed=1
 done < <("$root/internal/ci/modules.sh")
-# Once more without the race detector, which distorts memory, and under which the simulator is several times slower:
-# seeds drawn anew, replay, faults that strike.
+# What the quick loop leaves out. Without the race detector, which distorts memory, and under which the simulator and
+# the model are several times slower: seeds drawn anew, replay, faults that strike, every wrong rule.
 cd "$root"
+export HOTSEAT_WHOLE=1
+"$GO" test -count=1 -race -run '^TestProgram$' ./examples/quickstart || failed=1
 "$GO" test -count=1 -run '^TestFootprint' ./singleton || failed=1
-SIM_WHOLE=1 "$GO" test -count=1 -v -run '^(TestSeeds|TestASeedIsOneRun|TestFaultsStrike)$' ./internal/sim || failed=1
+"$GO" test -count=1 ./internal/model || failed=1
+"$GO" test -count=1 -v -run '^(TestSeeds|TestASeedIsOneRun|TestFaultsStrike)$' ./internal/sim || failed=1
 exit "$failed"

@@ -50,10 +50,10 @@ func number(t *testing.T, variable string, otherwise uint64) uint64 {
 	return n
 }
 
-// share is how much of the whole is played: all of it with SIM_WHOLE, as make test does, and some of
+// share is how much of the whole is played: all of it with HOTSEAT_WHOLE, as make test does, and some of
 // it in the quick loop.
 func share(whole, quick uint64) uint64 {
-	if os.Getenv("SIM_WHOLE") != "" {
+	if os.Getenv("HOTSEAT_WHOLE") != "" {
 		return whole
 	}
 	return min(whole, quick)
