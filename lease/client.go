@@ -13,8 +13,8 @@ import (
 // LeaseInterface of client-go's clientset is a Client. A Client is safe for concurrent use, and
 // each of its requests ends when the request's context does.
 //
-// It is a separate interface because the package of client-go's interface links the types of every
-// API group, 22 MB of them.
+// It is a separate interface because client-go's own one comes from a package that links the types
+// of every API group, which are 22 MB.
 type Client interface {
 	Create(context.Context, *coordv1.Lease, metav1.CreateOptions) (*coordv1.Lease, error)
 	Update(context.Context, *coordv1.Lease, metav1.UpdateOptions) (*coordv1.Lease, error)

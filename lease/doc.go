@@ -7,12 +7,12 @@
 //
 //   - Lease: the object. Lease duration: its leaseDurationSeconds, how long a standby waits after
 //     the last renewal that it saw.
-//   - Candidate: a process that stands for election on a Lease. Standby: one that does not have it.
-//     Active: the one whose term is valid; only its work runs. Holder: the candidate that the Lease
-//     names.
-//   - Term: one uninterrupted stretch of being active. Claim: that a certain term is under way. A
-//     record of the Lease makes it. A holder's own claim is what it knows of its term, as the API
-//     server last acknowledged it.
+//   - Candidate: a process that stands for election on a Lease. Standby: a candidate that does not
+//     hold the Lease. Active: the candidate whose term is valid; only its work runs. Holder: the
+//     candidate that the Lease names.
+//   - Term: one uninterrupted stretch of being active. Claim: what a record of the Lease says,
+//     namely that a certain term is under way. A holder's own claim is the one in the last record
+//     that the API server acknowledged to it.
 //   - Token: what a term shows to guards. Its epoch is the number in it. Guard: what checks tokens
 //     at a resource. The elector announces each token to the guard. Mark: the greatest token that a
 //     guard has seen.
@@ -23,9 +23,9 @@
 //     after its context ended. Stand back: to be a candidate that does not try to acquire for a
 //     while.
 //   - Ship: to create the Lease from a manifest, held by nobody. Vacant: said of a Lease that a
-//     standby created because it was missing. Seat: the Lease, as seen by a holder whose name an
-//     edit has taken off it. Such a holder may take its seat back (S). Raise: to write a greater
-//     epoch for the current term.
+//     standby created because it was missing. Seat: the Lease, for a holder whose name an edit has
+//     removed from it. The holder may take its seat back (S). Raise: to write a greater epoch for
+//     the current term.
 //   - Look: to List or Get the Lease; also the answer. Gap: the time between two looks that no
 //     watch covers.
 //
@@ -43,8 +43,8 @@
 //     shortens it nor revives one that is over.
 //   - T3. A standby waits a lease duration from when it saw the last change of the claim.
 //   - T4. It waits for the longer of its own duration and the one on the Lease. Of the duration on
-//     the Lease it counts at most [MaxLeaseDuration]. If the duration was edited by hand, it counts
-//     at most the longest that it had seen an elector write.
+//     the Lease it counts at most [MaxLeaseDuration]. If somebody edited that duration by hand, it
+//     counts at most the longest duration that it has seen an elector write.
 //   - T5. Each machine compares only its own elapsed times. The times on the Lease are for people.
 //   - T6. A timer ends the work's context when validity ends, whatever else hangs. Valid reads the
 //     clock itself.
@@ -63,9 +63,9 @@
 //     a conflict, whatever its status.
 //   - R5. A refused write is followed by a GET. A GET asks the store. A LIST may come from a cache
 //     that is ahead of the store.
-//   - R6. If a GET has shown that a record is out of date, every List that still shows it is
-//     ignored. This ends when the watch delivers an event that is newer than the last look that was
-//     believed.
+//   - R6. If a GET has shown that a record is out of date, a List that shows that record is
+//     ignored. Once the watch has delivered an event newer than the last look that was believed,
+//     such a List is believed again.
 //   - R7. An observation that is provably not newer than the last look is dropped. An event that
 //     cannot be compared casts doubt, which a fresh look or a renewal settles.
 //   - R8. A candidate lists the Lease, and watches from that version on. When the watch ends, it
@@ -78,9 +78,9 @@
 //   - W2. A renewal is due each RetryPeriod. While one is unanswered, the next is sent beside it
 //     only once the unanswered one is RenewDeadline/4 old. If writes take more than half of
 //     RenewDeadline, the next is sent early enough for its answer to come in time.
-//   - W3. When a renewal is acknowledged, those sent before it are cancelled. If the acknowledged
-//     renewal was slow, a later one that was sent only a moment ago is cancelled too, and a new one
-//     is sent at once. Without that, two renewals would take turns in losing to each other.
+//   - W3. When a renewal is acknowledged, those sent before it are cancelled. If it was slow, a new
+//     one is sent at once, and renewals that were sent after it, only a moment ago, are cancelled
+//     too. Otherwise two renewals would take turns in losing to each other.
 //   - W4. A write that changes the holder tests the UID, the version, the whole spec and our
 //     annotations, and so does a repair. Neither the version nor the content is enough alone.
 //   - W5. renewTime changes with each write, even if the wall clock stands still.
@@ -90,17 +90,17 @@
 //     the conflict. It is repeated a few times at most.
 //   - W8. If the verb patch is refused, writes are updates by UID and version, one at a time. The
 //     refusal is logged once. patch is tried again after a lease duration.
-//   - W9. If a patch is refused although the store has what the patch tests, the API server tested
-//     it on a cache. An update by version bypasses that cache.
+//   - W9. If the store agrees with what a refused patch tests, the API server tested the patch on a
+//     cache. An update by version bypasses that cache.
 //
 // C, what a change proves about earlier claims.
 //
-//   - C1. Only between consecutive events of one watch is there no gap. Across a gap, a record
-//     makes the same claim as the last one seen only if both are the same version. Label edits
-//     within a watch are harmless.
-//   - C2. Two changes prove that a holder has stopped: its own release, and a takeover with a
-//     greater epoch by these rules. After any other change a standby waits for a lease duration
-//     from when it saw the change.
+//   - C1. There is a gap between any two looks, except consecutive events of one watch. Across a
+//     gap, a record makes the same claim as the last one seen only if both are the same version.
+//     Label edits within a watch are harmless.
+//   - C2. Two changes prove that a holder has stopped: its own release, and a takeover that follows
+//     these rules and has a greater epoch. After any other change a standby waits for a lease
+//     duration from when it saw the change.
 //   - C3. An unexplained change may have hidden a term. The wait ends early only if that hidden
 //     term is itself released. A takeover does not end it: the process that took over may never
 //     have seen that term.
@@ -108,12 +108,12 @@
 //     the version that it replaced. The release is proven if a watch shows it right after that
 //     version.
 //   - C5. Without such a watch, the standby looks at the version just before the record that it
-//     saw. That one has to show the holder. If it shows the same release (so the record seen is
-//     only an edit of the release), the standby looks one version further back, a few times at
-//     most.
-//   - C6. A Lease that was never held counts as free only if a standby has seen nothing else of the
-//     Lease before, and only if a look at the state just before its creation shows that there was
-//     no Lease.
+//     saw. The release is proven if that is the version that it names, and shows the holder. If it
+//     shows the same release, the record seen was only an edit of the release. The standby then
+//     looks one version further back, a few times at most.
+//   - C6. A Lease that looks as if nobody ever held it counts as free only on two conditions. The
+//     standby has seen nothing else of the Lease before. And a look at the state just before the
+//     Lease was created shows that there was none.
 //   - C7. If the server no longer has the version before, a standby waits for a lease duration.
 //   - C8. If the Lease has another UID than before, that proves nothing about the holder of the
 //     earlier Lease.
@@ -138,9 +138,9 @@
 //
 //   - A1. A term begins by compare-and-swap on an existing Lease. A missing Lease is created
 //     vacant. That begins no term: a standby waits on it for a lease duration.
-//   - A2. A GET asks the store before an acquire, unless the seat is our own, or the Lease was seen
-//     less than 500 ms ago and was then released or had never been held. A LIST is sent beside the
-//     GET, and the GET's answer must not be older than the LIST's. If Config.Fencing.Floor was
+//   - A2. A GET asks the store before an acquire. There are two exceptions: the seat is our own;
+//     and the Lease was seen less than 500 ms ago, released or never held. A LIST is sent beside
+//     the GET, and the GET's answer must not be older than the LIST's. If Config.Fencing.Floor was
 //     asked, the GET comes after it.
 //   - A3. After a conflict, a candidate looks at which term the Lease has. If it is the term that
 //     the candidate is acquiring, it renews that term: a look alone is no acknowledgement.
@@ -163,12 +163,12 @@
 //     is missing, the acquireTime decides. Any other record is a definite loss.
 //   - E4. An epoch raised by hand ends the term. The Lease is released once work has returned, and
 //     this replica lets others acquire first.
-//   - E5. A raise lifts the epoch above a guard's mark, by at most MaxRaise. It tests what a
-//     renewal tests, and the epoch. A term shows the new epoch once the Lease has been seen to have
-//     it. Until then neither the old epoch nor the new one ends the term, and any other higher
-//     epoch does.
-//   - E6. An epoch so great that a person must have written it is refused before a guard sees it,
-//     and is not remembered.
+//   - E5. A raise lifts the epoch above a guard's mark, by at most MaxRaise. It tests the epoch,
+//     besides what a renewal tests. A term shows the new epoch once the Lease has been seen to have
+//     it. Until then, neither the old epoch on the Lease nor the new one ends the term. Any other
+//     higher epoch does.
+//   - E6. Some epochs are so great that only a person can have written them. Such an epoch is
+//     refused before a guard sees it, and is not remembered.
 //
 // H, a term's beginning and end, and handing over.
 //
@@ -183,20 +183,20 @@
 //   - H6. Validity ends before the release is sent. The release waits for renewals in flight, for
 //     RenewDeadline/4 at most, because it has to name the version that they leave.
 //   - H7. A release never replaces another term. A write of another term may have arrived without
-//     our knowledge. So a release replaces a later record only if that record is known to come from
-//     the claim's own record through edits and renewals alone.
+//     our knowledge. So a release replaces a later record only if it is known that nothing but
+//     edits and renewals led from the claim's own record to that one.
 //   - H8. Work that overruns its stop budget, or DrainLimit, is reported.
 //
 // F, failures.
 //
 //   - F1. A failed attempt is repeated after a random pause that grows to RetryPeriod at most.
-//   - F2. A refusal that only a person can fix ends Run if from the start, for a whole lease
-//     duration, each write gets just that refusal. A List that is never allowed, and a guard that
-//     is miswired from the start, end Run in the same way. If the server has no resourceVersions,
-//     Run ends: at once if a write shows that, else after three Lists.
-//   - F3. Apart from that, only these end Run: work, warm-up, a panic, the end of its context, and
-//     with Config.OneTerm the end of a term whose work was called. A loss, a lost race or an outage
-//     does not.
+//   - F2. Run ends if, from the start and for a whole lease duration, each write is refused in a
+//     way that only a person can fix. A List that is never allowed, and a guard that is miswired
+//     from the start, end Run in the same way. If the server has no resourceVersions, Run ends: at
+//     once if a write shows that, else after three Lists.
+//   - F3. Apart from that, Run ends only when work returns by itself, when warm-up fails, when
+//     something panics, or when its context ends. With Config.OneTerm it also ends after a term
+//     whose work was called. A loss, a lost race or an outage does not end Run.
 //   - F4. A watch that is silent for two to three RetryPeriods, or for three renewals of our own,
 //     is not relied on. A fresh look is made, and the watch is replaced.
 //   - F5. Pings distinguish dead connections from slow servers. So no request has to be given up in

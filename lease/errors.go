@@ -22,9 +22,9 @@ var (
 	ErrNoNamespace = errors.New("namespace does not exist")
 	// ErrRejected: the server found the request invalid. Do not retry.
 	ErrRejected = errors.New("rejected by the API server")
-	// ErrUnversioned: the server gives objects no uid or resourceVersion, or does not change them.
-	// client-go's fake clientset does that. No election is possible on such a server. For tests use
-	// package singletontest. Do not retry.
+	// ErrUnversioned: the server gives objects no uid or resourceVersion, or does not change the
+	// resourceVersion with each write. client-go's fake clientset does that. No election is possible
+	// on such a server. For tests use package singletontest. Do not retry.
 	ErrUnversioned = errors.New("not an API server: objects have no uid or resourceVersion" +
 		" that change with each write (for tests use package singletontest)")
 	// ErrUnavailable: there is no answer, or one that proves nothing (timeout, reset, 429, 5xx). A
@@ -32,9 +32,9 @@ var (
 	ErrUnavailable = errors.New("API server unavailable")
 )
 
-// ErrEpochExhausted: the next epoch would have to exceed a number so large that it must have been
-// written by hand: it lies 2^53 or more above the greater of the store's version and
-// Config.Fencing.Floor's number, or above half of the int64 range. It is refused before a guard
+// ErrEpochExhausted: the next epoch would have to exceed a number so large that a person must have
+// written it. Such a number is in the upper half of the int64 range, or lies more than 2^53 above
+// both the store's version and the number of Config.Fencing.Floor. It is refused before a guard
 // makes it its mark. No retry helps. The message names the number to lower.
 var ErrEpochExhausted = errors.New("fencing epoch exhausted")
 

@@ -31,8 +31,9 @@ const (
 // Timing has the three durations of an election, and the clock drift that it allows for. The zero
 // value of a field means its default. Do not change a Timing that is in use.
 //
-// The proof of G1: let k = 1 + MaxClockDrift. Work must return within the stop budget S =
-// LeaseDuration/k - RenewDeadline after its context's end.
+// The proof of G1, the guarantee of package singleton that the work of two replicas never overlaps:
+// let k = 1 + MaxClockDrift. Work must return within the stop budget S = LeaseDuration/k -
+// RenewDeadline after its context's end.
 //   - The last acknowledged write was sent at s and committed at c >= s.
 //   - Work has stopped by s + RenewDeadline + S.
 //   - A standby's wait began when it observed that write, at o >= c. The wait lasts LeaseDuration
