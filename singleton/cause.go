@@ -10,8 +10,8 @@ import (
 )
 
 // Classes of [EndError], for errors.Is. For an EndError, errors.Is(err, context.Canceled) is always
-// true. net/http and others return a context's cause instead of context.Canceled. Code that tests
-// for context.Canceled still works with them.
+// true. So code that tests for context.Canceled goes on working with net/http and others, which
+// return a context's cause instead.
 var (
 	// ErrLost: this replica is no longer known to be the active one. Stop at once. If work still
 	// has to write in order to clean up, it may make only writes that a guard checks.
@@ -25,9 +25,9 @@ var (
 
 // ErrUnfinished is what work returns, alone or wrapped, if something that it started may still be
 // running, for instance after a graceful stop that took too long. [Elector.Run] then does not
-// release the Lease: standbys wait until it expires, which takes a LeaseDuration since the last
-// renewal. Run returns work's error, whatever ended the term and even if Run's context ended. End
-// the process then, and do not call Run again.
+// release the Lease: standbys wait until it expires, a LeaseDuration after the last renewal. Run
+// returns work's error, whatever ended the term and even if Run's context ended. End the process
+// then, and do not call Run again.
 var ErrUnfinished = errors.New("unfinished: something that work started may still be running")
 
 // ErrRunning is returned by [Elector.Run] while an earlier call has not returned.

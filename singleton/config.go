@@ -46,9 +46,9 @@ type Config struct {
 	//
 	// While work runs, the token is announced again each Fencing.AnnouncePeriod, and when a renewal
 	// goes through after an outage. This is how a guard that was restored from a backup learns the
-	// token again. If a guard answers that it has seen a later token, the term ends. If that
-	// token's epoch is within Fencing.MaxRaise, the elector raises the term's epoch above it
-	// instead, and the term goes on. No other failed announcement ends a term while work runs. A
+	// token again. If a guard answers that it has seen a later token, the term ends. If that token's
+	// epoch is less than Fencing.MaxRaise above the term's, the elector raises the term's epoch above
+	// it instead, and the term goes on. No other failed announcement ends a term while work runs. A
 	// write that a guard refuses as stale ends the term too, unless Fencing.KeepOnStale is set.
 	Guards []fencing.Guard
 	// Hooks are called when something happens.
@@ -115,9 +115,9 @@ type ReplicaConfig struct {
 	// Run.
 	WarmUp func(ctx context.Context) error
 	// HoldOff is how long this replica stands back: it does not try to acquire the Lease, so that
-	// another replica can win. It stands back after it resigned, after a guard stopped it, and, if Run
-	// is called again, after its work failed. Default: twice RetryPeriod, which is enough for a
-	// standby that may not watch and polls every RetryPeriod.
+	// another replica can win. It stands back after it resigned, and after a guard stopped it. If Run
+	// is called again after work returned by itself or panicked, it stands back too. Default: twice
+	// RetryPeriod, which is enough for a standby that may not watch and polls every RetryPeriod.
 	HoldOff time.Duration
 	// DrainLimit is how long work may take to return while the Lease is kept for it: after Resign,
 	// after a refused token, and after Run's context ended. Work that takes longer counts as stuck.

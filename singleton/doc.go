@@ -1,6 +1,7 @@
-// Package singleton keeps at most one replica of a service active at a time, while the others stand
-// by, warm, and replace it when it stops or fails. It is leader election for services on
-// Kubernetes. It elects on a coordination.k8s.io Lease, and gives every term a fencing token.
+// Package singleton keeps at most one replica of a service active at a time. The others stand by,
+// already warmed up, and one of them takes over when it stops or fails. It is leader election for
+// services on Kubernetes. It elects on a coordination.k8s.io Lease, and gives every term a fencing
+// token.
 //
 //	client, err := singleton.DefaultClient()
 //	...
@@ -18,11 +19,11 @@
 //		return invoices.Loop(ctx) // one replica at a time is here, until ctx ends
 //	})
 //
-// A liveness probe asks [Elector.Live] in the same way. A registry can hold the electors of many
-// Leases, but only one elector of each Lease. When the Pod is stopped, work must return within the
-// Pod's terminationGracePeriodSeconds. The Lease is released only after work has returned. If the
-// Pod is killed before that, a standby waits out the lease duration. In the repository,
-// examples/deploy has the manifest, with the Lease and the RBAC rules.
+// A liveness probe asks [Elector.Live] in the same way. One Prometheus registry can hold the
+// electors of many Leases, but only one elector for each Lease. When the Pod is stopped, work must
+// return within the Pod's terminationGracePeriodSeconds. The Lease is released only after work has
+// returned. If the Pod is killed before that, a standby waits out the lease duration. In the
+// repository, examples/deploy has the manifest, with the Lease and the RBAC rules.
 //
 // # Guarantees
 //
@@ -41,9 +42,9 @@
 // that knows token n refuses every token below n. Each term's token is announced to Config.Guards
 // before the term's work starts.
 //
-// G4, recovery. After faults end, a replica is active within LeaseDuration + 0.5 s, and no process
-// had to be restarted for that. This needs a replica that is eligible and warm, that is not
-// standing back, and whose token its guards accept. A fault counts as lasting until its effects
+// G4, recovery. After faults end, a replica is active within LeaseDuration + 0.5 s, without the
+// restart of any process. This needs a replica that is eligible and warm, that is not standing
+// back, and whose token its guards accept. For this guarantee, a fault has ended once its effects
 // have been noticed:
 //   - A lost request is noticed, and sent again, after RenewDeadline/4.
 //   - A silent watch is noticed after two to three RetryPeriods. If another replica took the Lease
@@ -68,9 +69,9 @@
 //     old holder still works. The overlap lasts until the old holder notices. Three kinds of
 //     replica can do so: one that was cut off; one that had an acquire request in flight; and, only
 //     if etcd was restored without --mark-compacted, one that has just started.
-//   - The same restore while an API server goes on running, if the backup lacks even the old
-//     holder's term. Another replica may acquire the Lease as in the item above. If the Lease is
-//     deleted or cleared, the old holder may acquire it again. Both are then at work.
+//   - etcd was restored in the same way while an API server went on running, and the backup lacks
+//     even the old holder's term. Another replica may acquire the Lease as in the item above. If
+//     the Lease is deleted or cleared, the old holder may acquire it again. Both are then at work.
 //   - A candidate on the same Lease uses client-go's elector, which follows client-go's rules only.
 //   - Replicas have different LeaseDurations. A standby waits for the longer of its own
 //     LeaseDuration and the one on the Lease, up to [lease.MaxLeaseDuration]. If somebody shortens

@@ -35,8 +35,8 @@ type Elector struct {
 // New returns an elector for the Lease that config names. It makes no request. The error is a
 // [*ConfigError] that lists every refused field.
 //
-// Give a process's electors a client of their own, as made by [DefaultClient] or [NewClient].
-// Another client must
+// Give a process's electors a client of their own, as made by [DefaultClient] or [NewClient]. Any
+// other client must
 //   - share no rate limiter with the application,
 //   - end each request when the request's context ends, and
 //   - have no rest.Config.Timeout, which would cut the watch each time it expires.
@@ -71,8 +71,8 @@ func (e *Elector) Identity() string { return e.config.Replica.Identity }
 
 // Scope returns the scope of this elector's tokens: [fencing.Scope] of its Lease. It includes the
 // namespace even if Config left the namespace to its default. A guard is made before the elector,
-// because Config.Guards has it: give the guard fencing.Scope(namespace, name). If Config leaves the
-// namespace to its default, that is [DefaultNamespace].
+// because Config.Guards has it: give the guard fencing.Scope(namespace, name). The namespace is
+// that of [DefaultNamespace] if Config leaves it to its default.
 func (e *Elector) Scope() string { return fencing.Scope(e.config.Namespace, e.config.Name) }
 
 // Run makes this process a candidate, and calls work while it holds the Lease. It goes on until one
@@ -91,9 +91,9 @@ func (e *Elector) Scope() string { return fencing.Scope(e.config.Namespace, e.co
 //     during this Run, later errors of this kind are waited out. A guard that is unavailable or
 //     holds a higher mark is always waited out.
 //
-// Losing the Lease is not an error: Run stands by again, and calls work again for the next term.
-// Any error but ErrUnfinished that work returns after its context ended is only logged. If work
-// panics, Run gives the term up and then panics with a [*PanicError].
+// Losing the Lease is not an error: Run stands by again, and calls work again for the next term. If
+// work returns an error after its context ended, Run only logs it, unless it is ErrUnfinished. If
+// work panics, Run gives the term up and then panics with a [*PanicError].
 //
 // Run waits for work and hooks, however long they take. It may be called again after it returned.
 // While it runs, another call returns [ErrRunning].

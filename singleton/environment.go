@@ -78,7 +78,8 @@ func markDefaults(err error, asked lease.Timing) error {
 }
 
 // DefaultNamespace returns the namespace that [Config].Namespace defaults to: $POD_NAMESPACE, else
-// that of the service account, else "". Use it to name a guard's scope before the elector is made:
+// that of the service account, else "". (With "", New refuses a Config without a Namespace.) Use it
+// to name a guard's scope before the elector is made:
 // fencing.Scope(singleton.DefaultNamespace(), name).
 func DefaultNamespace() string {
 	return cmp.Or(os.Getenv(envPodNamespace), serviceAccountNamespace())

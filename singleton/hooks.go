@@ -13,7 +13,7 @@ import (
 // OnHolder are called one at a time, in the order of events, on a goroutine that does nothing else.
 // A hook that blocks delays later hooks and the start of later work. It never delays a renewal or a
 // deadline. Run waits for all hooks before it returns. A hook that panics ends Run like work that
-// panics. [JoinHooks] makes one of several.
+// panics. [JoinHooks] joins several Hooks into one.
 type Hooks struct {
 	// OnAcquire is called at the start of a term, after the token was announced to every guard. Work
 	// starts once OnAcquire has returned. ctx is the work's.
@@ -27,7 +27,7 @@ type Hooks struct {
 	//     Lease was released, cleared or deleted. This call is left out if the next holder follows
 	//     at once. It is also left out after a crash, because the Lease goes on naming the replica
 	//     that crashed.
-	//   - It is called with Self for this replica.
+	//   - When this replica becomes the holder, it is called with Self set.
 	//   - After a raise, it is called for the same holder with the new token.
 	//   - If etcd is restored while an API server goes on running, an old holder can be seen again.
 	//   - Holders that came and went while hooks were blocked may be left out.

@@ -78,11 +78,11 @@ func (e *Elector) Status() Status {
 //     Run is called, by a dry run. So a missing right stops the rollout, and does not come to light
 //     at the next failover.
 //   - A standby is ready. A Deployment whose standbys were not ready could never finish a rollout.
-//   - An outage of the API server that begins later makes no replica unready.
+//   - All replicas stay ready in an outage of the API server that begins later.
 //   - Ready cannot tell whether Config.Guards will accept the token. That shows when the Lease
 //     comes free.
-//   - An earlier failure of a guard makes no replica unready, because a standby would never learn
-//     that the guard was repaired. See [Status].Guard.
+//   - A replica stays ready after a failure of a guard, because a standby would never learn that
+//     the guard was repaired. See [Status].Guard.
 //   - A guard that is miswired from the start ends Run, and with it readiness.
 func (e *Elector) Ready() error {
 	switch s := e.status.Load(); {

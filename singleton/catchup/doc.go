@@ -1,6 +1,6 @@
 // Package catchup makes a new term wait until the replica's caches have read what the term before
 // it wrote. A handover takes milliseconds, and a watch may be later than that. Work that decides
-// from a cache could then act on what its predecessor has long changed.
+// from a cache could then act on objects that its predecessor has already changed.
 //
 //	configMaps := corev1.SchemeGroupVersion.WithResource("configmaps")
 //	caches, err := catchup.New(catchup.Config{Kinds: []catchup.Kind{{
@@ -21,9 +21,9 @@
 // # What it guarantees
 //
 // Once [Caches.Wait] has returned nil, each cache has everything that the API server had stored for
-// its kind when Wait was called. This includes all that earlier terms wrote, as long as they
-// had an answer to it. A write of a crashed predecessor may still be on its way: only a guard
-// stops that (package fencing).
+// its kind when Wait was called. This includes every write of an earlier term that the API server
+// had answered. A write of a crashed predecessor may still be on its way: only a guard stops that
+// (package fencing).
 //
 // # How
 //
@@ -33,12 +33,12 @@
 //   - each listed object is in the cache, at its listed resourceVersion or a later one, and
 //   - each other object in the cache has a later resourceVersion than the list.
 //
-// A listed object may be deleted meanwhile. If one stays away from the cache, Wait lists again, and
-// forgets it if it is not there any more.
+// A listed object may be deleted meanwhile. If one does not appear in the cache, Wait lists again.
+// It no longer waits for the object if the new list does not have it.
 //
 // It does not ask how far the informer has read. An informer of a kind without changes learns of
-// the list's resourceVersion only with the next bookmark, about a minute later. And an
-// informer has read an event before its store shows it.
+// the list's resourceVersion only with the next bookmark, about a minute later. Also, an informer
+// counts an event as read before its store shows the change.
 //
 // # Costs
 //

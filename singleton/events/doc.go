@@ -39,8 +39,8 @@
 //
 // # What Events cost
 //
-// They are never in a term's way. A hook puts an Event in a queue and returns. One goroutine hands
-// the queue to the recorder, and exists only while there is something to hand over. If the recorder
+// Events never delay a term. A hook puts an Event in a queue and returns. One goroutine hands the
+// queue to the recorder, and exists only while there is something to hand over. If the recorder
 // blocks, Events are left out once the queue is full.
 //
 // At first, Config.Burst Events may follow each other. From then on there is one in

@@ -27,7 +27,7 @@
 // A client that repeats UNAVAILABLE calls by itself also repeats those that were handled. Let it
 // repeat only what may be repeated.
 //
-// gRPC connections last long, and calls do not leave one by themselves. Give clients the addresses
-// of all replicas, and gRPC's own health checks: set the serving status in work, and take it back
-// when work's context ends.
+// gRPC connections last long, and a client keeps sending its calls over the one that it has. Give
+// clients the addresses of all replicas, and gRPC's own health checks: set the serving status in
+// work, and take it back when work's context ends.
 package grpcserving

@@ -28,9 +28,9 @@ const leases = "leases"
 // Config returns the Config that the flags ask for: its Name, Namespace and Timing. The rest is the
 // program's to set.
 //
-// It refuses what component-base's own validation refuses, except that a namespace may be empty,
-// and what [lease.Timing.Validate] refuses. The error joins a [*lease.FieldError] for each broken
-// rule. Field is the name in LeaderElectionConfiguration.
+// It refuses what [lease.Timing.Validate] refuses. It also refuses what component-base's own
+// validation refuses, but the namespace may be empty. The error joins a [*lease.FieldError] for
+// each broken rule. Field is the name in LeaderElectionConfiguration.
 func Config(from Values) (singleton.Config, error) {
 	var errs []error
 	refuse := func(field string, value any, rule string) {

@@ -1,5 +1,5 @@
-// Package leaderflags makes a [singleton.Config] of what programs of the Kubernetes project have in
-// their flags: component-base's LeaderElectionConfiguration.
+// Package leaderflags makes a [singleton.Config] from the leader election flags of the Kubernetes
+// project's own programs: component-base's LeaderElectionConfiguration.
 //
 //	options.BindLeaderElectionFlags(&election, flags) // component-base
 //	...
@@ -11,7 +11,7 @@
 //
 // # Flags
 //
-//	--leader-elect                     none: hotseat always elects. False is an error; ask it first
+//	--leader-elect                     none: hotseat always elects. False is an error; check it first
 //	--leader-elect-lease-duration      Config.Timing.LeaseDuration
 //	--leader-elect-renew-deadline      Config.Timing.RenewDeadline
 //	--leader-elect-retry-period        Config.Timing.RetryPeriod
@@ -25,7 +25,6 @@
 // # Timings that are refused
 //
 // client-go takes any RenewDeadline below LeaseDuration. hotseat also wants time for work to stop,
-// and whole seconds in LeaseDuration: see [lease.Timing]. The defaults of the flags (15 s, 10 s,
-// 2 s) fit, and so do 60 s, 40 s, 5 s. Of 137 s, 107 s and 26 s, which OpenShift recommends, all
-// fit.
+// and whole seconds in LeaseDuration: see [lease.Timing]. The defaults of the flags (15 s, 10 s, 2
+// s) fit. So do 60 s, 40 s, 5 s, and so do 137 s, 107 s, 26 s, which OpenShift recommends.
 package leaderflags

@@ -54,8 +54,9 @@
 //     [Lock.CheckShutdown] refuses it.
 //   - A manager without LeaderElection, or without the Lock: its controllers start in every
 //     replica. Such a replica never gets ready, and logs a warning after a LeaseDuration.
-//   - A program that works on after Run has returned: the Lease is released by then, or soon free.
-//   - A callback OnStartedLeading that returns while goroutines of it go on.
+//   - A program that goes on working after Run has returned. By then the Lease is released, or will
+//     soon expire.
+//   - A callback OnStartedLeading that returns while goroutines that it started go on.
 //
 // The timings of client-go's side (LeaseDuration, RenewDeadline, RetryPeriod) and ReleaseOnCancel
 // have no effect on when a term begins or ends. The repository's internal/docs/adr has the reasons.

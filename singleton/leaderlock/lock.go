@@ -61,7 +61,7 @@ type held struct {
 }
 
 // New returns a Lock for the Lease that config names. It makes no request. client is one that
-// [singleton.New] takes. Config.OneTerm is always set. Config.Replica.WarmUp is called before the
+// [singleton.New] takes. New always sets Config.OneTerm. Config.Replica.WarmUp is called before the
 // Lock waits for client-go to ask for the term. The error is that of singleton.New.
 func New[L lease.Client](
 	client singleton.LeasesGetter[L], config singleton.Config,

@@ -26,8 +26,8 @@ const (
 
 // Config of a [Collector].
 type Config struct {
-	// Name is the value of the label name. Default: the name of the Lease, without its namespace. That
-	// is what most programs have as LeaderElectionConfig.Name, and controller-runtime has its
+	// Name is the value of the label name. Default: the name of the Lease, without its namespace. Most
+	// programs use that name as LeaderElectionConfig.Name. controller-runtime uses its
 	// LeaderElectionID.
 	Name string
 	// Alpha puts "[ALPHA] " before the help texts, as component-base does. Set it if the registry is

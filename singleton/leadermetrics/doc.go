@@ -8,7 +8,7 @@
 //	leader_election_master_status{name}   gauge, as hotseat_active
 //	leader_election_slowpath_total{name}  counter, the sum of hotseat_renew_failures_total
 //
-// Nothing registers them by itself. Use the hotseat_* metrics in what you write anew.
+// You have to register them yourself. Use the hotseat_* metrics in new dashboards and alerts.
 //
 // # What they mean
 //
@@ -19,13 +19,13 @@
 //     renewal is under way.
 //   - After a freeze, hotseat's is 0 at the next scrape. client-go's is 1 until its elector
 //     notices.
-//   - The sum over all replicas is never above 1 if each is scraped at the same moment. That a
-//     scrape takes time can show two for one scrape interval.
+//   - The sum over all replicas is never above 1 if each is scraped at the same moment. Scrapes
+//     take time, so the sum can be 2 for one scrape interval.
 //
 // slowpath_total counts renewals that were not acknowledged at the first attempt, for whatever
-// reason. client-go's counts renewals for which its elector first had to read the Lease anew, and
-// that is after the same failures. A conflict counts once in both. During an outage of the API
-// server client-go's stands still, because the read fails too, and this one grows.
+// reason. client-go's counts renewals for which its elector first had to read the Lease anew, which
+// it does after the same failures. A conflict counts once in both. During an outage of the API
+// server, client-go's stands still, because the read fails too. This one grows.
 //
 // # Beside those of client-go
 //

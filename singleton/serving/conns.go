@@ -14,10 +14,9 @@ type use struct {
 
 // ConnState is an [http.Server]'s ConnState. With it, the connections that were opened or used in a
 // term are closed at its end: idle ones at once, others when they become idle. A client, or the
-// proxy before it, then connects anew, and reaches the next active. A connection is closed by the
-// 503 to its next request in two cases: without ConnState, and if it is an HTTP/2 connection that
-// is not idle at the end of the term. Over HTTP/2 without TLS, a request in flight may lose its
-// 503.
+// proxy before it, then connects anew, and reaches the next active. An HTTP/2 connection that is
+// not idle at the end of the term is closed by the 503 to its next request. Without ConnState, that
+// goes for every connection. Over HTTP/2 without TLS, a request in flight may lose its 503.
 //
 // A server with a ConnState of its own calls this one from it.
 func (g *Gate) ConnState(conn net.Conn, state http.ConnState) {

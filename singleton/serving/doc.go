@@ -8,8 +8,8 @@
 //	...
 //	err = elector.Run(ctx, gate.Work(work))
 //
-// The gate is open from the moment at which work is called until the term ends. So guards know the
-// token of every request that is let in, and OnAcquire has returned.
+// The gate is open from the moment at which work is called until the term ends. When it opens,
+// guards have accepted the term's token, and OnAcquire has returned.
 //
 // # What RequireActive does
 //
@@ -18,7 +18,8 @@
 //     ([fencing.FromContext]). A stale refusal that the handler reports ends the term.
 //  3. Before the first byte of the answer leaves, the term must still be valid. Else the answer is
 //     503 instead. To make that possible, up to 2 KiB are held back until the handler returns or
-//     flushes. A longer answer is flushed when it exceeds them, and each later write asks again.
+//     flushes. A longer answer is flushed when it exceeds 2 KiB, and each later write checks the
+//     term again.
 //  4. When the term ends, reads of the request's body fail, and so do writes of an answer that has
 //     begun. That includes reads and writes that are blocked already. If the answer may be
 //     incomplete, its connection is broken off. A hijacked connection is closed, and takes no more

@@ -13,12 +13,12 @@ import (
 const HeaderHolder = "Hotseat-Holder"
 
 // RequireActive returns a handler that calls next on the active only, as the package's
-// documentation says. Requests that need not be the active's, such as probes, are not for it.
+// documentation says. Do not use it for requests that any replica may answer, such as probes.
 //
 // The [http.ResponseWriter] that next gets is an [http.Flusher], an [http.Hijacker] and an
-// [io.ReaderFrom], and works with [http.ResponseController]. Where the server's own cannot hijack,
-// Hijack fails with [http.ErrNotSupported]. Once the term is over, its methods fail with a
-// [*NotActiveError]. A panic of next goes on to the server.
+// [io.ReaderFrom], and works with [http.ResponseController]. If the server's own writer cannot
+// hijack, Hijack fails with [http.ErrNotSupported]. Once the term is over, the writer's methods
+// fail with a [*NotActiveError]. A panic of next goes on to the server.
 func (g *Gate) RequireActive(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		entry, err := g.Enter(r.Context())

@@ -27,8 +27,8 @@
 //   - Reviews of access and tokens, which are POST requests that store nothing: SubjectAccessReview
 //     and its like, SelfSubjectRulesReview, TokenReview and SelfSubjectReview.
 //   - Creates, updates and patches whose URL says dryRun=All, except those of a subresource that
-//     opens a connection. A delete passes only if it has no body. The API server looks for a
-//     delete's dryRun in the body first, and the gate does not.
+//     opens a connection. A delete with dryRun=All passes too, but only if it has no body. The API
+//     server looks for a delete's dryRun in the body first, and the gate does not.
 //   - Writes of the elector's own Lease, if the elector has a client with the gate. Otherwise it
 //     could never begin a term. Better give the elector a client without the gate.
 //   - What Config.Allow says.
@@ -37,21 +37,21 @@
 //
 //   - A write that was sent before the term ended. It may land after that. Its answer reaches the
 //     caller unchanged, and is true: the gate does not end requests in flight. A write counts as
-//     sent once the transport has taken the end of its body. If the server or the network takes
-//     nothing more, the transport or the kernel may hold that back, for minutes.
+//     sent once the transport has taken the end of its body. If the server or the network stops
+//     taking data, the transport or the kernel may hold back a part of such a write for minutes.
 //   - A write that the process was about to hand to the kernel when it was frozen. The gate narrows
 //     this window to the last few instructions. Only a guard closes it (package fencing).
 //   - A connection that changed its protocol while the term was valid. It stays open.
 //   - A request that the API server passes on to a Pod, Service or Node (proxy). GET requests of
-//     this kind pass, and a Pod, Service or Node may act on others before it has received them
-//     whole.
+//     this kind pass. On requests with other methods, a Pod, Service or Node may act before it has
+//     received the whole request.
 //   - Clients that were made from a config without the gate.
 //
 // A refused write has not happened. Either nothing was sent, or the end of the request is missing,
 // and the API server does not act on such a request (apart from the proxies above).
 //
 // In a process with several terms, a request may begin in one term and be tried again in a later
-// one. The gate can tell if the request's context comes from the work's context. With
+// one. The gate notices that only if the request's context comes from the work's context. With
 // singleton.Config.OneTerm there is only one term.
 //
 // # Stamps

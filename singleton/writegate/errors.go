@@ -36,9 +36,9 @@ const (
 	ReasonUnstampable Reason = "unstampable" // see ErrUnstampable
 )
 
-// Error is a write that the gate refused. client-go wraps it in a *url.Error; use errors.As. (Of
-// exec and the like over SPDY, client-go keeps the text only.) It is no answer of the API server:
-// apierrors.IsNotFound, IsConflict and the like are false.
+// Error is a write that the gate refused. client-go wraps it in a *url.Error; use errors.As. (For
+// exec and similar requests over SPDY, client-go keeps only the text of the error.) It is no answer
+// of the API server: apierrors.IsNotFound, IsConflict and the like are false.
 type Error struct {
 	Method string // of the request
 	Path   string // of its URL, without the query
