@@ -16,7 +16,7 @@ type Store interface {
 	// that the scope never had a mark; this state has a version too. A mark that cannot be read,
 	// parsed or believed is an error, never the zero Token.
 	//
-	// Two calls return the same version only if no other mark was swapped in between them. What Load
+	// If two calls return the same version, no swap stored another mark between them. What Load
 	// returns may be gone after a crash: a [Durable] relies only on marks that it has swapped in
 	// itself.
 	Load(ctx context.Context, scope string) (mark Token, version string, err error)

@@ -7,10 +7,10 @@ import (
 )
 
 // Key returns a text for the idempotency key of a mail, payment or cloud API: 32 lower-case
-// hexadecimal digits, which every such API that we know takes. It is made of the token's scope and
-// of operation, and of nothing else. operation says which effect is meant, such as "charge for
-// invoice 4711": a name that is stored or follows from what is stored, never a random one or the
-// time. It must not be empty.
+// hexadecimal digits, a form that every such API known to us accepts. It is made of the token's
+// scope and of operation, and of nothing else. operation says which effect is meant, such as
+// "charge for invoice 4711": a name that is stored or follows from what is stored, never a random
+// one or the time. It must not be empty.
 //
 // The key is the same in all terms, and it must be. Suppose that one active asks for a payment and
 // dies before it has noted the answer. The next active has to ask again, and only the same key

@@ -23,8 +23,8 @@
 // A refusal's result is its fencing.Kind.
 //
 //	ok           admitted
-//	stale        a newer term was admitted. If the mark rises, an old active came back.
-//	             If this goes on, the guard is ahead of the Lease
+//	stale        a newer term was admitted: an old active came back. If such refusals go on
+//	             and the mark does not rise, the guard is ahead of the Lease
 //	conflict     another term has this epoch: the API server was restored from an old copy
 //	missing      no token
 //	malformed    a damaged token

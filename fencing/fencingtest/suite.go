@@ -37,12 +37,12 @@ type Suite struct {
 	// no memory with g. Nil: all marks are in g itself.
 	Reopen func(t testing.TB, g fencing.Guard) fencing.Guard
 
-	// Write sets the resource's one value under token, if g admits that. If time passes between the
-	// check and the effect, Write calls its last argument, the function named between, at that
-	// point; more than once is fine. If the two are one atomic step, Write calls the function
-	// before that step. If Write returns an error that is none of the kinds of package fencing, the
-	// suite assumes that the write may have happened, or may yet happen. Nil: effects are made
-	// between Enter and leave, if g is a [fencing.Tracker].
+	// Write sets the resource's one value under token, if g admits that. It calls its last argument,
+	// the function named between, after the check and before the effect, once or more often. If check
+	// and effect are one atomic step, it calls the function before that step. If Write returns an
+	// error that is none of the kinds of package fencing, the suite assumes that the write may have
+	// happened, or may yet happen. Nil: effects are made between Enter and leave, if g is a
+	// [fencing.Tracker].
 	Write func(
 		ctx context.Context, g fencing.Guard, token fencing.Token, value string, between func(),
 	) error

@@ -31,8 +31,8 @@
 //   - Network file systems may lock and sync in other ways. Use a local one.
 //   - A system call that hangs in the kernel does not end with a context.
 //   - On systems without flock, such as Windows, each swap fails with [errors.ErrUnsupported]. The
-//     guard reports that as [fencing.ErrWiring]. It reports a folder that the process may not write
-//     in the same way.
+//     guard reports that as [fencing.ErrWiring]. It does the same for a folder that is not
+//     writable.
 //
 // # Files
 //

@@ -98,8 +98,9 @@ func (s *Server) UnaryServer(
 
 // StreamServer is [Server.UnaryServer] for streams. It asks the guard again for each message that
 // the client sends. When a newer term arrives, RecvMsg and SendMsg fail, even if they block already
-// (see [Tap]). If a handler returns nil after its term ended or after a message was refused, it has
-// not done all that was asked, whether it noticed or not. The status is then the refusal.
+// (see [Tap]). If a handler returns nil although its term has ended or a message was refused, the
+// status is still the refusal. Such a handler has not done all that was asked, whether it noticed
+// or not.
 func (s *Server) StreamServer(
 	srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler,
 ) error {

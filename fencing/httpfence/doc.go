@@ -35,7 +35,7 @@
 // Such an answer means that the handler did not run, or that a newer term overtook it. What an
 // overtaken handler did before then stays done. The handler may give the answer itself ([Refuse]).
 // If it returns without an answer although it could see that its context had ended, the Server
-// answers for it, and not with 200. If the handler had already begun the body of a response, the
+// gives the refusal instead of 200. If the handler had already begun the body of a response, the
 // Server breaks the connection, so that the body does not look complete.
 //
 // [Transport] turns all these answers back into errors. It recognizes the first two by status and

@@ -39,8 +39,9 @@ func statusOf(kind fencing.Kind) int {
 
 // Refuse answers a request with the refusal for err, as in the package comment. It is for handlers
 // that present a token to a guard themselves. An error that is not of package fencing is answered
-// as unavailable. The answer contains the text of the error, so a client learns both scopes. With
-// status 500 or 503 it does not. Call Refuse before anything is written to w.
+// as unavailable. The answer contains the text of the error, except with status 500 and 503. So a
+// client whose token has the wrong scope learns the guard's scope. Call Refuse before anything is
+// written to w.
 func Refuse(w http.ResponseWriter, err error) {
 	kind := fencing.KindOf(fencing.FailClosed(cmp.Or(err, fencing.ErrUnavailable)))
 	status := statusOf(kind)

@@ -59,7 +59,7 @@ func (s *Server) token(r *http.Request) (fencing.Token, error) {
 //   - reads of the body fail with that error;
 //   - reads and writes of the connection fail at once, so that next stops blocking there (if w
 //     supports deadlines, as those of net/http do; next must not extend them then);
-//   - an answer that next gives nevertheless is sent; over HTTP/2, only a short one is.
+//   - if next still gives an answer, it is sent; over HTTP/2, only if it is short.
 //
 // If next returns without an answer, and could see that its context had ended, the answer is 412
 // with the mark. If next had begun a body by then and does not go on with it, the connection is

@@ -49,8 +49,9 @@ type TransportConfig struct {
 // The first two are passed on to the term ([fencing.Report]).
 //
 // A token is only sent to the scheme, host and port that the request was made for. GET, HEAD and
-// OPTIONS follow a redirect elsewhere without the token, even if it leads back again. Any other
-// request fails there with [ErrRedirected].
+// OPTIONS follow a redirect to another server without the token, and have none even if a later
+// redirect leads back. Any other request that is redirected to another server fails with
+// [ErrRedirected].
 type Transport struct {
 	base   http.RoundTripper
 	server origin // zero: the server that each request is made for

@@ -153,11 +153,11 @@ func (f Funcs[T]) Patch(
 	return f.ApplyFunc(ctx, name, data, o)
 }
 
-// SendOnce stops clients made from config from repeating a write by themselves. client-go repeats a
-// write if the answer is a 5xx with Retry-After. The API server gives this answer also for writes
-// whose outcome it does not know. The repetition may then conflict with its own first attempt. It
-// looks as if the write had not happened, and the write is made once more. Stale writes are refused
-// either way.
+// SendOnce changes config so that its clients do not repeat a write by themselves. client-go
+// repeats a write if the answer is a 5xx with Retry-After. The API server gives this answer also
+// for writes whose outcome it does not know. The repetition may then conflict with its own first
+// attempt. It looks as if the write had not happened, and the write is made once more. Stale writes
+// are refused either way.
 func SendOnce(config *rest.Config) {
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return sendOnce{next} })
 }

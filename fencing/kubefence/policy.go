@@ -80,8 +80,8 @@ type Policy struct {
 
 	// Scalers are the users who may write the scale subresource. If Scalers is empty, only RBAC
 	// decides. A scale request shows no labels of the object. So with Scalers, Objects must also match
-	// an object without labels, and the same users may scale all objects in the namespaces. (This does
-	// not apply if Resources is just the Pods, which have no scale.)
+	// an object without labels. The Scalers are then the only users who may scale objects of Resources
+	// in the namespaces. (This does not apply if Resources is just the Pods, which have no scale.)
 	//
 	// Only Scalers may resize a Pod that has a mark, or add ephemeral containers to it. If Scalers is
 	// empty, nobody may.

@@ -29,11 +29,11 @@
 //
 // # What it costs
 //
-// A fenced transaction takes as many round trips as an unfenced one. BenchmarkInTx measures one
-// writer's transactions beside the same transactions unfenced, in turns, and prints the ratio of
-// the medians. Ten runs, with PostgreSQL 15 and its default settings, on two cores that were busy
-// with other programs, and a disk that syncs in 0.1 ms, gave these medians. On a slower disk the
-// transaction takes longer, and the guard does not.
+// A fenced transaction takes as many round trips as an unfenced one. BenchmarkInTx makes one
+// writer's transactions fenced and unfenced by turns, and prints the ratio of the medians. The
+// table has the medians of ten runs, with PostgreSQL 15 and its default settings. Other programs
+// kept the two cores busy, and the disk synced in 0.1 ms. On a slower disk the transaction takes
+// longer, and the guard does not.
 //
 //	                                           1 statement    3 statements
 //	a transaction, unfenced                    0.3-0.7 ms     0.4-2 ms
@@ -42,8 +42,8 @@
 //
 // # Limits
 //
-//   - A statement that a driver or a pool's hook prepared under a name, and that ends the
-//     transaction (a prepared COMMIT), is not noticed if fn runs it by its name.
+//   - A COMMIT or another statement that ends the transaction is not noticed if a driver or a
+//     pool's hook prepared it under a name, and fn runs it by that name.
 //   - After InTx has returned, calls on a transaction that fn kept are refused. Calls on a
 //     LargeObjects or a Conn that fn got from the transaction and kept are not.
 //   - Statements outside of the transactions of InTx and Verify are not fenced, nor are tables in

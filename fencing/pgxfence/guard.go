@@ -60,7 +60,7 @@ type Config struct {
 }
 
 // Guard is a [fencing.Guard] over a table in PostgreSQL. Make one with [New]. All methods are safe
-// for concurrent use. Close the pool, and there is nothing else to close.
+// for concurrent use. There is nothing to close but the pool.
 type Guard struct {
 	core *sqlfence.Core
 	pool *pgxpool.Pool
@@ -90,8 +90,8 @@ func New(cfg Config) (*Guard, error) {
 // start. See [fencing.Guard].
 //
 // Announce fails with [fencing.ErrUnavailable] if ctx ends first, or on a lock timeout of the
-// database. Then the mark is unchanged and older terms go on, unless only the answer to the commit
-// was lost. If t is not newer, Announce does not wait.
+// database. Then the mark is unchanged and older terms go on. If only the answer to the commit was
+// lost, the mark may be raised. If t is not newer, Announce does not wait.
 func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
 	return g.core.Announce(ctx, t)
 }

@@ -20,8 +20,8 @@ import (
 // same token do not wait for each other. If t is newer than the mark, InTx announces it first.
 //
 // The transaction begins in one round trip, as one without a guard does: BEGIN and the guard's
-// prepared statements are one message. A new connection takes two more round trips, once, and one
-// in which it looks for triggers of [Guard.Triggers].
+// prepared statements are one message. The first transaction on a new connection takes three more:
+// one to look for triggers of [Guard.Triggers], and two to prepare the statements.
 //
 // Rules for fn:
 //   - It must not commit: Commit of its pgx.Tx is refused. After Rollback, InTx returns an error,

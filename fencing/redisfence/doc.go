@@ -46,8 +46,9 @@
 //	maxmemory-policy noeviction   # the default; volatile-* policies keep keys without a time to live
 //
 // You also need a disk that outlives the Pod, and there must be no failover to a replica. Then kill
-// -9 at any moment loses nothing that was acknowledged. (The tests do that, amid writes and
-// rewrites of the file.) For a power cut, fsync and the disk promise the same.
+// -9 at any moment loses nothing that was acknowledged. (The tests do that in the middle of writes,
+// and while the server rewrites the append-only file.) For a power cut, fsync and the disk promise
+// the same.
 //
 // With less, the mark may be lost:
 //
@@ -58,10 +59,11 @@
 //   - Without an append-only file, a crash loses everything since the last snapshot, or simply
 //     everything if there is no snapshot.
 //   - A failover to a replica (Sentinel, Cluster, or by hand) loses what the primary had not sent
-//     yet, mark and data alike, whatever both write to their disks: replication is asynchronous.
-//     min-replicas-to-write and WAIT make that rarer, but do not prevent it. A primary that was cut
-//     off admits older terms until it is demoted, and then drops what they wrote.
-//   - An allkeys policy with maxmemory may evict the mark. If the user may INFO and the server
+//     yet, mark and data alike, whatever the two servers write to their disks: replication is
+//     asynchronous. min-replicas-to-write and WAIT make that rarer, but do not prevent it. A
+//     primary that was cut off admits older terms until it is demoted, and then drops what they
+//     wrote.
+//   - An allkeys policy with maxmemory may evict the mark. If the user may use INFO and the server
 //     reports such a policy, the first announcement of each process is [fencing.ErrWiring]. A later
 //     change of the policy is not noticed.
 //   - FLUSHDB, DEL of the mark, or a restored backup lose the mark in any case.

@@ -29,8 +29,8 @@ type Config struct {
 	// table must be in the database that is written to, so that one transaction covers both.
 	//
 	// If search_path has several schemas, qualify the name: a prepared statement ([Connector] and
-	// drivers prepare some) keeps the table that it found, even if one of the same name is created
-	// earlier in the path.
+	// drivers prepare some) keeps the table that it found, even if a table of that name is created
+	// later, in a schema that comes first in the path.
 	Table string
 
 	// Scope binds the guard to one scope, which is [fencing.Scope] of the Lease, such as

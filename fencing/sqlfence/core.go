@@ -21,8 +21,8 @@ type Session interface {
 }
 
 // Client is a PostgreSQL database that is reached without database/sql. See [Core]. Each statement
-// of its Session runs on any connection, in a transaction of its own. A Client is safe for
-// concurrent use, also while a Transaction is open.
+// that it runs itself, as a Session, may use any connection, and is a transaction of its own. A
+// Client is safe for concurrent use, also while a Transaction is open.
 type Client interface {
 	Session
 
@@ -72,8 +72,8 @@ func NewCore(c Client, cfg Config) (*Core, error) {
 
 // Enter calls try until it has begun a transaction with [Core.Begin]. try returns the error of
 // Begin, or its own if it got no connection. try must give its connection back before it returns an
-// error: Enter may wait for transactions of older terms between two calls of try. Errors are those
-// of [Guard.InTx] before its fn was called.
+// error: Enter may wait for transactions of older terms between two calls of try. Enter returns the
+// errors that [Guard.InTx] can return before it calls fn.
 func (c *Core) Enter(ctx context.Context, t fencing.Token, try func() error) error {
 	return c.enterWith(ctx, t, func() (newer bool, err error) {
 		err = try()
@@ -100,10 +100,11 @@ func (c *Core) Enter(ctx context.Context, t fencing.Token, try func() error) err
 var errNotTheMark = fmt.Errorf("%w: sqlfence: the mark changed while a transaction began",
 	fencing.ErrUnavailable)
 
-// Begin begins a fenced transaction of t on the connection that s uses and k knows. send sends
-// BEGIN with the options of the transaction, a semicolon and lock, as one message, so that the
-// transaction begins in one round trip. If any of these statements fails, send rolls back and
-// returns the error. level is the isolation level that send sets; sql.LevelDefault is that of the
+// Begin begins a fenced transaction of t on the connection that s uses and k knows. Begin calls
+// send with the guard's statements, lock. send must send one message: BEGIN with the options of the
+// transaction, a semicolon, and lock. So the transaction begins in one round trip. If any of these
+// statements fails, send must roll back and return the error. Begin may then call it again, with
+// another lock. level is the isolation level that send sets; sql.LevelDefault is that of the
 // session.
 func (c *Core) Begin(
 	ctx context.Context, s Session, k *Known, t fencing.Token, level sql.IsolationLevel,
@@ -145,8 +146,9 @@ func (c *Core) Begin(
 	return errNotTheMark
 }
 
-// Nest is called before a transaction begins. It refuses one within another one of the same pool
-// and scope: see [Guard.InTx]. fn gets inner, and leave is called when the transaction is over.
+// Nest must be called before a transaction begins. It refuses a transaction inside another one of
+// the same pool and scope: see [Guard.InTx]. fn gets inner, and leave is called when the
+// transaction is over.
 func (c *Core) Nest(
 	ctx context.Context, pool any, scope string,
 ) (inner context.Context, leave func(), _ error) {
@@ -163,8 +165,8 @@ func (c *Core) Verify(ctx context.Context, tx Session, t fencing.Token) error {
 }
 
 // Held returns a statement that fails if the open transaction does not hold t's lock. If
-// [EndsTransaction] is true for a statement that was sent in the transaction, send this one in the
-// same message as COMMIT, in front of it.
+// [EndsTransaction] is true for a statement that was sent in the transaction, commit with one
+// message: the returned statement, then COMMIT.
 func (c *Core) Held(t fencing.Token) string { return c.held(t.Scope) }
 
 // RowChanged is [Guard.RowChanged] for a statement that changed n rows.
@@ -175,7 +177,7 @@ func (c *Core) RowChanged(
 }
 
 // CommitError classifies err, the error of a commit. If its SQLSTATE says that the database refused
-// the commit, so does the result. Any other error becomes [ErrCommitUnknown].
+// the commit, the result says the same. Any other error becomes [ErrCommitUnknown].
 func CommitError(err error) error { return commitError(err) }
 
 // EndsTransaction is true for every statement that ends a transaction, and for some others.

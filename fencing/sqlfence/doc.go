@@ -17,11 +17,28 @@
 // # Setting up
 //
 // These things are needed:
-//   - Run [Guard.Schema] with your migrations.
+//   - Run [Guard.Schema] with your migrations. [New] does not use the database, so the program that
+//     migrates can make a guard for that.
 //   - Make the guard with the scope of the Lease: [fencing.Scope] in [Config].
 //   - Give the guard to the elector (Config.Guards of package singleton). One guard may serve many
 //     electors.
 //   - Write through [Guard.InTx], with the token from the work's context.
+//
+// In code:
+//
+//	guard, err := sqlfence.New(sqlfence.Config{
+//		DB: db, Dialect: sqlfence.PostgreSQL, Scope: fencing.Scope("shop", "invoicer"),
+//	})
+//	...
+//	elector, err := singleton.New(client, singleton.Config{
+//		Namespace: "shop", Name: "invoicer", Guards: []fencing.Guard{guard},
+//	})
+//	...
+//	// in the work; term is its parameter
+//	err = guard.InTx(ctx, term.Token(), nil, func(ctx context.Context, tx *sql.Tx) error {
+//		_, err := tx.ExecContext(ctx, "UPDATE invoices SET state = 'sent' WHERE id = $1", id)
+//		return err
+//	})
 //
 // Two things are optional:
 //   - [Guard.Triggers] refuse writers that know nothing of guards.
@@ -37,8 +54,8 @@
 //	writes above READ COMMITTED                 SELECT, UPDATE of a      SELECT
 //	                                            column
 //	announces (the elector: Announce, Check)    SELECT, INSERT, UPDATE   SELECT, INSERT, UPDATE
-//	announces, with HoldLimit or IdleLimit      the same, as the         the same, and PROCESS
-//	                                            writers' own user
+//	announces, with HoldLimit or IdleLimit      the same, and logs in    the same, and PROCESS
+//	                                            as the writers' user
 //	runs Schema                                 CREATE in the schema     CREATE
 //	runs Triggers                               owns the guarded table,  TRIGGER on guarded tables,
 //	                                            reads the marks          reads the marks
@@ -48,9 +65,9 @@
 //	GRANT SELECT ON hotseat_fence TO writers
 //	GRANT SELECT, INSERT, UPDATE ON hotseat_fence TO announcers -- the elector's
 //
-// If such a writer has a token that was not announced, it gets ErrUnavailable, with the database's
-// refusal. Above READ COMMITTED, PostgreSQL demands UPDATE for locking the mark's row. The right to
-// any one column is enough, even to a column without a meaning:
+// If a role that only writes shows a token that was not announced, it gets ErrUnavailable, with the
+// text of the database's refusal. Above READ COMMITTED, PostgreSQL demands UPDATE for locking the
+// mark's row. The right to any one column is enough, even to a column without a meaning:
 //
 //	ALTER TABLE hotseat_fence ADD COLUMN lockable boolean;
 //	GRANT UPDATE (lockable) ON hotseat_fence TO writers
@@ -86,8 +103,8 @@
 // EXTRA there. MariaDB has no such setting for one transaction. A semi-synchronous replica of
 // MariaDB has the mark, unless the wait for the replica timed out. The server does not report that.
 //
-// The first announcement looks at the settings. Where the table has a star, it logs a warning; with
-// [Config.RequireDurable] it is refused.
+// The first announcement looks at the settings. Where the table has a star, the announcement logs a
+// warning, or is refused with [Config.RequireDurable].
 //
 // A visible mark is not necessarily durable. MariaDB shows a mark before it is on the disk.
 // PostgreSQL shows it if the commit gave up waiting for the standby. So if this process did not
@@ -95,7 +112,8 @@
 // mark: when that commit is durable, so is the mark. In SQLite that is not needed: what can be seen
 // is on the disk. InTx needs no such commit, because its own commit comes after the mark. If that
 // commit is asynchronous, it may be lost together with the mark. If somebody cancels a PostgreSQL
-// session (pg_cancel_backend) while it waits for the standby, the session reports success.
+// session (pg_cancel_backend) while it waits for the standby, the session reports success although
+// the standby may not have the mark.
 //
 // # Limits of time
 //
@@ -134,14 +152,14 @@
 //	how a mark is lost or poisoned     what is seen                  what to do
 //	the table was dropped              ErrWiring, from all           Schema again, then the row by
 //	                                                                 hand
-//	the row was deleted; an old backup nothing, until the term is    the row by hand, before writers
-//	restored; a lagging replica        announced again: older tokens come back; else the elector
-//	                                   pass meanwhile                announces at its AnnouncePeriod
+//	the row was deleted; an old backup nothing: older tokens pass    the row by hand, before writers
+//	restored; a lagging replica        until the term is announced   come back; else the elector
+//	                                   again                         announces at its AnnouncePeriod
 //	the epoch is too high (a test's,   ErrStale, from all of the     raise the Lease's epoch above
-//	that of another cluster)           current term                  it, if a greater epoch exists
-//	                                                                 (an elector does that itself, by
-//	                                                                 up to MaxRaise); else the row
-//	                                                                 by hand
+//	that of another cluster)           current term                  it (an elector does that itself,
+//	                                                                 by up to MaxRaise); if it is the
+//	                                                                 greatest there is, the row by
+//	                                                                 hand
 //	no token can have this epoch/term  ErrUnavailable: "damaged"     the row by hand
 //	the column's type was changed      as damaged, or ErrWiring      the column back, then the row
 //	                                                                 by hand
@@ -158,9 +176,9 @@
 // # What it costs
 //
 // An unfenced transaction takes one round trip each for begin, for every statement and for commit.
-// A fenced one takes one more. It must come before the first effect, and database/sql cannot
-// combine it with another one. In PostgreSQL, [Connector] can: the guard's prepared statement
-// travels with BEGIN.
+// A fenced one takes one more. That extra round trip must come before the first effect, and
+// database/sql cannot combine it with another one. In PostgreSQL, [Connector] can: the guard's
+// prepared statement travels with BEGIN.
 //
 // How much the round trip matters depends on how long a commit takes to reach the disk. The table
 // shows the time of one writer's transactions relative to the same transactions unfenced. The
@@ -190,8 +208,8 @@
 //	32         0.90-0.91      0.91-0.94
 //
 // If the database has triggers of [Guard.Triggers], a fenced transaction costs the server 54 us of
-// processor time. Without triggers it costs 12 to 17 us less, because the token is not passed to
-// them. At READ COMMITTED a fenced transaction takes no transaction id of its own, and leaves no
+// processor time. Without triggers it costs 12 to 17 us less, because the token need not be passed
+// on. At READ COMMITTED a fenced transaction takes no transaction id of its own, and leaves no
 // multixact behind.
 //
 // # Limits
@@ -221,7 +239,7 @@
 //   - In MySQL, connections of Config.DB must have autocommit on, and must not be READ UNCOMMITTED
 //     by default. With autocommit off, a connection goes on seeing an old mark outside of
 //     transactions. With READ UNCOMMITTED, it sees marks that may never be committed. Announce and
-//     Check believe both.
+//     Check would trust either.
 //   - In MySQL, tables of other engines than InnoDB do not roll back. Schema changes and TRUNCATE
 //     commit their transaction, and so drop its lock. Do not use them in fn: InTx then returns
 //     ErrCommitUnknown.

@@ -15,8 +15,8 @@ import (
 // start. See [fencing.Guard].
 //
 // Announce fails with [fencing.ErrUnavailable] if ctx ends first, or on a lock timeout of the
-// database. Then the mark is unchanged and older terms go on, unless only the answer to the commit
-// was lost. If t is not newer, Announce does not wait.
+// database. Then the mark is unchanged and older terms go on. If only the answer to the commit was
+// lost, the mark may be raised. If t is not newer, Announce does not wait.
 func (g *marks) Announce(ctx context.Context, t fencing.Token) error {
 	return fencing.Report(ctx, g.announce(ctx, t))
 }

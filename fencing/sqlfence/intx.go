@@ -40,8 +40,8 @@ import (
 //   - fn's error: nothing was written.
 //   - [ErrCommitUnknown]: all or nothing was written. InTx also returns it if the database had
 //     ended the transaction before fn returned nil: by a failed statement whose error fn swallowed,
-//     by a change of the schema in MySQL, or by fn's own COMMIT (which only [Connector], MySQL and
-//     SQLite notice if fn then began another transaction). In these cases a part may have been
+//     by a change of the schema in MySQL, or by fn's own COMMIT. (If fn then began another
+//     transaction, only [Connector], MySQL and SQLite notice.) In these cases a part may have been
 //     written.
 //   - any other error: the database refused the commit (a deferred constraint, a serialization
 //     failure; over [Connector] also after a swallowed error), or there was no commit because ctx

@@ -18,8 +18,8 @@ type Known struct {
 	strict bool // by default the session's level is stricter than READ COMMITTED
 }
 
-// RolledBack is called after a fenced transaction did not commit. Triggers that were created since
-// the connection looked for them may have refused it.
+// RolledBack must be called after a fenced transaction did not commit. The guard then looks for
+// triggers again: some that were created after it last looked may have refused the transaction.
 func (k *Known) RolledBack() { k.looked = false }
 
 func (k *Known) keep(l *lock) {

@@ -38,8 +38,8 @@ func (g *marks) RowSet(t fencing.Token) (string, error) {
 
 // RowWhere returns the condition under which a row admits t. See [Guard.RowSet]. If the statement
 // names several tables, pass the name or alias of the fenced one (parameter of). It must be a
-// single name, by the rules for one part of [Config.Table], and spelled in upper or lower case as
-// the database stores it:
+// single name, by the rules for one part of [Config.Table], with the same upper and lower case as
+// in the database:
 //
 //	INSERT INTO accounts ... ON CONFLICT (id)
 //	  DO UPDATE SET balance = excluded.balance, <RowSet> WHERE <RowWhere of "accounts">
