@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/internal/proc"
+	"github.com/hotseat-go/hotseat/internal/reach"
 	"github.com/hotseat-go/hotseat/internal/services"
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
@@ -34,7 +35,7 @@ type stage struct {
 	addrs    []string // of the replicas
 	replicas map[string]*proc.Process
 	proxy    string
-	prober   *prober
+	prober   *reach.Prober
 }
 
 func newStage(t *testing.T, proxy func(t *testing.T, vars map[string]string) *services.Server) *stage {
@@ -52,9 +53,13 @@ func newStage(t *testing.T, proxy func(t *testing.T, vars map[string]string) *se
 		s.start(i)
 	}
 	s.proxy = proxy(t, vars).Addr()
-	s.prober = probe(append([]string{s.proxy}, s.addrs...)...)
-	t.Cleanup(s.prober.stop)
-	s.await("the first active", func() bool { return s.prober.first(s.proxy, 0).name != "" })
+	targets := []reach.Target{{Name: s.proxy, Addr: s.proxy}}
+	for _, addr := range s.addrs {
+		targets = append(targets, reach.Target{Name: addr, Addr: addr})
+	}
+	s.prober = reach.Start(targets...)
+	t.Cleanup(s.prober.Stop)
+	s.await("the first active", func() bool { return s.prober.First(s.proxy, 0).Name != "" })
 	return s
 }
 
@@ -75,7 +80,7 @@ func (s *stage) start(i int) {
 
 func (s *stage) await(what string, done func() bool) {
 	s.Helper()
-	for began := time.Now(); !done(); time.Sleep(every) {
+	for began := time.Now(); !done(); time.Sleep(reach.Every) {
 		require.Less(s, time.Since(began), enough, what)
 	}
 }
@@ -109,14 +114,16 @@ type outcome struct {
 }
 
 // plays an event on the active, and waits until the next one is reached.
-func (s *stage) play(event func(active *proc.Process)) (o outcome, old sample) {
+func (s *stage) play(event func(active *proc.Process)) (o outcome, old reach.Answer) {
 	s.Helper()
-	s.await("a quiet start", func() bool { return time.Since(s.prober.last(s.proxy).got) < 5*every })
+	s.await("a quiet start", func() bool {
+		return time.Since(s.prober.Last(s.proxy).Got) < 5*reach.Every
+	})
 	time.Sleep(2 * interval) // so that the proxy knows who is who
 	stream := s.open()
-	old = s.prober.last(s.proxy)
+	old = s.prober.Last(s.proxy)
 	began := time.Now()
-	event(s.replicas[old.name])
+	event(s.replicas[old.Name])
 	closed := make(chan time.Duration, 1)
 	go func() {
 		err := <-stream
@@ -126,21 +133,25 @@ func (s *stage) play(event func(active *proc.Process)) (o outcome, old sample) {
 		}
 		closed <- time.Since(began)
 	}()
-	s.await("the next active", func() bool { return s.prober.first(s.proxy, old.epoch).name != "" })
+	s.await("the next active", func() bool { return s.prober.First(s.proxy, old.Epoch).Name != "" })
 	select {
 	case o.closed = <-closed:
 	case <-time.After(enough):
 		require.Fail(s, "the old stream is still open")
 	}
 	require.NotEqual(s, time.Duration(-1), o.closed, "a stream that was cut looks complete")
-	next := s.prober.first(s.proxy, old.epoch)
-	for _, sample := range s.prober.sofar() {
-		if sample.to == s.proxy && sample.epoch == old.epoch {
-			o.nobody = next.got.Sub(sample.got)
+	next := s.prober.First(s.proxy, old.Epoch)
+	for _, c := range reach.Changes(s.prober.Answers()) {
+		if c.New == next {
+			o.nobody = c.Nobody()
 		}
 	}
-	o.lag = next.got.Sub(s.prober.first("", old.epoch).got)
-	require.NotEqual(s, old.name, next.name)
+	for _, addr := range s.addrs {
+		if first := s.prober.First(addr, old.Epoch); first.Name != "" {
+			o.lag = max(0, next.Got.Sub(first.Got))
+		}
+	}
+	require.NotEqual(s, old.Name, next.Name)
 	return o, old
 }
 
@@ -182,7 +193,7 @@ func TestTraffic(t *testing.T) {
 				require.Less(t, o.lag, 3*interval)
 				require.Less(t, o.closed, 3*interval)
 				for i := range replicas {
-					if name(i) == old.name {
+					if name(i) == old.Name {
 						s.start(i)
 					}
 				}
@@ -191,27 +202,13 @@ func TestTraffic(t *testing.T) {
 				s.tell(proxy, "freeze", o)
 				require.Less(t, o.lag, 5*interval)
 				require.Less(t, o.closed, 5*interval)
-				require.NoError(t, s.replicas[old.name].Thaw())
+				require.NoError(t, s.replicas[old.Name].Thaw())
 				time.Sleep(interval)
 			}
-			s.prober.stop()
-			samples := s.prober.sofar()
-			require.NoError(t, audit(samples))
-			s.Logf("%d requests", len(samples))
+			s.prober.Stop()
+			answers := s.prober.Answers()
+			require.NoError(t, reach.Audit(answers))
+			s.Logf("%d requests", len(answers))
 		})
 	}
-}
-
-// The audit finds what it is for.
-func TestAudit(t *testing.T) {
-	at := func(ms int) time.Time { return time.Unix(0, 0).Add(time.Duration(ms) * time.Millisecond) }
-	s := func(sent, got int, name string, epoch int64) sample {
-		return sample{sent: at(sent), got: at(got), name: name, epoch: epoch}
-	}
-	nobody := s(0, 5, "", 0)
-	require.NoError(t, audit([]sample{nobody}))
-	require.NoError(t, audit([]sample{s(0, 10, "a", 1), nobody, s(20, 30, "b", 2)}))
-	require.NoError(t, audit([]sample{s(0, 40, "a", 1), s(20, 30, "b", 2)}), "the first was on its way")
-	require.ErrorContains(t, audit([]sample{s(20, 30, "b", 2), s(31, 40, "a", 1)}), "a answers for epoch 1")
-	require.ErrorContains(t, audit([]sample{s(0, 1, "a", 1), s(5, 6, "b", 1)}), "a and b answer")
 }
