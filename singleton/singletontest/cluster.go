@@ -66,8 +66,8 @@ func (c *Cluster) Listen() (url string, err error) { return c.server.Listen() }
 // Link returns the network between the client of that name and the cluster.
 func (c *Cluster) Link(name string) *Link { return &Link{c.server.Link(name)} }
 
-// Forbid takes verbs away from a client, on Leases and on all else; [Cluster.Allow] gives them back.
-// The verbs are get, list, watch, create, update, patch and delete.
+// Forbid takes verbs away from a client, on Leases and on everything else. [Cluster.Allow] gives
+// them back. The verbs are get, list, watch, create, update, patch and delete.
 func (c *Cluster) Forbid(name string, verbs ...string) { c.server.Forbid(name, verbs...) }
 
 // Allow gives verbs back that [Cluster.Forbid] took away.
