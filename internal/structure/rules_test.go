@@ -57,8 +57,13 @@ func rules() []rule {
 
 		// Size.
 		{
-			from: "./lease ./internal/protocol ./singleton ./singleton/events ./singleton/leaderflags ./singleton/leadermetrics", never: "k8s.io/client-go/kubernetes/...",
+			from: "./lease ./internal/protocol ./singleton ./singleton/events ./singleton/leaderflags ./singleton/leadermetrics ./singleton/route", never: "k8s.io/client-go/kubernetes/...",
 			why: "it links the types of every API group: 20 MB in a program that has only a rest.Config",
+		},
+
+		{
+			from: "./singleton/route", never: "k8s.io/api/core/... k8s.io/api/discovery/...",
+			why: "they are 10 MB in a program, for the few fields of a Pod and a slice that it reads",
 		},
 
 		// Layers.

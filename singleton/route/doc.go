@@ -1,0 +1,58 @@
+// Package route gives the traffic of a Service to the active replica, and to no other. It writes
+// either a label on the active's Pod or an EndpointSlice. All replicas stay ready.
+//
+//	client, err := singleton.DefaultClient()
+//	...
+//	router, err := route.ByLabel(client, route.LabelConfig{Pods: "app=invoicer"})
+//	...
+//	err = elector.Run(ctx, gate.Work(router.Work(work))) // gate is a serving.Gate
+//
+// Data planes learn of a change a moment later, and connections that are open stay open. So let each
+// replica refuse requests that it must not answer, and close its old connections, with package
+// singleton/serving. The guide compares the ways, and says which one works on which platform:
+// internal/docs/guide/traffic.md in this repository.
+//
+// # By label
+//
+// An ordinary Service selects the Pods of all replicas and the label:
+//
+//	selector: {app: invoicer, hotseat-go.github.io/role: active}
+//
+// The replicas may list and patch Pods. The template of the Pods must not have the label.
+//
+//  1. At a term's start, the active lists the Pods of all replicas, and writes its token on each of
+//     them: the Pod's mark, in the annotation hotseat-go.github.io/role-term. The same write takes the
+//     label away. It succeeds only if the Pod has not changed since the list. If a Pod has the mark of
+//     a later term, the active stops: it has been succeeded.
+//  2. When every Pod has its mark, the active labels its own Pod, on condition that the mark there is
+//     still its own.
+//  3. At the term's end, the active removes the label, on the same condition, and closes the mark.
+//
+// So at most one Pod has the label at any resourceVersion, whatever the elector does, and however
+// late a request arrives. Suppose that a request of an earlier term is still under way. If it is a
+// write of step 1, the later term has changed the Pod since. If it is one of step 2, the mark is no
+// longer its own.
+//
+// # By EndpointSlice
+//
+// The Service has no selector. Its EndpointSlices are NAME-active-ipv4 and NAME-active-ipv6, with
+// this replica's address, Pod and node. A slice has its mark in the annotation
+// hotseat-go.github.io/term, and each write is for the version that was read, or on condition that
+// the mark is the writer's. One write replaces the address of one replica by that of another. If
+// Pods have addresses of both families, both slices are emptied before one gets an address. All
+// replicas must have addresses of the same families.
+//
+// The replicas may get and patch the two slices, create slices unless they are shipped in a
+// manifest, and get the Service unless SliceConfig.Ports is set. OpenShift also asks for the right
+// to create endpointslices/restricted.
+//
+// Nobody but the next active removes the address of a replica that has crashed. If all replicas are
+// gone, the address stays, and may later be another Pod's.
+//
+// # What is not guaranteed
+//
+//   - Somebody else who writes the label, the marks or the slices can direct the traffic elsewhere. The
+//     active looks each Options.Recheck, and mends what it finds.
+//   - If a replica's process crashes and starts again in the same Pod, its Pod keeps the label until the
+//     next term begins.
+package route

@@ -1,0 +1,88 @@
+package route
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/hotseat-go/hotseat/fencing"
+)
+
+// What a [Router] meets, wrapped in what it tells Options.OnError and the logs. Any other error is a
+// failed request, which is tried again.
+var (
+	// ErrRefused: the API server does not allow a request, or an admission policy refuses it. The text
+	// has the server's own, which names the verb and the resource. It takes a person to mend.
+	ErrRefused = errors.New("route: the API server refuses the request")
+
+	// ErrSuperseded: a Pod or slice has the mark of another term: a later one, one of another Lease, or
+	// one that cannot be read. If no later term exists, the mark was edited, or comes from a cluster
+	// before a restore: remove the annotation that the text names.
+	ErrSuperseded = errors.New("route: another term has the traffic")
+
+	// ErrSetup: what is in the cluster does not fit the configuration. The text says what.
+	ErrSetup = errors.New("route: the set-up does not fit")
+)
+
+// errOver ends what is not to be published any more.
+var errOver = errors.New("route: the term is over")
+
+// wrapped says which request failed. Those that only a person can mend become ErrRefused.
+func wrapped(doing string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err), apierrors.IsNotFound(err),
+		apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsMethodNotSupported(err):
+		return fmt.Errorf("%w: %s: %w", ErrRefused, doing, err)
+	}
+	return fmt.Errorf("route: %s: %w", doing, err)
+}
+
+// kindOf returns the error of this package that err is, or nil.
+func kindOf(err error) error {
+	for _, kind := range []error{ErrRefused, ErrSuperseded, ErrSetup} {
+		if errors.Is(err, kind) {
+			return kind
+		}
+	}
+	return nil
+}
+
+// over is the mark's suffix once its term has withdrawn the address. The term cannot publish any
+// more, not even by a request that is still under way.
+const over = " over"
+
+// judged reports whether an object bears the mark of own's term. The error is an ErrSuperseded if
+// this term may not write it.
+func judged(own fencing.Token, object, key, mark string) (ours bool, err error) {
+	if mark == own.String() {
+		return true, nil
+	}
+	var seen fencing.Token
+	text := mark
+	if n := len(mark) - len(over); n > 0 && mark[n:] == over {
+		text = mark[:n]
+	}
+	if text != "" {
+		seen, err = fencing.ParseMark(text, own.Scope)
+	}
+	if err == nil {
+		_, err = fencing.Judge(own, seen)
+	}
+	if err == nil && seen == own {
+		err = errOver // this very term has withdrawn it
+	}
+	if err != nil {
+		return false, fmt.Errorf("%w: annotation %s=%q of %s, own token %s: %w",
+			ErrSuperseded, key, mark, object, own, err)
+	}
+	return false, nil
+}
+
+// ended reports whether err is only that ctx ended.
+func ended(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && kindOf(err) == nil
+}
