@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# All of internal/node. What it measured becomes internal/node/RESULTS.md if every test went through.
+# All of internal/node. What it measured becomes internal/node/RESULTS.md if every test went through: each test that measures
+# leaves a section, a file whose name begins with its place.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-root=$PWD
-mkdir -p .cache
-rm -f .cache/node.md
+results=$PWD/.cache/node-results
+rm -rf "$results"
+mkdir -p "$results"
 "$GO" run ./internal/controlplane/cluster -build
 cd internal/node
-HOTSEAT_NODE_RESULTS=$root/.cache/node.md "$GO" test -count=1 -v -timeout 60m ./...
-[[ ! -e $root/.cache/node.md ]] || mv "$root/.cache/node.md" RESULTS.md
+HOTSEAT_NODE_RESULTS=$results "$GO" test -count=1 -v -timeout 90m ./...
+sections=("$results"/*.md)
+[[ ! -e ${sections[0]} ]] || awk 'FNR == 1 && NR > 1 { print "" } { print }' "${sections[@]}" >RESULTS.md

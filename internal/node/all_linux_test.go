@@ -3,7 +3,6 @@ package node
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,10 +12,7 @@ import (
 	"github.com/hotseat-go/hotseat/internal/e2e/trial"
 )
 
-// envResults names the file that becomes RESULTS.md.
-const envResults = "HOTSEAT_NODE_RESULTS"
-
-const resultsHead = `# Results of real nodes
+const trialsHead = `# Results of real nodes
 
 Written by ` + "`make node`" + ` on %s: Kubernetes %s, containerd %s, runc %s, two nodes; three
 replicas of examples/deploy with a lease duration of %v, in a trial for each row. "Back within" is
@@ -44,13 +40,10 @@ func TestAll(t *testing.T) {
 		t.Run(strings.ReplaceAll(s.name, " ", "_"), func(t *testing.T) { s.run(t, c, place+2, &table) })
 	}
 	var results strings.Builder
-	fmt.Fprintf(&results, resultsHead, time.Now().UTC().Format(time.DateOnly), c.Plane().Version,
+	fmt.Fprintf(&results, trialsHead, time.Now().UTC().Format(time.DateOnly), c.Plane().Version,
 		c.Containerd(), c.Runc(), timing().LeaseDuration)
 	table.Print(&results)
-	fmt.Fprintln(t.Output(), results.String())
-	if path := os.Getenv(envResults); path != "" && !t.Failed() {
-		require.NoError(t, os.WriteFile(path, []byte(results.String()), 0o600))
-	}
+	report(t, "1-trials", results.String())
 }
 
 func scenarios() []scenario {

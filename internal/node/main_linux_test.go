@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,6 +24,18 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
+}
+
+// envResults names the folder of the sections of RESULTS.md, which follow each other by their names.
+const envResults = "HOTSEAT_NODE_RESULTS"
+
+// report prints a section of RESULTS.md. make node keeps it, if every test went through.
+func report(t *testing.T, name, section string) {
+	t.Helper()
+	fmt.Fprintln(t.Output(), section)
+	if dir := os.Getenv(envResults); dir != "" && !t.Failed() {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".md"), []byte(section), 0o600))
+	}
 }
 
 // needs leaves the test out, and says so, where a machine cannot run nodes. CI may not do without.
