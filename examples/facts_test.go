@@ -47,7 +47,7 @@ func described(c prometheus.Collector) map[string]string {
 // operations.md has all.
 func TestMetricsInTheDocs(t *testing.T) {
 	elector, guard := metrics(t)
-	require.Len(t, elector, 12)
+	require.Len(t, elector, 13)
 	values := valuesOf(t)
 	for _, p := range guidePages(t) {
 		for _, m := range regexp.MustCompile(`\b(hotseat_[a-z_]+)(?:\{(\w+)(?:=~?"([\w|]+)")?\})?`).FindAllStringSubmatch(p.prose, -1) {

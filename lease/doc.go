@@ -187,6 +187,25 @@
 //     edits and renewals led from the claim's own record to that one.
 //   - H8. Work that overruns its stop budget, or DrainLimit, is reported.
 //
+// P, proof of death. It needs Config.Evidence, which tells whether a process is dead.
+//
+//   - P1. A holder publishes on the Lease by what others recognize its process, bound to its term.
+//     It proves something only while fencing-term and fencing-holder name that term and its holder.
+//     A takeover and a release remove it.
+//   - P2. What a holder publishes names a version of the Lease: the last one that it knew while its
+//     term was valid. In an acquire, that is the version that the acquire replaces.
+//   - P3. The death of a holder counts only if its claim is known to be the last one. That is so if
+//     the holder's write replaced just the version that it names, and if all records since are of
+//     the same term. A watch shows that, or a look a few versions back.
+//   - P4. The death of a holder ends the wait for its own claim, as its release does. It ends no
+//     other wait: not that for a claim which an unexplained change may have hidden.
+//   - P5. A death is asked about live, after a GET of the Lease and before the acquire. What is
+//     heard earlier is a hint.
+//   - P6. Requests of the dead may be on their way. So a guard is required (H1), or a time to
+//     settle, which a standby waits from the proof on.
+//   - P7. What is not proven is waited out. An error, a panic and a missing answer prove nothing.
+//     No call delays a write of a term, or the end of Run for long.
+//
 // F, failures.
 //
 //   - F1. A failed attempt is repeated after a random pause that grows to RetryPeriod at most.

@@ -31,6 +31,10 @@ const (
 	// AnnotationVacant is on a Lease that a standby created because the Lease was missing. It
 	// distinguishes that Lease from one shipped in a manifest. The acquire removes the annotation.
 	AnnotationVacant = Domain + "vacant"
+	// AnnotationEvidence is set while a term lasts whose elector has Config.Evidence, to "<term> after
+	// <version> <identity>". The identity is that of the holder's process. Version is the last one of
+	// the Lease that the holder knew while its term was valid. Rules P1 and P2 say why.
+	AnnotationEvidence = Domain + "evidence"
 	// AnnotationProgram names the program that created or acquired the Lease
 	// (singleton.ReplicaConfig.Program). It is for people, and proves nothing.
 	AnnotationProgram = Domain + "program"

@@ -39,6 +39,7 @@ func (r *run) acquire(d protocol.Decision) error {
 	if err != nil {
 		return err
 	}
+	claim.Published.Identity = r.witness.own
 	r.reign = newReign(r.ctx, r.candidate.Take(claim, from.Record))
 	if err := r.acquiring(); err != nil {
 		r.reign.cancel()
@@ -113,6 +114,9 @@ func (r *run) acquired(d protocol.Decision) {
 		r.tell.Over(topic)
 	}
 	r.tellFallback()
+	if d.Dead {
+		r.metrics.witnessed(evidenceUsed)
+	}
 	r.config.Logger.Info("acquired",
 		"reason", d.Why, "token", claim.Token.String(), "source", claim.Source)
 }

@@ -68,6 +68,14 @@ type Config struct {
 	//   - otherwise the [*EndError] that says why the term ended. errors.Is finds context.Canceled in
 	//     it: a program that ignores context.Canceled has to look for the EndError first.
 	OneTerm bool
+	// Evidence, if set, proves that the process of a holder is dead. After a crash, standbys then
+	// acquire the Lease once that is proven, and do not wait for the lease duration. So LeaseDuration
+	// can be long, 60 s for example, to ride out outages of the API server. What is not proven is
+	// waited out as without Evidence. The same Evidence should be set in all replicas.
+	//
+	// Requests that a dead process sent may still be on their way. So Guards or Fencing.Settle is
+	// required with Evidence.
+	Evidence Evidence
 	// Fencing sets how tokens are made and announced.
 	Fencing FencingConfig
 	// Replica has the settings that concern this process alone.
@@ -98,6 +106,11 @@ type FencingConfig struct {
 	// mark.) This bound stops one absurdly high mark from using up the numbers. Default 0: a term does
 	// not raise its epoch, and ends if a guard holds a higher mark.
 	MaxRaise int64
+	// Settle is how long after proof of its holder's death (Config.Evidence) the Lease is left alone.
+	// Without Guards, requests that the dead process has sent must have arrived by then, or failed.
+	// It must be the same in all replicas, and below LeaseDuration. Default 0: the Lease is acquired
+	// at once. It has no effect without Evidence.
+	Settle time.Duration
 }
 
 // ReplicaConfig has the settings that concern this process alone, and not the other replicas.
@@ -153,7 +166,7 @@ func (c Config) withDefaults() (Config, error) {
 		time.Duration
 	}{
 		{"Replica.HoldOff", c.Replica.HoldOff}, {"Replica.DrainLimit", c.Replica.DrainLimit},
-		{"Fencing.AnnouncePeriod", c.Fencing.AnnouncePeriod},
+		{"Fencing.AnnouncePeriod", c.Fencing.AnnouncePeriod}, {"Fencing.Settle", c.Fencing.Settle},
 	} {
 		if d.Duration < 0 {
 			refuse(d.field, d.Duration, "must not be negative")
@@ -165,6 +178,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Fencing.MaxRaise < 0 {
 		refuse("Fencing.MaxRaise", c.Fencing.MaxRaise, "must not be negative")
 	}
+	c.evident(refuse)
 	c = c.named(refuse)
 	c.Labels = c.labelled(refuse)
 	for i, guard := range c.Guards {
@@ -186,6 +200,21 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Logger = c.Logger.With("namespace", c.Namespace, "lease", c.Name)
 	return c, errors.Join(errs...)
+}
+
+// evident checks what belongs to Evidence.
+func (c Config) evident(refuse func(field string, value any, rule string)) {
+	switch settle := c.Fencing.Settle; {
+	case c.Evidence == nil:
+	case isNil(c.Evidence):
+		refuse("Evidence", nil, mustNotBeNil(c.Evidence))
+	case settle == 0 && len(c.Guards) == 0:
+		refuse("Fencing.Settle", settle, "must be set with Evidence if there are no Guards:"+
+			" requests of the dead process may still be on their way")
+	case settle >= c.Timing.LeaseDuration:
+		refuse("Fencing.Settle", settle,
+			fmt.Sprintf("must be below LeaseDuration, %v", c.Timing.LeaseDuration))
+	}
 }
 
 // named fills in what names the Lease and this process.

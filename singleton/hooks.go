@@ -28,6 +28,8 @@ type Hooks struct {
 	//     at once. It is also left out after a crash, because the Lease goes on naming the replica
 	//     that crashed.
 	//   - When this replica becomes the holder, it is called with Self set.
+	//   - Once the holder's process is proven dead, it is called for the same holder with Dead set.
+	//     This call, too, is left out if the next holder follows at once.
 	//   - After a raise, it is called for the same holder with the new token.
 	//   - If etcd is restored while an API server goes on running, an old holder can be seen again.
 	//   - Holders that came and went while hooks were blocked may be left out.
@@ -45,6 +47,9 @@ type Holder struct {
 	Identity string        // empty: nobody
 	Token    fencing.Token // zero if the holder has none (another elector)
 	Self     bool          // it is this process
+	// Dead says that the holder's process is proven dead (Config.Evidence), and that no other replica
+	// has held the Lease since.
+	Dead bool
 }
 
 // String is the identity, or "nobody".

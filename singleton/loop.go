@@ -39,6 +39,7 @@ type run struct {
 	candidate *protocol.Candidate
 	reign     *reign // nil: there is no term, and none is acquired
 	wiring    wiring
+	witness   *witness
 	tell      outage.Teller
 }
 
@@ -46,6 +47,7 @@ func newRun(ctx context.Context, e *Elector, work Work) *run {
 	e.lock.Wall = chance.Wall(ctx)
 	self := &protocol.Self{
 		Identity: e.config.Replica.Identity, Timing: e.config.Timing, Draw: chance.Of(ctx),
+		Settle: e.config.Fencing.Settle,
 	}
 	now := e.config.Replica.clock.Now()
 	r := &run{
@@ -54,6 +56,7 @@ func newRun(ctx context.Context, e *Elector, work Work) *run {
 		hooks:     newHooks(),
 		candidate: protocol.NewCandidate(self, e.previous, now),
 		wiring:    wiring{began: now, rights: make(chan error)},
+		witness:   newWitness(),
 		tell:      outage.Teller{Log: e.config.Logger},
 	}
 	e.previous = nil
@@ -89,6 +92,7 @@ func (r *run) loop() error {
 	ctx, stop := context.WithCancel(r.ctx)
 	defer r.source.Start(ctx, &r.helpers)()
 	defer r.helpers.Wait()
+	defer r.identify(ctx)()
 	defer stop()
 	r.wiring.rehearse = func() {
 		r.wiring.rehearse = func() {}
@@ -166,6 +170,7 @@ const (
 	onPanicked              // a hook has panicked
 	onEligible              // eligibility changed
 	onRehearsed             // a rehearsed write was answered
+	onTestified             // Config.Evidence has answered
 )
 
 // event is what the loop waited for.
@@ -175,6 +180,8 @@ type event struct {
 	outcome outcome
 	raise   raiseRequest
 	err     error
+
+	testimony *answered
 }
 
 // hears are the channels that only some states listen to. Nil ones are never ready.
@@ -190,6 +197,7 @@ type hears struct {
 	panicked  <-chan *PanicError
 	eligible  <-chan struct{}
 	rehearsed <-chan error
+	testified <-chan *answered
 }
 
 // wait returns the next event. Once the time at has come, that is onDue; a zero at never comes. In
@@ -230,6 +238,11 @@ func (r *run) wait(at protocol.Instant, h hears) event {
 		return event{kind: onEligible}
 	case err := <-h.rehearsed:
 		return event{kind: onRehearsed, err: err}
+	case identity := <-r.witness.known:
+		r.identified(identity)
+		return event{kind: onObserved}
+	case a := <-h.testified:
+		return event{kind: onTestified, testimony: a}
 	}
 }
 

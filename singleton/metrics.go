@@ -20,7 +20,13 @@ type metrics struct {
 	sources  map[protocol.Source]uint64
 	failures map[string]uint64
 	guards   map[string]uint64 // failed announcements
+	evidence map[string]uint64
 	overruns uint64
+	durations
+}
+
+// durations of renewals.
+type durations struct {
 	renewals uint64
 	seconds  float64  // the sum of all renewals' durations
 	upTo     []uint64 // for each of renewBuckets: renewals in it and not in the bucket before
@@ -74,6 +80,20 @@ func (m *metrics) guardFailed(kind fencing.Kind) {
 	count(&m.guards, string(kind))
 }
 
+// What came of Config.Evidence.
+const (
+	evidenceUsed     = "used"     // a term began by it
+	evidenceUnproven = "unproven" // the holder seemed dead, and that was not proven
+	evidenceUntraced = "untraced" // another replica may have held the Lease since
+	evidenceFailed   = "failed"   // an error
+)
+
+func (m *metrics) witnessed(result string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	count(&m.evidence, result)
+}
+
 func (m *metrics) overran() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -107,7 +127,7 @@ type descs struct {
 
 type (
 	gauges   struct{ active, state, validity, epoch, overrun, missing *prometheus.Desc }
-	counters struct{ terms, renewals, failures, overruns, sources, guards *prometheus.Desc }
+	counters struct{ terms, renewals, failures, overruns, sources, guards, evidence *prometheus.Desc }
 )
 
 func (e *Elector) descs() descs {
@@ -135,6 +155,8 @@ func (e *Elector) descs() descs {
 				"Terms of this replica that began, by what their epoch was derived from.", "source"),
 			guards: desc("guard_failures_total",
 				"Announcements to the guards that failed, by reason.", "reason"),
+			evidence: desc("evidence_total",
+				"What came of the evidence that a holder is dead, by result.", "result"),
 		},
 	}
 }
@@ -144,7 +166,7 @@ func (e *Elector) Describe(ch chan<- *prometheus.Desc) {
 	d := e.descs()
 	for _, desc := range []*prometheus.Desc{
 		d.active, d.state, d.validity, d.epoch, d.overrun, d.missing,
-		d.terms, d.renewals, d.failures, d.overruns, d.sources, d.guards,
+		d.terms, d.renewals, d.failures, d.overruns, d.sources, d.guards, d.evidence,
 	} {
 		ch <- desc
 	}
@@ -184,6 +206,13 @@ func (e *Elector) collect() (all []prometheus.Metric) {
 	}
 	for _, kind := range fencing.Kinds() {
 		add(d.guards, prometheus.CounterValue, float64(m.guards[string(kind)]), string(kind))
+	}
+	if e.config.Evidence != nil {
+		for _, result := range []string{
+			evidenceUsed, evidenceUnproven, evidenceUntraced, evidenceFailed,
+		} {
+			add(d.evidence, prometheus.CounterValue, float64(m.evidence[result]), result)
+		}
 	}
 	add(d.overruns, prometheus.CounterValue, float64(m.overruns))
 	return append(all,

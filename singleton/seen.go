@@ -21,6 +21,7 @@ func (r *run) become(next *protocol.Candidate) {
 	}
 	holder := Holder{Identity: record.Holder(), Self: record.Holder() == r.config.Replica.Identity}
 	holder.Token, _ = record.Token()
+	holder.Dead = next.HolderDead()
 	now := *r.status.Load()
 	if now.observed && now.holder == holder && before.Record().Exists() == record.Exists() {
 		return
@@ -38,6 +39,10 @@ func (r *run) become(next *protocol.Candidate) {
 			"lease_duration", r.config.Timing.LeaseDuration)
 	case holder.Identity == "":
 		log.Info("nobody holds the Lease")
+	case holder.Dead:
+		log.Info("the holder's process is proven dead: the Lease is acquired without waiting for the"+
+			" lease duration", "holder", holder.Identity, "epoch", holder.Token.Epoch,
+			"settle", r.config.Fencing.Settle)
 	default:
 		log.Info("holder seen", "holder", holder.Identity, "epoch", holder.Token.Epoch)
 	}

@@ -12,6 +12,7 @@ import (
 // standby waits until the Lease may be taken and takes it. It reports false when ctx ended.
 func (r *run) standby() (acquired bool, err error) {
 	r.candidate = r.candidate.Standby()
+	defer r.witness.rest()
 	for r.ctx.Err() == nil {
 		r.setState(StateStandby, nil)
 		d := r.next()
@@ -20,11 +21,15 @@ func (r *run) standby() (acquired bool, err error) {
 			if r.status.Load().observed { // until then the API server may be away
 				r.wiring.rehearse()
 			}
-			err = r.await(d.At)
+			err = r.await(sooner(d.At, r.watchHolder()))
 		case protocol.Confirm:
 			err = r.settle(r.confirm(), d)
 		case protocol.Prove:
 			err = r.settle(r.prove(), d)
+		case protocol.Trace:
+			err = r.settle(r.trace(), d)
+		case protocol.Ask:
+			r.confirmDeath()
 		case protocol.Create:
 			err = r.settle(r.create(), d)
 		case protocol.Acquire:
@@ -51,6 +56,7 @@ func (r *run) await(at protocol.Instant) error {
 	e := r.wait(at, hears{
 		stopping: r.ctx.Done(), hopeless: r.source.Hopeless(),
 		panicked: r.hooks.bad, eligible: r.eligible, rehearsed: r.wiring.rights,
+		testified: r.witness.answers,
 	})
 	switch e.kind {
 	case onHopeless:
@@ -59,6 +65,8 @@ func (r *run) await(at protocol.Instant) error {
 		return r.rehearsed(e.err)
 	case onPanicked:
 		return e.err
+	case onTestified:
+		r.testified(e.testimony)
 	case onDue, onEligible:
 		r.candidate = r.candidate.Waited()
 	}

@@ -33,6 +33,8 @@ const (
 	Patching
 	Renewing
 	Announcing
+	Proving     // that the holder is dead
+	Identifying // this process
 )
 
 // words of a topic: what is being done, and the log messages of the failure's beginning and end.
@@ -75,6 +77,13 @@ func (t Topic) words() (doing, begins, ends string) {
 	case Announcing:
 		return "announcing", "cannot announce the token to a guard again, trying later",
 			"announced the token to all guards again"
+	case Proving:
+		return "asking for evidence", "no proof that the holder is dead: waiting for the lease duration",
+			"the holder is proven dead"
+	case Identifying:
+		return "identifying this process", "what identifies this process is not known:" +
+				" if it crashes while active, others wait for the lease duration",
+			"what identifies this process is known"
 	case Renewing:
 		return "renewing", "renewal failed, trying again", "renewed again"
 	default:

@@ -29,6 +29,8 @@ type Self struct {
 	Timing   lease.Timing
 	// Draw makes the random part of pauses. It always returns zero if there is to be none.
 	Draw chance.Draw
+	// Settle is how long after proof of its holder's death the Lease may be acquired.
+	Settle time.Duration
 }
 
 // leave is since when, and from when on, a candidate may act.

@@ -21,6 +21,8 @@ type Claim struct {
 	// Lift is the epoch of a raise that was not answered: the Lease may have it, or may still get it.
 	// Zero: there is none.
 	Lift int64
+	// Published is what the term's writes publish for rule P1.
+	Published Published
 }
 
 // Written returns the claim's acknowledgement as an observation made at now.

@@ -20,10 +20,15 @@ const (
 	Acquire
 	// Create the missing Lease, vacant.
 	Create
+	// Trace the viewed record back to show that nobody has held the Lease since ([Lock.Trace]), then
+	// decide again.
+	Trace
+	// Ask whether the holder's process is dead, then decide again.
+	Ask
 )
 
 func (a Action) String() string {
-	names := [...]string{"wait", "confirm", "prove", "acquire", "create"}
+	names := [...]string{"wait", "confirm", "prove", "acquire", "create", "trace", "ask"}
 	if a < 0 || int(a) >= len(names) {
 		return fmt.Sprintf("Action(%d)", int(a))
 	}
@@ -35,6 +40,7 @@ type Decision struct {
 	Action Action
 	At     Instant // for Wait: when to decide again; zero means when something is observed
 	Seat   bool    // for Acquire and Create: it is our own seat, taken back
+	Dead   bool    // for Acquire: the holder's process is proven dead
 	Why    string  // for logs
 }
 
@@ -68,7 +74,9 @@ func (c *Candidate) turn(d Decision) Instant {
 	return later(later(at, c.leave.holdOff), free)
 }
 
-func (d Decision) reads() bool { return d.Action == Confirm || d.Action == Prove }
+func (d Decision) reads() bool {
+	return d.Action == Confirm || d.Action == Prove || d.Action == Trace || d.Action == Ask
+}
 
 // listen makes a waiting candidate look again if it has heard nothing for longer than a live holder
 // is silent. Connections die without a sign, and the wait counts from what was last seen.
@@ -110,7 +118,7 @@ func (v View) decide(now Instant, fresh bool) Decision {
 	case now.Sub(v.FreeAt()) < 0 && v.proof.wanted:
 		return Decision{Action: Prove, At: v.FreeAt(), Why: "it says that nobody is at work"}
 	case now.Sub(v.FreeAt()) < 0:
-		return Decision{Action: Wait, At: v.FreeAt(), Why: "held, or not proven to be free"}
+		return v.whileHeld(now, fresh)
 	case r.Released() && now.Sub(v.last.At) < news:
 		return Decision{Action: Acquire, Why: "released"}
 	case r.untouched() && now.Sub(v.last.At) < news:
@@ -121,6 +129,8 @@ func (v View) decide(now Instant, fresh bool) Decision {
 		return Decision{Action: Acquire, Why: "released"}
 	case r.untouched():
 		return Decision{Action: Acquire, Why: "never held"}
+	case v.holderDead():
+		return Decision{Action: Acquire, Dead: true, Why: "its holder's process is proven dead"}
 	default:
 		return Decision{Action: Acquire, Why: "unchanged for a lease duration"}
 	}

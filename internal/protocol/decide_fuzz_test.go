@@ -49,6 +49,9 @@ func (s *standby) deliver() {
 
 // act does what the standby decides.
 func (s *standby) act(t *testing.T) {
+	if r := s.v.Record(); s.w.dead[r.Term()] { // and Evidence tells
+		s.v.death.suspect = r.Term()
+	}
 	for fresh, steps := false, 0; ; steps++ {
 		require.Less(t, steps, 8, "it decides for ever")
 		now := Clock{}.Now()
@@ -75,6 +78,15 @@ func (s *standby) act(t *testing.T) {
 				s.v = s.v.Doubt()
 			}
 			fresh = false
+		case Trace:
+			last := s.w.trace(s.v.Record())
+			s.v.death.last, s.v.death.traced = last, !last
+			s.v = s.v.afterDeath()
+		case Ask:
+			require.True(t, fresh, "the Lease is looked at first")
+			require.True(t, s.w.dead[s.v.Record().Term()])
+			s.v.death.dead, s.v.death.free = s.v.Record().Term(), now
+			s.v = s.v.afterDeath()
 		default:
 			s.w.refuseEarly(t, s.v, d, now)
 			return
@@ -97,17 +109,20 @@ func FuzzDecide(f *testing.F) {
 	f.Add([]byte{250, 250, 130, 2, 12, 146, 128, 250})             // replaced with the manifest, beside a new process
 	f.Add([]byte{0, 5, 130, 13, 1, 133, 3, 250, 128, 11, 11 + 32}) // edits in one watch
 	f.Add([]byte{250, 2 + 16*7, 15 + 16*5, 14, 128, 250, 250})     // a longer lease, fenced and shortened in a gap
-	f.Fuzz(play)
+	f.Fuzz(func(t *testing.T, ops []byte) { play(t, ops, nil) })
 }
 
-func play(t *testing.T, ops []byte) {
+func play(t *testing.T, ops []byte, dead map[string]bool) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
+		w.dead = dead
 		w.takeOver(0) // there is a holder, and
 		s := &standby{w: w}
 		s.list() // the standby knows it
 		for _, op := range ops {
 			switch {
+			case dead != nil && op >= 148 && op%8 == 0:
+				w.die()
 			case op < 128:
 				steps[op%16](w, int(op/16))
 				if w.long && op%16 == 2 {

@@ -273,7 +273,7 @@ func TestDecideConfirmsWhatItOnlyHeard(t *testing.T) {
 
 func TestActionsHaveNames(t *testing.T) {
 	for action, name := range map[Action]string{
-		Wait: "wait", Confirm: "confirm", Prove: "prove", Acquire: "acquire", Create: "create", Create + 1: "Action(5)", -1: "Action(-1)",
+		Wait: "wait", Confirm: "confirm", Prove: "prove", Acquire: "acquire", Create: "create", Trace: "trace", Ask: "ask", Ask + 1: "Action(7)", -1: "Action(-1)",
 	} {
 		require.Equal(t, name, action.String())
 	}

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -25,11 +26,12 @@ type world struct {
 	// until is when the last holder that did not release is out: its last
 	// committed write plus the duration it wrote.
 	until  Instant
-	claim  Claim   // of the last holder
-	past   []Claim // of the ones before
-	long   bool    // the last holder wrote more than the standby's own lease duration
-	viewed string  // the version that the standby saw last
-	anew   bool    // a Lease was shipped where one had been deleted under its holder
+	claim  Claim           // of the last holder
+	past   []Claim         // of the ones before
+	long   bool            // the last holder wrote more than the standby's own lease duration
+	viewed string          // the version that the standby saw last
+	dead   map[string]bool // terms whose process is dead; nil: there is no evidence
+	anew   bool            // a Lease was shipped where one had been deleted under its holder
 }
 
 func newWorld() *world {
@@ -91,6 +93,9 @@ func (w *world) stamp(l *coordv1.Lease, c Claim) {
 	l.Spec.LeaseDurationSeconds = c.Record.lease.Spec.LeaseDurationSeconds
 	l.Annotations = map[string]string{
 		lease.AnnotationEpoch: strconv.FormatInt(c.Token.Epoch, 10), lease.AnnotationTerm: c.Token.Term, lease.AnnotationHolder: c.Record.Holder(),
+	}
+	if w.dead != nil {
+		c.publish(l)
 	}
 }
 
@@ -159,8 +164,11 @@ func (w *world) create(body Record) {
 }
 
 // renew is the holder's [Lock.Renew], with its repair.
-func (w *world) renew(int) {
+func (w *world) renew(n int) {
 	if l := w.mine(); l != nil {
+		if n < 6 { // else the answer to the one before is on its way
+			w.claim.Published.After = w.stored.ResourceVersion()
+		}
 		w.stamp(l, w.claim)
 		w.until = Clock{}.Now().Add(recordOf(l).Duration())
 		w.commit(l)
@@ -180,12 +188,21 @@ func (w *world) release(int) {
 // renewLate is a renewal of a term that is over, which was long under way: it lands
 // where the Lease names the term again.
 func (w *world) renewLate(n int) {
-	if len(w.past) == 0 {
+	past := w.past
+	if w.dead[w.claim.Token.Term] {
+		past = append(slices.Clip(past), w.claim)
+	}
+	if len(past) == 0 {
 		return
 	}
-	c := w.past[n%len(w.past)]
+	c := past[n%len(past)]
 	if w.stored.UID() == c.Record.UID() && w.stored.Term() == c.Token.Term && w.stored.Holder() == c.Record.Holder() {
-		w.edit(renewed(w.tick()), func(l *coordv1.Lease) { l.Spec.LeaseDurationSeconds = c.Record.lease.Spec.LeaseDurationSeconds })
+		w.edit(renewed(w.tick()), func(l *coordv1.Lease) {
+			l.Spec.LeaseDurationSeconds = c.Record.lease.Spec.LeaseDurationSeconds
+			if w.dead != nil {
+				c.publish(l)
+			}
+		})
 	}
 }
 
@@ -218,6 +235,7 @@ func (w *world) takeOver(n int) {
 	holder("n" + strconv.Itoa(len(w.past)%3))(l)
 	duration(seconds)(l)
 	c := Claim{Token: fencing.Token{Scope: "shop/invoicer", Epoch: epoch, Term: newTerm()}, Record: recordOf(l)}
+	c.Published = Published{Identity: "process of " + c.Token.Term, After: w.stored.ResourceVersion()}
 	w.stamp(l, c)
 	l.Spec.AcquireTime = l.Spec.RenewTime
 	w.claim = c

@@ -81,6 +81,8 @@ func (l *Lock) Claim(from Observation, in EpochInputs) (Claim, error) {
 	claim := Claim{
 		Token:  fencing.Token{Scope: fencing.Scope(l.Namespace, l.Name), Epoch: epoch, Term: newTerm()},
 		Source: source,
+
+		Published: Published{After: from.Record.ResourceVersion()},
 	}
 	claim.Record = recordOf(l.taken(from.Record, claim.Token))
 	return claim, nil
@@ -98,6 +100,7 @@ func (l *Lock) Take(ctx context.Context, from Record, c Claim) (Claim, error) {
 	}
 	next := c.Record.Lease()
 	next.Spec.RenewTime = l.now(from.RenewTime()) // each try's own
+	c.publish(next)
 	sent := l.Clock.Now()
 	stored, err := l.swap(ctx, from, next, 0)
 	if err == nil && c.holds(stored) {

@@ -48,13 +48,17 @@ func (l *Lock) prolong(ctx context.Context, c Claim) (Record, error) {
 }
 
 func renewal(next *coordv1.Lease) []operation {
-	return []operation{
+	ops := []operation{
 		{"test", "/metadata/uid", next.UID},
 		{"test", annotationPath(lease.AnnotationTerm), next.Annotations[lease.AnnotationTerm]},
 		{"test", "/spec/holderIdentity", next.Spec.HolderIdentity},
 		{"add", "/spec/renewTime", next.Spec.RenewTime},
 		{"add", "/spec/leaseDurationSeconds", next.Spec.LeaseDurationSeconds},
 	}
+	if evidence := next.Annotations[lease.AnnotationEvidence]; evidence != "" {
+		ops = append(ops, operation{"add", annotationPath(lease.AnnotationEvidence), evidence})
+	}
+	return ops
 }
 
 // write sends ops. If the verb patch is refused, it sends next as an update by UID and resource

@@ -197,7 +197,9 @@ func (t *Tenure) Answered(a Answer, now Instant) (*Tenure, Step) {
 func (t *Tenure) begun(a Answer, now Instant) (*Tenure, Step) {
 	switch {
 	case a.Err == nil && now.Sub(a.Claim.Sent) < t.self.Timing.RenewDeadline:
+		a.Claim.Published.Identity = t.claim.Published.Identity // it may be known since it was sent
 		t.stage, t.claim, t.pulse.heard = held, a.Claim, now
+		t = t.knew()
 		t, end := t.superseded(a, now)
 		return t, Step{Prolonged: true, End: end}
 	case a.Err == nil: // too late to start on; a younger one is under way
@@ -236,7 +238,7 @@ func (t *Tenure) prolonged(a Answer, now Instant) (*Tenure, Step) {
 	outage := t.pulse.failures > 0 || now.Sub(t.pulse.heard) > 2*t.self.Timing.RetryPeriod
 	t.pulse.failures, t.pulse.heard = 0, now
 	t.claim = t.claim.Acknowledged(a.Claim)
-	t, end := t.superseded(a, now)
+	t, end := t.knew().superseded(a, now)
 	if t.pulse.silent++; t.pulse.silent < silentMost {
 		return t, Step{Prolonged: true, End: end, Announce: outage}
 	}
@@ -265,6 +267,7 @@ func (t *Tenure) Observe(o Observation, now Instant) (*Tenure, Step) {
 	switch {
 	case !isLost:
 		t.claim = t.claim.Rebase(o.Record)
+		t = t.knew()
 	case t.ownRaise(lost): // our own raise, seen before its answer, which will tell
 	case o.Listed && !o.Stored: // by a cache that may be ahead of its store: a renewal will tell
 		t.pulse.due = now

@@ -58,8 +58,14 @@ type View struct {
 	debt    debt
 	proof   proof
 	seat    seat
+	death   death
 	foreign Instant // since when the holder has been seen, one without a token, in one watch
 	store
+	highest
+}
+
+// highest is the greatest epoch that was ever seen.
+type highest struct {
 	epoch int64
 	term  string // that epoch was seen with first
 }
@@ -190,11 +196,12 @@ func (v *View) after(o *Observation, leaseDuration time.Duration) (next View, ta
 	}
 	next.seat = v.seat.observe(v, o)
 	next.foreign = v.foreigner(o)
+	next.death = v.death.observe(v, o)
 	if v.known && v.follows(o) && o.Record.sameClaim(v.Record()) || v.known && !o.Record.Exists() && !v.Record().Exists() {
-		return next, true
+		return next.afterDeath(), true
 	}
 	next.debt, next.proof = v.owe(o, leaseDuration)
-	return next, true
+	return next.afterDeath(), true
 }
 
 func newest(first string, others ...string) string {

@@ -57,6 +57,7 @@ func (l *Lock) signed(annotations map[string]string) map[string]string {
 func (l *Lock) renewed(c Claim) *coordv1.Lease {
 	next := c.Record.Lease()
 	l.stamp(next, c.written(), c.Record)
+	c.publish(next)
 	return next
 }
 
@@ -73,6 +74,7 @@ func (l *Lock) stamp(next *coordv1.Lease, token fencing.Token, over Record) {
 	next.Annotations[lease.AnnotationHolder] = l.Identity
 	delete(next.Annotations, lease.AnnotationReleased)
 	delete(next.Annotations, lease.AnnotationVacant)
+	delete(next.Annotations, lease.AnnotationEvidence)
 }
 
 func (l *Lock) seconds() int32 { return int32(l.Timing.LeaseDuration / time.Second) }
@@ -106,7 +108,10 @@ func annotationPath(key string) string {
 }
 
 func annotations() []string {
-	return []string{lease.AnnotationEpoch, lease.AnnotationTerm, lease.AnnotationHolder, lease.AnnotationReleased, lease.AnnotationVacant}
+	return []string{
+		lease.AnnotationEpoch, lease.AnnotationTerm, lease.AnnotationHolder, lease.AnnotationReleased,
+		lease.AnnotationVacant, lease.AnnotationEvidence,
+	}
 }
 
 // field of a Lease's spec that this package writes.
