@@ -51,6 +51,13 @@ func all() []bounds {
 		}),
 		small("put back, restored", func(b *bounds) { b.renewals, b.faults.PutBacks, b.faults.Bumped = 0, 1, 1 }),
 		small("crash and restart", func(b *bounds) { b.renewals, b.faults.Crashes = 0, 2 }),
+		small("deaths", func(b *bounds) { b.deaths, b.acquires, b.lazy, b.renewals, b.faults.Crashes = true, 2, true, 0, 1 }),
+		small("deaths, put back", func(b *bounds) {
+			b.deaths, b.acquires, b.lazy, b.renewals, b.horizon, b.faults = true, 2, true, 0, 2, budget{Crashes: 1, PutBacks: 1}
+		}),
+		small("deaths, renewed, put back", func(b *bounds) {
+			b.deaths, b.lazy, b.renewals, b.horizon, b.faults = true, true, 1, 1, budget{Crashes: 1, PutBacks: 1}
+		}),
 		small("frozen and thawed", func(b *bounds) { b.renewals, b.faults.Pauses = 0, 1 }),
 	}
 }

@@ -10,7 +10,7 @@ func (m *model) prolonging(s *state, i int, by call) write {
 	w := write{call: by, stage: prolong, sent: s.now}
 	stamp := m.stamp(s, i)
 	if !m.updates {
-		w.body = m.recordID(record{uid: r.uid, holder: s.self(i), epoch: c.epoch, term: c.term, renew: stamp})
+		w.body = m.recordID(record{uid: r.uid, holder: s.self(i), epoch: c.epoch, term: c.term, renew: stamp, told: c.after})
 		return w
 	}
 	w.stage, w.over, w.body = swap, c.record, m.recordID(m.held(r, s.self(i), c, stamp))
@@ -101,6 +101,9 @@ func (m *model) begin(s *state, i int, w write) {
 		return
 	}
 	p.claim.record, p.claim.sent = w.record, sent
+	if m.deaths {
+		p.claim.after = m.record(w.record).version
+	}
 	p.phase = term
 	p.knows, p.before = m.acquired(p.knows, p.claim, s.now), unknown
 	p.claim.from = 0

@@ -70,7 +70,7 @@ func (m *model) fail(p *proc) {
 func (m *model) standBy(q *proc) {
 	q.abandon()
 	*q = proc{
-		incarnation: q.incarnation, newcomer: q.newcomer, behind: q.behind, greedy: q.greedy, knows: q.knows, before: q.before, relist: q.relist, event: q.event,
+		incarnation: q.incarnation, newcomer: q.newcomer, behind: q.behind, greedy: q.greedy, knows: q.knows, before: q.before, last: q.last, relist: q.relist, event: q.event,
 		writes: q.writes, seat: q.seat, acquires: q.acquires, renewals: q.renewals, creates: q.creates, wrote: q.wrote,
 	}
 }
@@ -83,7 +83,9 @@ func (m *model) standby(s state, i int) {
 	}
 	t := s
 	q := &t.proc[i]
-	switch action := m.action(&s, p); action {
+	q.knows = m.suspect(&s, p.knows)
+	p = q
+	switch action := m.action(&s, q); action {
 	case protocol.Confirm:
 		q.phase, q.read = reading, m.ask(&s, confirm)
 		m.say("%s asks the store, to be sure", m.name(&s, i))
@@ -92,6 +94,16 @@ func (m *model) standby(s state, i int) {
 		q.phase = reading
 		q.read = read{kind: prove, event: event{present: true, record: m.known.saw[p.knows].record, before: p.before}}
 		m.say("%s asks what was there before", m.name(&s, i))
+		m.emit(t)
+	case protocol.Trace:
+		q.phase = reading
+		q.read = read{kind: trace, event: event{present: true, record: m.known.saw[q.knows].record, last: q.last}}
+		m.say("%s asks who was there before", m.name(&s, i))
+		m.emit(t)
+	case protocol.Ask:
+		q.phase = reading
+		q.read = read{kind: inquest, event: event{present: true, record: m.known.saw[q.knows].record}}
+		m.say("%s asks whether the holder is dead", m.name(&s, i))
 		m.emit(t)
 	case protocol.Create:
 		w, ok := q.free()
@@ -144,6 +156,9 @@ func (m *model) acquire(t state, i int) {
 	from := m.known.saw[q.knows].record
 	c := claim{tok: m.newToken(&t, q.knows), from: from}
 	over := m.record(from)
+	if m.deaths {
+		c.after = over.version
+	}
 	*w = write{call: take, stage: swap, sent: t.now, over: from}
 	if !over.exists() { // only wrong rules come here
 		over.uid, w.stage = newUID, put
@@ -177,6 +192,10 @@ func (m *model) readText(r read) string {
 	switch {
 	case !m.telling:
 		return ""
+	case r.kind == trace:
+		return fmt.Sprint("it is the last claim: ", r.event.last)
+	case r.kind == inquest:
+		return "dead: " + m.text(r.event.record)
 	case r.kind != prove:
 		return m.text(r.event.record)
 	case r.event.before == unknown:

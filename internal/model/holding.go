@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strconv"
 
 	"github.com/hotseat-go/hotseat/internal/protocol"
 )
@@ -23,7 +24,11 @@ func newHolding() holding {
 }
 
 func (m *model) claimOf(c claim) protocol.Claim {
-	return protocol.Claim{Token: token(c.epoch, c.term), Record: m.lease(c.record), Sent: instant(c.sent)}
+	claim := protocol.Claim{Token: token(c.epoch, c.term), Record: m.lease(c.record), Sent: instant(c.sent)}
+	if c.after != 0 {
+		claim.Published = protocol.Published{Identity: "process", After: strconv.Itoa(int(c.after))}
+	}
+	return claim
 }
 
 // acquiringTenure is that of a term whose first write is under way, as write 1.
@@ -60,7 +65,7 @@ type judged struct {
 
 // judge has the tenure of a term take in what the watch shows, or an answer.
 func (m *model) judge(j judgement) judged {
-	j.event.before = 0
+	j.event.before, j.event.last = 0, false
 	out, known := m.holding.judged[j]
 	if !known {
 		out = m.judgementOf(j)
@@ -87,6 +92,11 @@ func (m *model) judgementOf(j judgement) judged {
 	out := judged{claim: j.claim, begun: step.Prolonged}
 	out.claim.record = m.records.of[t.Claim().Record]
 	out.claim.sent = tickOf(t.Claim().Sent)
+	if knows := t.Claim().Published.After; j.claim.after != 0 && !j.acquiring &&
+		knows != m.tenure(j.claim, j.over).Claim().Published.After { // it has learned something
+		after, _ := strconv.Atoi(knows)
+		out.claim.after = uint8(after)
+	}
 	if step.Lost != nil {
 		out.lost = step.Lost.Loss
 	}

@@ -77,14 +77,14 @@ type seen struct {
 // asked for e, and confirm that it asked to decide on that.
 func (m *model) observe(s *state, p *proc, e event, old, confirm bool) {
 	key := observation{p.knows, e, s.now, old, confirm}
-	key.seen.before, key.seen.present = 0, true
+	key.seen.before, key.seen.last, key.seen.present = 0, false, true
 	next, known := m.known.observed[key]
 	if !known {
 		next = m.observation(key)
 		m.known.observed[key] = next
 	}
 	if next.taken {
-		p.before = e.before
+		p.before, p.last = e.before, e.last
 		if !m.record(e.record).provable() {
 			p.before = unknown
 		}

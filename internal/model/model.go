@@ -20,6 +20,7 @@ type bounds struct {
 	late                        bool  // the second candidate is yet to start
 	missing                     bool  // the Lease is not there at first
 	lateEvents                  bool  // watch events take their time; else they show the present
+	deaths                      bool  // there is evidence of them
 	updates                     bool  // the verb patch is refused: renewals compare UID and version
 	holes                       holes // exceptions that are not made
 	rules                       rules

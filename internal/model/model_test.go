@@ -65,6 +65,9 @@ func TestWrongRulesAreFound(t *testing.T) {
 		"seat across a gap": {seatAcrossGap, func(b *bounds) {
 			b.acquires, b.lazy, b.late, b.renewals, b.horizon, b.faults = 2, true, true, 0, 1, budget{Deletes: 1, Ships: 1, Clears: 1}
 		}, overlap},
+		"a death is proof": {deathIsProof, func(b *bounds) {
+			b.deaths, b.acquires, b.lazy, b.renewals, b.horizon, b.faults = true, 2, true, 0, 1, budget{Crashes: 1, PutBacks: 1}
+		}, overlap},
 		"by the version only": {versionOnly, func(b *bounds) { b.lazy, b.renewals, b.acquires, b.faults.Unbumped = true, 0, 2, 1 }, overlap},
 	} {
 		t.Run(name, func(t *testing.T) {

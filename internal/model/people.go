@@ -87,7 +87,7 @@ func (m *model) disaster(s state) {
 	switch {
 	case s.backup.version == 0:
 		t := s
-		t.backup = backup{s.record, s.before, s.version}
+		t.backup = backup{s.record, s.before, s.version, s.last}
 		m.say("the store is backed up: %s", m.text(s.record))
 		m.emit(t)
 	case s.stopped == 0:
@@ -108,6 +108,7 @@ func (m *model) restore(s state) {
 				p.behind = s.now + 1
 			}
 		}
+		t.last = s.backup.last
 		t.record, t.before, t.after, t.stopped, t.restored, t.misled = s.backup.record, s.backup.before, 0, 0, s.now+1, true
 		if t.left.Bumped+t.left.Unbumped == 0 {
 			t.backup = backup{}

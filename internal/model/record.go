@@ -24,6 +24,7 @@ type record struct {
 	epochHolder    uint8
 	released       uint8 // the version that a release replaced, 0: no mark
 	vacant         bool  // created by a standby where there was none
+	told           uint8 // the version that the holder knew, with what identifies it; 0: nothing was told
 }
 
 // newUID stands in a body for the UID that the API server is to give.
@@ -112,6 +113,9 @@ func (r record) lease() protocol.Record {
 	if r.released != 0 {
 		set(lease.AnnotationReleased, fmt.Sprintf("%s after %d", wall(r.renew).Format(metav1.RFC3339Micro), r.released))
 	}
+	if r.told != 0 {
+		set(lease.AnnotationEvidence, fmt.Sprintf("%s after %d process of term %d", termID(r.term), r.told, r.term))
+	}
 	if r.vacant {
 		set(lease.AnnotationVacant, "created by somebody")
 	}
@@ -152,18 +156,22 @@ func (m *model) stamp(s *state, i int) uint8 {
 func (m *model) held(r record, holder uint8, c claim, stamp uint8) record {
 	r.holder, r.epochHolder, r.epoch, r.term = holder, holder, c.epoch, c.term
 	r.duration, r.renew, r.released, r.vacant = m.L, stamp, 0, false
+	r.told = c.after
 	return r
 }
 
 func (m *model) taken(from record, holder uint8, c claim, stamp uint8) record {
 	r := m.held(from, holder, c, stamp)
 	r.acquire = r.renew
+	if m.deaths {
+		r.told = from.version
+	}
 	return r
 }
 
 func (m *model) released(r record, holder uint8, c claim, stamp uint8) record {
 	after := r.version
 	r = m.held(r, holder, c, stamp)
-	r.holder, r.duration, r.acquire, r.released = 0, 1, r.renew, after
+	r.holder, r.duration, r.acquire, r.released, r.told = 0, 1, r.renew, after, 0
 	return r
 }

@@ -26,6 +26,7 @@ const (
 	seatAcrossGap                      // a seat is taken back whatever was not shown
 	clockStands                        // renewTime does not move
 	versionOnly                        // a swap compares the UID and the version
+	deathIsProof                       // a dead holder is succeeded, whoever came after it
 )
 
 func (m *model) wrong(r rules) bool { return m.rules&r != 0 }

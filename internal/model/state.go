@@ -9,6 +9,7 @@ type state struct {
 	record   uint16 // what the API server stores
 	before   uint16 // what was there before, where that can prove something; see unknown
 	version  uint8  // of the store
+	last     bool   // a look shows that the record's claim is the last one
 	after    uint8  // the version that a watch showed right before the record
 	nextUID  uint8
 	nextTerm uint8
@@ -36,6 +37,7 @@ const unknown = 1<<16 - 1
 type backup struct {
 	record, before uint16
 	version        uint8 // 0: there is none
+	last           bool
 }
 
 // budget is what may still happen to the world.
@@ -51,6 +53,7 @@ type claim struct {
 	record uint16
 	from   uint16 // what it is taken from, until it is acknowledged
 	sent   uint8  // and when that was first tried
+	after  uint8  // the version that its writes tell; 0: they tell nothing
 }
 
 type phase uint8
@@ -85,6 +88,7 @@ type proc struct {
 
 	knows  uint32 // see known
 	before uint16 // what was there before the record in view, as the store's history has it
+	last   bool   // what a look would show of that record
 	relist bool   // its watch broke: it has to list before it is shown changes
 	event  event  // on its way
 	read   read
@@ -110,6 +114,7 @@ type event struct {
 	stored  bool   // a Get
 	record  uint16 // what it shows
 	before  uint16 // what was there before; not known to whom it is shown
+	last    bool   // as in proc; not known either
 	version uint8
 	newest  uint8 // of the store, seen beside
 	after   uint8 // what the same watch showed before
@@ -121,6 +126,8 @@ const (
 	first   readKind = iota + 1 // a List before the watch begins
 	confirm                     // a Get and a List, to decide on
 	prove                       // a look at what was there before
+	trace                       // the same, of one that is held
+	inquest                     // whether its holder is dead
 )
 
 // read is one on its way. It is answered by what is there when it is sent, and

@@ -20,7 +20,7 @@ func (m *model) present(s *state, p *proc) event {
 	if s.stopped != 0 || !news && !p.relist {
 		return event{}
 	}
-	e := event{present: true, record: s.record, before: s.before, version: s.version}
+	e := event{present: true, record: s.record, before: s.before, last: s.last, version: s.version}
 	if p.relist || s.after == 0 || s.after != last.shown {
 		e.listed = true
 		return e
@@ -73,7 +73,7 @@ func (m *model) overtaken(p *proc) bool {
 
 // ask is a read: a Get with a List beside it, or the List alone that begins a watch.
 func (m *model) ask(s *state, kind readKind) read {
-	e := event{present: true, listed: true, record: s.record, before: s.before, version: s.version}
+	e := event{present: true, listed: true, record: s.record, before: s.before, last: s.last, version: s.version}
 	if r := m.record(s.record); kind == confirm && r.exists() {
 		e.stored, e.version, e.newest = true, r.version, s.version
 	}
@@ -91,6 +91,10 @@ func (m *model) heard(s *state, p *proc) {
 		m.observe(s, p, r.event, r.overtaken, true)
 	case prove:
 		p.knows = m.proved(p.knows, r.event.record, r.event.before)
+	case trace:
+		p.knows = m.found(p.knows, r.event.record, r.event.last)
+	case inquest:
+		p.knows = m.died(p.knows, r.event.record, s.now)
 	}
 	p.read = read{}
 }

@@ -93,9 +93,9 @@ func (m *model) commit(s *state, w write, late bool) bool {
 		b.uid = s.nextUID
 		s.nextUID++
 	case prolong:
-		renew := b.renew
+		renew, told := b.renew, b.told
 		b = stored
-		b.renew, b.duration = renew, m.L
+		b.renew, b.duration, b.told = renew, m.L, told
 	case swap:
 		b.uid = stored.uid
 		if m.wrong(releaseByContent) && b.released != 0 {
@@ -154,7 +154,9 @@ func (m *model) store(s *state, r record) {
 	if r.exists() {
 		r.version = s.version
 	}
-	s.record = m.recordID(r)
+	id := m.recordID(r)
+	s.last = m.traced(s, s.record, id)
+	s.record = id
 }
 
 // tick lets time pass, unless somebody who is not frozen is overdue.
