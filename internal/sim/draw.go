@@ -116,6 +116,23 @@ func drawAdmission(seed uint64, p Plan) []Fault {
 	return []Fault{slow.draw(rng, upTo(rng, lastFault-time.Minute), p)}
 }
 
+// drawDeaths draws crashes for a plan with evidence. Half of them are followed by an edit that puts
+// the Lease back as it was before, and a third by a cut of somebody's link.
+func drawDeaths(seed uint64, p Plan) (out []Fault) {
+	rng := rand.New(rand.NewPCG(seed, 4))
+	for range 1 + rng.IntN(3) {
+		at := upTo(rng, lastFault-time.Minute)
+		out = append(out, Fault{Crash, rng.IntN(len(p.Nodes)), at, upTo(rng, 20*time.Second), rng.Int64N(2)})
+		if after := at + upTo(rng, 8*time.Second); rng.IntN(2) == 0 {
+			out = append(out, Fault{PutBack, -1, after, 0, 2 * rng.Int64N(4)})
+		}
+		if after := at + upTo(rng, 8*time.Second); rng.IntN(3) == 0 {
+			out = append(out, Fault{BlackHole, rng.IntN(len(p.Nodes)), after, upTo(rng, 20*time.Second), 0})
+		}
+	}
+	return out
+}
+
 // slowness is drawn for a RenewDeadline of 10 s; others' have their share. What
 // takes more than six tenths of it leaves no time to renew again.
 func slowness(r *rand.Rand) int64 { return (100 + r.Int64N(5901)) * (1 - 2*r.Int64N(2)) }

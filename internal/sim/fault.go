@@ -86,6 +86,7 @@ const (
 	NoLease      Kind = "no-lease"      // the Lease is not there at first
 	Drain        Kind = "drain"         // work drained with its term still valid
 	DrainTimeout Kind = "drain-timeout" // the guard gave up waiting for an older effect
+	ProvenDead   Kind = "proven-dead"   // evidence showed that a process is dead
 	VersionTwice Kind = "version-twice" // a write got a version that another record was shown with before
 )
 

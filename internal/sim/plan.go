@@ -36,6 +36,7 @@ type Plan struct {
 	NoLease   bool // the Lease is not there at first
 	REST      bool // through client-go and apiserver's server
 	Shared    bool // each process watches all Leases at once, as one with many does
+	Evidence  bool // the API shows, late and not always, which processes are dead
 	Faults    []Fault
 	Length    time.Duration
 
@@ -97,6 +98,7 @@ const (
 	restOdds    = 50              // one plan in so many goes through client-go's REST client
 	sharedOdds  = 3               // in one plan of so many watches are shared
 	foreignOdds = 16              // one plan in so many has a client-go candidate
+	deathOdds   = 5               // in one plan of so many there is evidence of deaths
 )
 
 // profile is a timing with the lease of the fastest clock that its MaxClockDrift
@@ -138,6 +140,9 @@ func Draw(seed uint64, e Elector) Plan {
 		}
 	}
 	p.Faults = append(drawFaults(rng, p), drawAdmission(seed, p)...)
+	if seed%deathOdds == 3 {
+		p.Evidence, p.Faults = e == Hotseat, append(p.Faults, drawDeaths(seed, p)...)
+	}
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
 	p.Shared = seed%sharedOdds == 0
 	if p.REST = seed%restOdds == 0 && p.Pure(); p.REST { // what a clock shows is translated at the other wire only

@@ -22,6 +22,7 @@ type node struct {
 	wall    wall
 	process *process // nil while none runs
 	started int
+	pod     pod
 
 	// Under the world's mutex.
 	hooksUntil, overrunUntil time.Time
@@ -91,6 +92,7 @@ func (w *world) start(n *node, renamed bool) {
 		p.name = fmt.Sprintf("%s-%d", p.name, p.number)
 	}
 	n.process = p
+	p.begins(renamed)
 	ctx, cancel := context.WithCancel(chance.WithWall(chance.With(context.Background(), p.draw), func() time.Time { return n.wall.read(time.Now()) }))
 	p.cancel = cancel
 	w.mu.Lock()
@@ -105,6 +107,11 @@ func (w *world) start(n *node, renamed bool) {
 		cancel()
 		p.outbox.Wait()
 		w.check.returned(p, err)
+		select {
+		case <-p.killed: // that has been told
+		default:
+			p.ends()
+		}
 		w.mu.Lock()
 		w.live--
 		w.mu.Unlock()
@@ -119,6 +126,7 @@ func (w *world) crash(n *node) {
 		return
 	}
 	n.process, p.dead = nil, true
+	p.ends()
 	w.hit(Crash)
 	w.check.crashed(p)
 	close(p.killed)
@@ -156,8 +164,13 @@ func (p *process) hotseat(ctx context.Context) error {
 	if p.world.plan.Shared {
 		shared = singleton.NewSharedWatch(api, namespace, log)
 	}
+	var evidence singleton.Evidence
+	if p.world.plan.Evidence {
+		evidence = witness{p}
+	}
 	elector, err := singleton.New(api, singleton.Config{
-		Name: leaseName, Namespace: namespace, Timing: t,
+		Evidence: evidence,
+		Name:     leaseName, Namespace: namespace, Timing: t,
 		Replica: singleton.ReplicaConfig{Identity: p.name, SharedWatch: shared},
 		Guards:  []fencing.Guard{announcing{process: p}}, Fencing: singleton.FencingConfig{MaxRaise: 1 << 40},
 		Hooks: singleton.Hooks{

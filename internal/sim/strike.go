@@ -132,7 +132,7 @@ func (w *world) restore(f Fault) {
 				w.endWatches(-1, nil, f.Kind)
 			}
 			l, err := w.store.get()
-			w.check.rewind(w.store.revision() > w.farthest, err == nil && protocol.NewRecord(l).Holder() == "", undone.ResourceVersion)
+			w.check.rewind(w.store.revision() > w.farthest, err == nil && (protocol.NewRecord(l).Holder() == "" || w.plan.Evidence), undone.ResourceVersion)
 			return
 		}
 	}
