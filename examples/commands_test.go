@@ -1,7 +1,6 @@
 package examples
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +21,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	coordv1 "k8s.io/api/coordination/v1"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/util/jsonpath"
 
 	"github.com/hotseat-go/hotseat/singleton"
@@ -75,7 +72,9 @@ func TestWrongCommands(t *testing.T) {
 		"kubectl get lease invoicer -o jsonpath='{.metadata.annotations.hotseat-go\\.github\\.io/fencing-epock}'",
 		"kubectl annotate lease invoicer hotseat-go.github.io/fencing-epoch=<a greater number>",
 		"kubectl annotate lease invoicer --overwrite hotseat-go.github.io/fencing-epock=<a greater number>",
-		"kubectl create -f examples/deploy/invoiser.yaml", "kubectl scale deployment invoicer --replica=0", "docker run hotseat",
+		"kubectl apply -k examples/deplou", "kubectl apply -f examples/deploy", "kubectl apply -k examples/deploy/components/network-policy",
+		"docker build --file examples/deploy/Dockerfil --tag example.com/invoicer:1.0.0 .", "docker build --file examples/deploy/Dockerfile --tag example.com/invoicer .",
+		"kubectl scale deployment invoicer --replica=0", "docker run hotseat",
 		"kubectl get lease", "POD_NAMESPASE=default go run ./examples/worker",
 	} {
 		require.Error(t, works(t, command, true), command)
@@ -102,7 +101,7 @@ func works(t *testing.T, command string, whole bool) error {
 		return isTarget(t, words[1:])
 	case words[0] == "kubectl" && !whole && len(words) < 4:
 		_, known := kubectls[words[min(1, len(words)-1)]]
-		if !known && len(words) > 1 && words[1] != "apply" {
+		if !known && len(words) > 1 && !slices.Contains(onRealServer, words[1]) {
 			return errors.New("has a verb that no test plays")
 		}
 		return nil
@@ -112,6 +111,8 @@ func works(t *testing.T, command string, whole bool) error {
 			return errors.New("has a verb that no test plays")
 		}
 		return play(t, words[2:])
+	case words[0] == "docker":
+		return buildsImage(t, words[1:])
 	case words[0] == "go" && len(words) > 2 && words[1] == "run":
 		return isProgram(words[2], words[3:])
 	case words[0] == "go" && len(words) > 2 && words[1] == "test":
@@ -252,8 +253,11 @@ func edits(t *testing.T, args []string) error {
 
 // kubectls play what kubectl does with the arguments after each verb.
 var kubectls = map[string]func(t *testing.T, args []string) error{
-	"get": getsLease, "annotate": annotatesLease, "create": creates, "scale": scales,
+	"get": getsLease, "annotate": annotatesLease, "apply": applies, "scale": scales,
 }
+
+// onRealServer are the verbs that internal/e2e plays to a real API server.
+var onRealServer = []string{"apply", "replace", "delete"}
 
 // getsLease evaluates a JSON path on a Lease that an elector holds, which must have something there.
 func getsLease(t *testing.T, args []string) error {
@@ -328,50 +332,4 @@ func underTerm(t *testing.T, f func(c *singletontest.Cluster, a *singleton.Elect
 		require.NoError(t, <-done)
 	})
 	return err
-}
-
-// creates reads the file, whose objects internal/e2e creates on a real API server.
-func creates(t *testing.T, args []string) error {
-	if len(args) != 2 || args[0] != "-f" {
-		return errors.New("is not kubectl create -f FILE")
-	}
-	kinds, err := kindsIn(filepath.Join(root, args[1]))
-	if err != nil {
-		return err
-	}
-	require.Contains(t, kinds, "Lease/invoicer")
-	return nil
-}
-
-// scales looks for the Deployment.
-func scales(t *testing.T, args []string) error {
-	if len(args) != 3 || args[0] != "deployment" || args[2] != "--replicas=0" {
-		return errors.New("is not kubectl scale deployment NAME --replicas=0")
-	}
-	kinds, err := kindsIn("deploy/invoicer.yaml")
-	require.NoError(t, err)
-	if !slices.Contains(kinds, "Deployment/"+args[1]) {
-		return fmt.Errorf("the manifests have no Deployment %s", args[1])
-	}
-	return nil
-}
-
-func kindsIn(path string) (kinds []string, err error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	for documents := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 1<<10); ; {
-		var object struct {
-			Kind     string
-			Metadata struct{ Name string }
-		}
-		switch err := documents.Decode(&object); {
-		case errors.Is(err, io.EOF):
-			return kinds, nil
-		case err != nil:
-			return nil, err
-		}
-		kinds = append(kinds, object.Kind+"/"+object.Metadata.Name)
-	}
 }

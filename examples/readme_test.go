@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
 const guide = "../internal/docs/guide/"
@@ -64,18 +63,4 @@ func TestGuideCitesItsExceptions(t *testing.T) {
 	// The first exception's.
 	require.Contains(t, read(t, "../internal/e2e/faults_test.go"), `name: "the same without a guard"`)
 	require.Contains(t, read(t, "../README.md"), "internal/docs/guide/guarantees.md#exceptions-to-one-at-a-time")
-}
-
-// The manifests of the guide are files too, which the tests on a real API server apply.
-func TestGuideShowsTheManifests(t *testing.T) {
-	manifests := read(t, "deploy/invoicer.yaml")
-	if !strings.Contains(read(t, guide+"deploy.md"), "```yaml\n"+manifests+"```\n") {
-		t.Error("deploy.md does not show deploy/invoicer.yaml")
-	}
-	for _, b := range parsePage(t, "internal/docs/guide/traffic.md").blocks {
-		if b.language == "yaml" { // of programs that no test runs
-			var parsed map[string]any
-			require.NoError(t, yaml.Unmarshal([]byte(b.text), &parsed), b.text)
-		}
-	}
 }

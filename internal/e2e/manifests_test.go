@@ -3,13 +3,8 @@
 package e2e
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
-	"io"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -18,15 +13,15 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	coordv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/yaml"
-	"k8s.io/client-go/kubernetes/scheme"
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/hotseat-go/hotseat/internal/controlplane"
+	"github.com/hotseat-go/hotseat/internal/e2e/manifests"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -47,31 +42,38 @@ type shop struct {
 // nil, in a new namespace.
 func openShop(t *testing.T, c *controlplane.Cluster, change func(*rbacv1.Role)) shop {
 	t.Helper()
+	s := newShop(t, c)
+	for _, object := range shipped(t) {
+		if role, ok := object.(*rbacv1.Role); ok && change != nil {
+			change(role)
+		}
+		require.NoError(t, s.apply(object))
+	}
+	return s
+}
+
+// newShop makes the namespace, and applies nothing.
+func newShop(t *testing.T, c *controlplane.Cluster) shop {
+	t.Helper()
 	s := shop{c, t, "shop-" + strings.ToLower(rand.Text()[:8])}
 	require.NoError(t, c.Namespace(t.Context(), s.namespace))
 	t.Cleanup(func() {
 		_ = c.Admin().CoreV1().Namespaces().Delete(context.Background(), s.namespace, metav1.DeleteOptions{})
 	})
-	text, err := os.ReadFile("../../examples/deploy/invoicer.yaml")
-	require.NoError(t, err)
-	documents := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
-	applied := 0
-	for {
-		document, err := documents.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		require.NoError(t, err)
-		object, _, err := scheme.Codecs.UniversalDeserializer().Decode(document, nil, nil)
-		require.NoError(t, err, "%s", document)
-		if role, ok := object.(*rbacv1.Role); ok && change != nil {
-			change(role)
-		}
-		require.NoError(t, s.apply(object))
-		applied++
-	}
-	require.Equal(t, 5, applied)
 	return s
+}
+
+// deployFolder has the manifests that users apply.
+const deployFolder = "../../examples/deploy"
+
+// shipped are the objects of examples/deploy with components of it.
+func shipped(t *testing.T, components ...string) []runtime.Object {
+	t.Helper()
+	built, err := manifests.Build(deployFolder, components...)
+	require.NoError(t, err)
+	objects, err := manifests.Objects(built)
+	require.NoError(t, err)
+	return objects
 }
 
 func (s shop) apply(object runtime.Object) error {
@@ -86,6 +88,8 @@ func (s shop) apply(object runtime.Object) error {
 		_, err = admin.RbacV1().Roles(s.namespace).Create(ctx, x, o)
 	case *rbacv1.RoleBinding:
 		_, err = admin.RbacV1().RoleBindings(s.namespace).Create(ctx, x, o)
+	case *policyv1.PodDisruptionBudget:
+		_, err = admin.PolicyV1().PodDisruptionBudgets(s.namespace).Create(ctx, x, o)
 	case *appsv1.Deployment:
 		_, err = admin.AppsV1().Deployments(s.namespace).Create(ctx, x, o)
 	default:

@@ -24,6 +24,7 @@ type replica struct {
 	began   chan struct{} // a term's work begins
 	done    chan error    // Run returned
 	stop    context.CancelFunc
+	drain   func() // what work does after its context has ended; nil: nothing
 	log     *lines
 }
 
@@ -40,7 +41,7 @@ func (s shop) replicaOver(client *singleton.Client, name string, change ...func(
 	r := &replica{began: make(chan struct{}, 16), done: make(chan error, 1), stop: cancel, log: &lines{}}
 	config := singleton.Config{
 		Name: leaseName, Namespace: s.namespace, Replica: singleton.ReplicaConfig{Identity: name},
-		Timing: lease.Timing{LeaseDuration: 3 * time.Second, RenewDeadline: 2 * time.Second, RetryPeriod: 400 * time.Millisecond},
+		Timing: replicaTiming(),
 		Logger: slog.New(slog.NewTextHandler(r.log, nil)),
 	}
 	for _, change := range change {
@@ -55,6 +56,9 @@ func (s shop) replicaOver(client *singleton.Client, name string, change ...func(
 		r.done <- r.elector.Run(ctx, func(ctx context.Context, _ *singleton.Term) error {
 			r.began <- struct{}{}
 			<-ctx.Done()
+			if r.drain != nil {
+				r.drain()
+			}
 			return nil
 		})
 	}()
@@ -66,6 +70,10 @@ func (s shop) replicaOver(client *singleton.Client, name string, change ...func(
 		}
 	})
 	return r
+}
+
+func replicaTiming() lease.Timing {
+	return lease.Timing{LeaseDuration: 3 * time.Second, RenewDeadline: 2 * time.Second, RetryPeriod: 400 * time.Millisecond}
 }
 
 func (s shop) works(r *replica) {
@@ -106,11 +114,10 @@ func (s shop) deleteLease() {
 	require.NoError(s.t, s.leases().Delete(s.t.Context(), leaseName, metav1.DeleteOptions{}))
 }
 
-// shipLease applies the manifest's Lease again.
+// shipLease creates the manifest's Lease again.
 func (s shop) shipLease() {
-	nobody := ""
 	_, err := s.leases().Create(s.t.Context(), &coordv1.Lease{
-		ObjectMeta: metav1.ObjectMeta{Name: leaseName}, Spec: coordv1.LeaseSpec{HolderIdentity: &nobody},
+		ObjectMeta: metav1.ObjectMeta{Name: leaseName},
 	}, metav1.CreateOptions{})
 	require.NoError(s.t, err)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/hotseat-go/hotseat/internal/e2e/manifests"
 	"github.com/hotseat-go/hotseat/internal/e2e/trial"
 	"github.com/hotseat-go/hotseat/lease"
 )
@@ -104,7 +104,7 @@ func (l *lab) kubectl(stdin string, args ...string) string {
 	return out
 }
 
-// deploy applies examples/deploy/invoicer.yaml, with the replicas' image and what they are told.
+// deploy applies examples/deploy, with the replicas' image and what they are told.
 func (l *lab) deploy() {
 	l.t.Helper()
 	l.spec.Ledger = l.ledger.URL
@@ -122,14 +122,14 @@ func (l *lab) deploy() {
 	l.complete()
 }
 
-// shipped is examples/deploy/invoicer.yaml with its container changed.
+// shipped is examples/deploy with its container changed.
 func shipped(t *testing.T, change func(container map[string]any)) string {
 	t.Helper()
-	text, err := os.ReadFile("../../examples/deploy/invoicer.yaml")
+	built, err := manifests.Build("../../examples/deploy")
 	require.NoError(t, err)
 	var objects []string
 	deployments := 0
-	for doc := range strings.SplitSeq(string(text), "\n---\n") {
+	for doc := range strings.SplitSeq(string(built), "\n---\n") {
 		var object map[string]any
 		require.NoError(t, yaml.Unmarshal([]byte(doc), &object))
 		if object["kind"] == "Deployment" {

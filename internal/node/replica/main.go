@@ -80,7 +80,7 @@ func (r *reporter) report(e trial.Event) {
 	_, _ = r.connection.Write(line)
 }
 
-// serve answers the probes of examples/deploy/invoicer.yaml.
+// serve answers the probes of examples/deploy.
 func serve(elector *singleton.Elector) {
 	probe := func(check func() error) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {

@@ -1,0 +1,85 @@
+package manifests
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	coordv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+)
+
+const folder = "../../../examples/deploy"
+
+func TestBase(t *testing.T) {
+	built, err := Build(folder)
+	require.NoError(t, err)
+	objects, err := Objects(built)
+	require.NoError(t, err)
+	var kinds []string
+	for _, o := range objects {
+		m, err := meta.Accessor(o)
+		require.NoError(t, err)
+		require.Equal(t, "invoicer", m.GetName())
+		kinds = append(kinds, o.GetObjectKind().GroupVersionKind().Kind)
+		switch o := o.(type) {
+		case *coordv1.Lease:
+			require.Equal(t, coordv1.LeaseSpec{}, o.Spec, "what is applied again must not touch a term")
+		case *appsv1.Deployment:
+			require.Equal(t, "example.com/invoicer:1.0.0", o.Spec.Template.Spec.Containers[0].Image)
+		}
+	}
+	require.ElementsMatch(t, []string{
+		"ServiceAccount", "Role", "RoleBinding", "Lease", "Deployment", "PodDisruptionBudget",
+	}, kinds)
+}
+
+// Every component can be added, alone and with all others, and adds something.
+func TestComponents(t *testing.T) {
+	base, err := Build(folder)
+	require.NoError(t, err)
+	entries, err := os.ReadDir(filepath.Join(folder, "components"))
+	require.NoError(t, err)
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	require.NotEmpty(t, all)
+	for _, set := range append([][]string{all}, split(all)...) {
+		built, err := Build(folder, set...)
+		require.NoError(t, err, set)
+		require.NotEqual(t, string(base), string(built), set)
+		_, err = Objects(built)
+		require.NoError(t, err, set)
+	}
+}
+
+func split(all []string) (sets [][]string) {
+	for _, name := range all {
+		sets = append(sets, []string{name})
+	}
+	return sets
+}
+
+func TestWrong(t *testing.T) {
+	_, err := Build(folder, "no-such-component")
+	require.ErrorContains(t, err, "no-such-component")
+	_, err = Build(t.TempDir())
+	require.Error(t, err, "no kustomization.yaml")
+
+	mine := t.TempDir()
+	text := "resources: []\n"
+	require.NoError(t, os.WriteFile(filepath.Join(mine, "kustomization.yaml"), []byte(text), 0o600))
+	_, err = Build(mine, "x")
+	require.ErrorContains(t, err, Placeholder)
+
+	built, err := Build(folder)
+	require.NoError(t, err)
+	misspelt := strings.Replace(string(built), "serviceAccountName:", "serviceAcountName:", 1)
+	require.NotEqual(t, string(built), misspelt)
+	_, err = Objects([]byte(misspelt))
+	require.ErrorContains(t, err, "serviceAcountName")
+}
