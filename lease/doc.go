@@ -153,6 +153,13 @@
 //     Lease.
 //   - A7. A replica that is stopped while it acquires waits a while for the outcome. If it got the
 //     Lease, it releases the Lease.
+//   - A8. A Lease may name a successor: in the annotation successor, or as its preferredHolder. A
+//     standby that is named answers by writing its identity into the annotation, if the same term
+//     still holds the Lease. The holder hands over to such an identity, and never to a name that
+//     nobody has answered to. Once the Lease comes free, the successor acquires at once, and all
+//     others RetryPeriod/2 later. An acquire removes the name.
+//   - A9. A courteous replica (Elector.SetCourtesy) acquires later than others by as long as it was
+//     told, which is a lease duration at most.
 //
 // E, epochs and whose term it is.
 //

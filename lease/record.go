@@ -38,6 +38,10 @@ const (
 	// AnnotationProgram names the program that created or acquired the Lease
 	// (singleton.ReplicaConfig.Program). It is for people, and proves nothing.
 	AnnotationProgram = Domain + "program"
+	// AnnotationSuccessor names the replica that is to hold the Lease next: its Pod's name, or its
+	// identity. A person, a program or a resigning holder writes it. The next acquire removes it. It
+	// proves nothing. Nobody waits for longer than half a RetryPeriod because of it.
+	AnnotationSuccessor = Domain + "successor"
 )
 
 // Record is an immutable snapshot of a Lease, or of its absence (the zero Record). It is safe for
@@ -96,6 +100,18 @@ func (r Record) Program() string {
 		return ""
 	}
 	return r.lease.Annotations[AnnotationProgram]
+}
+
+// Successor names the replica that is to hold the Lease next, by its Pod's name or its identity. It
+// is what [AnnotationSuccessor] says, else spec.preferredHolder. Empty: nobody is named.
+func (r Record) Successor() string {
+	if name := r.annotation(AnnotationSuccessor); name != "" {
+		return name
+	}
+	if r.lease == nil || r.lease.Spec.PreferredHolder == nil {
+		return ""
+	}
+	return *r.lease.Spec.PreferredHolder
 }
 
 // Duration is the lease duration that the last writer asked for; 0 if there is none.

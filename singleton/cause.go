@@ -67,10 +67,11 @@ func reasons() []Reason {
 //   - ErrLost, ErrResigned or ErrShuttingDown, where one applies; and
 //   - Err.
 type EndError struct {
-	Reason Reason
-	Holder string    // for ReasonTaken: who took the Lease
-	Since  time.Time // for ReasonExpired: when the last acknowledged write was sent
-	Err    error     // what proved or caused the end; may be nil
+	Reason    Reason
+	Holder    string    // for ReasonTaken: who took the Lease
+	Successor string    // for ReasonResigned: who was named to be active next; may be empty
+	Since     time.Time // for ReasonExpired: when the last acknowledged write was sent
+	Err       error     // what proved or caused the end; may be nil
 }
 
 func (e *EndError) Error() string {
@@ -90,6 +91,9 @@ func (e *EndError) Error() string {
 			return fmt.Sprintf("panicked: %v", panicked.Value)
 		}
 	case ReasonResigned:
+		if e.Successor != "" {
+			return fmt.Sprintf("resigned in favor of %q", e.Successor)
+		}
 		return "resigned"
 	case ReasonShutdown:
 		return "shutting down"

@@ -43,9 +43,9 @@
 // before the term's work starts.
 //
 // G4, recovery. After faults end, a replica is active within LeaseDuration + 0.5 s, without the
-// restart of any process. This needs a replica that is eligible and warm, that is not standing
-// back, and whose token its guards accept. For this guarantee, a fault has ended once its effects
-// have been noticed:
+// restart of any process. This needs a replica that is eligible and warm, that is neither standing
+// back nor letting others go first, and whose token its guards accept. For this guarantee, a fault
+// has ended once its effects have been noticed:
 //   - A lost request is noticed, and sent again, after RenewDeadline/4.
 //   - A silent watch is noticed after two to three RetryPeriods. If another replica took the Lease
 //     meanwhile, a standby waits out that replica's lease duration, from the moment at which it

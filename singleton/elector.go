@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/internal/protocol"
@@ -23,13 +24,28 @@ type Elector struct {
 	lock    *protocol.Lock
 	metrics metrics
 
-	running    atomic.Bool
+	running   atomic.Bool
+	stance    stance
+	resigning atomic.Bool         // Resign was called while acquiring
+	previous  *protocol.Candidate // what the last Run knew, nil before; owned by Run
+	status    atomic.Pointer[status]
+	guard     atomic.Pointer[GuardError] // the last failed announcement; see Status.Guard
+}
+
+// stance is how far this replica wants to be active.
+type stance struct {
 	ineligible atomic.Bool
-	resigning  atomic.Bool         // Resign was called while acquiring
-	previous   *protocol.Candidate // what the last Run knew, nil before; owned by Run
-	eligible   chan struct{}       // buffered; eligibility changed
-	status     atomic.Pointer[status]
-	guard      atomic.Pointer[GuardError] // the last failed announcement; see Status.Guard
+	courtesy   atomic.Int64  // nanoseconds by which others go first
+	changed    chan struct{} // buffered; one of these changed
+	answering  atomic.Bool   // an answer to being named is under way
+}
+
+// notify has the loop decide anew.
+func (s *stance) notify() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
 }
 
 // New returns an elector for the Lease that config names. It makes no request. The error is a
@@ -59,7 +75,7 @@ func New[L lease.Client](client LeasesGetter[L], config Config) (*Elector, error
 			Program: config.Replica.Program, Labels: config.Labels,
 			Timing: config.Timing, Clock: config.Replica.clock,
 		}),
-		eligible: make(chan struct{}, 1),
+		stance: stance{changed: make(chan struct{}, 1)},
 	}
 	e.status.Store(&status{state: StateStopped, next: make(chan struct{})})
 	return e, nil
@@ -120,11 +136,17 @@ func (e *Elector) Resign() {
 // SetEligible sets whether this replica may become active. At first it may. SetEligible does not
 // end a current term: to hand over, call SetEligible(false), then Resign.
 func (e *Elector) SetEligible(eligible bool) {
-	e.ineligible.Store(!eligible)
-	select {
-	case e.eligible <- struct{}{}:
-	default:
-	}
+	e.stance.ineligible.Store(!eligible)
+	e.stance.notify()
+}
+
+// SetCourtesy lets other replicas go first: once the Lease comes free, this one tries to acquire it
+// only d later, at most a LeaseDuration. If nobody else has taken the Lease by then, this replica
+// does. At first, d is 0. A negative d counts as 0. SetCourtesy does not end a current term. A
+// replica that is named as the successor ([Term.ResignTo]) shows no courtesy.
+func (e *Elector) SetCourtesy(d time.Duration) {
+	e.stance.courtesy.Store(int64(min(max(0, d), e.config.Timing.LeaseDuration)))
+	e.stance.notify()
 }
 
 // IsActive reports whether this replica is active now: its work runs or is about to, and its term

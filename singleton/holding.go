@@ -26,7 +26,7 @@ func (r *run) term() (done bool, err error) {
 	if r.resigning.Swap(false) { // Resign was called while acquiring, and saw no term
 		t.Resign()
 	}
-	if r.ineligible.Load() {
+	if r.stance.ineligible.Load() {
 		t.Resign()
 	}
 	r.metrics.started(g.tenure.Claim())
@@ -176,7 +176,9 @@ func (r *run) leave(valid bool, cause *EndError) {
 	switch {
 	case unfinished: // the Lease has to keep others away until it expires
 	case valid, tenure.Fenced():
-		if err := r.release(tenure.Claim()); err != nil {
+		claim := tenure.Claim()
+		claim.Successor = cause.Successor
+		if err := r.release(claim); err != nil {
 			r.config.Logger.Warn("the release of the Lease is not confirmed: if it did not arrive,"+
 				" standbys wait for the lease duration", "error", err)
 		}

@@ -281,6 +281,7 @@ func (r *run) observe(o protocol.Observation) {
 		var step protocol.Step
 		g.tenure, step = g.tenure.Updating(r.updating()).Observe(o, r.config.Replica.clock.Now())
 		r.perform(step)
+		r.handOver(o.Record)
 	}
 }
 

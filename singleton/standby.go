@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hotseat-go/hotseat/internal/outage"
 	"github.com/hotseat-go/hotseat/internal/protocol"
@@ -16,6 +17,7 @@ func (r *run) standby() (acquired bool, err error) {
 	for r.ctx.Err() == nil {
 		r.setState(StateStandby, nil)
 		d := r.next()
+		r.answer()
 		switch d.Action {
 		case protocol.Wait:
 			if r.status.Load().observed { // until then the API server may be away
@@ -48,14 +50,15 @@ func (r *run) standby() (acquired bool, err error) {
 
 // next says what to do now.
 func (r *run) next() protocol.Decision {
-	return r.candidate.Next(r.config.Replica.clock.Now(), !r.ineligible.Load())
+	r.candidate = r.candidate.Yielding(time.Duration(r.stance.courtesy.Load()))
+	return r.candidate.Next(r.config.Replica.clock.Now(), !r.stance.ineligible.Load())
 }
 
 // await returns when there may be something new to decide.
 func (r *run) await(at protocol.Instant) error {
 	e := r.wait(at, hears{
 		stopping: r.ctx.Done(), hopeless: r.source.Hopeless(),
-		panicked: r.hooks.bad, eligible: r.eligible, rehearsed: r.wiring.rights,
+		panicked: r.hooks.bad, eligible: r.stance.changed, rehearsed: r.wiring.rights,
 		testified: r.witness.answers,
 	})
 	switch e.kind {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -102,6 +103,20 @@ func (t *Term) left() time.Duration {
 // work returned and then released, and this replica stands back for Config.Replica.HoldOff. Resign
 // does not wait. It does nothing once the term has ended.
 func (t *Term) Resign() { t.end(&EndError{Reason: ReasonResigned}) }
+
+// ResignTo is Resign, and names who is to be active next: the Pod's name of another replica, or its
+// identity. All others let that one go first for half a RetryPeriod. If it has not taken the Lease
+// by then, another does. The error is a [*lease.FieldError] if successor is no such name. Then
+// nothing happens.
+func (t *Term) ResignTo(successor string) error {
+	const most = 300 // a Pod's name has 253 bytes, to which an identity adds 17
+	if successor == "" || len(successor) > most || !utf8.ValidString(successor) {
+		return &lease.FieldError{Field: "successor", Value: fmt.Sprintf("%.50s", successor),
+			Rule: "must be the name of a Pod or an identity"}
+	}
+	t.end(&EndError{Reason: ReasonResigned, Successor: successor})
+	return nil
+}
 
 // Raise lifts the term's epoch above mark. Call it when a guard's mark is above the term's epoch
 // although this replica still holds the Lease: the API server was restored to an earlier state. If

@@ -23,6 +23,8 @@ type Claim struct {
 	Lift int64
 	// Published is what the term's writes publish for rule P1.
 	Published Published
+	// Successor is who goes next, by the word of the release. Empty: the release names nobody.
+	Successor string
 }
 
 // Written returns the claim's acknowledgement as an observation made at now.

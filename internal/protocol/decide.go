@@ -61,17 +61,22 @@ func (c *Candidate) Next(now Instant, eligible bool) Decision {
 // turn is when the candidate may do what was decided.
 func (c *Candidate) turn(d Decision) Instant {
 	at, free := c.tries.retryAt, c.view.FreeAt()
+	named := c.view.Record().Successor()
+	wait := c.manners.crowd.turn
 	switch {
 	case d.reads(), d.Seat:
 		return at
 	case d.Action == Create: // with it the wait begins for everybody: it is no candidacy
 		return later(at, c.tries.createAt)
+	case names(named, c.self.Identity):
+		return later(at, free)
 	case c.manners.courteous:
-		free = free.Add(courtesy)
-	default:
-		free = free.Add(c.manners.crowd.turn)
+		wait = courtesy
 	}
-	return later(later(at, c.leave.holdOff), free)
+	if named != "" {
+		wait += grace(c.self.Timing)
+	}
+	return later(later(at, c.leave.holdOff), free.Add(wait+c.manners.yield))
 }
 
 func (d Decision) reads() bool {

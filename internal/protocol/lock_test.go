@@ -157,7 +157,7 @@ func TestRenewSurvivesLabelEdits(t *testing.T) {
 		require.Equal(b, "c", l.Labels["team"])
 		require.Equal(b, "keep me", l.Annotations["example.com/note"])
 		require.Equal(b, &strategy, l.Spec.Strategy)
-		require.Equal(b, &preferred, l.Spec.PreferredHolder)
+		require.Nil(b, l.Spec.PreferredHolder, "an acquire removes it")
 	})
 }
 

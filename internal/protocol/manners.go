@@ -9,6 +9,7 @@ import (
 // manners are how a candidate gets along with others on its Lease.
 type manners struct {
 	courteous bool          // others are to go first when the Lease comes free
+	yield     time.Duration // how much longer than that others may take
 	crowd     crowd         // of those that want it
 	silence   time.Duration // after which the watch is not relied on
 }

@@ -16,8 +16,8 @@ import (
 )
 
 // All bodies that this package writes. Except for the first, each starts from a copy of the record
-// that it replaces. So what is not ours survives: labels, foreign annotations, strategy,
-// preferredHolder.
+// that it replaces. So what is not ours survives: labels, foreign annotations, strategy. An acquire
+// removes the preferredHolder, as client-go's does.
 
 // A vacant Lease also has a renewTime, so that it cannot pass for a shipped one if somebody removes
 // the annotation. Its holderIdentity is set, to the empty string: an API server with coordinated
@@ -41,6 +41,8 @@ func (l *Lock) taken(from Record, token fencing.Token) *coordv1.Lease {
 	}
 	l.stamp(next, token, from)
 	next.Annotations = l.signed(next.Annotations)
+	delete(next.Annotations, lease.AnnotationSuccessor) // whoever it named had its chance
+	next.Spec.PreferredHolder = nil
 	next.Spec.AcquireTime = next.Spec.RenewTime
 	next.Spec.LeaseTransitions = &transitions
 	return next
@@ -89,6 +91,9 @@ func (l *Lock) released(c Claim) *coordv1.Lease {
 		token.Epoch = max(token.Epoch, epoch)
 	}
 	l.stamp(next, token, c.Record)
+	if c.Successor != "" {
+		next.Annotations[lease.AnnotationSuccessor] = c.Successor
+	}
 	next.Spec.HolderIdentity = &nobody
 	next.Spec.LeaseDurationSeconds = &second
 	next.Spec.AcquireTime = next.Spec.RenewTime
@@ -137,7 +142,7 @@ func annotate(was, next map[string]string) (ops []operation) {
 	if len(was) == 0 { // nothing can be tested below what is not there
 		return []operation{{"test", "/metadata/annotations", nil}, {"add", "/metadata/annotations", next}}
 	}
-	for _, key := range annotations() {
+	for _, key := range append(annotations(), lease.AnnotationSuccessor) {
 		path := annotationPath(key)
 		old, had := was[key]
 		value, has := next[key]
@@ -170,6 +175,10 @@ func (l *Lock) swap(ctx context.Context, from Record, next *coordv1.Lease, besid
 		if to := specOf(next)[i]; to.set {
 			ops = append(ops, operation{"add", f.path, to.value})
 		}
+	}
+	if preferred := was.Spec.PreferredHolder; preferred != nil && next.Spec.PreferredHolder == nil {
+		const path = "/spec/preferredHolder"
+		ops = append(ops, operation{"test", path, preferred}, operation{"remove", path, nil})
 	}
 	ops = append(ops, annotate(was.Annotations, next.Annotations)...)
 	stored, err := l.write(ctx, ops, next, beside)

@@ -98,6 +98,7 @@ func shapes() []shape {
 		{StoppedClock, 4, long, false, true, oneOf(0, 0, 1)}, {Lie, 6, lasting, true, true, falsehood},
 		{StaleCache, 4, long, false, false, between(100, 60_000)},
 		{SlowAdmission, 0, long, false, false, between(100, 3500)}, // see drawAdmission
+		{Name, 0, once, false, false, between(0, 11)},              // see drawNames
 	}
 }
 
@@ -129,6 +130,23 @@ func drawDeaths(seed uint64, p Plan) (out []Fault) {
 		if after := at + upTo(rng, 8*time.Second); rng.IntN(3) == 0 {
 			out = append(out, Fault{BlackHole, rng.IntN(len(p.Nodes)), after, upTo(rng, 20*time.Second), 0})
 		}
+	}
+	return out
+}
+
+// namingOdds: in one plan of so many somebody names successors.
+const namingOdds = 6
+
+// drawNames draws it beside the other faults, and from numbers of its own, as drawAdmission does.
+func drawNames(seed uint64, p Plan) (out []Fault) {
+	rng := rand.New(rand.NewPCG(seed, 5))
+	if rng.IntN(namingOdds) > 0 {
+		return nil
+	}
+	all := shapes()
+	s := all[slices.IndexFunc(all, func(s shape) bool { return s.kind == Name })]
+	for range 1 + rng.IntN(4) {
+		out = append(out, s.draw(rng, upTo(rng, lastFault-time.Minute), p))
 	}
 	return out
 }

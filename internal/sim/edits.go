@@ -6,6 +6,7 @@ import (
 	"time"
 
 	coordv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/hotseat-go/hotseat/internal/protocol"
@@ -40,6 +41,8 @@ func (w *world) edit(f Fault) {
 			l.Spec.HolderIdentity, l.Spec.RenewTime = new("intruder"), &now
 		case Clear:
 			l.Spec.HolderIdentity = new("")
+		case Name:
+			l.Annotations[lease.AnnotationSuccessor] = w.successor(f.N)
 		case Tamper:
 			tamper(l, f.N)
 		case RaiseEpoch:
@@ -50,6 +53,31 @@ func (w *world) edit(f Fault) {
 			l.Spec.LeaseDurationSeconds = new(int32(f.N))
 		}
 	})
+}
+
+// successor is a replica's name or, for one in six, a name or an identity that nobody has.
+func (w *world) successor(n int64) string {
+	switch p := w.nodes[int(n)%len(w.nodes)].process; {
+	case n == 11:
+		return "nobody_0123456789abcdef"
+	case n == 10, p == nil:
+		return "nobody"
+	default:
+		return p.name
+	}
+}
+
+// answers reports whether a change is the answer of a replica that is named as the successor: it
+// writes its identity in the name's place, and changes nothing else.
+func answers(c change, identity string) bool {
+	was, is := c.old.DeepCopy(), c.new.DeepCopy()
+	if lease.RecordOf(was).Successor() == "" || is.Annotations[lease.AnnotationSuccessor] != identity {
+		return false
+	}
+	delete(was.Annotations, lease.AnnotationSuccessor)
+	delete(is.Annotations, lease.AnnotationSuccessor)
+	return equality.Semantic.DeepEqual(was.Spec, is.Spec) && maps.Equal(was.Annotations, is.Annotations) &&
+		maps.Equal(was.Labels, is.Labels)
 }
 
 // tamper removes an annotation, garbles the epoch, or removes them all.

@@ -55,6 +55,7 @@ const (
 	Shorten    Kind = "edit-duration" // to N seconds
 	PutBack    Kind = "put-back"      // its spec, annotations and labels as they were before; N chooses when
 	Replace    Kind = "replace"       // with the manifest: no spec, no annotations, no labels
+	Name       Kind = "name"          // somebody names a successor: N chooses whom
 	Reship     Kind = "reship"        // deleted and created from the manifest, N times, while the link is cut
 
 	// A server that answers slowly is no fault: somebody is to be active. N ms, or

@@ -65,7 +65,8 @@ const requestsPastACache = 3
 // lease and half a second, and what some faults leave behind.
 func (p Plan) patience() time.Duration {
 	limit := p.Timing.LeaseDuration + 500*time.Millisecond + roundTrips*2*p.Latency
-	silenced, swallowed, misled, written, slow := false, false, false, time.Duration(0), time.Duration(0)
+	silenced, swallowed, misled, named := false, false, false, false
+	written, slow := time.Duration(0), time.Duration(0)
 	for _, f := range p.Faults {
 		late := p.settled()-f.over() < 2*p.Timing.LeaseDuration
 		switch f.Kind {
@@ -75,6 +76,8 @@ func (p Plan) patience() time.Duration {
 			silenced, swallowed = silenced || late, swallowed || late
 		case HangAnswer, DelayAnswer, DelayRequest: // until it times out
 			swallowed = swallowed || late
+		case Name: // the others let the named one go first; the name can also be put back
+			named = true
 		case StaleCache: // what the store has, a standby learns when it is about to write; then a lease begins
 			misled = misled || late
 		case Lie: // also of a Lease that was created
@@ -88,6 +91,9 @@ func (p Plan) patience() time.Duration {
 	limit += written + slowRequests*slow
 	if p.REST {
 		limit += restRetry
+	}
+	if named {
+		limit += p.Timing.RetryPeriod / 2
 	}
 	if silenced {
 		limit += silentPeriods * p.Timing.RetryPeriod

@@ -158,7 +158,7 @@ func (c *checker) committed(ch change) {
 	switch {
 	case !before.Exists() && after.Holder() != "":
 		c.violate("no write over another's record", "%s created the Lease held: who held the one before is not known", p.name)
-	case accident || !before.Exists():
+	case accident || !before.Exists(), answers(ch, mine):
 	case !acquired && before.Holder() != mine:
 		c.violate("no write over another's record", "%s wrote over a record of %q", p.name, before.Holder())
 	case !acquired && epochAfter < epochBefore, acquired && before.Term() != "" && epochAfter <= epochBefore:
