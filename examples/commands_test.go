@@ -23,6 +23,7 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 	"k8s.io/client-go/util/jsonpath"
 
+	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
@@ -294,6 +295,9 @@ func annotatesLease(t *testing.T, args []string) error {
 		return errors.New("is not kubectl annotate lease invoicer --overwrite KEY=VALUE")
 	}
 	key, value, ok := strings.Cut(args[3], "=")
+	if key == lease.AnnotationSuccessor && value == "<pod>" {
+		return namesSuccessor(t)
+	}
 	if !ok || !slices.Contains([]string{"<a greater number>", "<mark + 1>"}, value) {
 		return errors.New("has no greater number")
 	}
@@ -310,6 +314,29 @@ func annotatesLease(t *testing.T, args []string) error {
 		require.NoError(t, err)
 		if term.Token().Epoch <= before+1000 {
 			return fmt.Errorf("the epoch is %d after %d was written over %d", term.Token().Epoch, before+1000, before)
+		}
+		return nil
+	})
+}
+
+// namesSuccessor writes the name of a standby, which must then be active.
+func namesSuccessor(t *testing.T) error {
+	return underTerm(t, func(c *singletontest.Cluster, a *singleton.Elector) error {
+		b, err := singleton.New(c.Client("b"), singleton.Config{
+			Namespace: "shop", Name: "invoicer", Logger: quiet(), Replica: singleton.ReplicaConfig{Identity: "b"},
+		})
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- b.Run(ctx, work) }()
+		defer func() { stop(); require.NoError(t, <-done) }()
+		synctest.Wait()
+		require.NoError(t, c.EditLease(func(l *coordv1.Lease) {
+			l.Annotations[lease.AnnotationSuccessor] = "b"
+		}))
+		synctest.Wait()
+		if !b.IsActive() || a.IsActive() {
+			return errors.New("the named replica is not active")
 		}
 		return nil
 	})

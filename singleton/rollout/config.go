@@ -1,0 +1,94 @@
+package rollout
+
+import (
+	"cmp"
+	"errors"
+	"log/slog"
+	"os"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/singleton"
+)
+
+// DefaultCourtesy is what [Config].Courtesy defaults to.
+const DefaultCourtesy = time.Second
+
+// Config of a [Follower]. At least one part has to be switched on. The zero value of any other
+// field means its default.
+type Config struct {
+	// Terminating makes this replica ineligible once its Pod is being deleted.
+	Terminating bool
+	// Revision makes it courteous while its ReplicaSet is older than its Deployment's newest.
+	Revision bool
+	// Node makes it courteous while its node is cordoned.
+	Node bool
+	// DeletionCost keeps its Pod when its ReplicaSet is scaled down while it is active.
+	DeletionCost bool
+	// HandOver makes an active that is older resign once all other Pods of the Deployment are of the
+	// newest revision and available. It needs Revision.
+	HandOver bool
+
+	// Courtesy is how long a courteous replica lets others go first. If both its revision and its node
+	// ask for courtesy, it is twice as long. Default: 1 s. At most a LeaseDuration counts.
+	Courtesy time.Duration
+	// Pod is the name of the own Pod. Default: $POD_NAME, else the host's name.
+	Pod string
+	// Namespace of the Pod. Default: [singleton.DefaultNamespace].
+	Namespace string
+	// Logger gets the logs; nil means slog.Default().
+	Logger *slog.Logger
+}
+
+// withDefaults fills in what was left out. It returns a [*lease.FieldError] for each refused field,
+// joined.
+func (c Config) withDefaults() (Config, error) {
+	var errs []error
+	refuse := func(field string, value any, rule string) {
+		errs = append(errs, &lease.FieldError{Field: field, Value: value, Rule: rule})
+	}
+	if !c.Terminating && !c.Revision && !c.Node && !c.DeletionCost {
+		refuse("Config", "no part", "must switch on Terminating, Revision, Node or DeletionCost")
+	}
+	if c.HandOver && !c.Revision {
+		refuse("HandOver", true, "must come with Revision, which knows what is newer")
+	}
+	if c.Courtesy < 0 {
+		refuse("Courtesy", c.Courtesy, "must not be negative")
+	}
+	host, _ := os.Hostname() // empty is refused below
+	c.Courtesy = cmp.Or(c.Courtesy, DefaultCourtesy)
+	c.Pod = cmp.Or(c.Pod, os.Getenv("POD_NAME"), host)
+	c.Namespace = cmp.Or(c.Namespace, singleton.DefaultNamespace())
+	if c.Pod == "" {
+		refuse("Pod", "", "must be set here or in $POD_NAME")
+	}
+	if c.Namespace == "" {
+		refuse("Namespace", "", "must be set here or in $POD_NAMESPACE")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	c.Logger = c.Logger.With("namespace", c.Namespace, "pod", c.Pod)
+	return c, errors.Join(errs...)
+}
+
+// New returns a Follower. It makes no request. The error is a [*lease.FieldError], or several
+// joined, or says what is wrong with config. config.Timeout is ignored, because it would cut
+// watches.
+func New(config *rest.Config, c Config) (*Follower, error) {
+	c, err := c.withDefaults()
+	if config == nil {
+		err = errors.Join(&lease.FieldError{Field: "config", Value: nil, Rule: "must not be nil"}, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	api, err := newAPI(config)
+	if err != nil {
+		return nil, err
+	}
+	return &Follower{config: c, api: api}, nil
+}

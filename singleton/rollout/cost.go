@@ -1,0 +1,77 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/hotseat-go/hotseat/lease"
+	"github.com/hotseat-go/hotseat/singleton"
+)
+
+// AnnotationCost is Kubernetes' own: of two Pods of a ReplicaSet, the one with the lower cost is
+// removed first.
+const AnnotationCost = "controller.kubernetes.io/pod-deletion-cost"
+
+// AnnotationOwnCost is beside it with the same value if this package wrote it. A cost without it is
+// somebody else's, and stays.
+const AnnotationOwnCost = lease.Domain + "pod-deletion-cost"
+
+// lookEach is how soon the end of a term is noticed.
+const lookEach = time.Second
+
+// costOf grows from term to term, so that what a crashed active has left on its Pod is less than
+// the next active's. It begins again at 1 after two thousand million.
+func costOf(epoch int64) int64 { return 1 + epoch%math.MaxInt32 }
+
+// keepCost has the own Pod carry a cost while this replica is active.
+func (r *run) keepCost(ctx context.Context) {
+	r.setCost(ctx, nil) // a process before this one may have crashed
+	for {
+		term, err := r.elector.WaitActive(ctx)
+		if err != nil {
+			return
+		}
+		r.setCost(ctx, term)
+		for r.elector.Status().Term == term && ctx.Err() == nil {
+			pause(ctx, lookEach)
+		}
+		r.setCost(ctx, nil)
+	}
+}
+
+// setCost writes the cost of a term, or removes it if term is nil.
+func (r *run) setCost(ctx context.Context, term *singleton.Term) {
+	r.insist(ctx, func() error {
+		if term != r.elector.Status().Term {
+			return nil // it is out of date
+		}
+		pod, err := r.api.ask(ctx, "get", r.pod(), nil)
+		if err != nil {
+			return err
+		}
+		cost, has := pod.Metadata.Annotations[AnnotationCost]
+		own, ours := pod.Metadata.Annotations[AnnotationOwnCost]
+		var value any // null removes
+		switch {
+		case has && (!ours || own != cost):
+			r.config.Logger.Warn("this Pod has a pod-deletion-cost of somebody else's, which stays")
+			return nil
+		case term == nil && !has && !ours:
+			return nil
+		case term != nil:
+			value = strconv.FormatInt(costOf(term.Token().Epoch), 10)
+		}
+		body, err := json.Marshal(map[string]any{"metadata": map[string]any{
+			"uid":         pod.Metadata.UID, // or it is a conflict
+			"annotations": map[string]any{AnnotationCost: value, AnnotationOwnCost: value},
+		}})
+		if err != nil {
+			return err
+		}
+		_, err = r.api.ask(ctx, "patch", r.pod(), body)
+		return err
+	})
+}

@@ -1,0 +1,53 @@
+// Package rollout keeps leadership off Pods that are about to end, so that a rolling update moves
+// it once. Each part is an option, and needs a right of its own.
+//
+//	config, err := rest.InClusterConfig()
+//	...
+//	follower, err := rollout.New(config, rollout.Config{
+//		Terminating: true, Revision: true, DeletionCost: true,
+//	})
+//	...
+//	go follower.Run(ctx, elector) // until ctx ends
+//	err = elector.Run(ctx, work)
+//
+// # Parts
+//
+//   - Terminating: once the own Pod has a deletionTimestamp, this replica is not eligible. That
+//     matters if a preStop hook delays SIGTERM.
+//   - Revision: while the own ReplicaSet has an older revision than its Deployment, this replica is
+//     courteous: a replica of the newest revision goes first.
+//   - Node: while the own node is cordoned, as it is during a drain, this replica is courteous.
+//   - DeletionCost: while this replica is active, its Pod carries
+//     controller.kubernetes.io/pod-deletion-cost, so that a ReplicaSet that is scaled down removes
+//     its other Pods first. With maxSurge 0 this is what saves a move: otherwise the active's Pod
+//     may go before there is a Pod of the new revision.
+//   - HandOver, with Revision: an active of an older revision resigns when the Deployment is
+//     complete but for its own Pod. That is for rollouts that keep the old Pod for long.
+//
+// Courtesy never leaves nobody active: if no other replica has taken the Lease within
+// Config.Courtesy, a courteous one does. A part that misses its right logs that once, and changes
+// nothing. So does a part whose object does not exist. While the API server is out of reach, what
+// was seen last counts.
+//
+// # Rights
+//
+// In the Role of the replicas, a line for each option:
+//
+//	rules:
+//	- {apiGroups: [""], resources: [pods], verbs: [watch]}      # Terminating, Revision, Node
+//	- {apiGroups: [apps], resources: [deployments, replicasets], verbs: [get, watch]} # Revision
+//	- {apiGroups: [""], resources: [pods], verbs: [get, patch]} # DeletionCost
+//
+// Node needs a ClusterRole, because a node has no namespace:
+//
+//	rules:
+//	- {apiGroups: [""], resources: [nodes], verbs: [watch]}
+//
+// A Role cannot name Pods that do not exist yet. So with patch on Pods, a replica may change any
+// Pod of its namespace.
+//
+// # Cost
+//
+// One watch of the own Pod, one of the Deployment (Revision) and one of the node (Node), each
+// opened anew every five minutes. DeletionCost makes two patches for each term.
+package rollout

@@ -1,0 +1,234 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hotseat-go/hotseat/singleton"
+)
+
+// annotationRevision is what the controller of Deployments writes on a Deployment and on each of
+// its ReplicaSets. A rollback gives the old ReplicaSet a new one.
+const annotationRevision = "deployment.kubernetes.io/revision"
+
+// Pauses between attempts.
+const (
+	pauseLeast = time.Second
+	pauseMost  = time.Minute
+)
+
+// ErrRunning is returned by [Follower.Run] while an earlier call has not returned.
+var ErrRunning = errors.New("rollout: already running")
+
+// Follower tells an elector what becomes of its Pod. Make it with [New]. It is safe for concurrent
+// use.
+type Follower struct {
+	config  Config
+	api     *api
+	running atomic.Bool
+}
+
+// facts are what was seen last.
+type facts struct {
+	terminating bool
+	cordoned    bool
+	older       bool
+	replaced    bool // all Pods but one are new and available
+}
+
+// run is one call of Run. Its loop owns the facts.
+type run struct {
+	*Follower
+	elector *singleton.Elector
+	changes chan func(*facts)
+	workers sync.WaitGroup
+}
+
+// Run follows the own Pod and what is around it until ctx ends, and then returns nil. It sets the
+// elector's courtesy ([singleton.Elector.SetCourtesy]), so nobody else should. It makes the
+// elector ineligible at most once, and never eligible. Give it the context of the elector's Run. A
+// failed request ends nothing. While a call runs, another one returns [ErrRunning].
+func (f *Follower) Run(ctx context.Context, elector *singleton.Elector) error {
+	if !f.running.CompareAndSwap(false, true) {
+		return ErrRunning
+	}
+	defer f.running.Store(false)
+	r := &run{Follower: f, elector: elector, changes: make(chan func(*facts))}
+	defer r.workers.Wait()
+	if f.config.Terminating || f.config.Revision || f.config.Node {
+		r.workers.Go(func() { r.followPod(ctx) })
+	}
+	if f.config.DeletionCost {
+		r.workers.Go(func() { r.keepCost(ctx) })
+	}
+	for now := (facts{}); ; {
+		select {
+		case change := <-r.changes:
+			before := now
+			change(&now)
+			r.apply(before, now)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// apply tells the elector of what has changed.
+func (r *run) apply(before, now facts) {
+	log := r.config.Logger
+	if now.terminating && !before.terminating {
+		log.Info("this Pod is being deleted: it will not become active any more")
+		r.elector.SetEligible(false)
+	}
+	courtesy := time.Duration(0)
+	for _, reason := range []bool{now.older, now.cordoned} {
+		if reason {
+			courtesy += r.config.Courtesy
+		}
+	}
+	if now.older != before.older || now.cordoned != before.cordoned {
+		log.Info("others go first when the Lease comes free", "courtesy", courtesy,
+			"older_revision", now.older, "node_cordoned", now.cordoned)
+		r.elector.SetCourtesy(courtesy)
+	}
+	complete := now.older && now.replaced && (!before.older || !before.replaced)
+	if r.config.HandOver && complete && r.elector.IsActive() {
+		log.Info("the rollout is complete but for this Pod: handing over")
+		r.elector.Resign()
+	}
+}
+
+// tell hands a change to the loop.
+func (r *run) tell(ctx context.Context, change func(*facts)) {
+	select {
+	case r.changes <- change:
+	case <-ctx.Done():
+	}
+}
+
+// followPod follows the own Pod, and starts to follow what the Pod names once it has been seen.
+func (r *run) followPod(ctx context.Context) {
+	var once sync.Once
+	r.follow(ctx, r.pod(), func(pod *object) {
+		if r.config.Terminating && pod.Metadata.DeletionTimestamp != "" {
+			r.tell(ctx, func(f *facts) { f.terminating = true })
+		}
+		once.Do(func() { r.followAround(ctx, pod) })
+	})
+}
+
+func (r *run) followAround(ctx context.Context, pod *object) {
+	if r.config.Node && pod.Spec.NodeName != "" {
+		node := place{"api/v1", "nodes", pod.Spec.NodeName}
+		r.workers.Go(func() {
+			r.follow(ctx, node, func(o *object) {
+				r.tell(ctx, func(f *facts) { f.cordoned = o.Spec.Unschedulable })
+			})
+		})
+	}
+	if !r.config.Revision {
+		return
+	}
+	set := pod.ownedBy("ReplicaSet")
+	if set == "" {
+		r.config.Logger.Warn("no ReplicaSet owns this Pod, so its revision is not known")
+		return
+	}
+	r.workers.Go(func() { r.followRevision(ctx, r.apps("replicasets", set)) })
+}
+
+func (r *run) pod() place { return place{r.in("api/v1"), "pods", r.config.Pod} }
+
+func (r *run) apps(kind, name string) place { return place{r.in("apis/apps/v1"), kind, name} }
+
+func (r *run) in(version string) string { return version + "/namespaces/" + r.config.Namespace }
+
+// followRevision follows the Deployment that owns the own ReplicaSet. The ReplicaSet is asked again
+// for each change: a rollback makes it the newest.
+func (r *run) followRevision(ctx context.Context, set place) {
+	var own *object
+	r.insist(ctx, func() (err error) {
+		own, err = r.ask(ctx, own, set)
+		return err
+	})
+	if own == nil {
+		return
+	}
+	deployment := own.ownedBy("Deployment")
+	if deployment == "" {
+		r.config.Logger.Warn("no Deployment owns this Pod's ReplicaSet, so there are no revisions")
+		return
+	}
+	r.follow(ctx, r.apps("deployments", deployment), func(d *object) {
+		if revisionOf(own) != revisionOf(d) {
+			r.insist(ctx, func() (err error) {
+				own, err = r.ask(ctx, own, set)
+				return err
+			})
+		}
+		older, replaced := revisionOf(own) < revisionOf(d), complete(d)
+		r.tell(ctx, func(f *facts) { f.older, f.replaced = older, replaced })
+	})
+}
+
+// ask gets an object anew. If that fails, it is the one known before.
+func (r *run) ask(ctx context.Context, known *object, p place) (*object, error) {
+	o, err := r.api.ask(ctx, "get", p, nil)
+	if err != nil {
+		return known, err
+	}
+	return o, nil
+}
+
+// revisionOf is zero if there is none.
+func revisionOf(o *object) int64 {
+	n, _ := strconv.ParseInt(o.Metadata.Annotations[annotationRevision], 10, 64)
+	return n
+}
+
+// complete reports whether all Pods of a Deployment but one are of its newest revision, and all
+// are available.
+func complete(d *object) bool {
+	s := d.Status
+	return s.ObservedGeneration >= d.Metadata.Generation &&
+		s.UpdatedReplicas > 0 && s.Replicas == s.UpdatedReplicas+1 && s.AvailableReplicas == s.Replicas
+}
+
+// follow watches one object until ctx ends.
+func (r *run) follow(ctx context.Context, p place, see func(*object)) {
+	for ctx.Err() == nil {
+		r.insist(ctx, func() error { return r.api.watch(ctx, p, see) })
+		pause(ctx, pauseLeast/4) // a server may end watches at once
+	}
+}
+
+// insist calls request until it succeeds or ctx ends. A failure that lasts is logged once.
+func (r *run) insist(ctx context.Context, request func() error) {
+	told := false
+	for wait := pauseLeast; ; wait = min(2*wait, pauseMost) {
+		err := request()
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if lasting(err) {
+			wait = pauseMost
+		}
+		if !told && (lasting(err) || wait >= 8*pauseLeast) {
+			told = true
+			r.config.Logger.Warn("a part of rollout does not work, all else does", "error", err)
+		}
+		pause(ctx, wait/2+rand.N(wait/2)) //nolint:gosec // not for secrets
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
