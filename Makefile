@@ -61,9 +61,8 @@ mutants: ## Deliberate bugs in lease, singleton and the guards: tests and simula
 	internal/ci/mutants.sh
 
 .PHONY: e2e
-e2e: ## All fault runs on a real kube-apiserver and etcd, with real processes (HOTSEAT_KUBERNETES= minor, KUBECONFIG=, KUBEBUILDER_ASSETS= folder).
-	$(GO) run ./internal/controlplane/cluster -build
-	cd internal/e2e && $(GO) test -count=1 -v -timeout 60m ./...
+e2e: ## All fault runs on real control planes, with real processes: writes internal/e2e/RESULTS.md (HOTSEAT_KUBERNETES= minor, KUBECONFIG=, KUBEBUILDER_ASSETS= folder).
+	internal/ci/e2e.sh
 
 .PHONY: frameworks
 frameworks: ## Hotseat in a real controller-runtime manager, beside client-go's election, on a real API server: writes its RESULTS.md. 25 minutes.

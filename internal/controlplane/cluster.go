@@ -15,8 +15,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-
-	"github.com/hotseat-go/hotseat/internal/proc"
 )
 
 // Options of a [Cluster]. The zero value is an API server and etcd of the newest
@@ -25,6 +23,8 @@ type Options struct {
 	// Minor is the Kubernetes version: Newest, Oldest, or empty for what
 	// EnvKubernetes says, else Newest.
 	Minor string
+	// Layout is what there is of each part.
+	Layout Layout
 	// Controllers adds the controller manager and the scheduler.
 	Controllers bool
 	// Audit has every request logged; see [Cluster.Requests].
@@ -53,26 +53,30 @@ type Network struct {
 	Services []string
 }
 
-// readyWithin bounds a start, on a slow and busy machine.
-const readyWithin = 3 * time.Minute
+// readyWithin bounds the start of a part, on a slow and busy machine.
+const readyWithin = 90 * time.Second
 
 // Cluster is a control plane of its own, on loopback. Methods that break or
 // restart parts are not safe for concurrent use.
 type Cluster struct {
 	Version string // of Kubernetes
-	API     *Process
-	Etcd    *Process
+	// StoreVersion is what it keeps its objects in, "etcd v3.7.3". Empty of one that is not ours.
+	StoreVersion string
 
-	options    Options
-	binaries   Binaries
-	dir        string
-	pki        *pki
-	apiPort    string
-	clientPort string
-	peerPort   string
-	others     []*Process
-	config     *rest.Config // of a client that may do everything
-	admin      *kubernetes.Clientset
+	API     *Process // the first API server
+	Etcd    *Process // the first member
+	Servers []*Process
+	Members []*Process
+
+	options  Options
+	binaries Binaries
+	dir      string
+	pki      *pki
+	ports    ports
+	network  *network // of several members of etcd
+	others   []*Process
+	config   *rest.Config // of a client that may do everything
+	admin    *kubernetes.Clientset
 }
 
 // Existing is the cluster of a kubeconfig file, or of a list of them as in
@@ -126,40 +130,46 @@ func Start(ctx context.Context, o Options) (c *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c = &Cluster{Version: binaries.KubeVersion, options: o, binaries: binaries, dir: dir}
+	c = &Cluster{
+		Version: binaries.KubeVersion, StoreVersion: "etcd " + binaries.EtcdVersion,
+		options: o, binaries: binaries, dir: dir,
+	}
 	defer func() {
 		if err != nil {
 			c.Close()
 			c = nil
 		}
 	}()
-	ports, err := proc.FreePorts(3)
-	if err != nil {
+	if c.ports, err = newPorts(o.Layout); err != nil {
 		return c, err
 	}
-	c.apiPort, c.clientPort, c.peerPort = ports[0], ports[1], ports[2]
 	if c.pki, err = newPKI(dir, o); err != nil {
 		return c, err
 	}
 	c.config = &rest.Config{
-		Host: "https://127.0.0.1:" + c.apiPort, BearerToken: adminToken, QPS: -1,
+		Host: "https://" + c.ServerAddress(0), BearerToken: adminToken, QPS: -1,
 		TLSClientConfig: rest.TLSClientConfig{CAData: c.pki.ca},
 	}
 	if o.Network != nil {
-		c.apiPort = "443"
+		c.ports.api[0] = "443"
 		c.config.Host, c.config.Dial = "https://"+o.Network.Address, o.Network.Dial
 	}
 	if c.admin, err = kubernetes.NewForConfig(c.config); err != nil {
 		return c, err
 	}
-	c.Etcd, c.API = c.etcd("data"), c.apiServer()
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
-	defer cancel()
-	if err := c.StartEtcd(ctx); err != nil {
+	if err := c.layOut(); err != nil {
 		return c, err
 	}
-	if err := c.StartAPI(ctx); err != nil {
+	parts := len(c.Members) + len(c.Servers)
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(parts)*readyWithin)
+	defer cancel()
+	if err := c.startStore(ctx); err != nil {
 		return c, err
+	}
+	for i := range c.Servers {
+		if err := c.StartServer(ctx, i); err != nil {
+			return c, err
+		}
 	}
 	if o.Controllers {
 		kubeconfig, err := c.Kubeconfig("admin", c.AdminConfig())
@@ -178,10 +188,11 @@ func Start(ctx context.Context, o Options) (c *Cluster, err error) {
 
 // Close ends every process and removes their files. It may be called twice.
 func (c *Cluster) Close() {
-	for _, p := range slices.Concat(c.others, []*Process{c.API, c.Etcd}) {
-		if p != nil {
-			p.Kill() // their data goes too
-		}
+	for _, p := range slices.Concat(c.others, c.Servers, c.Members) {
+		p.Kill() // their data goes too
+	}
+	if c.network != nil {
+		c.network.close()
 	}
 	_ = os.RemoveAll(c.dir)
 }
@@ -205,26 +216,10 @@ func (c *Cluster) Address() string {
 }
 
 // StartEtcd starts etcd after a kill.
-func (c *Cluster) StartEtcd(ctx context.Context) error {
-	if err := c.Etcd.start(); err != nil {
-		return err
-	}
-	return c.Etcd.await(ctx, func(ctx context.Context) error {
-		return c.Etcd.healthy(ctx, c.etcdURL()+"/health")
-	})
-}
+func (c *Cluster) StartEtcd(ctx context.Context) error { return c.StartMember(ctx, 0) }
 
 // StartAPI starts the API server after a kill.
-func (c *Cluster) StartAPI(ctx context.Context) error {
-	if err := c.API.start(); err != nil {
-		return err
-	}
-	return c.API.await(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-		defer cancel()
-		return c.admin.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
-	})
-}
+func (c *Cluster) StartAPI(ctx context.Context) error { return c.StartServer(ctx, 0) }
 
 // Snapshot is a backup of etcd.
 type Snapshot struct{ path string }
@@ -236,7 +231,7 @@ func (c *Cluster) Snapshot(ctx context.Context) (Snapshot, error) {
 		return Snapshot{}, err
 	}
 	s := Snapshot{filepath.Join(c.dir, fmt.Sprintf("snapshot-%d.db", time.Now().UnixNano()))}
-	_, err := c.tool(ctx, "etcdctl", "--endpoints", c.etcdURL(), "snapshot", "save", s.path)
+	_, err := c.tool(ctx, "etcdctl", "--endpoints", c.etcdURL(0), "snapshot", "save", s.path)
 	return s, err
 }
 
@@ -262,13 +257,14 @@ func (c *Cluster) restoreEtcd(ctx context.Context, s Snapshot, bump uint64) erro
 	c.Etcd.Kill()
 	data := fmt.Sprintf("data-%d", time.Now().UnixNano())
 	args := []string{"etcdutl", "snapshot", "restore", s.path, "--data-dir", filepath.Join(c.dir, data)}
-	args = append(args, c.membership()...)
+	args = append(args, c.membership(0)...)
 	if bump > 0 {
 		args = append(args, "--bump-revision", fmt.Sprint(bump), "--mark-compacted")
 	}
 	if _, err := c.tool(ctx, args...); err != nil {
 		return err
 	}
-	c.Etcd = c.etcd(data)
+	c.Etcd = c.etcd(0, data)
+	c.Members[0] = c.Etcd
 	return c.StartEtcd(ctx)
 }

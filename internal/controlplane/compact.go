@@ -21,7 +21,7 @@ func (c *Cluster) Compact(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("controlplane: resourceVersion: %w", err)
 	}
-	if _, err := c.tool(ctx, "etcdctl", "--endpoints", c.etcdURL(), "compact", strconv.FormatInt(revision, 10)); err != nil {
+	if _, err := c.tool(ctx, "etcdctl", "--endpoints", c.etcdURL(0), "compact", strconv.FormatInt(revision, 10)); err != nil {
 		return err
 	}
 	c.API.Kill()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hotseat-go/hotseat/internal/proc"
@@ -21,27 +22,98 @@ func (c *Cluster) part(name string, args ...string) *Process {
 	}
 }
 
-func (c *Cluster) etcdURL() string { return "http://127.0.0.1:" + c.clientPort }
-
-func (c *Cluster) membership() []string {
-	peer := "http://127.0.0.1:" + c.peerPort
-	return []string{"--name", "etcd", "--initial-advertise-peer-urls", peer, "--initial-cluster", "etcd=" + peer}
+// layOut makes the parts that a layout has several of.
+func (c *Cluster) layOut() (err error) {
+	members, servers := c.options.Layout.counts()
+	if members > 1 {
+		if c.network, err = newNetwork(c.ports.peer); err != nil {
+			return err
+		}
+	}
+	for i := range members {
+		c.Members = append(c.Members, c.etcd(i, named("data", i)))
+	}
+	for i := range servers {
+		server, err := c.apiServer(i)
+		if err != nil {
+			return err
+		}
+		c.Servers = append(c.Servers, server)
+	}
+	c.Etcd, c.API = c.Members[0], c.Servers[0]
+	return nil
 }
 
-func (c *Cluster) etcd(data string) *Process {
-	args := append(c.binaries.command("etcd"), c.membership()...)
-	return c.part("etcd", append(args,
+// named is the name of one of several, of which the first has the name alone.
+func named(name string, i int) string {
+	if i == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s-%d", name, i+1)
+}
+
+func (c *Cluster) etcdURL(member int) string { return "http://127.0.0.1:" + c.ports.client[member] }
+
+func (c *Cluster) membership(member int) []string {
+	var all []string
+	for i := range c.ports.peer {
+		all = append(all, named("etcd", i)+"="+c.peer(i))
+	}
+	return []string{
+		"--name", named("etcd", member), "--initial-advertise-peer-urls", c.peer(member),
+		"--initial-cluster", strings.Join(all, ","),
+	}
+}
+
+// peer is where the others reach a member.
+func (c *Cluster) peer(member int) string {
+	if c.network == nil {
+		return "http://127.0.0.1:" + c.ports.peer[member]
+	}
+	return peerURL(member)
+}
+
+func (c *Cluster) etcd(member int, data string) *Process {
+	var args []string
+	if c.network != nil {
+		args = c.network.env(member)
+	}
+	args = append(append(args, c.binaries.command("etcd")...), c.membership(member)...)
+	return c.part(named("etcd", member), append(args,
 		"--data-dir", filepath.Join(c.dir, data),
-		"--listen-client-urls", c.etcdURL(), "--advertise-client-urls", c.etcdURL(),
-		"--listen-peer-urls", "http://127.0.0.1:"+c.peerPort,
+		"--listen-client-urls", c.etcdURL(member), "--advertise-client-urls", c.etcdURL(member),
+		"--listen-peer-urls", "http://127.0.0.1:"+c.ports.peer[member],
 		"--log-level", "warn",
 	)...)
 }
 
-func (c *Cluster) apiServer() *Process {
+// stores are the URLs of what an API server asks.
+func (c *Cluster) stores(server int) (string, error) {
+	var urls []string
+	for member := range c.Members {
+		if len(c.Servers) > 1 && len(c.Members) > 1 && member != server {
+			continue
+		}
+		address := "127.0.0.1:" + c.ports.client[member]
+		if via := c.options.Layout.Via; via != nil {
+			var err error
+			if address, err = via(server, address); err != nil {
+				return "", err
+			}
+		}
+		urls = append(urls, "http://"+address)
+	}
+	return strings.Join(urls, ","), nil
+}
+
+func (c *Cluster) apiServer(server int) (*Process, error) {
+	stores, err := c.stores(server)
+	if err != nil {
+		return nil, err
+	}
 	args := append(c.binaries.command("kube-apiserver"),
-		"--etcd-servers", c.etcdURL(),
-		"--secure-port", c.apiPort,
+		"--etcd-servers", stores,
+		"--secure-port", c.ports.api[server],
 		"--service-cluster-ip-range", "10.96.0.0/16",
 		"--authorization-mode", "RBAC",
 		"--token-auth-file", c.pki.tokens,
@@ -63,7 +135,7 @@ func (c *Cluster) apiServer() *Process {
 	if c.options.Audit {
 		args = append(args, "--audit-policy-file", c.pki.audit, "--audit-log-path", c.auditLog(), "--audit-log-mode", "blocking-strict")
 	}
-	return c.part("kube-apiserver", append(args, c.options.APIServer...)...)
+	return c.part(named("kube-apiserver", server), append(args, c.options.APIServer...)...), nil
 }
 
 func (c *Cluster) controllerManager(kubeconfig string) *Process {
@@ -97,10 +169,7 @@ func (c *Cluster) auditLog() string { return filepath.Join(c.dir, "audit.log") }
 // Logs returns the end of each part's log, for a failed test.
 func (c *Cluster) Logs() string {
 	var b strings.Builder
-	for _, p := range append([]*Process{c.Etcd, c.API}, c.others...) {
-		if p == nil { // not ours
-			continue
-		}
+	for _, p := range slices.Concat(c.Members, c.Servers, c.others) {
 		if _, err := os.Stat(p.log); err == nil {
 			fmt.Fprintf(&b, "--- %s\n%s\n", p.name, proc.Tail(p.log))
 		}

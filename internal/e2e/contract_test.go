@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,6 +18,7 @@ import (
 type genuine struct {
 	cluster *controlplane.Cluster
 	json    bool
+	anew    bool // each request over a connection of its own
 }
 
 func (r genuine) Client(t *testing.T) kubernetes.Interface {
@@ -24,12 +26,30 @@ func (r genuine) Client(t *testing.T) kubernetes.Interface {
 	if r.json {
 		config.ContentConfig = rest.ContentConfig{ContentType: "application/json", AcceptContentTypes: "application/json"}
 	}
+	if r.anew {
+		config = anew(config)
+	}
 	client, err := kubernetes.NewForConfig(config)
 	require.NoError(t, err)
 	return client
 }
 
 func (r genuine) Namespace() string { return "contract" }
+
+// anew has each request of a client go over a connection of its own: behind a balancer, to another
+// API server than the last.
+func anew(config *rest.Config) *rest.Config {
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return once{next} })
+	return config
+}
+
+type once struct{ next http.RoundTripper }
+
+func (o once) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Close = true
+	return o.next.RoundTrip(r)
+}
 
 // breakable can also be made to forget.
 type breakable struct{ genuine }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/hotseat-go/hotseat/internal/e2e/trial"
 	"github.com/hotseat-go/hotseat/lease"
@@ -53,15 +54,23 @@ func serverFaults() []scenario {
 // back is the end of an outage: it is over when writes succeed again.
 func (l *lab) back(from int) {
 	l.t.Helper()
+	l.answers()
+	l.over()
+	l.newTerm(from)
+}
+
+// answers returns when a write of a client without connections succeeds.
+func (l *lab) answers() {
+	l.t.Helper()
+	client, err := kubernetes.NewForConfig(anew(l.AdminConfig()))
+	require.NoError(l.t, err)
 	probe := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{GenerateName: "probe-"}}
 	require.Eventually(l.t, func() bool {
 		ctx, cancel := context.WithTimeout(l.t.Context(), time.Second)
 		defer cancel()
-		_, err := l.Admin().CoreV1().ConfigMaps(l.namespace).Create(ctx, probe, metav1.CreateOptions{})
+		_, err := client.CoreV1().ConfigMaps(l.namespace).Create(ctx, probe, metav1.CreateOptions{})
 		return err == nil
 	}, endurance, 20*time.Millisecond)
-	l.over()
-	l.newTerm(from)
 }
 
 // restoreFaults have etcd go back in time. What comes after them on the same

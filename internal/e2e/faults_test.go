@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -18,7 +17,9 @@ import (
 // demands that each audit holds. With -short it plays some.
 func TestFaults(t *testing.T) {
 	table := &trial.Table{}
-	defer table.Print(os.Stdout)
+	defer func() {
+		publish(section{title: "One API server on one etcd", table: table})
+	}()
 	place := 0
 	play := func(t *testing.T, scenarios []scenario, play func(*testing.T, scenario, int)) {
 		for _, s := range scenarios {
@@ -34,6 +35,7 @@ func TestFaults(t *testing.T) {
 	}
 	t.Run("whole", func(t *testing.T) { // the control plane stays so
 		c := sharedCluster(t)
+		noteStore(c)
 		play(t, slices.Concat(processFaults(), wireFaults(), leaseFaults()), func(t *testing.T, s scenario, place int) {
 			t.Parallel()
 			s.run(t, c, place, table)

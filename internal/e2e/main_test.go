@@ -6,6 +6,7 @@
 //	go test ./...                        # on Kubernetes 1.37 of our own
 //	HOTSEAT_KUBERNETES=1.33 go test ./... # on the oldest
 //	go test ./... -kubeconfig FILE       # on a cluster that is there ($KUBECONFIG too); what breaks parts is skipped
+//	go test -run TestPlanes .            # on other control planes: three members of etcd, two API servers
 //	KUBEBUILDER_ASSETS=/DIR go test ./... # on the kube-apiserver and etcd in a folder; what needs more binaries is skipped
 package e2e
 
@@ -33,6 +34,12 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	code := m.Run()
+	if code == 0 {
+		if err := writeResults(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
 	if shared.cluster != nil {
 		if code != 0 {
 			fmt.Fprintln(os.Stderr, shared.cluster.Logs())
@@ -59,16 +66,17 @@ func sharedCluster(t testing.TB) *controlplane.Cluster {
 			shared.cluster, shared.err = controlplane.Existing(*kubeconfig)
 			return
 		}
-		shared.cluster, shared.err = start()
+		shared.cluster, shared.err = start(controlplane.Options{})
 	})
 	require.NoError(t, shared.err)
 	return shared.cluster
 }
 
-func start() (*controlplane.Cluster, error) {
+func start(o controlplane.Options) (*controlplane.Cluster, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), buildTime)
 	defer cancel()
-	return controlplane.Start(ctx, controlplane.Options{Progress: os.Stderr})
+	o.Progress = os.Stderr
+	return controlplane.Start(ctx, o)
 }
 
 // orSkip fails the test, but for what the folder of binaries in KUBEBUILDER_ASSETS
@@ -84,11 +92,17 @@ func orSkip(t *testing.T, err error) {
 // ownCluster is a control plane that the test may break.
 func ownCluster(t *testing.T) *controlplane.Cluster {
 	t.Helper()
+	return ownClusterOf(t, controlplane.Options{})
+}
+
+// ownClusterOf is one with options.
+func ownClusterOf(t *testing.T, o controlplane.Options) *controlplane.Cluster {
+	t.Helper()
 	if *kubeconfig != "" {
 		t.Skip("needs a control plane that it may break: run without -kubeconfig and $KUBECONFIG")
 	}
-	c, err := start()
-	require.NoError(t, err)
+	c, err := start(o)
+	orSkip(t, err)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(c.Logs())
