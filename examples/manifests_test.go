@@ -91,7 +91,7 @@ func applies(t *testing.T, args []string) error {
 // buildsImage looks for the Dockerfile. The image must be the one that the manifests name.
 func buildsImage(t *testing.T, args []string) error {
 	if len(args) != 6 || args[0] != "build" || args[1] != "--file" || args[3] != "--tag" || args[5] != "." {
-		return errors.New("is not docker build --file FILE --tag IMAGE .")
+		return errors.New("it must be: docker build --file FILE --tag IMAGE DIR, with . as DIR")
 	}
 	if _, err := os.Stat(filepath.Join(root, args[2])); err != nil {
 		return err
