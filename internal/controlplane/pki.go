@@ -35,6 +35,17 @@ func (c *Cluster) NodeConfig(node string) *rest.Config {
 	return config
 }
 
+// proxyToken and proxyUser are those of every node's kube-proxy: Kubernetes has a ClusterRoleBinding
+// for the user.
+const proxyToken, proxyUser = "kube-proxy", "system:kube-proxy"
+
+// ProxyConfig is the configuration of kube-proxy, on any of [Options].Nodes.
+func (c *Cluster) ProxyConfig() *rest.Config {
+	config := rest.AnonymousClientConfig(c.config)
+	config.BearerToken = proxyToken
+	return config
+}
+
 // pki is the files that identify the server and its clients.
 type pki struct {
 	dir               string
@@ -77,6 +88,9 @@ func newPKI(dir string, o Options) (*pki, error) {
 	write(&p.cert, "server.crt", p.ca)
 	write(&p.key, "server.key", pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private}))
 	tokens := []byte(adminToken + `,admin,admin,"system:masters"` + "\n")
+	if len(o.Nodes) > 0 {
+		tokens = fmt.Appendf(tokens, "%s,%s,%[2]s\n", proxyToken, proxyUser)
+	}
 	for _, node := range o.Nodes {
 		tokens = fmt.Appendf(tokens, "%s,system:node:%s,%[2]s,system:nodes\n", nodeToken(node), node)
 	}

@@ -26,6 +26,7 @@ type programs struct {
 	containerd        string // a folder, with its shim, ctr and the plugins of CNI
 	containerdVersion string
 	runc, runcVersion string
+	nft               string // of kube-proxy; empty: there is none
 	source            string // the folder of this package
 	cache             string // of this checkout
 }

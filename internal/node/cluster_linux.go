@@ -24,6 +24,8 @@ import (
 type Options struct {
 	Nodes  int     // how many; 0: one
 	Images []Image // that each node has from the start
+	// Proxy has a kube-proxy on each node, without which a Service leads nowhere.
+	Proxy bool
 	// Kubelet is further lines of a KubeletConfiguration.
 	Kubelet string
 	// APIServer and ControllerManager are further flags.
@@ -70,6 +72,11 @@ func Up(ctx context.Context, o Options) (c *Cluster, err error) {
 	}()
 	if c.programs, err = build(ctx, o.Progress); err != nil {
 		return c, err
+	}
+	if o.Proxy {
+		if c.programs.nft, err = findNFT(ctx); err != nil {
+			return c, err
+		}
 	}
 	if c.groups, err = findCgroups(); err != nil {
 		return c, fmt.Errorf("%w: %w", ErrCannot, err)
@@ -139,7 +146,7 @@ func snapshotter(dir string) (string, error) {
 }
 
 func (c *Cluster) start(ctx context.Context) (err error) {
-	if c.fabric, err = newFabric(); err != nil {
+	if c.fabric, err = newFabric(c.options.Proxy); err != nil {
 		return err
 	}
 	o := controlplane.Options{
@@ -182,7 +189,8 @@ func (c *Cluster) accounts(ctx context.Context) error {
 	})
 }
 
-// Ready returns when the API server has the node as ready.
+// Ready returns when the API server has the node as ready, and its kube-proxy, if there is one, has
+// written what it knows.
 func (n *Node) Ready(ctx context.Context) error {
 	err := n.machine.run.Await(ctx, func(ctx context.Context) error {
 		node, err := n.cluster.plane.Admin().CoreV1().Nodes().Get(ctx, n.Name, metav1.GetOptions{})
@@ -196,6 +204,9 @@ func (n *Node) Ready(ctx context.Context) error {
 		}
 		return fmt.Errorf("%s is not ready", n.Name)
 	})
+	if err == nil && n.cluster.options.Proxy {
+		err = n.machine.run.Await(ctx, n.proxied)
+	}
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, n.Logs())
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"k8s.io/client-go/rest"
+
 	"github.com/hotseat-go/hotseat/internal/proc"
 )
 
@@ -21,7 +23,16 @@ func (n *Node) configure() error {
 		}
 	}
 	c := n.cluster.plane
-	path, err := c.Kubeconfig(n.Name, c.NodeConfig(n.Name))
+	err := n.login("kubeconfig", n.Name, c.NodeConfig(n.Name))
+	if err == nil && n.cluster.options.Proxy {
+		err = n.configureProxy()
+	}
+	return err
+}
+
+// login writes the kubeconfig file of one of the node's programs.
+func (n *Node) login(file, name string, config *rest.Config) error {
+	path, err := n.cluster.plane.Kubeconfig(name, config)
 	if err != nil {
 		return err
 	}
@@ -29,7 +40,7 @@ func (n *Node) configure() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(n.dir("etc", "kubeconfig"), text, 0o600)
+	return os.WriteFile(n.dir("etc", file), text, 0o600)
 }
 
 func (n *Node) containerdConfig() string {
@@ -90,9 +101,11 @@ func (n *Node) podNetwork() string {
 // Logs are the ends of what its programs wrote.
 func (n *Node) Logs() string {
 	var b strings.Builder
-	for _, path := range []string{
-		n.dir("machine.log"), n.dir("log", "containerd.log"), n.dir("log", "kubelet.log"),
-	} {
+	logs := []string{n.dir("machine.log"), n.dir("log", "containerd.log"), n.dir("log", "kubelet.log")}
+	if n.cluster.options.Proxy {
+		logs = append(logs, n.dir("log", "kube-proxy.log"))
+	}
+	for _, path := range logs {
 		fmt.Fprintf(&b, "--- %s %s\n%s\n", n.Name, filepath.Base(path), proc.Tail(path))
 	}
 	return b.String()

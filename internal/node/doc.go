@@ -17,7 +17,10 @@
 //	10.99.0.1         the API server; 10.99.0.10+N node N there
 //	10.98.0.1         the test; 10.98.0.10+N node N there
 //	10.88.N.0/24      the Pods of node N
-//	10.96.0.0/16      Services: only kubernetes leads anywhere, since there is no kube-proxy
+//	10.96.0.0/16      Services
+//
+// With [Options].Proxy each node has a kube-proxy, which leads the Services to their Pods. Without,
+// they all lead to the API server, so that the Service kubernetes does.
 //
 // # What is left behind
 //

@@ -15,6 +15,7 @@ const (
 	labAddress = "10.98.0.1" // of the test
 	kubernetes = "10.96.0.1" // of the Service of that name, which is the API server too
 	serviceIPs = "10.96.0.0/16"
+	podIPs     = "10.88.0.0/16"
 	bridge     = "nodes"
 )
 
@@ -32,9 +33,11 @@ func hardware(network byte, n int) net.HardwareAddr {
 type fabric struct {
 	api *space // with the API server
 	lab *space // with the test, and the traffic of Pods
+	// proxy: each node leads Services to their Pods. Else they all lead to the API server.
+	proxy bool
 }
 
-func newFabric() (*fabric, error) {
+func newFabric(proxy bool) (*fabric, error) {
 	api, err := newSpace()
 	if err != nil {
 		return nil, err
@@ -44,11 +47,14 @@ func newFabric() (*fabric, error) {
 		api.close()
 		return nil, err
 	}
-	f := &fabric{api, lab}
+	f := &fabric{api, lab, proxy}
 	err = errors.Join(
-		api.bridge(apiAddress+"/24", apiByte), up(api.link, "lo", kubernetes+"/32"),
+		api.bridge(apiAddress+"/24", apiByte),
 		lab.bridge(labAddress+"/24", labByte), lab.forward(),
 	)
+	if !proxy {
+		err = errors.Join(err, up(api.link, "lo", kubernetes+"/32"))
+	}
 	if err != nil {
 		f.close()
 		return nil, err
@@ -100,11 +106,15 @@ func (f *fabric) plugIn(n, pid int) error {
 	if err := f.lab.cable(n, pid, "lab", labByte); err != nil {
 		return err
 	}
-	return errors.Join(
+	err = errors.Join(
 		up(inside, "api", apiOf(n)+"/24"), up(inside, "lab", labOf(n)+"/24"),
-		route(inside, serviceIPs, apiAddress), route(inside, "0.0.0.0/0", labAddress),
+		route(inside, "0.0.0.0/0", labAddress),
 		route(f.api.link, podsOf(n), apiOf(n)), route(f.lab.link, podsOf(n), labOf(n)),
 	)
+	if !f.proxy {
+		err = errors.Join(err, route(inside, serviceIPs, apiAddress))
+	}
+	return err
 }
 
 // cable connects a node to this network's bridge. A node that lost power may have left one: its end

@@ -23,6 +23,7 @@ type Node struct {
 const (
 	Kubelet    = "kubelet"
 	Containerd = "containerd"
+	KubeProxy  = "kube-proxy" // with [Options].Proxy
 )
 
 func (n *Node) dir(parts ...string) string {
@@ -87,7 +88,10 @@ func (n *Node) start(ctx context.Context) error {
 	if err := n.images(ctx); err != nil {
 		return err
 	}
-	return n.Start(ctx, Kubelet)
+	if err := n.Start(ctx, Kubelet); err != nil || !c.options.Proxy {
+		return err
+	}
+	return n.Start(ctx, KubeProxy)
 }
 
 // images waits until containerd answers, and gives it the images of the cluster.
@@ -133,8 +137,11 @@ func (n *Node) Start(ctx context.Context, program string) error {
 				"--node-ip", apiOf(n.number),
 			},
 		})
+	case KubeProxy:
+		return n.startProxy(ctx)
 	default:
-		return fmt.Errorf("node: no program %q: must be %s or %s", program, Kubelet, Containerd)
+		return fmt.Errorf("node: no program %q: must be %s, %s or %s",
+			program, Kubelet, Containerd, KubeProxy)
 	}
 }
 

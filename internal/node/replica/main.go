@@ -1,6 +1,8 @@
-// Command replica is a replica of package trial's that runs in a Pod: it writes to the test's
-// ledger and reports to the test, by datagrams, so that nobody has to read it. GET
-// /crash?how=panic|exit|oom ends it.
+// Command replica is a replica in a Pod. It reports to the test by datagrams, so that nobody has to
+// read it. GET /crash?how=panic|exit|oom ends it.
+//
+//   - As a rule it is one of package trial's, and writes to the test's ledger.
+//   - With WAY it serves requests, and leads them to the active in the way of that name.
 package main
 
 import (
@@ -29,27 +31,21 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	var spec trial.Spec
-	if err := json.Unmarshal([]byte(os.Getenv("TRIAL")), &spec); err != nil {
-		return fmt.Errorf("TRIAL: %w", err)
-	}
-	spec.Name, spec.Namespace = os.Getenv("POD_NAME"), os.Getenv("POD_NAMESPACE")
 	address := os.Getenv("REPORT")
 	connection, err := net.Dial("udp", address)
 	if err != nil {
 		return fmt.Errorf("REPORT=%s: %w", address, err)
 	}
-	r := &reporter{connection: connection, spec: spec, pid: 1 + rand.IntN(1<<30)}
-	client, err := singleton.DefaultClient()
-	if err != nil {
-		return err
+	r := &reporter{
+		connection: connection, name: os.Getenv("POD_NAME"), pid: 1 + rand.IntN(1<<30),
+	}
+	life := r.onTrial
+	if way := os.Getenv("WAY"); way != "" {
+		life = func(ctx context.Context) error { return r.inTraffic(ctx, way) }
 	}
 	r.say(trial.Started, "")
 	context.AfterFunc(ctx, func() { r.say(trial.Ending, "SIGTERM") })
-	err = trial.Run(ctx, spec, trial.Means{
-		Client: client, Report: r.report, PID: r.pid,
-		Candidate: func(e *singleton.Elector) { go serve(e) },
-	})
+	err = life(ctx)
 	if ctx.Err() != nil {
 		r.say(trial.Ending, "SIGTERM") // before the end, also if the other one is late
 	}
@@ -57,17 +53,38 @@ func run(ctx context.Context) error {
 	return err
 }
 
+// onTrial writes to the ledger.
+func (r *reporter) onTrial(ctx context.Context) error {
+	var spec trial.Spec
+	if err := json.Unmarshal([]byte(os.Getenv("TRIAL")), &spec); err != nil {
+		return fmt.Errorf("TRIAL: %w", err)
+	}
+	spec.Name, spec.Namespace = r.name, os.Getenv("POD_NAMESPACE")
+	client, err := singleton.DefaultClient()
+	if err != nil {
+		return err
+	}
+	return trial.Run(ctx, spec, trial.Means{
+		Client: client, Report: r.report, PID: r.pid,
+		Candidate: func(e *singleton.Elector) {
+			mux := http.NewServeMux()
+			probes(mux, e)
+			go serve(mux)
+		},
+	})
+}
+
 // reporter tells the test what happens. This process's id is 1 like everybody's in a Pod, so it has
 // another one.
 type reporter struct {
 	connection net.Conn
-	spec       trial.Spec
+	name       string
 	pid        int
 }
 
 func (r *reporter) say(what trial.Kind, text string) {
 	r.report(trial.Event{
-		At: trial.Now(), Kind: what, Replica: r.spec.Name, PID: r.pid, Text: text,
+		At: trial.Now(), Kind: what, Replica: r.name, PID: r.pid, Text: text,
 	})
 }
 
@@ -80,8 +97,8 @@ func (r *reporter) report(e trial.Event) {
 	_, _ = r.connection.Write(line)
 }
 
-// serve answers the probes of examples/deploy.
-func serve(elector *singleton.Elector) {
+// probes answers those of examples/deploy.
+func probes(mux *http.ServeMux, elector *singleton.Elector) {
 	probe := func(check func() error) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			if err := check(); err != nil {
@@ -89,13 +106,18 @@ func serve(elector *singleton.Elector) {
 			}
 		}
 	}
-	mux := http.NewServeMux()
 	mux.Handle("/readyz", probe(elector.Ready))
 	mux.Handle("/livez", probe(elector.Live))
 	mux.HandleFunc("/crash", func(_ http.ResponseWriter, r *http.Request) {
 		go crash(r.FormValue("how"))
 	})
-	server := &http.Server{Addr: ":8080", Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+}
+
+// port is that of examples/deploy.
+const port = ":8080"
+
+func serve(mux *http.ServeMux) {
+	server := &http.Server{Addr: port, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	log.Fatal(server.ListenAndServe())
 }
 

@@ -1,0 +1,147 @@
+package node
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hotseat-go/hotseat/internal/reach"
+)
+
+// slack is what a way may add to the handover and to what a bare change takes.
+const slack = 100 * time.Millisecond
+
+const trafficHead = `## Requests to the active
+
+A client on each of two nodes opens a connection to the ClusterIP of a Service every %v, while the
+active hands over or is made to. kube-proxy runs in nftables mode, with its defaults.
+
+- "Nobody" is from the last answer of the old active to the first of the next one.
+- "Handover" is from the end of the old one's work to the beginning of the next one's.
+- "Beyond" is the longest part of a "nobody" that is not handover.
+- "Bare" is the longest that a client waits without any election. Where standbys refuse, that is until
+  one of three Pods is drawn that answers. In the other ways it is for a change of endpoints by hand.
+- "Closed" is when the old active's stream ended, after the last that came of it. A frozen process
+  closes it when it thaws.
+
+No request was answered by two. In the last row the old active goes on answering on purpose, and the
+audit has to find it.
+
+`
+
+// TestTraffic plays every event, in every way, and prints the table.
+func TestTraffic(t *testing.T) {
+	if testing.Short() {
+		t.Skip("TestTrafficShort is the short run")
+	}
+	c := newCluster(t, Options{Nodes: 2, Images: replicaImages(), Proxy: true})
+	table := trafficTable{}
+	for place, w := range []way{byGate()} {
+		t.Run(strings.ReplaceAll(w.name, " ", "_"), func(t *testing.T) {
+			var bare floor
+			if w.bare != nil {
+				bare = bareFloor(t, c, w, 10+place, 10)
+			}
+			newFront(t, c, w, place).playAll(&table, bare, events(), 3)
+		})
+	}
+	t.Run("control", func(t *testing.T) { table.control(t, c) })
+	report(t, "2-traffic", fmt.Sprintf(trafficHead, reach.Every)+table.String())
+}
+
+// TestTrafficShort is make test's share.
+func TestTrafficShort(t *testing.T) {
+	if !testing.Short() {
+		t.Skip("TestTraffic has it all")
+	}
+	c := newCluster(t, Options{Nodes: 2, Images: replicaImages(), Proxy: true})
+	table := trafficTable{}
+	common := slices.DeleteFunc(events(), func(e event) bool {
+		return e.name != "crash" && e.name != "rollout"
+	})
+	newFront(t, c, byGate(), 0).playAll(&table, nil, common, 1)
+	t.Run("control", func(t *testing.T) { table.control(t, c) })
+	fmt.Fprint(t.Output(), table.String())
+}
+
+// playAll plays each event some times, and judges what came of them.
+func (f *front) playAll(table *trafficTable, bare floor, events []event, times int) {
+	f.t.Helper()
+	f.settle()
+	if bare == nil {
+		bare = f.ownFloor()
+	}
+	for _, e := range events {
+		var all []outcome
+		for range times {
+			all = append(all, f.meet(e))
+		}
+		table.add(f.t, f.way, e, all, bare)
+	}
+	n, err := f.ends()
+	require.NoError(f.t, err)
+	f.t.Logf("%s: %d requests", f.way.name, n)
+	if f.way.single {
+		versions, most, when, err := f.endpoint.verdict()
+		require.NoError(f.t, err)
+		require.Equal(f.t, 1, most, "%s", when)
+		f.t.Logf("%s: one ready address at most in %d versions", f.way.name, versions)
+	}
+}
+
+// control has the old active go on answering after a handover: the audit has to see it.
+func (table *trafficTable) control(t *testing.T, c *Cluster) {
+	f := newFront(t, c, way{
+		name: "nobody refuses", env: "open", selector: `{"app": "invoicer"}`,
+	}, 9)
+	f.settle()
+	f.handOver()
+	f.rest(settled)
+	_, err := f.ends()
+	require.ErrorContains(t, err, "answers for epoch")
+	table.rows = append(table.rows, []string{f.way.name, "handover", "", "", "", "", "", "", "caught, as it must"})
+}
+
+// trafficTable is the outcome of all ways.
+type trafficTable struct{ rows [][]string }
+
+func (table *trafficTable) add(t *testing.T, w way, e event, all []outcome, bare floor) {
+	t.Helper()
+	var nobody, handover []time.Duration
+	var beyond, closed time.Duration
+	for _, o := range all {
+		closed = max(closed, o.closed)
+		for _, c := range o.changes {
+			nobody, handover = append(nobody, c.nobody), append(handover, c.handover)
+			beyond = max(beyond, c.nobody-c.handover)
+		}
+	}
+	least := percentile(bare, 100)
+	verdict := "holds"
+	if beyond > least+slack {
+		verdict = "holds (slow)"
+	}
+	require.Less(t, beyond, least+slack+noise, "%s, %s: nobody is reached for long", w.name, e.name)
+	both := func(all []time.Duration) string {
+		return fmt.Sprintf("%d / %d", percentile(all, 50).Milliseconds(), percentile(all, 100).Milliseconds())
+	}
+	table.rows = append(table.rows, []string{
+		w.name, e.name, fmt.Sprint(len(nobody)), both(nobody), both(handover),
+		fmt.Sprint(beyond.Milliseconds()), fmt.Sprint(least.Milliseconds()),
+		fmt.Sprint(closed.Milliseconds()), verdict,
+	})
+}
+
+func (table *trafficTable) String() string {
+	var b strings.Builder
+	b.WriteString("| way | event | n | nobody, p50 / max (ms) | handover, p50 / max (ms) | beyond (ms) | bare (ms) | closed (ms) | verdict |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|\n")
+	for _, row := range table.rows {
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
+	}
+	return b.String()
+}
