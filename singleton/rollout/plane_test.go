@@ -131,7 +131,7 @@ func (p *plane) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		context.AfterFunc(r.Context(), func() { _ = from.CloseWithError(r.Context().Err()) })
 		go func() {
-			defer to.Close()
+			defer func() { _ = to.Close() }()
 			for line := range lines {
 				_, _ = to.Write(line)
 			}

@@ -63,8 +63,8 @@ type Options struct {
 	// Pod is this replica's.
 	Pod Pod
 
-	// AwaitReady publishes the address only when work calls [Ready]. By default it is published as soon
-	// as work is called.
+	// AwaitReady publishes the address only when work calls [Ready]. By default it is published as
+	// soon as work is called.
 	AwaitReady bool
 
 	// AtEnd is what becomes of the address when the term ends. Default: [Remove].
@@ -234,7 +234,8 @@ func (c LabelConfig) checked(client Client) (LabelConfig, error) {
 		requirements, _ := selector.Requirements()
 		for _, r := range requirements {
 			if r.Key() == c.Key {
-				add("Pods", c.Pods, "must not name the key "+c.Key+": it selects all replicas, not only the active")
+				add("Pods", c.Pods,
+					"must not name the key "+c.Key+": it selects all replicas, not only the active")
 			}
 		}
 	}
@@ -261,9 +262,6 @@ type Port struct {
 	Port        int32  // on the Pod: the Service's targetPort
 	AppProtocol string // as in the Service; may be empty
 }
-
-// maxService leaves room for the suffix of a slice's name.
-const maxService = 63
 
 func (c SliceConfig) checked(client Client) (SliceConfig, error) {
 	var errs []error

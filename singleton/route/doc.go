@@ -7,8 +7,8 @@
 //	...
 //	err = elector.Run(ctx, gate.Work(router.Work(work))) // gate is a serving.Gate
 //
-// Data planes learn of a change a moment later, and connections that are open stay open. So let each
-// replica refuse requests that it must not answer, and close its old connections, with package
+// Data planes learn of a change a moment later, and connections that are open stay open. So let
+// each replica refuse requests that it must not answer, and close its old connections, with package
 // singleton/serving. The guide compares the ways, and says which one works on which platform:
 // internal/docs/guide/traffic.md in this repository.
 //
@@ -21,11 +21,11 @@
 // The replicas may list and patch Pods. The template of the Pods must not have the label.
 //
 //  1. At a term's start, the active lists the Pods of all replicas, and writes its token on each of
-//     them: the Pod's mark, in the annotation hotseat-go.github.io/role-term. The same write takes the
-//     label away. It succeeds only if the Pod has not changed since the list. If a Pod has the mark of
-//     a later term, the active stops: it has been succeeded.
-//  2. When every Pod has its mark, the active labels its own Pod, on condition that the mark there is
-//     still its own.
+//     them: the Pod's mark, in the annotation hotseat-go.github.io/role-term. The same write takes
+//     the label away. It succeeds only if the Pod has not changed since the list. If a Pod has the
+//     mark of a later term, the active stops: it has been succeeded.
+//  2. When every Pod has its mark, the active labels its own Pod, on condition that the mark there
+//     is still its own.
 //  3. At the term's end, the active removes the label, on the same condition, and closes the mark.
 //
 // So at most one Pod has the label at any resourceVersion, whatever the elector does, and however
@@ -51,8 +51,8 @@
 //
 // # What is not guaranteed
 //
-//   - Somebody else who writes the label, the marks or the slices can direct the traffic elsewhere. The
-//     active looks each Options.Recheck, and mends what it finds.
-//   - If a replica's process crashes and starts again in the same Pod, its Pod keeps the label until the
-//     next term begins.
+//   - Somebody else who writes the label, the marks or the slices can direct the traffic elsewhere.
+//     The active looks each Options.Recheck, and mends what it finds.
+//   - If a replica's process crashes and starts again in the same Pod, its Pod keeps the label
+//     until the next term begins.
 package route

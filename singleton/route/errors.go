@@ -1,7 +1,6 @@
 package route
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -10,16 +9,16 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// What a [Router] meets, wrapped in what it tells Options.OnError and the logs. Any other error is a
-// failed request, which is tried again.
+// What a [Router] meets, wrapped in what it tells Options.OnError and the logs. Any other error is
+// a failed request, which is tried again.
 var (
-	// ErrRefused: the API server does not allow a request, or an admission policy refuses it. The text
-	// has the server's own, which names the verb and the resource. It takes a person to mend.
+	// ErrRefused: the API server does not allow a request, or an admission policy refuses it. The
+	// text has the server's own, which names the verb and the resource. It takes a person to mend.
 	ErrRefused = errors.New("route: the API server refuses the request")
 
-	// ErrSuperseded: a Pod or slice has the mark of another term: a later one, one of another Lease, or
-	// one that cannot be read. If no later term exists, the mark was edited, or comes from a cluster
-	// before a restore: remove the annotation that the text names.
+	// ErrSuperseded: a Pod or slice has the mark of another term: a later one, one of another Lease,
+	// or one that cannot be read. If no later term exists, the mark was edited, or comes from a
+	// cluster before a restore: remove the annotation that the text names.
 	ErrSuperseded = errors.New("route: another term has the traffic")
 
 	// ErrSetup: what is in the cluster does not fit the configuration. The text says what.
@@ -80,9 +79,4 @@ func judged(own fencing.Token, object, key, mark string) (ours bool, err error) 
 			ErrSuperseded, key, mark, object, own, err)
 	}
 	return false, nil
-}
-
-// ended reports whether err is only that ctx ended.
-func ended(ctx context.Context, err error) bool {
-	return ctx.Err() != nil && kindOf(err) == nil
 }

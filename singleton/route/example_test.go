@@ -38,7 +38,7 @@ func ExampleByLabel() {
 	defer s.close()
 	gate := serving.NewGate(s.elector)
 	server := &http.Server{ConnState: gate.ConnState, Handler: gate.RequireActive(http.NotFoundHandler())}
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 
 	work := func(ctx context.Context, _ *singleton.Term) error {
 		for s.label() == "" {

@@ -52,7 +52,9 @@ func (l *byLabel) settle(ctx context.Context, t term, own fencing.Token, open bo
 
 // round looks at all Pods, and writes what has to be written. If done is false, something came
 // between a look and a write; err then says what, and may be nil.
-func (l *byLabel) round(ctx context.Context, t term, own fencing.Token, open bool) (done bool, err error) {
+func (l *byLabel) round(
+	ctx context.Context, t term, own fencing.Token, open bool,
+) (done bool, err error) {
 	pods, err := l.list(ctx)
 	if err != nil {
 		return true, err
@@ -116,15 +118,18 @@ func (l *byLabel) look(pods []pod, own fencing.Token) (mine *pod, claims []pod, 
 		}
 	}
 	if mine == nil {
-		return nil, nil, fmt.Errorf("%w: Pod %s (UID %s) is not among the %d Pods that %q selects in namespace %s",
-			ErrSetup, l.config.Pod.Name, l.config.Pod.UID, len(pods), l.config.Pods, l.api.namespace)
+		return nil, nil, fmt.Errorf(
+			"%w: Pod %s (UID %s) is not among the %d Pods that %q selects in namespace %s", ErrSetup,
+			l.config.Pod.Name, l.config.Pod.UID, len(pods), l.config.Pods, l.api.namespace)
 	}
 	return mine, claims, nil
 }
 
 // claim strips Pods of the label, and puts own's mark on them. Each write is for the version that
 // was looked at. It reports false if a Pod has changed.
-func (l *byLabel) claim(ctx context.Context, pods []pod, own fencing.Token) (whole bool, err error) {
+func (l *byLabel) claim(
+	ctx context.Context, pods []pod, own fencing.Token,
+) (whole bool, err error) {
 	var (
 		running sync.WaitGroup
 		free    = make(chan struct{}, atOnce)
@@ -205,7 +210,8 @@ func (l *byLabel) withdraw(ctx context.Context, own fencing.Token, _ bool) error
 }
 
 func (l *byLabel) edit(ctx context.Context, steps ...step) error {
-	request, err := l.api.patch(l.api.path(core, "pods", l.config.Pod.Name), types.JSONPatchType, steps)
+	path := l.api.path(core, "pods", l.config.Pod.Name)
+	request, err := l.api.patch(path, types.JSONPatchType, steps)
 	if err != nil {
 		return err
 	}

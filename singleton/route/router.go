@@ -153,6 +153,7 @@ func (p *publication) tell(what string, err error) {
 	if kindOf(err) != nil {
 		level = slog.LevelError
 	}
+	//nolint:sloglint // the callers pass literals
 	p.options.Logger.Log(context.Background(), level, what, "by", p.way.String(), "error", err)
 	if p.options.OnError != nil {
 		p.options.OnError(err)

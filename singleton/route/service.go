@@ -39,7 +39,8 @@ func (s *bySlice) ports(ctx context.Context) ([]port, error) {
 		return nil, wrapped("get Service "+s.config.Service, err)
 	}
 	if len(of.Spec.Selector) > 0 {
-		return nil, fmt.Errorf("%w: Service %s has a selector: its other endpoints are those of all Pods that it selects",
+		return nil, fmt.Errorf(
+			"%w: Service %s has a selector: its other endpoints are those of all Pods that it selects",
 			ErrSetup, s.config.Service)
 	}
 	for _, p := range of.Spec.Ports {

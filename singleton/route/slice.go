@@ -120,7 +120,8 @@ func (s *bySlice) round(
 	for _, f := range []family{ipv4, ipv6} {
 		slice, err := s.get(ctx, f)
 		if err == nil && slice != nil {
-			_, err = judged(own, "EndpointSlice "+s.name(f), sliceMark, slice.Metadata.Annotations[sliceMark])
+			mark := slice.Metadata.Annotations[sliceMark]
+			_, err = judged(own, "EndpointSlice "+s.name(f), sliceMark, mark)
 		}
 		if err != nil {
 			return true, err
@@ -236,14 +237,17 @@ func (e *endpointSlice) equal(want *endpointSlice) bool {
 			}
 		}
 	}
-	return slices.Equal(e.Ports, want.Ports) && slices.EqualFunc(e.Endpoints, want.Endpoints, sameEndpoint)
+	return slices.Equal(e.Ports, want.Ports) &&
+		slices.EqualFunc(e.Endpoints, want.Endpoints, sameEndpoint)
 }
 
 func sameEndpoint(a, b endpoint) bool {
 	same := func(a, b *bool) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
 	return slices.Equal(a.Addresses, b.Addresses) && a.NodeName == b.NodeName &&
-		(a.TargetRef == nil) == (b.TargetRef == nil) && (a.TargetRef == nil || *a.TargetRef == *b.TargetRef) &&
-		same(a.Conditions.Ready, b.Conditions.Ready) && same(a.Conditions.Serving, b.Conditions.Serving) &&
+		(a.TargetRef == nil) == (b.TargetRef == nil) &&
+		(a.TargetRef == nil || *a.TargetRef == *b.TargetRef) &&
+		same(a.Conditions.Ready, b.Conditions.Ready) &&
+		same(a.Conditions.Serving, b.Conditions.Serving) &&
 		same(a.Conditions.Terminating, b.Conditions.Terminating)
 }
 
@@ -260,7 +264,8 @@ func (s *bySlice) put(ctx context.Context, f family, stored, want *endpointSlice
 		return s.api.do(ctx, request, nil)
 	}
 	body := want.patch()
-	body["metadata"].(values)["resourceVersion"] = stored.Metadata.ResourceVersion //nolint:forcetypeassert // made by patch
+	metadata := body["metadata"].(values) //nolint:forcetypeassert // made by patch
+	metadata["resourceVersion"] = stored.Metadata.ResourceVersion
 	request, err := s.api.patch(s.path(f), types.MergePatchType, body)
 	if err != nil {
 		return err
@@ -291,7 +296,9 @@ func (s *bySlice) withdraw(ctx context.Context, own fencing.Token, drain bool) e
 	return errors.Join(errs...)
 }
 
-func (s *bySlice) close(ctx context.Context, f family, own fencing.Token, address string, drain bool) error {
+func (s *bySlice) close(
+	ctx context.Context, f family, own fencing.Token, address string, drain bool,
+) error {
 	left := []endpoint{}
 	if drain {
 		left = append(left, s.endpoint(address, false))
