@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -71,10 +72,7 @@ func name(text []byte, components []string) ([]byte, error) {
 	if !bytes.Contains(text, []byte("\n"+Placeholder)) {
 		return nil, fmt.Errorf("manifests: kustomization.yaml has no line %q", Placeholder)
 	}
-	list := "components:"
-	for _, c := range components {
-		list += "\n- components/" + c
-	}
+	list := "components:\n- components/" + strings.Join(components, "\n- components/")
 	return bytes.Replace(text, []byte(Placeholder), []byte(list), 1), nil
 }
 
