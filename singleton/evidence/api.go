@@ -41,7 +41,12 @@ func (a api) pods(name ...string) *rest.Request {
 func (a api) get(ctx context.Context, name string) (*pod, error) {
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
-	text, err := a.pods(name).Do(ctx).Raw()
+	result := a.pods(name).Do(ctx)
+	err := result.Error() // unlike Raw's, it has what the server said
+	var text []byte
+	if err == nil {
+		text, err = result.Raw()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("get pod %s/%s: %w", a.namespace, name, err)
 	}

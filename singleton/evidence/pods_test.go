@@ -120,7 +120,7 @@ func TestIdentifyRefused(t *testing.T) {
 		for end := time.Now().Add(10 * time.Minute); time.Now().Before(end); {
 			_, err := l.pods.Identify(context.Background())
 			require.True(t, apierrors.IsForbidden(err), "%v", err)
-			require.ErrorContains(t, err, "get pod shop/invoicer-0")
+			require.ErrorContains(t, err, "get pod shop/invoicer-0: as told: 403")
 		}
 		require.Less(t, len(l.asked()), 30)
 		l.refuses("get", 0)
