@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/hotseat-go/hotseat/internal/apistore"
 )
@@ -58,6 +59,9 @@ func (r *resource) selectable(o object) fields.Set {
 
 // label refuses a field that no fieldSelector may name, in the words of kube-apiserver.
 func (r *resource) label(name, value string) (string, string, error) {
+	if r.fields == nil {
+		return scheme.Scheme.ConvertFieldLabel(r.gvk(), name, value)
+	}
 	if _, ok := r.selectable(r.newItem())[name]; !ok {
 		return "", "", fmt.Errorf("field label not supported: %s", name)
 	}
