@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/hotseat-go/hotseat/internal/e2e/trial"
 )
@@ -82,6 +84,20 @@ func scenarios() []scenario {
 			name: "node frozen, no guard", play: (*lab).nodeFrozen, unguarded: true,
 			control: "accepted after token",
 		},
+		{name: "kill -9, with evidence", play: (*lab).crash, spec: proven},
+		{name: "crash loop, with evidence", spec: proven, play: func(l *lab) {
+			for range 4 {
+				l.crash()
+			}
+		}},
+		{name: "shim killed, with evidence", play: (*lab).shimKilled, spec: proven},
+		{name: "containerd killed, with evidence", play: (*lab).containerdKilled, spec: proven},
+		{name: "Pod deleted by force, with evidence", play: (*lab).forcedDeletion, spec: proven},
+		{name: "partition, with evidence", play: (*lab).partition, spec: proven},
+		{name: "node frozen, with evidence", play: (*lab).nodeFrozen, spec: proven},
+		{name: "power loss, with evidence", play: (*lab).powerLoss, spec: proven},
+		{name: "kubelet frozen, with evidence", play: (*lab).kubeletFrozen, spec: proven},
+		{name: "containers forgotten, with evidence", play: (*lab).containersLost, spec: proven},
 		{name: "API server restarted", play: func(l *lab) {
 			l.restarted("API server", l.Plane().API.Kill, l.Plane().StartAPI)
 		}},
@@ -148,19 +164,37 @@ func (l *lab) scale() {
 	}
 }
 
-// dies has the active end itself. When that was is what the kernel shows.
+// dies ends the active's process, which the kubelet starts anew in the same Pod.
 func (l *lab) dies(how string) {
 	l.t.Helper()
-	victim := l.active()
-	pid, i := l.processOf(victim.Replica), l.journal.Len()
+	victim, i := l.active(), l.journal.Len()
+	l.end(victim, how)
+	l.next(i)
+	l.restarts(victim, i)
+}
+
+// end has the active end itself, or kills it, and returns when that was: what the kernel shows.
+func (l *lab) end(victim trial.Event, how string) (at int64) {
+	l.t.Helper()
+	pid := l.processOf(victim.Replica)
 	l.add(trial.Fault, victim.PID, how)
 	l.add(trial.Ending, victim.PID, how)
-	l.tell(victim.Replica, "/crash?how="+how)
+	if how == killed {
+		require.NoError(l.t, unix.Kill(pid, syscall.SIGKILL))
+	} else {
+		l.tell(victim.Replica, "/crash?how="+how)
+	}
 	require.Eventually(l.t, func() bool { return ended(pid) }, endurance, time.Millisecond)
+	at = trial.Now()
 	l.add(trial.Exited, victim.PID, how)
 	l.add(trial.Over, 0, "")
-	l.next(i)
-	l.await(i, "the Pod's next container", func(e trial.Event) bool {
+	return at
+}
+
+// restarts waits for the next container of the victim's Pod.
+func (l *lab) restarts(victim trial.Event, i int) trial.Event {
+	l.t.Helper()
+	return l.await(i, "the Pod's next container", func(e trial.Event) bool {
 		return e.Kind == trial.Started && e.Replica == victim.Replica
 	})
 }

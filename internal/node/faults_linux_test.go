@@ -1,12 +1,11 @@
 package node
 
 import (
-	"syscall"
+	"fmt"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"github.com/hotseat-go/hotseat/internal/e2e/trial"
 )
@@ -31,6 +30,11 @@ func TestShort(t *testing.T) {
 		}}.run(t, c, 1, &table)
 	})
 	table.Print(t.Output())
+	t.Run("deaths", func(t *testing.T) {
+		var deaths strings.Builder
+		testDeaths(t, c, 8200, 2, &deaths)
+		fmt.Fprintln(t.Output(), deaths.String())
+	})
 }
 
 // rollout replaces every Pod, as kubectl set image does.
@@ -43,23 +47,11 @@ func (l *lab) rollout() {
 	l.active()
 }
 
+// killed is how the active dies without knowing.
+const killed = "SIGKILL"
+
 // crash kills the active's process, which the kubelet starts anew in the same Pod.
-func (l *lab) crash() {
-	l.t.Helper()
-	victim := l.active()
-	pid := l.processOf(victim.Replica)
-	i := l.journal.Len()
-	l.add(trial.Fault, victim.PID, "kill -9 of the active")
-	l.add(trial.Ending, victim.PID, "SIGKILL")
-	require.NoError(l.t, unix.Kill(pid, syscall.SIGKILL))
-	require.Eventually(l.t, func() bool { return ended(pid) }, endurance, time.Millisecond)
-	l.add(trial.Exited, victim.PID, "killed")
-	l.add(trial.Over, 0, "")
-	l.next(i)
-	l.await(i, "the Pod's next container", func(e trial.Event) bool {
-		return e.Kind == trial.Started && e.Replica == victim.Replica
-	})
-}
+func (l *lab) crash() { l.t.Helper(); l.dies(killed) }
 
 // powerLoss takes the power of the active's node. It comes back when another one is active.
 func (l *lab) powerLoss() {

@@ -118,6 +118,11 @@ func (l *lab) deploy() {
 		container["resources"] = map[string]any{"limits": map[string]any{"memory": "96Mi"}}
 	})
 	l.kubectl("", "create", "namespace", l.namespace)
+	if l.spec.Evidence {
+		l.kubectl("", "create", "role", "evidence", "--verb=get,watch", "--resource=pods")
+		l.kubectl("", "create", "rolebinding", "evidence", "--role=evidence",
+			"--serviceaccount="+l.namespace+":invoicer")
+	}
 	l.kubectl(objects, "apply", "-f", "-")
 	l.complete()
 }
@@ -261,7 +266,7 @@ func (l *lab) judge() trial.Verdict {
 	}
 	require.Empty(l.t, l.alive(), "these did not end")
 	events, _ := l.journal.Since(0)
-	tm := timing()
+	tm := l.spec.Timing
 	return trial.Audit(l.ledger.Entries(), events, trial.Limits{
 		Back: tm.LeaseDuration + 500*time.Millisecond, Stop: tm.StopBudget(), Noise: noise,
 	})

@@ -19,9 +19,12 @@ import (
 
 // runPeer is a candidate of client-go's elector, which is one shot: after a loss
 // it only waits for ctx. Run does not wait for the work, so runPeer does.
-func (r *replica) runPeer(ctx context.Context) error {
-	client, err := coordclient.NewForConfig(r.api())
-	if err != nil {
+func (r *replica) runPeer(ctx context.Context, in *singleton.Client) error {
+	var client coordclient.LeasesGetter
+	var err error
+	if in != nil {
+		client = coordclient.New(in.RESTClient())
+	} else if client, err = coordclient.NewForConfig(r.api()); err != nil {
 		return err
 	}
 	began, ended := make(chan struct{}), make(chan struct{})

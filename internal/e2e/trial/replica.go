@@ -42,6 +42,8 @@ type Spec struct {
 	Overstay time.Duration
 	MaxRaise int64
 	Floor    bool // the ledger's mark bounds each new epoch
+	// Evidence has its Pod prove that its process died: see Means.Evidence.
+	Evidence bool
 	// Peer makes it a candidate of client-go's elector, which gives no token:
 	// it writes nothing.
 	Peer bool
@@ -92,6 +94,8 @@ func runReplica() error {
 type Means struct {
 	// Client reaches the API server; nil: over the replica's wire.
 	Client *singleton.Client
+	// Evidence of the replicas' deaths; nil: there is none.
+	Evidence singleton.Evidence
 	// Report tells the trial; nil: on standard output. It is called by several goroutines.
 	Report func(Event)
 	// PID stands for the process in what it reports; 0: its process id.
@@ -110,15 +114,15 @@ func Run(ctx context.Context, spec Spec, m Means) error {
 		r.tell = toStdout
 	}
 	if spec.Peer {
-		return r.runPeer(ctx)
+		return r.runPeer(ctx, m.Client)
 	}
 	signal.Notify(r.freeze, syscall.SIGUSR1)
 	config := singleton.Config{
 		Name: spec.Lease, Namespace: spec.Namespace, Replica: singleton.ReplicaConfig{Identity: spec.Name},
 		Timing:  lease.Timing{LeaseDuration: spec.Timing.LeaseDuration, RenewDeadline: spec.Timing.RenewDeadline, RetryPeriod: spec.Timing.RetryPeriod},
 		Guards:  []fencing.Guard{r.ledger},
-		Fencing: singleton.FencingConfig{MaxRaise: spec.MaxRaise},
-		Logger:  slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Fencing: singleton.FencingConfig{MaxRaise: spec.MaxRaise}, Evidence: m.Evidence,
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}
 	if spec.Floor {
 		config.Fencing.Floor = func(ctx context.Context) (int64, error) {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/hotseat-go/hotseat/internal/e2e/trial"
 	"github.com/hotseat-go/hotseat/singleton"
+	"github.com/hotseat-go/hotseat/singleton/evidence"
 )
 
 func main() {
@@ -64,14 +65,25 @@ func (r *reporter) onTrial(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return trial.Run(ctx, spec, trial.Means{
+	answer := func(ready, live func() error) {
+		mux := http.NewServeMux()
+		probes(mux, ready, live)
+		go serve(mux)
+	}
+	means := trial.Means{
 		Client: client, Report: r.report, PID: r.pid,
-		Candidate: func(e *singleton.Elector) {
-			mux := http.NewServeMux()
-			probes(mux, e)
-			go serve(mux)
-		},
-	})
+		Candidate: func(e *singleton.Elector) { answer(e.Ready, e.Live) },
+	}
+	if spec.Evidence {
+		if means.Evidence, err = evidence.NewPods(client, evidence.Config{}); err != nil {
+			return err
+		}
+	}
+	if spec.Peer { // it has no elector of ours
+		always := func() error { return nil }
+		answer(always, always)
+	}
+	return trial.Run(ctx, spec, means)
 }
 
 // reporter tells the test what happens. This process's id is 1 like everybody's in a Pod, so it has
@@ -98,7 +110,7 @@ func (r *reporter) report(e trial.Event) {
 }
 
 // probes answers those of examples/deploy.
-func probes(mux *http.ServeMux, elector *singleton.Elector) {
+func probes(mux *http.ServeMux, ready, live func() error) {
 	probe := func(check func() error) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			if err := check(); err != nil {
@@ -106,8 +118,8 @@ func probes(mux *http.ServeMux, elector *singleton.Elector) {
 			}
 		}
 	}
-	mux.Handle("/readyz", probe(elector.Ready))
-	mux.Handle("/livez", probe(elector.Live))
+	mux.Handle("/readyz", probe(ready))
+	mux.Handle("/livez", probe(live))
 	mux.HandleFunc("/crash", func(_ http.ResponseWriter, r *http.Request) {
 		go crash(r.FormValue("how"))
 	})

@@ -68,7 +68,7 @@ func (r *reporter) inTraffic(ctx context.Context, way string) error {
 		return fmt.Errorf("WAY=%s: there is no such way", way)
 	}
 	mux := http.NewServeMux()
-	probes(mux, elector)
+	probes(mux, elector.Ready, elector.Live)
 	mux.Handle("/who", only(r.who()))
 	mux.Handle("/stream", only(http.HandlerFunc(stream)))
 	mux.HandleFunc("/resign", func(http.ResponseWriter, *http.Request) { elector.Resign() })
