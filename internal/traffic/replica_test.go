@@ -16,8 +16,8 @@ import (
 
 	"k8s.io/client-go/rest"
 
-	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/internal/proc"
+	"github.com/hotseat-go/hotseat/internal/reach"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 	"github.com/hotseat-go/hotseat/singleton/serving"
@@ -70,8 +70,8 @@ func replica() error {
 	gate := serving.NewGate(elector)
 	mux := http.NewServeMux()
 	mux.Handle("/active", elector.RoleHandler())
-	mux.Handle("/who", gate.RequireActive(who(to.Name)))
-	mux.Handle("/stream", gate.RequireActive(http.HandlerFunc(stream)))
+	mux.Handle("/who", gate.RequireActive(reach.Who(to.Name)))
+	mux.Handle("/stream", gate.RequireActive(http.HandlerFunc(reach.Stream)))
 	server := &http.Server{Addr: to.Addr, Handler: mux, ConnState: gate.ConnState, ReadHeaderTimeout: time.Minute}
 	go func() {
 		if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
@@ -83,25 +83,4 @@ func replica() error {
 		<-ctx.Done()
 		return nil
 	}))
-}
-
-// who answers with the replica's name and the term's epoch.
-func who(name string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, _ := fencing.FromContext(r.Context())
-		fmt.Fprintln(w, name, token.Epoch)
-	})
-}
-
-// stream goes on until it cannot; it does not look at its context.
-func stream(w http.ResponseWriter, _ *http.Request) {
-	for {
-		if _, err := fmt.Fprintln(w, "on"); err != nil {
-			return
-		}
-		if err := http.NewResponseController(w).Flush(); err != nil {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
 }

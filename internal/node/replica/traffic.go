@@ -13,6 +13,7 @@ import (
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/internal/e2e/trial"
+	"github.com/hotseat-go/hotseat/internal/reach"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 	"github.com/hotseat-go/hotseat/singleton/serving"
@@ -69,8 +70,8 @@ func (r *reporter) inTraffic(ctx context.Context, way string) error {
 	}
 	mux := http.NewServeMux()
 	probes(mux, elector.Ready, elector.Live)
-	mux.Handle("/who", only(r.who()))
-	mux.Handle("/stream", only(http.HandlerFunc(stream)))
+	mux.Handle("/who", only(reach.Who(r.name)))
+	mux.Handle("/stream", only(http.HandlerFunc(reach.Stream)))
 	mux.HandleFunc("/resign", func(http.ResponseWriter, *http.Request) { elector.Resign() })
 	server := &http.Server{
 		Addr: port, Handler: mux, ConnState: gate.ConnState, ReadHeaderTimeout: 5 * time.Second,
@@ -95,26 +96,6 @@ func (r *reporter) work(ctx context.Context, term *singleton.Term) error {
 
 func (r *reporter) event(what trial.Kind, term *singleton.Term) trial.Event {
 	return trial.Event{At: trial.Now(), Kind: what, Replica: r.name, PID: r.pid, Token: term.Token()}
-}
-
-func (r *reporter) who() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		token, _ := fencing.FromContext(request.Context())
-		fmt.Fprintln(w, r.name, token.Epoch)
-	})
-}
-
-// stream goes on until it cannot; it does not look at its context.
-func stream(w http.ResponseWriter, _ *http.Request) {
-	for {
-		if _, err := fmt.Fprintln(w, "on"); err != nil {
-			return
-		}
-		if err := http.NewResponseController(w).Flush(); err != nil {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
 }
 
 // careless lets requests in from the first term on, and never looks whether that lasts.
