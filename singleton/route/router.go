@@ -116,7 +116,7 @@ func (p *publication) run(ctx context.Context) {
 			<-ctx.Done()
 			return
 		case kindOf(err) == nil:
-			pause = min(firstPause<<min(failures, 10), lastPause)
+			pause = pauseAfter(failures)
 			failures++
 		}
 		if !wait(ctx, pause, again) {
@@ -180,7 +180,7 @@ func (p *publication) end(ctx context.Context) {
 			p.tell("cannot withdraw: the next active replica will do it", err)
 			return
 		}
-		wait(ctx, min(firstPause<<min(failures, 10), lastPause), nil)
+		wait(ctx, pauseAfter(failures), nil)
 	}
 }
 
@@ -206,6 +206,9 @@ func repeat(ctx context.Context, round func() (done bool, err error)) error {
 
 // errBusy: something else writes the same objects all the time, or refuses a patch for its content.
 var errBusy = errors.New("route: each write met another one, or its condition failed")
+
+// pauseAfter that many failures in a row.
+func pauseAfter(failures int) time.Duration { return min(firstPause<<min(failures, 10), lastPause) }
 
 // wait waits for a pause, or until again is closed. It reports false if ctx ended.
 func wait(ctx context.Context, pause time.Duration, again <-chan struct{}) bool {
