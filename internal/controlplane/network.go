@@ -85,12 +85,13 @@ func (n *network) proxy(from int) http.Handler {
 			http.Error(w, "no member of etcd has this address", http.StatusBadGateway)
 			return
 		}
-		ctx, cancel := context.WithCancel(r.Context())
-		defer cancel()
-		defer context.AfterFunc(n.standing(line{from, to}), cancel)()
-		if ctx.Err() != nil {
+		standing := n.standing(line{from, to})
+		if standing.Err() != nil {
 			panic(http.ErrAbortHandler)
 		}
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(standing, cancel)()
 		forward.ServeHTTP(w, r.WithContext(ctx))
 	})
 }

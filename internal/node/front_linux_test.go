@@ -179,7 +179,6 @@ func (f *front) meet(e event) outcome {
 		}
 	}
 	stream := openStream(f.t, f.inside[from], f.service)
-	asked := len(f.prober.Answers())
 	e.play(f)
 	for name := range f.inside {
 		require.Eventually(f.t, func() bool {
@@ -191,8 +190,8 @@ func (f *front) meet(e event) outcome {
 	ended := stream.wait(f.t)
 	o := outcome{closed: ended.at.Sub(ended.last)}
 	history, _ := f.journal.Since(0)
-	for _, c := range reach.Changes(f.prober.Answers()[asked:]) {
-		if e.blind && c.New.Target == home {
+	for _, c := range reach.Changes(f.prober.Answers()) {
+		if c.New.Epoch <= active.Token.Epoch || e.blind && c.New.Target == home {
 			continue
 		}
 		o.changes = append(o.changes, judged(f.t, history, c))
