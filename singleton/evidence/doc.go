@@ -2,7 +2,7 @@
 // then takes over as soon as the kubelet has reported the death. It does not wait for the lease
 // duration.
 //
-//	pods, err := evidence.NewPods(client, evidence.Config{}) // client: of singleton.DefaultClient
+//	pods, err := evidence.NewPods(client, evidence.Config{}) // client from singleton.DefaultClient
 //	...
 //	elector, err := singleton.New(client, singleton.Config{
 //		Name:     "invoicer",
@@ -15,14 +15,14 @@
 //
 // # What is proof
 //
-// The holder publishes which container it runs in, by the id that the container runtime gave to
-// this life of it. The proof of its death is one thing only: its Pod shows the container as
-// terminated, in state or lastState, with that very id, with a reason other than
-// ContainerStatusUnknown, and with an end that is not before an instant at which the holder was
-// alive.
+// The holder publishes the id of the container that it runs in, and an instant at which it was
+// alive. A container gets a new id at each restart. The holder's death is proven if its Pod shows
+// the container as terminated, in state or lastState, and
+//   - the id is the published one,
+//   - the reason is not ContainerStatusUnknown, and
+//   - the end is not before the published instant.
 //
-// Nothing else is proof. Each of these has been seen beside a holder that was alive and at work, or
-// may be:
+// Nothing else is proof. Each of these can be seen while the holder is alive and at work:
 //   - another container in the Pod, a newer one, or none; a higher restartCount;
 //   - a container that is waiting; the reason ContainerStatusUnknown;
 //   - Ready=False, a deletionTimestamp, DisruptionTarget; a node that is not ready;
@@ -33,24 +33,26 @@
 //
 // # What a holder publishes
 //
-// It asks for its own Pod's status until that shows its container as running, started not before
-// process 1 of the container. It then publishes one line, of at most 700 bytes:
+// A holder asks for its own Pod's status until its container is shown as running, and as started no
+// earlier than process 1 of the container. It then publishes one line, of at most 700 bytes:
 //
 //	pod/1 NAME UID CONTAINER SECONDS CONTAINER-ID
 //
-// SECONDS is the Unix time of the instant at which it was alive. This and the times in the status
-// are of one clock, the node's. A holder that read a stale status may publish the id of the
-// container before its own. That one's end is before SECONDS, so it proves nothing.
+// SECONDS is the Unix time of the instant at which the holder was alive. It comes from the same
+// clock as the times in the status, the node's. A holder that read a stale status may publish the
+// id of the container before its own. That container ended before SECONDS, so its end proves
+// nothing.
 //
-// Until it knows its container, and for ever if [ErrUnfit] says so, it publishes nothing. It takes
-// about three seconds from the start of the container.
+// A holder publishes nothing until it knows its container, about three seconds after the
+// container's start. If Identify fails with [ErrUnfit], the holder never publishes anything.
 //
 // # Requirements
 //
 //   - Linux, with /proc as container runtimes mount it. Identify fails elsewhere. Other replicas'
 //     deaths can be proven on any system.
 //   - Neither hostPID nor shareProcessNamespace: with these, processes may outlive their container.
-//   - The replicas' Pods are in one namespace. In it the service account may get and watch Pods.
+//   - The replicas' Pods are in one namespace. The service account needs the rights to get and
+//     watch Pods there.
 //
 // # Costs
 //

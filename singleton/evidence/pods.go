@@ -58,7 +58,8 @@ type knowledge struct {
 
 // NewPods returns evidence for the process that calls it. It makes no request. It fails with
 //   - [ErrNoPod], if the process is in no Pod as far as it can tell;
-//   - a [*lease.FieldError], if a field of c is not as documented or contradicts the token.
+//   - a [*lease.FieldError], if a field of c is not as documented, or contradicts the service
+//     account's token or the kubelet's mount.
 func NewPods(client Client, c Config) (*Pods, error) { return newPods(client, c, thisHost()) }
 
 func newPods(client Client, c Config, h host) (*Pods, error) {
@@ -118,9 +119,9 @@ const (
 
 // Identify implements [singleton.Evidence]. It waits until this process's own Pod shows the
 // container that the process is in. It remembers the answer. It fails with
-//   - [ErrUnfit], and keeps to that;
+//   - [ErrUnfit], now and on each later call;
 //   - an error of the API server;
-//   - an error that says in what the Pod's status has not matched for 30 s;
+//   - an error that says what in the Pod's status has not matched for 30 s;
 //   - the cause of ctx's end.
 func (p *Pods) Identify(ctx context.Context) (string, error) {
 	select {
@@ -182,10 +183,10 @@ func (p *Pods) identify(ctx context.Context) (string, error) {
 }
 
 // Await implements [singleton.Evidence]. It watches the Pod of the process that published identity
-// until that shows the process's death. If this replica may get Pods and not watch them, it looks
-// every 2 s instead. It fails with
+// until the Pod shows the process's death. If this replica has the right to get Pods but not to
+// watch them, Await looks every 2 s instead. It fails with
 //   - [ErrIdentity];
-//   - an error of the API server's that says that Pods may not be read;
+//   - an error of the API server, if this replica has the right neither to watch nor to get Pods;
 //   - the cause of ctx's end.
 //
 // All other errors of requests are retried.
@@ -205,9 +206,10 @@ func (p *Pods) Await(ctx context.Context, identity string) error {
 }
 
 // Dead implements [singleton.Evidence]. It reads the Pod of the process that published identity,
-// and returns true only if that proves the process's death. It fails with
+// and returns true only if the Pod proves the process's death. A Pod that does not exist proves
+// nothing: Dead then returns false and no error. It fails with
 //   - [ErrIdentity];
-//   - an error of the API server, except that the Pod does not exist, which proves nothing.
+//   - an error of the API server.
 func (p *Pods) Dead(ctx context.Context, identity string) (bool, error) {
 	i, err := parse(identity)
 	if err != nil {

@@ -21,20 +21,22 @@ const DefaultCourtesy = time.Second
 type Config struct {
 	// Terminating makes this replica ineligible once its Pod is being deleted.
 	Terminating bool
-	// Revision makes it courteous while its ReplicaSet is older than its Deployment's newest.
+	// Revision makes this replica courteous while its ReplicaSet is older than its Deployment's
+	// newest.
 	Revision bool
-	// Node makes it courteous while its node is cordoned.
+	// Node makes this replica courteous while its node is cordoned.
 	Node bool
-	// DeletionCost keeps its Pod when its ReplicaSet is scaled down while it is active.
+	// DeletionCost makes a ReplicaSet that is scaled down remove its other Pods before the active's.
 	DeletionCost bool
-	// HandOver makes an active that is older resign once all other Pods of the Deployment are of the
-	// newest revision and available. It needs Revision.
+	// HandOver makes an active of an older revision resign once all other Pods of the Deployment are
+	// of the newest revision and available. It needs Revision.
 	HandOver bool
 
 	// Courtesy is how long a courteous replica lets others go first. If both its revision and its node
-	// ask for courtesy, it is twice as long. Default: 1 s. At most a LeaseDuration counts.
+	// ask for courtesy, it does so for twice as long. Default: 1 s. It lets others go first for a
+	// LeaseDuration at most.
 	Courtesy time.Duration
-	// Pod is the name of the own Pod. Default: $POD_NAME, else the host's name.
+	// Pod is the name of this replica's Pod. Default: $POD_NAME, else the host's name.
 	Pod string
 	// Namespace of the Pod. Default: [singleton.DefaultNamespace].
 	Namespace string

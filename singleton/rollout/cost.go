@@ -15,8 +15,8 @@ import (
 // removed first.
 const AnnotationCost = "controller.kubernetes.io/pod-deletion-cost"
 
-// AnnotationOwnCost is beside it with the same value if this package wrote it. A cost without it is
-// somebody else's, and stays.
+// AnnotationOwnCost has the same value as [AnnotationCost] if this package wrote both. Any other
+// cost is somebody else's, and stays.
 const AnnotationOwnCost = lease.Domain + "pod-deletion-cost"
 
 // lookEach is how soon the end of a term is noticed.

@@ -1,5 +1,5 @@
 // Package rollout keeps leadership off Pods that are about to end, so that a rolling update moves
-// it once. Each part is an option, and needs a right of its own.
+// it once. Each part is an option, and needs its own RBAC rights.
 //
 //	config, err := rest.InClusterConfig()
 //	...
@@ -12,22 +12,24 @@
 //
 // # Parts
 //
-//   - Terminating: once the own Pod has a deletionTimestamp, this replica is not eligible. That
-//     matters if a preStop hook delays SIGTERM.
-//   - Revision: while the own ReplicaSet has an older revision than its Deployment, this replica is
-//     courteous: a replica of the newest revision goes first.
-//   - Node: while the own node is cordoned, as it is during a drain, this replica is courteous.
+//   - Terminating: once this replica's Pod has a deletionTimestamp, this replica is not eligible.
+//     That matters if a preStop hook delays SIGTERM.
+//   - Revision: while this replica's ReplicaSet has an older revision than the Deployment, this
+//     replica is courteous: a replica of the newest revision goes first.
+//   - Node: while this replica's node is cordoned, as it is during a drain, this replica is
+//     courteous.
 //   - DeletionCost: while this replica is active, its Pod carries
 //     controller.kubernetes.io/pod-deletion-cost, so that a ReplicaSet that is scaled down removes
-//     its other Pods first. With maxSurge 0 this is what saves a move: otherwise the active's Pod
-//     may go before there is a Pod of the new revision.
-//   - HandOver, with Revision: an active of an older revision resigns when the Deployment is
-//     complete but for its own Pod. That is for rollouts that keep the old Pod for long.
+//     its other Pods first. With maxSurge 0 only this part avoids a second move. Without it, the
+//     active's Pod may be removed before there is a Pod of the new revision.
+//   - HandOver, with Revision: an active of an older revision resigns once all other Pods of the
+//     Deployment are of the newest revision and available. That is for rollouts that keep the old
+//     Pod for a long time.
 //
-// Courtesy never leaves nobody active: if no other replica has taken the Lease within
-// Config.Courtesy, a courteous one does. A part that misses its right logs that once, and changes
-// nothing. So does a part whose object does not exist. While the API server is out of reach, what
-// was seen last counts.
+// Courtesy does not leave the service without an active: if no other replica has taken the Lease
+// within Config.Courtesy, a courteous one does. A part that lacks its rights logs that once, and
+// changes nothing. So does a part whose object does not exist. While the API server is out of
+// reach, what was seen last counts.
 //
 // # Rights
 //
@@ -48,6 +50,6 @@
 //
 // # Cost
 //
-// One watch of the own Pod, one of the Deployment (Revision) and one of the node (Node), each
-// opened anew every five minutes. DeletionCost makes two patches for each term.
+// One watch of this replica's Pod, one of the Deployment (Revision) and one of the node (Node),
+// each opened anew every five minutes. DeletionCost makes two patches for each term.
 package rollout

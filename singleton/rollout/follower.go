@@ -25,8 +25,8 @@ const (
 // ErrRunning is returned by [Follower.Run] while an earlier call has not returned.
 var ErrRunning = errors.New("rollout: already running")
 
-// Follower tells an elector what becomes of its Pod. Make it with [New]. It is safe for concurrent
-// use.
+// Follower follows this replica's Pod, and tells the elector what happens to it. Make it with
+// [New]. It is safe for concurrent use.
 type Follower struct {
 	config  Config
 	api     *api
@@ -49,10 +49,10 @@ type run struct {
 	workers sync.WaitGroup
 }
 
-// Run follows the own Pod and what is around it until ctx ends, and then returns nil. It sets the
-// elector's courtesy ([singleton.Elector.SetCourtesy]), so nobody else should. It makes the
-// elector ineligible at most once, and never eligible. Give it the context of the elector's Run. A
-// failed request ends nothing. While a call runs, another one returns [ErrRunning].
+// Run does what Config switches on until ctx ends, and then returns nil. It sets the elector's
+// courtesy ([singleton.Elector.SetCourtesy]), so nobody else should. It makes the elector
+// ineligible at most once, and never eligible. Give it the context of the elector's Run. A failed
+// request does not end Run. While a call runs, another one returns [ErrRunning].
 func (f *Follower) Run(ctx context.Context, elector *singleton.Elector) error {
 	if !f.running.CompareAndSwap(false, true) {
 		return ErrRunning

@@ -58,9 +58,10 @@ type Pod struct {
 	Node      string
 }
 
-// Options are those of both ways. The zero value is ready to use if the environment names the Pod.
+// Options are common to [ByLabel] and [BySlice]. The zero value is ready to use if the environment
+// names the Pod.
 type Options struct {
-	// Pod is this replica's.
+	// Pod is this replica's Pod.
 	Pod Pod
 
 	// AwaitReady publishes the address only when work calls [Ready]. By default it is published as
@@ -75,8 +76,8 @@ type Options struct {
 	// goes on without traffic, and the Router tries again each Recheck.
 	Required bool
 
-	// Recheck is how often the active replica looks whether it still has the traffic, and restores it.
-	// Somebody may have edited a label by hand. Zero means 30 s; the least is 1 s.
+	// Recheck is how often the active replica checks that it still has the traffic, and restores it if
+	// not. Somebody may have edited a label by hand. Zero means 30 s; the least is 1 s.
 	Recheck time.Duration
 
 	// OnError, if set, is called when publishing or withdrawing fails. While the failure lasts, it is
@@ -92,13 +93,13 @@ type Options struct {
 type AtEnd int
 
 const (
-	// Remove takes the address away, before the Lease is released. It takes the stop budget for it at
-	// most ([singleton.Term.StopBudget]).
+	// Remove takes the address away before the Lease is released. It tries for at most three quarters
+	// of the stop budget ([singleton.Term.StopBudget]).
 	Remove AtEnd = iota
 
 	// Drain is for [BySlice]. If the term is still valid, the address stays until the next active
-	// replaces it, with the conditions ready=false, serving=true and terminating=true. kube-proxy
-	// sends new connections to such an address while there is no ready one.
+	// replaces it. Meanwhile its conditions are ready=false, serving=true and terminating=true.
+	// kube-proxy sends new connections to such an address while there is no ready one.
 	Drain
 
 	// Leave leaves the address as it is, until the next active replaces it. Data planes that pause
@@ -205,7 +206,7 @@ type LabelConfig struct {
 // DefaultKey is the key of the label on the active replica's Pod.
 const DefaultKey = lease.Domain + "role"
 
-// Active is the value of that label.
+// Active is the value of the label on the active replica's Pod.
 const Active = "active"
 
 // maxKey leaves room for the mark's suffix in the name of the annotation.
@@ -249,9 +250,9 @@ type SliceConfig struct {
 	// Service is the name of a Service without a selector, in the namespace of the Pod.
 	Service string
 
-	// Ports of the Pod that take the traffic. Each has the name of the Service's port. If there are
-	// none, they are read from the Service, which takes the right to get it. Each of its ports must
-	// then have a number as targetPort, or none.
+	// Ports of the Pod that take the traffic. Each has the name of the Service's port. If Ports is
+	// empty, the ports are read from the Service. That needs the right to get the Service, and each
+	// targetPort there must be a number or be left out.
 	Ports []Port
 }
 

@@ -9,11 +9,12 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// What a [Router] meets, wrapped in what it tells Options.OnError and the logs. Any other error is
-// a failed request, which is tried again.
+// Kinds of error that a [Router] reports, wrapped, to Options.OnError and the logs. Any other error
+// that it reports is a failed request, which is tried again.
 var (
-	// ErrRefused: the API server does not allow a request, or an admission policy refuses it. The
-	// text has the server's own, which names the verb and the resource. It takes a person to mend.
+	// ErrRefused: the API server does not allow a request, or an admission policy refuses it. The text
+	// includes the server's message, which names the verb and the resource. Only a person can mend
+	// this.
 	ErrRefused = errors.New("route: the API server refuses the request")
 
 	// ErrSuperseded: a Pod or slice has the mark of another term: a later one, one of another Lease,

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// Ready says that work can serve. Call it in work, with work's context or one derived from it. Each
-// [Router] around the work that has Options.AwaitReady publishes its address from then on. Ready
-// does not wait. It has no effect if it was called before, or if there is no Router.
+// Ready says that work can serve. Call it in work, with work's context or one derived from it. From
+// then on, Routers around the work that have Options.AwaitReady publish their addresses. Ready does
+// not wait. It has no effect if it was called before, or if there is no Router.
 func Ready(ctx context.Context) {
 	ready, _ := ctx.Value(readyKey{}).(*readiness)
 	for ; ready != nil; ready = ready.outer {

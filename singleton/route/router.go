@@ -44,10 +44,11 @@ const (
 	lastPause  = 2 * time.Second
 )
 
-// Work returns work that has the traffic while it runs. Publishing begins when work is called, on a
-// goroutine beside it. When the context of work ends, or work returns or panics, the address is
-// withdrawn (Options.AtEnd). The function that Work returned waits for that, for three quarters of
-// the stop budget at most, before it returns. So the Lease is not released before.
+// Work returns work that directs the traffic to this replica while it runs. Publishing begins when
+// work is called, on a goroutine beside it. When the context of work ends, or work returns or
+// panics, the address is withdrawn (Options.AtEnd). The function that Work returned waits for the
+// withdrawal before it returns, for three quarters of the stop budget at most. The Lease is
+// released only after that.
 //
 // With a gate of singleton/serving, run the gate's work around this one: the gate is then open
 // before the traffic comes.

@@ -51,8 +51,8 @@ func BySlice(client Client, config SliceConfig) (*Router, error) {
 	}}, nil
 }
 
-// SliceNames returns the names of the EndpointSlices that [BySlice] keeps for a Service. A Role
-// names them.
+// SliceNames returns the names of the EndpointSlices that [BySlice] keeps for a Service. They are
+// for the resourceNames of a Role.
 func SliceNames(service string) []string {
 	return []string{service + "-active-ipv4", service + "-active-ipv6"}
 }
