@@ -17,13 +17,13 @@
 //
 // A [Token] consists of a scope that names a Lease, an epoch that is greater for each later term,
 // and the random id of the term. The elector makes the token and puts it into the work's context.
-// Each write carries the token: in a header, a column or a field. Code that has the term calls the
-// term's method Token. Code that gets only a context, such as a client of a resource, calls
-// [FromContext]. Both return the same token. The text form is a string, in JSON too, so that no
-// reader rounds the epoch.
+// Each write carries the token: in a header, a column or a field. Code that has a singleton.Term
+// calls its method Token. Code that gets only a context, such as a client of a resource, calls
+// [FromContext]. Both return the same token. In JSON a token is one string, so that no parser
+// rounds the epoch.
 //
-// The scope of a token is [Scope](namespace, name) of the Lease. A guard needs it before there is
-// an elector, because the elector gets its guards when it is made.
+// The scope of a token is [Scope](namespace, name) of the Lease. A guard needs the scope before
+// there is an elector, because singleton.New takes the guards.
 //
 // # Guard
 //
@@ -32,15 +32,16 @@
 // active replica is shut out as soon as the new token is announced, even before its successor first
 // writes.
 //
-// Comparing numbers is the easy half. A stale request may pass the comparison, be delayed, and take
-// effect after a newer term began. A guard closes that gap in one of two ways. It makes check and
-// effect one atomic step, as a database transaction does. Or it follows work in flight, as
+// Comparing numbers is the easy half. A request may pass the comparison, be delayed, and take
+// effect only after a newer term has begun. A guard closes that gap in one of two ways. It makes
+// check and effect one atomic step, as a database transaction does. Or it tracks work in flight, as
 // [Memory.Enter] does: a newer token ends older work, and is admitted only after that work has
 // left.
 //
 // The writer gets a refusal as an error. [KindOf] says in one word what it means. [Report] passes
 // it on to the elector as well, which may end the term. [AllowUnfenced] is the only way to write
-// without a token. To write a guard of your own, follow [Guard], and run package fencingtest.
+// without a token. To write a guard of your own, do what [Guard] says, and test it with package
+// fencingtest.
 //
 // # What is not guaranteed
 //

@@ -21,8 +21,8 @@ type Store interface {
 	// itself.
 	Load(ctx context.Context, scope string) (mark Token, version string, err error)
 
-	// CompareAndSwap makes next the mark of its scope if the scope still has the given version, in one
-	// atomic step among all swaps.
+	// CompareAndSwap makes next the mark of its scope if the scope still has the given version. No
+	// other swap comes between the comparison and the swap.
 	//   - True: next is the mark, durably. After any crash it or a later mark is there.
 	//   - False: the version was another one, and nothing changed.
 	//   - An error: the swap may or may not have happened, or may still happen.
@@ -33,21 +33,22 @@ type Store interface {
 	CompareAndSwap(ctx context.Context, version string, next Token) (swapped bool, err error)
 }
 
-// Durable is a [Guard] for a resource that one process at a time owns, like [Memory], but its marks
-// outlive the process. A newer token is in the store before anything that carries the token is
-// admitted. Make one with [NewDurable]. All methods are safe for concurrent use.
+// Durable is a [Guard] like [Memory], for a resource that one process at a time owns. Unlike those
+// of Memory, its marks outlive the process. A newer token is in the store before anything that
+// carries the token is admitted. Make one with [NewDurable]. All methods are safe for concurrent
+// use.
 //
 // Each call reads the store, so a mark of another process is seen at once. If the store cannot be
 // read, the call fails with [ErrUnavailable]. If this process has no confirmation that the mark was
 // stored (another process wrote it, or the answer to the write was lost), it writes the mark again
 // before it relies on it.
 //
-// Several processes may share a store, and always agree on the mark. But each follows only its own
+// Several processes may share a store, and always agree on the mark. But each tracks only its own
 // work in flight. If effects may be in flight in more than one process, bind check and effect by
 // something that they share, such as a transaction.
 //
-// A Durable also remembers what it saw. If the store goes back in time under a running guard, no
-// mark is lowered, and the next announcement raises the store again.
+// A Durable also remembers what it saw. If the store is restored to an earlier state under a
+// running guard, no mark is lowered, and the next announcement raises the store again.
 type Durable struct {
 	store  Store
 	flight *Memory // work in flight, and the highest marks this process saw
@@ -81,7 +82,7 @@ func (d *Durable) Announce(ctx context.Context, t Token) error {
 }
 
 // Check does what Announce does: it admits the current token, and raises the mark for a newer one.
-// The guard does not follow the effect: prefer Enter.
+// The guard does not track the effect: prefer Enter.
 func (d *Durable) Check(ctx context.Context, t Token) error {
 	if Unfenced(ctx, t) {
 		return nil

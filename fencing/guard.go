@@ -12,13 +12,15 @@ import "context"
 //  1. Validate the token, with [OwnToken]. The error is [ErrMissing] for the zero Token, and
 //     [ErrMalformed] or [ErrScope] for a token that the guard cannot judge. A write with the zero
 //     Token is admitted if [Unfenced] allows it; nothing else is done then.
-//  2. In one atomic step against the store, [Judge] the token by the mark of its scope. An older
-//     token is a [*StaleError]. One with the same epoch and another term is a [*ConflictError]. A
-//     newer or a first token becomes the mark. If the token is the mark, nothing changes.
+//  2. In one atomic step against the store, [Judge] the token by the mark of its scope. Refuse an
+//     older token with a [*StaleError], and one with the same epoch and another term with a
+//     [*ConflictError]. A newer or a first token becomes the mark. If the token is the mark,
+//     nothing changes.
 //  3. After raising the mark and before returning nil, make sure that no effect admitted under an
 //     older token can still land. Either end such work and wait for it, or make check and effect
-//     one transaction that the new mark excludes. If that cannot be done in bounded time, return
-//     [ErrUnavailable]. The mark stays raised, and a retry does this step again.
+//     one transaction that cannot take effect after the mark was raised. If that cannot be done in
+//     bounded time, return [ErrUnavailable]. The mark stays raised, and a retry does this step
+//     again.
 //
 // A guard fails closed ([FailClosed], [ParseMark]). If it cannot read, parse or reach something, it
 // answers [ErrUnavailable] and admits nothing. If only a change of the wiring can help, it answers
@@ -39,8 +41,8 @@ type Guard interface {
 	Mark(ctx context.Context, scope string) (Token, error)
 }
 
-// Checker is a [Guard] that also judges a single effect. An elector needs no Checker. It is for the
-// side of the resource, where no transaction or script binds the effect to the judgement.
+// Checker is a [Guard] that also judges a single effect. An elector needs no Checker. A server in
+// front of a resource does, if no transaction or script makes judgement and effect one step.
 type Checker interface {
 	Guard
 
@@ -50,7 +52,7 @@ type Checker interface {
 	Check(ctx context.Context, t Token) error
 }
 
-// Tracker is a [Checker] that also follows work in flight, as [Memory] and [Durable] do.
+// Tracker is a [Checker] that also tracks work in flight, as [Memory] and [Durable] do.
 type Tracker interface {
 	Checker
 

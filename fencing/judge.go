@@ -71,8 +71,8 @@ func ownMark(mark Token, own string) error {
 // none yet. If raises is true, t is newer than the mark, or the first token, and must become the
 // mark in the same atomic step. If raises is false and err is nil, t is the mark.
 //
-// An older token is a [*StaleError]. Another term with the mark's epoch is a [*ConflictError]. A
-// mark of another scope is [ErrUnavailable], and also [ErrScope].
+// For an older token the error is a [*StaleError]. For another term with the mark's epoch it is a
+// [*ConflictError]. For a mark of another scope it is [ErrUnavailable] and also [ErrScope].
 func Judge(t, mark Token) (raises bool, err error) {
 	if mark.IsZero() {
 		return true, nil
@@ -87,10 +87,10 @@ func Judge(t, mark Token) (raises bool, err error) {
 	return order > 0, err
 }
 
-// FailClosed returns what a guard answers if err occurred after [OwnToken] accepted the token. It
-// returns a verdict ([ErrStale], [ErrConflict]), [ErrWiring], [ErrUnavailable] and nil unchanged.
-// It wraps everything else in [ErrUnavailable]. The guard itself must first map permanent errors to
-// [ErrWiring]: only the guard knows how its store words them.
+// FailClosed turns err into a guard's answer. It is for errors after [OwnToken] has accepted the
+// token. FailClosed returns a verdict ([ErrStale], [ErrConflict]), [ErrWiring], [ErrUnavailable]
+// and nil unchanged. It wraps everything else in [ErrUnavailable]. The guard itself must first map
+// permanent errors to [ErrWiring]: only the guard knows how its store words them.
 func FailClosed(err error) error {
 	if err == nil || errors.Is(err, ErrStale) || errors.Is(err, ErrConflict) ||
 		errors.Is(err, ErrUnavailable) {

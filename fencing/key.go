@@ -9,21 +9,23 @@ import (
 // Key returns a text for the idempotency key of a mail, payment or cloud API: 32 lower-case
 // hexadecimal digits, a form that every such API known to us accepts. It is made of the token's
 // scope and of operation, and of nothing else. operation says which effect is meant, such as
-// "charge for invoice 4711": a name that is stored or follows from what is stored, never a random
-// one or the time. It must not be empty.
+// "charge for invoice 4711". It must be the same when the effect is asked for again. So make it of
+// what is stored, never of the time or of something random. It must not be empty.
 //
-// The key is the same in all terms, and it must be. Suppose that one active asks for a payment and
-// dies before it has noted the answer. The next active has to ask again, and only the same key
-// tells the receiver that it is the same payment. A key that depended on the term would pay twice.
+// The key is the same in all terms, and it must be. Suppose that one active replica asks for a
+// payment and dies before it has noted the answer. The next one has to ask again, and only the same
+// key tells the receiver that it is the same payment. A key that depended on the term would pay
+// twice.
 //
 //   - Once for all terms (a charge, a mail): Key(operation).
-//   - Once in each term (the message that a new active has begun): Key(operation + " " +
+//   - Once in each term (the message that a new active replica has begun): Key(operation + " " +
 //     t.String()).
 //
-// A key is no fence. The receiver still takes a new operation from a stale active, and it forgets
-// keys after a time that it documents (often 24 hours). So write the operation down first, in a
-// fenced transaction, and send what is written down. The guide has such an outbox on sqlfence. Send
-// the same parameters each time, or the receiver may refuse.
+// A key is no fence. The receiver still takes a new operation from a replica whose term is over,
+// and it forgets keys after a time that it documents (often 24 hours). So write the operation down
+// first, in a fenced transaction, and send what is written down. That is an outbox:
+// internal/docs/guide/database.md shows one with sqlfence. Send the same parameters each time, or
+// the receiver may refuse.
 //
 // An invalid token is an error, as in [Token.Validate]. An empty operation wraps [ErrMalformed].
 // The key of given arguments is the same in every release.

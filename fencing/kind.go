@@ -51,15 +51,15 @@ func (k Kind) Refused() bool { return k == KindStale || k == KindConflict }
 // may try again.
 func (k Kind) Undecided() bool { return k == KindUnavailable || k == KindOther }
 
-// Miswired reports whether the guard would accept no token of the caller's: [KindMissing],
+// Miswired reports whether the guard would refuse every token of the caller: [KindMissing],
 // [KindMalformed], [KindScope] or [KindWiring]. A person has to fix the caller, or the guard that
 // the caller asks.
 func (k Kind) Miswired() bool {
 	return k == KindMissing || k == KindMalformed || k == KindScope || k == KindWiring
 }
 
-// Kinds returns all kinds that an error can have. A metric can then have every series from the
-// start.
+// Kinds returns all kinds that an error can have, so that a metric can have a series for each from
+// the start.
 func Kinds() []Kind {
 	kinds := make([]Kind, 0, len(named())+1)
 	for _, n := range named() {

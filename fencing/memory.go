@@ -19,7 +19,7 @@ type MemoryConfig struct {
 }
 
 // Memory is a [Guard] for a resource that this process alone owns, such as a file, a device, or
-// everything behind one HTTP server. It also follows work in flight: see [Memory.Enter]. Make one
+// everything behind one HTTP server. It also tracks work in flight: see [Memory.Enter]. Make one
 // with [NewMemory]. All methods are safe for concurrent use.
 //
 // Memory forgets its marks when the process ends. An old token may be the first that a new process
@@ -70,7 +70,7 @@ func (m *Memory) Announce(ctx context.Context, t Token) error { return m.admit(c
 
 // Check does what [Memory.Announce] does: it admits the current token, and raises the mark for a
 // newer one. With the current token and no older work in flight, Check does not block, does not
-// allocate and ignores ctx. The guard does not follow the effect: prefer Enter.
+// allocate and ignores ctx. The guard does not track the effect: prefer Enter.
 func (m *Memory) Check(ctx context.Context, t Token) error {
 	if Unfenced(ctx, t) {
 		return nil
@@ -96,16 +96,16 @@ func (m *Memory) Mark(_ context.Context, scope string) (Token, error) {
 // after leave. So once a call with a newer token has returned nil, no effect made between Enter and
 // leave can land any more, however long it was delayed.
 //
-// The returned context is a child of ctx, carries t, and also ends with leave. If a newer token
-// ended it, [context.Cause] returns a [*StaleError] that also satisfies errors.Is(err,
+// The returned context is a child of ctx, carries t, and also ends when leave is called. If a newer
+// token ended it, [context.Cause] returns a [*StaleError] that also satisfies errors.Is(err,
 // context.Canceled).
 //
 // Call leave when the effect has happened or never will. It does not block, and may be called more
 // than once. If it is never called, every later term is locked out. Work in flight must not present
 // a newer token itself: that call would wait for this very work.
 //
-// The errors are those of Check; the other results are then nil. The guard does not follow work
-// that [AllowUnfenced] lets in.
+// The errors are those of Check. With an error, the other results are nil. The guard does not track
+// work that [AllowUnfenced] lets in.
 func (m *Memory) Enter(ctx context.Context, t Token) (_ context.Context, leave func(), _ error) {
 	if Unfenced(ctx, t) {
 		ctx, cancel := context.WithCancel(ctx)

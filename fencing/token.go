@@ -14,16 +14,17 @@ const (
 	maxText   = maxScope + len("@") + len("9223372036854775807") + len(".") + termChars
 )
 
-// Token identifies one term: one uninterrupted stretch in which one replica was active. It is a
-// comparable value: two tokens are of the same term exactly when they are equal.
+// Token identifies one term: one uninterrupted stretch in which one replica was active. Compare
+// tokens with == or [Compare]. A term gets a new token if its epoch is raised
+// (singleton.Term.Raise). Guards refuse the old token once they have seen the new one.
 //
 // The zero Token means "no token". It is never valid. A guard admits it only where [AllowUnfenced]
 // allows that.
 type Token struct {
-	// Scope identifies the fenced resource by the Lease whose holder writes to it. [Scope] makes
-	// one. Epochs of different scopes are not comparable. A scope is 1 to 317 bytes of printable
-	// ASCII without space and without the characters @, ", \, comma and semicolon. It fits into
-	// headers and text unquoted.
+	// Scope identifies the fenced resource by the Lease whose holder writes to it. The function
+	// [Scope] returns it. Epochs of different scopes are not comparable. A scope is 1 to 317 bytes of
+	// printable ASCII without space and without the characters @, ", \, comma and semicolon. It fits
+	// into headers and text unquoted.
 	Scope string
 
 	// Epoch orders the terms of a scope: a later term has a greater epoch. It is at least 1.
@@ -128,10 +129,10 @@ func ParseToken(s string) (Token, error) {
 	return t, nil
 }
 
-// Compare returns -1, 0 or +1 if the term of a is older than, the same as, or newer than the term
-// of b. It fails with [ErrScope] if the scopes differ. It fails with a [*ConflictError] (a is
-// Presented, b is Mark) if the epochs are equal and the terms are not. On failure the int is 0.
-// Compare does not validate its arguments.
+// Compare returns -1, 0 or +1 if a is older than, the same as, or newer than b. It fails with
+// [ErrScope] if the scopes differ. It fails with a [*ConflictError] (a is Presented, b is Mark) if
+// the epochs are equal and the terms are not. On failure the int is 0. Compare does not validate
+// its arguments.
 func Compare(a, b Token) (int, error) {
 	if a.Scope != b.Scope {
 		return 0, fmt.Errorf("%w: %q and %q", ErrScope, a.Scope, b.Scope)

@@ -8,11 +8,11 @@ type unfencedKey struct{}
 // or a manual repair. It is the only way around a guard. The reason is for logs, and for people who
 // search the code for this name. An empty reason allows nothing, and revokes what ctx allowed.
 //
-// It matters only if no token is presented. A token is judged as always: a stale one stays refused.
-// What is admitted in this way is not fenced: no later term ends it or waits for it. Package
-// fencingprom counts it, as result "unfenced". Some guards admit writes through functions that
-// fencingprom does not wrap, such as sqlfence's InTx. Pass the error that such a function returns
-// to fencingprom's Observe.
+// AllowUnfenced matters only if no token is presented. A token that is presented is judged as
+// always: a stale one stays refused. What is admitted in this way is not fenced: no later term ends
+// it or waits for it. Package fencingprom counts it, as result "unfenced". Some guards admit writes
+// through functions that fencingprom does not wrap, such as sqlfence's InTx. Pass the error that
+// such a function returns to fencingprom's Observe.
 func AllowUnfenced(ctx context.Context, reason string) context.Context {
 	return context.WithValue(ctx, unfencedKey{}, reason)
 }

@@ -35,8 +35,8 @@ type Guard struct {
 	marks map[string]int64 // by scope
 }
 
-// Tracker is a [Guard] around a guard that also follows work in flight. It counts Check and Enter
-// by itself.
+// Tracker is a [Guard] around a guard that also tracks work in flight. It counts Check and Enter by
+// itself.
 type Tracker struct {
 	*Guard
 	tracker fencing.Tracker
@@ -91,7 +91,7 @@ func New(guard fencing.Guard, cfg Config) (*Guard, error) {
 	return g, nil
 }
 
-// NewTracker is [New] for a guard that also follows work in flight, such as [fencing.Memory].
+// NewTracker is [New] for a guard that also tracks work in flight, such as [fencing.Memory].
 func NewTracker(guard fencing.Tracker, cfg Config) (*Tracker, error) {
 	if guard == nil {
 		return nil, errors.New("fencingprom: guard is nil")

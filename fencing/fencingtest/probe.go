@@ -48,7 +48,7 @@ func (p *probe) wrong() bool {
 
 // again returns another guard over the resource, if there can be one.
 func (p *probe) again() fencing.Guard {
-	if p.Reopen == nil || p.Write == nil && p.writes() { // a Tracker follows its own work alone
+	if p.Reopen == nil || p.Write == nil && p.writes() { // a Tracker tracks its own work alone
 		return p.guard
 	}
 	return p.Reopen(p.t, p.guard)

@@ -45,7 +45,7 @@
 // # What is not guaranteed
 //
 //   - If no answer comes, the call may have taken effect, or may still do so.
-//   - What a handler starts and leaves behind is not followed.
+//   - What a handler starts and leaves behind is not tracked.
 //   - A handler that ignores its context, and blocks elsewhere than in its stream, delays the
 //     successor's announcement. The guard answers the announcement with UNAVAILABLE. It never
 //     admits both.

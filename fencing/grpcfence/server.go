@@ -20,7 +20,7 @@ import (
 
 // ServerConfig configures a [Server].
 type ServerConfig struct {
-	// Guard judges the tokens and follows the calls in flight. Required.
+	// Guard judges the tokens and tracks the calls in flight. Required.
 	Guard fencing.Tracker
 
 	// Scope is the only scope whose tokens the Server accepts: [fencing.Scope] of the Lease. Required.

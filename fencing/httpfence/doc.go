@@ -44,7 +44,7 @@
 // # What is not guaranteed
 //
 //   - If no response comes, the request may have taken effect, or may still do so.
-//   - What a handler starts and leaves behind is not followed: goroutines, a hijacked connection, a
+//   - What a handler starts and leaves behind is not tracked: goroutines, a hijacked connection, a
 //     queue, the handler that [http.TimeoutHandler] no longer waits for. Put a TimeoutHandler
 //     around the Server, never behind it.
 //   - A handler that ignores its context delays the successor's announcement, unless it is blocked

@@ -11,7 +11,7 @@ import (
 
 // ServerConfig configures a [Server].
 type ServerConfig struct {
-	// Guard judges the tokens and follows the requests in flight. Required.
+	// Guard judges the tokens and tracks the requests in flight. Required.
 	Guard fencing.Tracker
 
 	// Scope is the only scope whose tokens the Server accepts: [fencing.Scope] of the Lease. Required.
