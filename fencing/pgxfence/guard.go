@@ -39,10 +39,10 @@ type Config struct {
 	// too.
 	Scope string
 
-	// IdleLimit bounds how long a client that stands still, such as a frozen replica, may hold up its
-	// successor in a transaction of [Guard.InTx] or [Guard.Verify]. It is rounded up to milliseconds.
-	// See "Limits of time" in the documentation of sqlfence. Zero leaves it to the server's own
-	// limits, if it has some; negative is an error.
+	// IdleLimit is for a client, such as a frozen replica, that stands still in a transaction of
+	// [Guard.InTx] or [Guard.Verify]. It bounds how long that client may hold up its successor. It is
+	// rounded up to milliseconds. See "Limits of time" in the documentation of sqlfence. Zero leaves
+	// it to the server's own limits, if it has some; negative is an error.
 	IdleLimit time.Duration
 
 	// HoldLimit makes [Guard.Announce] end the sessions of older terms' transactions once it has
@@ -50,8 +50,8 @@ type Config struct {
 	// needs a second connection of Pool for that. Zero means never; negative is an error.
 	HoldLimit time.Duration
 
-	// RequireDurable refuses announcements if a crash may lose a mark with the settings of the
-	// database. Without it, Logger gets a warning.
+	// RequireDurable refuses announcements if the settings of the database allow a crash to lose a
+	// mark. Without it, Logger gets a warning.
 	RequireDurable bool
 
 	// Logger gets a warning at the first announcement if a crash may lose a mark, and one for each
@@ -131,9 +131,11 @@ func (g *Guard) RowWhere(t fencing.Token, of ...string) (string, error) {
 // RowChanged says what the result of a statement with [Guard.RowWhere] means. If rows were changed,
 // it returns nil. If none was, it looks up the row with the condition in where, and its args. That
 // condition must match one row at most. RowChanged returns
-//   - fencing.ErrStale or ErrConflict, if the row is of a newer or another term;
+//   - fencing.ErrStale, if the row is of a newer term; ErrConflict, if it is of another term with
+//     the same epoch;
 //   - [ErrNoRow], if there is no row;
-//   - fencing.ErrUnavailable, if the row admits t: it changed in between, so retry.
+//   - fencing.ErrUnavailable, if the row now admits t: it has changed since the statement, so
+//     retry.
 //
 // Call it in the transaction of the statement.
 func (g *Guard) RowChanged(
@@ -149,9 +151,9 @@ func (g *Guard) RowChanged(
 // token. From then until the end of the transaction no newer term is admitted, as in [Guard.InTx].
 // It takes one more round trip than InTx.
 //
-// On any error the caller must roll back. A token newer than the mark is [fencing.ErrUnavailable]:
-// announce it first, with [Guard.Announce]. The caller must judge an error of the commit: the
-// transaction may have been written all the same.
+// On any error the caller must roll back. For a token newer than the mark, Verify returns
+// [fencing.ErrUnavailable]: announce it first, with [Guard.Announce]. If the caller's commit
+// returns an error, the transaction may have been written all the same. The caller has to find out.
 func (g *Guard) Verify(ctx context.Context, tx pgx.Tx, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
 		return g.core.Declare(ctx, session{tx})

@@ -27,7 +27,8 @@ import (
 //   - It must not commit: Commit of its pgx.Tx is refused. After Rollback, InTx returns an error,
 //     and nothing was written. A COMMIT that fn sends as a statement ends the lock; InTx then
 //     returns [ErrCommitUnknown].
-//   - It must not use the transaction after it returned: pgx.ErrTxClosed.
+//   - It must not use the transaction after it has returned. Such a call fails with
+//     pgx.ErrTxClosed.
 //   - It must return the error of any failed statement, except within a nested transaction (Begin
 //     of its pgx.Tx) that it rolls back.
 //   - It must close the rows that it opened.
@@ -39,13 +40,13 @@ import (
 // again. As everywhere in pgx, a context that ends in the middle of a statement closes the
 // connection.
 //
-// The zero value of opts means the session's defaults. Every isolation level will do: fn's snapshot
-// is not older than its lock. Options that are read-only or deferrable, or that bring their own
-// statements, are errors. If the beginning of the transaction fails because of a deadlock, or of an
-// announcement of the same term, InTx begins again; fn has not run yet.
+// The zero value of opts means the session's defaults. Every isolation level will do: what fn reads
+// is never older than the lock of its transaction. Options that are read-only or deferrable, or
+// that bring their own statements, are errors. If the beginning of the transaction fails because of
+// a deadlock, or of an announcement of the same term, InTx begins again; fn has not run yet.
 //
-// A zero t is [fencing.ErrMissing], unless ctx allows unfenced writes ([fencing.AllowUnfenced]).
-// Then InTx checks nothing and waits for nothing. Other errors are
+// For a zero t, InTx returns [fencing.ErrMissing], unless ctx allows unfenced writes
+// ([fencing.AllowUnfenced]). Then InTx checks nothing and waits for nothing. Other errors are
 //   - an error of the guard: nothing was written, and fn was not called.
 //   - fn's error: nothing was written.
 //   - [ErrCommitUnknown]: all or nothing was written. If fn had sent a COMMIT of its own, a part

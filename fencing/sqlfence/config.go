@@ -28,9 +28,9 @@ type Config struct {
 	// and _, has at most 63 characters, and does not begin with a digit. Default: hotseat_fence. The
 	// table must be in the database that is written to, so that one transaction covers both.
 	//
-	// If search_path has several schemas, qualify the name: a prepared statement ([Connector] and
-	// drivers prepare some) keeps the table that it found, even if a table of that name is created
-	// later, in a schema that comes first in the path.
+	// If search_path has several schemas, qualify the name. [Connector] and drivers prepare
+	// statements, and a prepared statement keeps the table that it found. It does so even if a table
+	// of the same name is created later, in a schema that comes earlier in the path.
 	Table string
 
 	// Scope binds the guard to one scope, which is [fencing.Scope] of the Lease, such as
@@ -39,11 +39,11 @@ type Config struct {
 	// too.
 	Scope string
 
-	// IdleLimit bounds how long a client that stands still, such as a frozen replica, may hold up its
-	// successor in a transaction of [Guard.InTx] or [Guard.Verify]. The client may stand still between
-	// statements, in a result that it does not finish reading, or in a COPY that it does not finish
-	// sending. Without IdleLimit, the transaction lasts until the server's own limits end it, if the
-	// server has some.
+	// IdleLimit is for a client, such as a frozen replica, that stands still in a transaction of
+	// [Guard.InTx] or [Guard.Verify]. It bounds how long that client may hold up its successor. The
+	// client may stand still between statements, in a result that it does not finish reading, or in a
+	// COPY that it does not finish sending. Without IdleLimit, the transaction lasts until the
+	// server's own limits end it, if the server has some.
 	//   - PostgreSQL: rounded up to milliseconds.
 	//   - MariaDB: rounded up to seconds, and for InTx only.
 	//   - MySQL: like MariaDB, but without effect between statements.
@@ -60,8 +60,8 @@ type Config struct {
 	// MySQL, and is an error in SQLite. Zero means never; negative is an error.
 	HoldLimit time.Duration
 
-	// RequireDurable refuses announcements if a crash may lose a mark with the settings of the
-	// database. See "What lasts" in the package documentation. Without it, Logger gets a warning.
+	// RequireDurable refuses announcements if the settings of the database allow a crash to lose a
+	// mark. See "What lasts" in the package documentation. Without it, Logger gets a warning.
 	RequireDurable bool
 
 	// Logger gets a warning at the first announcement if a crash may lose a mark, and one for each

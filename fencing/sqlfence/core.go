@@ -11,8 +11,8 @@ import (
 
 // Session runs statements of PostgreSQL. See [Core].
 type Session interface {
-	// Exec runs one statement, or several without args, as one message. It returns how many rows the
-	// last one changed or returned.
+	// Exec runs one statement as one message. If there are no args, it may be several statements. It
+	// returns how many rows the last one changed or returned.
 	Exec(ctx context.Context, statement string, args ...any) (rows int64, err error)
 
 	// Query runs one statement and returns its rows. A value is a string, []byte, int64,
@@ -20,9 +20,9 @@ type Session interface {
 	Query(ctx context.Context, statement string, args ...any) (rows [][]any, err error)
 }
 
-// Client is a PostgreSQL database that is reached without database/sql. See [Core]. Each statement
-// that it runs itself, as a Session, may use any connection, and is a transaction of its own. A
-// Client is safe for concurrent use, also while a Transaction is open.
+// Client is a PostgreSQL database that is reached without database/sql. See [Core]. Each call of
+// its own Exec or Query may use any connection, and is a transaction of its own. A Client is safe
+// for concurrent use, also while a Transaction is open.
 type Client interface {
 	Session
 
@@ -100,12 +100,12 @@ func (c *Core) Enter(ctx context.Context, t fencing.Token, try func() error) err
 var errNotTheMark = fmt.Errorf("%w: sqlfence: the mark changed while a transaction began",
 	fencing.ErrUnavailable)
 
-// Begin begins a fenced transaction of t on the connection that s uses and k knows. Begin calls
-// send with the guard's statements, lock. send must send one message: BEGIN with the options of the
-// transaction, a semicolon, and lock. So the transaction begins in one round trip. If any of these
-// statements fails, send must roll back and return the error. Begin may then call it again, with
-// another lock. level is the isolation level that send sets; sql.LevelDefault is that of the
-// session.
+// Begin begins a fenced transaction of t on the connection of s. k must be the Known of that
+// connection. Begin passes the guard's statements to send, as the text lock. send must send one
+// message: BEGIN with the options of the transaction, a semicolon, and lock. So the transaction
+// begins in one round trip. If any of these statements fails, send must roll back and return the
+// error. Begin may then call it again, with another lock. level is the isolation level that send
+// sets; sql.LevelDefault is that of the session.
 func (c *Core) Begin(
 	ctx context.Context, s Session, k *Known, t fencing.Token, level sql.IsolationLevel,
 	send func(lock string) error,
@@ -147,8 +147,8 @@ func (c *Core) Begin(
 }
 
 // Nest must be called before a transaction begins. It refuses a transaction inside another one of
-// the same pool and scope: see [Guard.InTx]. fn gets inner, and leave is called when the
-// transaction is over.
+// the same pool and scope: see [Guard.InTx]. Use inner as the context of everything in the
+// transaction, and call leave when it is over.
 func (c *Core) Nest(
 	ctx context.Context, pool any, scope string,
 ) (inner context.Context, leave func(), _ error) {
@@ -177,7 +177,8 @@ func (c *Core) RowChanged(
 }
 
 // CommitError classifies err, the error of a commit. If its SQLSTATE says that the database refused
-// the commit, the result says the same. Any other error becomes [ErrCommitUnknown].
+// the commit, the result wraps err and says "not committed". Any other error becomes
+// [ErrCommitUnknown].
 func CommitError(err error) error { return commitError(err) }
 
 // EndsTransaction is true for every statement that ends a transaction, and for some others.

@@ -18,7 +18,7 @@
 //
 // These things are needed:
 //   - Run [Guard.Schema] with your migrations. [New] does not use the database, so the program that
-//     migrates can make a guard for that.
+//     migrates can make a guard just to call Schema.
 //   - Make the guard with the scope of the Lease: [fencing.Scope] in [Config].
 //   - Give the guard to the elector (Config.Guards of package singleton). One guard may serve many
 //     electors.
@@ -65,16 +65,17 @@
 //	GRANT SELECT ON hotseat_fence TO writers
 //	GRANT SELECT, INSERT, UPDATE ON hotseat_fence TO announcers -- the elector's
 //
-// If a role that only writes shows a token that was not announced, it gets ErrUnavailable, with the
-// text of the database's refusal. Above READ COMMITTED, PostgreSQL demands UPDATE for locking the
-// mark's row. The right to any one column is enough, even to a column without a meaning:
+// InTx announces a token that is newer than the mark. A role that only writes may not do that: it
+// gets ErrUnavailable, with the text of the database's refusal. Above READ COMMITTED, PostgreSQL
+// demands UPDATE for locking the mark's row. The right to any one column is enough. It may be a
+// column that nobody uses:
 //
 //	ALTER TABLE hotseat_fence ADD COLUMN lockable boolean;
 //	GRANT UPDATE (lockable) ON hotseat_fence TO writers
 //
 // Permanent errors are [fencing.ErrWiring] as well as [fencing.ErrUnavailable], and name the table.
-// Do not retry them; fencing.KindOf says KindWiring. If one is there from the start of an elector's
-// Run, it ends that Run after a lease duration. These are such errors:
+// Do not retry them; fencing.KindOf says KindWiring. If such an error is there from the start of an
+// elector's Run, it ends that Run after a lease duration. Permanent errors are:
 //   - a missing table or schema, or a table of another shape,
 //   - missing rights, or an unknown user or database,
 //   - a dialect that the database does not speak.
@@ -93,10 +94,10 @@
 //	              and sync_binlog 1 (or no log)
 //	            innodb_flush_log_at_trx_commit 2,  a crash of the server's process only *
 //	              or sync_binlog other than 1
-//	            innodb_flush_log_at_trx_commit 0   neither: up to a second is lost *
+//	            innodb_flush_log_at_trx_commit 0   neither crash: up to a second is lost *
 //	SQLite      synchronous, any but OFF           a crash of the process, and of its machine
 //	            synchronous OFF                    a crash of the process only *
-//	            journal_mode OFF or MEMORY         neither: the whole file may be lost *
+//	            journal_mode OFF or MEMORY         neither crash: the whole file may be lost *
 //
 // The transaction that raises a mark has its own settings, whatever the writers chose. In
 // PostgreSQL, synchronous_commit is on there if it was off or local. In SQLite, synchronous is
@@ -107,36 +108,37 @@
 // warning, or is refused with [Config.RequireDurable].
 //
 // A visible mark is not necessarily durable. MariaDB shows a mark before it is on the disk.
-// PostgreSQL shows it if the commit gave up waiting for the standby. So if this process did not
-// raise the mark, Announce and Check make one further commit before they succeed, once for each
-// mark: when that commit is durable, so is the mark. In SQLite that is not needed: what can be seen
-// is on the disk. InTx needs no such commit, because its own commit comes after the mark. If that
-// commit is asynchronous, it may be lost together with the mark. If somebody cancels a PostgreSQL
-// session (pg_cancel_backend) while it waits for the standby, the session reports success although
-// the standby may not have the mark.
+// PostgreSQL shows it if the commit gave up waiting for the standby. So Announce and Check make one
+// further commit before they succeed. When that commit is durable, so is the mark. They make it
+// once for each mark, and only if this process did not raise the mark itself. In SQLite it is not
+// needed: what can be seen is on the disk. InTx does not make it, because the commit of InTx itself
+// comes after the mark. If the commit of InTx is asynchronous, it may be lost together with the
+// mark. If somebody cancels a PostgreSQL session (pg_cancel_backend) while it waits for the
+// standby, the session reports success although the standby may not have the mark.
 //
 // # Limits of time
 //
-// This is how long a client that stands still in a transaction delays its successor, with
-// [Config.IdleLimit]:
+// Suppose that a client stands still in a transaction, and that [Config.IdleLimit] is set. The
+// table shows how long the client delays its successor:
 //
-//	            between        in the middle of    in the middle of      announcing
-//	            statements     a result            COPY FROM, LOAD DATA
+//	            between        in the middle of    in the middle of      in the middle of
+//	            statements     a result            COPY FROM, LOAD DATA  an announcement
 //	PostgreSQL  the limit      the limit + 0.5 s   the limit + 0.5 s     5 s
 //	MariaDB     the limit      the limit           the limit             5 s
 //	MySQL       wait_timeout   the limit           the limit             wait_timeout
 //	SQLite      without bound  -                   -                     without bound
 //
-// The limits of MariaDB and MySQL are for InTx. LOAD DATA and the row of MySQL are taken from the
-// documentation, and were not tested.
+// The limits of MariaDB and MySQL are for InTx. What the table says of LOAD DATA and of MySQL is
+// taken from the documentation, and was not tested.
 //
 // PostgreSQL:
 //   - Between statements, idle_in_transaction_session_timeout ends the transaction.
 //   - In the middle of a result, tcp_user_timeout ends it (if the server runs on Linux), or the
 //     successor does.
-//   - The successor ends sessions of its own database user that run under IdleLimit and have waited
-//     for their client for longer than that. It needs a second connection of its pool for that. A
-//     very slow reader may be taken for a client that stands still.
+//   - The successor ends each session that set an IdleLimit and has waited for its client for
+//     longer than this limit. It can end only sessions of its own database user, and needs a second
+//     connection of its pool for that. A very slow reader may be taken for a client that stands
+//     still.
 //
 // MariaDB: for Verify, set idle_transaction_timeout, net_write_timeout and net_read_timeout for the
 // session. MySQL: set the last two.
@@ -160,7 +162,7 @@
 //	                                                                 by up to MaxRaise); if it is the
 //	                                                                 greatest there is, the row by
 //	                                                                 hand
-//	no token can have this epoch/term  ErrUnavailable: "damaged"     the row by hand
+//	the epoch or the term is invalid   ErrUnavailable: "damaged"     the row by hand
 //	the column's type was changed      as damaged, or ErrWiring      the column back, then the row
 //	                                                                 by hand
 //
@@ -197,10 +199,10 @@
 //	    InTx                                           1.44-1.50      1.24-1.35
 //	    SELECT 1 instead of the guard's statement      1.27-1.36      1.15-1.22
 //
-// Many writers wait for the processor rather than for the disk. The next table shows which share of
-// the unfenced transactions per second remains, over connections of Connector (BenchmarkThroughput,
-// default settings, no triggers, lowest and highest median of three runs; writers and server shared
-// two cores):
+// If there are many writers, they wait for the processor rather than for the disk. The next table
+// shows which share of the unfenced transactions per second remains, over connections of Connector
+// (BenchmarkThroughput, default settings, no triggers, lowest and highest median of three runs;
+// writers and server shared two cores):
 //
 //	writers    1 statement    3 statements
 //	 1         0.92-0.97      0.89-0.93
@@ -209,8 +211,8 @@
 //
 // If the database has triggers of [Guard.Triggers], a fenced transaction costs the server 54 us of
 // processor time. Without triggers it costs 12 to 17 us less, because the token need not be passed
-// on. At READ COMMITTED a fenced transaction takes no transaction id of its own, and leaves no
-// multixact behind.
+// to triggers. At READ COMMITTED a fenced transaction takes no transaction id of its own, and
+// leaves no multixact behind.
 //
 // # Limits
 //
@@ -219,10 +221,10 @@
 //   - fn must not end its transaction. [Connector], MySQL and SQLite notice if it does. Over a
 //     plain PostgreSQL driver, a COMMIT and BEGIN in fn is not noticed, and what follows is not
 //     fenced.
-//   - In PostgreSQL at READ COMMITTED, only an advisory lock protects the mark while it is read. A
-//     change of the guard's table by other means than the guard waits for no writer.
-//   - A commit whose answer is lost is [ErrCommitUnknown]. This package neither retries such a
-//     commit nor treats it as done.
+//   - In PostgreSQL at READ COMMITTED, only an advisory lock protects the mark while it is read. If
+//     anything but the guard changes the guard's table, it does not wait for writers.
+//   - If the answer to a commit is lost, the error is [ErrCommitUnknown]. This package neither
+//     retries such a commit nor treats it as done.
 //   - If a database was restored, or failed over to a replica that lags behind, it has an older
 //     mark until the current term is announced again.
 //   - Locks must hold for all writers. Some clusters have several primaries and certify writes at
@@ -233,13 +235,13 @@
 //     other databases.
 //   - In MySQL and SQLite, some errors of a statement end the transaction. See [Guard.InTx] for
 //     what that demands of fn. PostgreSQL refuses all that follows such an error. In MySQL, InTx
-//     rolls back what follows, and takes four more short round trips for that. Your own
-//     transactions, with Verify, have no such help. MySQL's triggers also judge what is written
+//     rolls back what follows. For that, each transaction takes four more short round trips. Your
+//     own transactions, with Verify, have no such help. MySQL's triggers also judge what is written
 //     after the end of a transaction.
 //   - In MySQL, connections of Config.DB must have autocommit on, and must not be READ UNCOMMITTED
 //     by default. With autocommit off, a connection goes on seeing an old mark outside of
 //     transactions. With READ UNCOMMITTED, it sees marks that may never be committed. Announce and
-//     Check would trust either.
+//     Check would trust such marks.
 //   - In MySQL, tables of other engines than InnoDB do not roll back. Schema changes and TRUNCATE
 //     commit their transaction, and so drop its lock. Do not use them in fn: InTx then returns
 //     ErrCommitUnknown.

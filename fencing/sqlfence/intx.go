@@ -18,7 +18,7 @@ import (
 // If t is newer than the mark, InTx announces it first.
 //
 // Rules for fn:
-//   - It must not commit or roll back, and must not use the transaction after it returned.
+//   - It must not commit or roll back, and must not use the transaction after it has returned.
 //   - It must return the error of any failed statement. MySQL (on a deadlock) and SQLite (on an
 //     interrupted write or a full disk) may have rolled the transaction back. On MySQL, InTx also
 //     rolls back what fn sends after that. On SQLite, each statement that fn sends after that
@@ -30,12 +30,13 @@ import (
 // If fn fails or panics, all is rolled back. InTx returns fn's error unchanged, and does not run fn
 // again.
 //
-// opts may be nil. It must not be read-only. Every isolation level of the driver will do: fn's
-// snapshot is not older than its lock. If the beginning of the transaction fails because of a
-// deadlock, or of an announcement of the same term, InTx begins again; fn has not run yet.
+// opts may be nil. It must not be read-only. Every isolation level of the driver will do: what fn
+// reads is never older than the lock of its transaction. If the beginning of the transaction fails
+// because of a deadlock, or of an announcement of the same term, InTx begins again; fn has not run
+// yet.
 //
-// A zero t is [fencing.ErrMissing], unless ctx allows unfenced writes ([fencing.AllowUnfenced]).
-// Then InTx checks nothing and waits for nothing. Other errors are
+// For a zero t, InTx returns [fencing.ErrMissing], unless ctx allows unfenced writes
+// ([fencing.AllowUnfenced]). Then InTx checks nothing and waits for nothing. Other errors are
 //   - an error of the guard: nothing was written, and fn was not called.
 //   - fn's error: nothing was written.
 //   - [ErrCommitUnknown]: all or nothing was written. InTx also returns it if the database had
@@ -251,9 +252,9 @@ func (g *marks) sayWhy(ctx context.Context, t fencing.Token, err error) error {
 // of the transaction: at levels above READ COMMITTED, what was read before it may be older than the
 // token. From then until the end of the transaction no newer term is admitted, as in [Guard.InTx].
 //
-// On any error the caller must roll back. A token newer than the mark is [fencing.ErrUnavailable]:
-// announce it first, with [Guard.Announce]. The caller must judge an error of the commit: the
-// transaction may have been written all the same.
+// On any error the caller must roll back. For a token newer than the mark, Verify returns
+// [fencing.ErrUnavailable]: announce it first, with [Guard.Announce]. If the caller's commit
+// returns an error, the transaction may have been written all the same. The caller has to find out.
 func (g *Guard) Verify(ctx context.Context, tx *sql.Tx, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
 		return g.declareUnfenced(ctx, session{tx})

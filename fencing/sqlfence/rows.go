@@ -37,7 +37,7 @@ func (g *marks) RowSet(t fencing.Token) (string, error) {
 }
 
 // RowWhere returns the condition under which a row admits t. See [Guard.RowSet]. If the statement
-// names several tables, pass the name or alias of the fenced one (parameter of). It must be a
+// names several tables, pass one more argument: the name or alias of the fenced table. It must be a
 // single name, by the rules for one part of [Config.Table], with the same upper and lower case as
 // in the database:
 //
@@ -68,11 +68,12 @@ func (g *marks) RowWhere(t fencing.Token, of ...string) (string, error) {
 // it returns nil. If none was, it looks up the row with the condition in where, and its args. That
 // condition is the statement's own, without RowWhere, and must match one row at most. RowChanged
 // returns
-//   - fencing.ErrStale or ErrConflict, if the row is of a newer or another term;
+//   - fencing.ErrStale, if the row is of a newer term; ErrConflict, if it is of another term with
+//     the same epoch;
 //   - [ErrNoRow], if there is no row;
-//   - fencing.ErrUnavailable, if the row admits t: it changed in between, so retry. With MySQL,
-//     connect with clientFoundRows=true. Otherwise an update that changed nothing has this error
-//     too.
+//   - fencing.ErrUnavailable, if the row now admits t: it has changed since the statement, so
+//     retry. With MySQL, connect with clientFoundRows=true. Otherwise an update that changed
+//     nothing has this error too.
 //
 // Call it in the transaction of the statement.
 func (g *Guard) RowChanged(

@@ -15,9 +15,9 @@ import (
 // that do not carry the current token of scope: code that forgot the guard, a script, or a replica
 // of an old release.
 //
-// Run the statements in order, each on its own, as the owner of the table, over a session that
-// finds the guard's table. Running them again replaces the triggers. Meanwhile the table has no
-// triggers for a moment, unless it is in PostgreSQL and the statements run in one transaction.
+// Run the statements in order, each on its own, as the owner of the table, over a session in which
+// [Config.Table] names the guard's table. Running them again replaces the triggers. For a moment
+// the table then has none, except in PostgreSQL if all the statements run in one transaction.
 //
 // [Guard.InTx] and [Guard.Verify] carry the token on their connection. Other writers may set it
 // themselves, as text. Each change takes the shared lock, so a successor waits for it as for InTx.
@@ -30,10 +30,10 @@ import (
 //     runs the statements must be able to read that table, and to lock its rows if writers use
 //     stricter levels than READ COMMITTED. Writers need no right to it. A transaction of
 //     [fencing.AllowUnfenced] sets hotseat.unfenced, which lets it through. An operator may set it
-//     too: SELECT set_config('hotseat.unfenced', txid_current() || ' repair of Tuesday', true). It
-//     counts only in the transaction whose number it begins with, so it cannot leak through a pool.
-//     A write to a partition by its own name fires only the partition's triggers: give each
-//     partition its own.
+//     too: SELECT set_config('hotseat.unfenced', txid_current() || ' repair of Tuesday', true). The
+//     setting begins with the number of a transaction and counts only in that one, so it cannot
+//     leak through a pool. A write to a partition by its own name fires only the partition's
+//     triggers: give each partition its own.
 //   - MySQL: the triggers judge INSERT, UPDATE and DELETE, per row. The session variable is
 //     @hotseat_token. A refusal has the SQLSTATE HF001. The variable stays on its connection after
 //     the transaction, until the next transaction replaces it. A leftover token is refused once a
@@ -41,8 +41,8 @@ import (
 //     by a foreign key's cascade run no triggers: give writers no DROP privilege and no cascades.
 //     Give them no CREATE TEMPORARY TABLES either: a temporary table hides the guard's. If the name
 //     of the guard's table has no schema, the triggers look in their own schema.
-//   - SQLite: not offered; Triggers returns an error. SQLite's triggers see nothing that belongs to
-//     one connection.
+//   - SQLite: not offered; Triggers returns an error. A trigger in SQLite cannot read what belongs
+//     to one connection, such as its token.
 //
 // The owner of the table can drop the triggers or switch them off.
 func (g *marks) Triggers(table, scope string) ([]string, error) {
