@@ -17,7 +17,7 @@ import (
 //
 // Get must return a copy that the caller may change. It should read from the API server, not from a
 // cache. A cache costs retries, never safety: each write names the version that was read, and a
-// [Guard] proves each answer by a write. Update must reach the API server each time, even if
+// [Guard] confirms each answer by a write. Update must reach the API server each time, even if
 // nothing changed.
 type Client[T metav1.Object] interface {
 	Get(ctx context.Context, name string, o metav1.GetOptions) (T, error)
@@ -30,7 +30,7 @@ type Client[T metav1.Object] interface {
 	) (T, error)
 }
 
-// Dynamic makes a [Client] of the dynamic client for one resource, which is
+// Dynamic returns a [Client] that uses r, the dynamic client for one resource:
 // dynamic.Interface.Resource(...).Namespace(...).
 func Dynamic(r dynamic.ResourceInterface) Client[*unstructured.Unstructured] {
 	return dynamicClient{r}
@@ -67,7 +67,8 @@ func (c dynamicClient) Patch(
 	return c.r.Patch(ctx, name, kind, data, o, sub...)
 }
 
-// Funcs makes a [Client] of functions, for clients with other methods such as controller-runtime's:
+// Funcs is a [Client] that calls functions. It is for clients with other methods, such as
+// controller-runtime's:
 //
 //	kubefence.Funcs[*corev1.ConfigMap]{
 //		GetFunc: func(ctx context.Context, name string) (*corev1.ConfigMap, error) {
@@ -156,8 +157,8 @@ func (f Funcs[T]) Patch(
 // SendOnce changes config so that its clients do not repeat a write by themselves. client-go
 // repeats a write if the answer is a 5xx with Retry-After. The API server gives this answer also
 // for writes whose outcome it does not know. The repetition may then conflict with its own first
-// attempt. It looks as if the write had not happened, and the write is made once more. Stale writes
-// are refused either way.
+// attempt. [Objects] takes this conflict for a write that did not happen, and writes once more.
+// Stale writes are refused either way.
 func SendOnce(config *rest.Config) {
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return sendOnce{next} })
 }

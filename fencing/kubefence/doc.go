@@ -37,8 +37,9 @@
 //
 // [Guard.Announce] then stamps the mark and every named object before the work of a term starts.
 // After that, none of them accepts a stale write. An announcement costs two requests for each
-// object: a read, and a write of just the version that was read. The write is needed even if the
-// mark is raised already: only the write proves that what was read is what is stored.
+// object: a read, and a write on condition that the object still has the version that was read. The
+// write is needed even if the mark is raised already: only the write proves that what was read is
+// what is stored.
 //
 // With the mark alone, as in NewGuard(mark), a stale term is refused in two cases only: when it
 // asks ([Guard.Check]), and when it writes an object that the successor has written. For other
@@ -51,8 +52,8 @@
 //     the name is free then. Create the objects beforehand, with a manifest, and only update them.
 //     Or make the term a part of the object's name.
 //   - Deletes. The mark goes with the object. If an object is deleted and created again, an old
-//     term may write it until the new term has stamped it. Empty the object and keep it, or
-//     restrict who deletes with [Policy.Deleters].
+//     term may write it until the new term has stamped it. Empty the object and keep it, or set
+//     [Policy.Deleters] to restrict who may delete it.
 //   - Writers outside of this package, unless a [Policy] checks them. A Policy cannot know the term
 //     of a writer that states none.
 //   - Restores. After etcd is restored from a backup, it has the marks of the backup until the

@@ -14,7 +14,7 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// Object is one object that [Objects.Object] names, whatever its kind.
+// Object names one Kubernetes object of any kind. [Objects.Object] returns one.
 type Object interface {
 	fmt.Stringer
 	scope() string
@@ -34,8 +34,8 @@ func (o object[T]) String() string { return o.name }
 func (o object[T]) scope() string  { return o.config.Scope }
 
 // raise makes t the object's mark. It writes even if t is the mark already: what was read may come
-// from a cache, or from another request whose outcome nobody knows. Only a write of just that
-// version proves that it is stored.
+// from a cache, or from another request whose outcome nobody knows. Only a write on condition that
+// the object still has that version proves that it is stored.
 func (o object[T]) raise(ctx context.Context, t fencing.Token) error {
 	return o.settle(ctx, func(current T) error {
 		_, err := admit(t, current)
@@ -100,12 +100,13 @@ var _ fencing.Checker = (*Guard)(nil)
 // The announcement does not fence objects that are not named. For each of them, the successor's
 // first write does.
 //
-// The guard never creates objects. A missing object is [fencing.ErrWiring]: if the guard created it
-// anew, its mark would be forgotten. Missing rights are [fencing.ErrWiring] too.
+// The guard never creates objects. If an object is missing, the error is [fencing.ErrWiring]: if
+// the guard created the object anew, its mark would be forgotten. If a right is missing, the error
+// is [fencing.ErrWiring] too.
 //
-// The guard proves each answer by a write of the version that it read. So it works just as well
-// over a Client that reads from a cache. If the cache hangs, the answer is
-// [fencing.ErrUnavailable].
+// The guard confirms each answer by a write on condition that the object still has the version that
+// was read. So it works just as well over a Client that reads from a cache. If the cache hangs, the
+// answer is [fencing.ErrUnavailable].
 func NewGuard(mark Object, others ...Object) (*Guard, error) {
 	g := &Guard{objects: append([]Object{mark}, others...)}
 	for i, o := range g.objects {
@@ -137,9 +138,9 @@ func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
 	return nil
 }
 
-// Check reads the mark and proves it. It announces t if t is newer, or if this guard has not
-// announced t. Prefer to write fenced objects through [Objects], which compares and writes in one
-// step.
+// Check reads the mark, and confirms it by a write that changes nothing. It announces t if t is
+// newer, or if this guard has not announced t. Prefer to write fenced objects through [Objects],
+// which compares and writes in one step.
 func (g *Guard) Check(ctx context.Context, t fencing.Token) error {
 	return fencing.Report(ctx, g.check(ctx, t))
 }
@@ -161,7 +162,7 @@ func (g *Guard) check(ctx context.Context, t fencing.Token) error {
 	return g.Announce(ctx, t)
 }
 
-// Mark reads the mark, and proves it by a write that changes nothing. It needs the rights of
+// Mark reads the mark, and confirms it by a write that changes nothing. It needs the rights of
 // Announce.
 func (g *Guard) Mark(ctx context.Context, scope string) (fencing.Token, error) {
 	if err := fencing.OwnScope(scope, g.scope); err != nil {

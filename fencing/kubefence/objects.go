@@ -15,8 +15,8 @@ import (
 
 // Config of [New]. Only Scope is required.
 type Config struct {
-	// Scope of the tokens that write: [fencing.Scope] of the Lease. Tokens of other scopes are refused
-	// with [fencing.ErrScope].
+	// Scope is [fencing.Scope] of the Lease. Tokens of other scopes are refused with
+	// [fencing.ErrScope].
 	Scope string
 
 	// FieldManager is named in creates and updates. If it is empty, the server takes the client's user
@@ -36,9 +36,9 @@ type Config struct {
 // Objects writes the objects of one kind in one namespace, each write with a token. All methods are
 // safe for concurrent use if the Client is.
 //
-// A write without a token that [fencing.AllowUnfenced] allows is not compared with the mark. It
-// leaves the mark unchanged, unless mutate of [Objects.Update] sets the annotation. That can repair
-// a mark.
+// If [fencing.AllowUnfenced] allows a write without a token, the write is not compared with the
+// mark. It leaves the mark unchanged, unless mutate of [Objects.Update] sets the annotation. That
+// can repair a mark.
 //
 // Methods return, beside the errors of fencing:
 //

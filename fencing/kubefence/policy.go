@@ -26,9 +26,9 @@ import (
 //   - any write to an object whose mark is no token of Scope. To repair the mark, remove the policy
 //     first.
 //
-// Admission runs on the stored object, in the same compare-and-swap as the write. So the policy is
-// as exact as [Objects]. Refusals are 403 Forbidden. The policy has failurePolicy Fail: if it
-// cannot be evaluated, nothing is written.
+// Admission runs on the stored object, in the same compare-and-swap as the write. So no write comes
+// between check and effect, as with [Objects]. Refusals are 403 Forbidden. The policy has
+// failurePolicy Fail: if it cannot be evaluated, nothing is written.
 //
 // # What it cannot see
 //
@@ -46,8 +46,8 @@ import (
 //
 // Status updates of most built-in kinds carry annotations, and are guarded. In status updates of
 // custom resources, and of a few built-in kinds such as resourceclaims and volumeattachments, the
-// server ignores annotations. A stale status update of these is admitted: write it with
-// [Objects.Stamped]. The server also ignores annotations in pods/resize and
+// server ignores annotations. So the policy admits stale status updates of these. Write such a
+// status with [Objects.Stamped]. The server also ignores annotations in pods/resize and
 // pods/ephemeralcontainers. If the Pod has a mark, the policy allows these to Scalers only.
 //
 // Whoever may change the labels that Objects or Namespaces selects by can take an object out of the
@@ -56,7 +56,7 @@ type Policy struct {
 	// Name of both objects.
 	Name string
 
-	// Scope of the tokens: [fencing.Scope] of the Lease.
+	// Scope is [fencing.Scope] of the Lease.
 	Scope string
 
 	// Resources that the policy guards, with all their subresources: {Resource: "configmaps"}, {Group:
@@ -79,9 +79,10 @@ type Policy struct {
 	Deleters []string
 
 	// Scalers are the users who may write the scale subresource. If Scalers is empty, only RBAC
-	// decides. A scale request shows no labels of the object. So with Scalers, Objects must also match
-	// an object without labels. The Scalers are then the only users who may scale objects of Resources
-	// in the namespaces. (This does not apply if Resources is just the Pods, which have no scale.)
+	// decides. A scale request does not show the labels of the object. So if Scalers is set, the
+	// selector Objects must match an object without labels too. The Scalers are then the only users
+	// who may scale objects of Resources in the namespaces. (This does not apply if Resources is just
+	// the Pods, which have no scale.)
 	//
 	// Only Scalers may resize a Pod that has a mark, or add ephemeral containers to it. If Scalers is
 	// empty, nobody may.
@@ -94,8 +95,8 @@ type Policy struct {
 	// and does not close it.
 	//
 	// Until the current term has written an object, every write that keeps an older mark on it is
-	// refused, even a controller's. So use Announced for objects that only the active writes. If the
-	// Announced object is missing, every write is refused.
+	// refused, even a controller's. So use Announced for objects that only the active replica writes.
+	// If the Announced object is missing, every write is refused.
 	Announced *Announced
 }
 
