@@ -47,8 +47,8 @@
 //
 // You also need a disk that outlives the Pod, and there must be no failover to a replica. Then kill
 // -9 at any moment loses nothing that was acknowledged. (The tests do that in the middle of writes,
-// and while the server rewrites the append-only file.) For a power cut, fsync and the disk promise
-// the same.
+// and while the server rewrites the append-only file.) A power cut loses nothing either, if fsync
+// and the disk keep their promises.
 //
 // With less, the mark may be lost:
 //
@@ -64,8 +64,8 @@
 //     primary that was cut off admits older terms until it is demoted, and then drops what they
 //     wrote.
 //   - An allkeys policy with maxmemory may evict the mark. If the user may use INFO and the server
-//     reports such a policy, the first announcement of each process is [fencing.ErrWiring]. A later
-//     change of the policy is not noticed.
+//     reports such a policy, the first announcement of each process fails with [fencing.ErrWiring].
+//     A later change of the policy is not noticed.
 //   - FLUSHDB, DEL of the mark, or a restored backup lose the mark in any case.
 //
 // The token itself comes from the Lease. So, unlike with a counter in Redis, none of these can give

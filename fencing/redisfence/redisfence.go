@@ -15,8 +15,8 @@ import (
 // Evaler runs a Lua script on the primary that has the keys. Package goredis has an Evaler. The
 // result is what the script returns: nil, int64, string (or []byte), or []any of these.
 //
-// If an Evaler gets no answer, it must not run the script again. An error of one of the following
-// two kinds should be recognizable as described. Any other error is taken as an unknown outcome.
+// If an Evaler gets no answer, it must not run the script again. The guard recognizes two kinds of
+// error, if they look as described. It takes any other error for an unknown outcome.
 //   - An error that the server returned has a method RedisError(), as the errors of go-redis do.
 //   - An error that means that nothing was sent is [fencing.ErrUnavailable], or a *[net.OpError] of
 //     a dial.
@@ -30,8 +30,8 @@ var ErrUnknown = errors.New("redisfence: unknown whether the write happened")
 
 // Config of [New]. Both fields are required.
 type Config struct {
-	// Scope of the tokens that write: [fencing.Scope] of the Lease. Tokens of other scopes are refused
-	// with [fencing.ErrScope].
+	// Scope is [fencing.Scope] of the Lease. Tokens of other scopes are refused with
+	// [fencing.ErrScope].
 	Scope string
 
 	// Key of the mark. It has the same hash tag as the keys behind the guard: "{invoicer}:mark" for
@@ -48,8 +48,9 @@ type Config struct {
 //   - an error of the server, wrapped: the mark is unchanged, and nothing was written, except what
 //     a body of [Guard.Do] wrote before the command that failed. Scripts have no rollback.
 //
-// If the Redis user lacks a right that the guard needs, that shows only after the write, unless an
-// announcement came first.
+// The script runs SET and PERSIST on the mark only after the write. If the Redis user has no right
+// to one of these commands, the write happens, and then the error is returned. An announcement
+// finds that out before any write.
 type Guard struct {
 	eval   Evaler
 	config Config
@@ -76,9 +77,9 @@ func New(eval Evaler, c Config) (*Guard, error) {
 // Announce raises the mark. Every script that runs later with an older token is refused, however
 // long it was delayed.
 //
-// The error is [fencing.ErrWiring] if the user lacks a right, or if the client is for another kind
-// of server. The first announcement is also [fencing.ErrWiring] if the server might evict the mark:
-// see the package documentation.
+// The error is [fencing.ErrWiring] if the user lacks a right, or if the client does not fit the
+// server, such as one without support for Redis Cluster. The first announcement also fails with
+// [fencing.ErrWiring] if the server might evict the mark: see the package documentation.
 func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
 	if err := fencing.OwnToken(t, g.config.Scope); err != nil {
 		return err
