@@ -27,8 +27,8 @@
 // lock. A manager does that after its caches have synced. Until then [singleton.Elector.Ready]
 // returns an error.
 //
-// Becoming active. client-go learns of the term as soon as it begins, because its request waits for
-// the term. Its RetryPeriod plays no part.
+// Becoming active. client-go's request for the lock waits until the term begins. So client-go
+// learns of the term at once, and its RetryPeriod plays no part.
 //
 // Being active. client-go's writes go to memory, and cost nothing. The elector renews the Lease, at
 // the timings of singleton.Config.Timing.
@@ -41,7 +41,7 @@
 // Loss. When the term is lost, the contexts of start and of [Lock.BaseContext] end at once. Start
 // gets half the stop budget to return (2.1 s by default). Then Run returns in any case, with an
 // error that wraps the [*singleton.EndError]. End the process when Run returns: a controller cannot
-// be started a second time. The process has the other half of the stop budget for its end.
+// be started a second time. The other half of the stop budget is for the process to end.
 //
 // An edit that takes the Lease away from a healthy holder is a loss, too. A holder of package
 // singleton would take its seat back at once. A manager cannot, because its controllers start only

@@ -20,7 +20,7 @@ const (
 // takes the same configuration, in which Lock may be nil. It differs in these points:
 //   - It waits for OnStartedLeading, and releases the Lease only after that has returned.
 //     OnStartedLeading must return soon after its context ends, with nothing left running. If it
-//     returns before, the replica goes on leading, as with client-go.
+//     returns before its context ends, the replica goes on leading, as with client-go.
 //   - OnStoppedLeading is called after the Lease was released, so it may end the process. As with
 //     client-go, it is called even if this replica has never led.
 //   - OnNewLeader is called by hotseat as soon as another holder is seen on the Lease. Calls are

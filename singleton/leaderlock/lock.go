@@ -61,8 +61,9 @@ type held struct {
 }
 
 // New returns a Lock for the Lease that config names. It makes no request. client is one that
-// [singleton.New] takes. New always sets Config.OneTerm. Config.Replica.WarmUp is called before the
-// Lock waits for client-go to ask for the term. The error is that of singleton.New.
+// [singleton.New] takes. New always sets Config.OneTerm. Config.Replica.WarmUp is called first.
+// When it has returned, the Lock waits for client-go to ask for the term. The error is that of
+// singleton.New.
 func New[L lease.Client](
 	client singleton.LeasesGetter[L], config singleton.Config,
 ) (*Lock, error) {
@@ -84,8 +85,8 @@ func New[L lease.Client](
 	return l, nil
 }
 
-// Elector returns the elector whose term client-go is shown: for its metrics, probes, status and
-// Resign. Do not call its Run.
+// Elector returns the elector whose term the Lock shows to client-go. Use it for metrics, probes,
+// status and Resign. Do not call its Run.
 func (l *Lock) Elector() *singleton.Elector { return l.elector }
 
 // Identity is what the Lease shows as its holder while this replica holds it.
@@ -106,11 +107,11 @@ func (l *Lock) Token() fencing.Token {
 	return fencing.Token{}
 }
 
-// Get waits until a term begins, or until ctx or Run ends. It then returns what client-go takes for
-// the record on the Lease:
-//   - nobody's, when the term has begun and client-go does not lead yet;
-//   - what client-go wrote last, while the term is valid;
-//   - another holder's, once the term is over.
+// Get waits until a term begins, or until ctx or Run ends. It then returns a record that client-go
+// takes for the one on the Lease:
+//   - a record without a holder, when the term has begun and client-go does not lead yet;
+//   - the record that client-go wrote last, while the term is valid;
+//   - a record of another holder, once the term is over.
 //
 // The error is ErrNotRun, or that of ctx.
 func (l *Lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
@@ -151,7 +152,7 @@ func (l *Lock) Create(ctx context.Context, r resourcelock.LeaderElectionRecord) 
 	return l.Update(ctx, r)
 }
 
-// Update takes what client-go would write on the Lease into memory. The error wraps ErrNotRun or
+// Update keeps in memory what client-go would write on the Lease. The error wraps ErrNotRun or
 // ErrNoTerm. With ErrNoTerm it also wraps the [*singleton.EndError] of a term that is over.
 //
 // While the term is valid, Update succeeds even if ctx has ended. client-go then never gives the

@@ -61,8 +61,8 @@ func New(elector *singleton.Elector, config Config) (*Collector, error) {
 	}, nil
 }
 
-// Describe implements prometheus.Collector. It describes nothing: a registry then takes the
-// collector beside another one of the same metrics, and checks the values at each scrape.
+// Describe implements prometheus.Collector. It describes nothing. So a registry accepts the
+// collector although another one has the same metrics, and checks the values only at each scrape.
 func (c *Collector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.

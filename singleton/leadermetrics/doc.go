@@ -1,5 +1,5 @@
-// Package leadermetrics shows an elector under the names that client-go's elector has in
-// Prometheus, so that dashboards and alerts go on working:
+// Package leadermetrics exports metrics of an elector to Prometheus, under the names of client-go's
+// metrics, so that dashboards and alerts go on working:
 //
 //	aliases, err := leadermetrics.New(elector, leadermetrics.Config{})
 //	...
@@ -32,11 +32,13 @@
 // component-base and controller-runtime register metrics of the same names, for client-go's elector
 // in the same process. A collector of this package can be registered beside them, whichever comes
 // first:
-//   - Its values stand beside theirs, as long as the names differ. With the same name, a scrape
-//     fails: "collected before with the same name and label values". Set Config.Name.
+//   - A scrape shows its values beside theirs, as long as the label "name" has different values. If
+//     the values are the same, the scrape fails: "collected before with the same name and label
+//     values". Set Config.Name.
 //   - A scrape also fails if the help texts differ ("has help ... but should have"). Those of
 //     component-base begin with "[ALPHA] ". Set Config.Alpha in its registry (legacyregistry).
 //
-// The price is that a registry cannot tell at registration that two collectors of this package have
-// the same name. The scrape tells.
+// To make that possible, a collector describes no metrics when it is registered. So the registry
+// does not notice then that two collectors of this package have the same value of the label "name".
+// The scrape does.
 package leadermetrics

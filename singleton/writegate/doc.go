@@ -11,9 +11,9 @@
 //
 // # What it stops
 //
-// Every request but GET, HEAD and OPTIONS is a write. So is a request of any method that asks to
-// change the protocol, or is for the subresource exec, attach or portforward. The gate refuses a
-// write with an [*Error] unless
+// Every request but GET, HEAD and OPTIONS is a write. A request to change the protocol is a write
+// whatever its method, and so is a request for the subresource exec, attach or portforward. The
+// gate refuses a write with an [*Error] unless
 //   - a term of this replica is valid ([singleton.Term.Valid]), and
 //   - it is the request's own term, if the request's context has one. (A context that was derived
 //     from the work's context carries the token of its term.)
@@ -26,9 +26,10 @@
 // These pass at any time:
 //   - Reviews of access and tokens, which are POST requests that store nothing: SubjectAccessReview
 //     and its like, SelfSubjectRulesReview, TokenReview and SelfSubjectReview.
-//   - Creates, updates and patches whose URL says dryRun=All, except those of a subresource that
-//     opens a connection. A delete with dryRun=All passes too, but only if it has no body. The API
-//     server looks for a delete's dryRun in the body first, and the gate does not.
+//   - Creates, updates and patches whose URL says dryRun=All. This does not hold for the
+//     subresources exec, attach, portforward and proxy, nor for a request to change the protocol. A
+//     delete with dryRun=All passes too, but only if it has no body. The API server looks for a
+//     delete's dryRun in the body first, and the gate does not.
 //   - Writes of the elector's own Lease, if the elector has a client with the gate. Otherwise it
 //     could never begin a term. Better give the elector a client without the gate.
 //   - What Config.Allow says.
@@ -43,8 +44,8 @@
 //     this window to the last few instructions. Only a guard closes it (package fencing).
 //   - A connection that changed its protocol while the term was valid. It stays open.
 //   - A request that the API server passes on to a Pod, Service or Node (proxy). GET requests of
-//     this kind pass. On requests with other methods, a Pod, Service or Node may act before it has
-//     received the whole request.
+//     this kind pass. The gate judges those with other methods, but a Pod, Service or Node may act
+//     on one before it has received the whole request.
 //   - Clients that were made from a config without the gate.
 //
 // A refused write has not happened. Either nothing was sent, or the end of the request is missing,

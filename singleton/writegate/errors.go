@@ -17,8 +17,8 @@ var (
 	// ErrUnstampable: the write is of a resource in Config.Stamp, and the gate cannot put the token
 	// into it. Nothing was written. Do not retry: the caller has to write in another form. These
 	// cannot be stamped:
-	//   - a body in another format than the package comment lists, in a content encoding, or above
-	//     16 MiB;
+	//   - a body in a format that the package comment does not list, one with a Content-Encoding, or
+	//     one above 16 MiB;
 	//   - a body that is not an object with metadata, or not a JSON patch;
 	//   - a merge patch that sets metadata or its annotations to null;
 	//   - a strategic merge patch with a directive ($patch or $retainKeys) for the object, its

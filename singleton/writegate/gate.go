@@ -22,7 +22,7 @@ import (
 type Terms interface {
 	// Status is asked for its Term only.
 	Status() singleton.Status
-	// Scope is that of the terms' tokens.
+	// Scope returns the scope of the terms' tokens.
 	Scope() string
 }
 
@@ -84,8 +84,8 @@ func (g *Gate) Stamped() []schema.GroupResource {
 }
 
 // Wrap returns a copy of config whose clients write through the gate. config stays as it is: make
-// the elector's own client from config. The gate sits next to the transport, so that it sees
-// each attempt of every other wrapper in config.
+// the elector's own client from config. The gate sits inside all other wrappers of config, right in
+// front of the transport. So if a wrapper repeats a request, the gate sees each attempt.
 func (g *Gate) Wrap(config *rest.Config) *rest.Config {
 	gated := rest.CopyConfig(config)
 	prefix := prefixOf(config.Host)
@@ -95,9 +95,9 @@ func (g *Gate) Wrap(config *rest.Config) *rest.Config {
 	return gated
 }
 
-// Transport returns a transport that writes through the gate and sends by next. Use it where there
-// is no rest.Config. Nothing that repeats requests may be behind it. The API server's paths must
-// begin with /api or /apis.
+// Transport returns a transport that sends requests through the gate and then on to next. Use it
+// where there is no rest.Config. If something repeats requests, it must wrap the returned
+// transport: it must not be in next. The API server's paths must begin with /api or /apis.
 func (g *Gate) Transport(next http.RoundTripper) http.RoundTripper {
 	return &gatedTransport{gate: g, next: next}
 }
