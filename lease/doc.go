@@ -16,18 +16,18 @@
 //   - Token: what a term shows to guards. Its epoch is the number in it. Guard: what checks tokens
 //     at a resource. The elector announces each token to the guard. Mark: the greatest token that a
 //     guard has seen.
-//   - Acquire: to become the holder, which begins a term; to take the Lease is the same. Renew: to
-//     write a new renewTime. Release: to give the Lease up. Handover: a release and the acquire
-//     after it. Failover: an acquire after a crash.
-//   - Stop budget: how long work may take to return after its term was lost. Drain: work returns
-//     after its context ended. Stand back: to be a candidate that does not try to acquire for a
-//     while.
+//   - Acquire, or take the Lease: to become the holder, which begins a term. Renew: to write a new
+//     renewTime. Release: to give the Lease up. Handover: a release and the acquire after it.
+//     Failover: an acquire after a crash.
+//   - Stop budget: how long work may take to return after its term was lost. Drain: what work does
+//     from the end of its context until it returns. Stand back: to be a candidate that does not try
+//     to acquire for a while.
 //   - Ship: to create the Lease from a manifest, held by nobody. Vacant: said of a Lease that a
-//     standby created because it was missing. Seat: the Lease, for a holder whose name an edit has
-//     removed from it. The holder may take its seat back (S). Raise: to write a greater epoch for
-//     the current term.
-//   - Look: to List or Get the Lease; also the answer. Gap: the time between two looks that no
-//     watch covers.
+//     standby created because it was missing. Seat: a holder's place on the Lease. If an edit
+//     removes the holder from the Lease, the holder may take its seat back (S). Raise: to write a
+//     greater epoch for the current term.
+//   - Look: to List or Get the Lease; also the answer. Observation: the answer to a look, or an
+//     event of the watch. Gap: the time between two looks that no watch covers.
 //
 // # Rules
 //
@@ -42,9 +42,9 @@
 //   - T2. Nothing else prolongs a term: no look, no event, no failed write. A late answer neither
 //     shortens it nor revives one that is over.
 //   - T3. A standby waits a lease duration from when it saw the last change of the claim.
-//   - T4. It waits for the longer of its own duration and the one on the Lease. Of the duration on
-//     the Lease it counts at most [MaxLeaseDuration]. If somebody edited that duration by hand, it
-//     counts at most the longest duration that it has seen an elector write.
+//   - T4. It waits for the longer of its own duration and the one on the Lease. The one on the
+//     Lease counts for at most [MaxLeaseDuration]. If somebody edited it by hand, it counts for at
+//     most the longest duration that the standby has seen an elector write.
 //   - T5. Each machine compares only its own elapsed times. The times on the Lease are for people.
 //   - T6. A timer ends the work's context when validity ends, whatever else hangs. Valid reads the
 //     clock itself.
@@ -59,15 +59,14 @@
 //     after RenewDeadline/4.
 //   - R3. A request without a clear answer (a timeout, 5xx) proves nothing. Only a fresh look shows
 //     what happened.
-//   - R4. Every answer is checked. If it shows another record than the one that was written, it is
-//     a conflict, whatever its status.
-//   - R5. A refused write is followed by a GET. A GET asks the store. A LIST may come from a cache
-//     that is ahead of the store.
-//   - R6. If a GET has shown that a record is out of date, a List that shows that record is
-//     ignored. Once the watch has delivered an event newer than the last look that was believed,
-//     such a List is believed again.
-//   - R7. An observation that is provably not newer than the last look is dropped. An event that
-//     cannot be compared casts doubt, which a fresh look or a renewal settles.
+//   - R4. Every answer is checked. If it shows another record than the one that was written, the
+//     write counts as a conflict, whatever the answer's status.
+//   - R5. A refused write is followed by a GET. A GET asks the store. A LIST may come from a cache,
+//     which can be ahead of the store after a restore.
+//   - R6. If a GET has shown that a record is out of date, Lists that show that record are ignored.
+//     That ends when the watch delivers an event newer than the last look that was not ignored.
+//   - R7. An observation that is provably not newer than the last look is dropped. If the version
+//     of an event cannot be compared, a fresh look or a renewal tells whether the event is news.
 //   - R8. A candidate lists the Lease, and watches from that version on. When the watch ends, it
 //     does both again. If watching is forbidden, it polls.
 //
@@ -78,11 +77,11 @@
 //   - W2. A renewal is due each RetryPeriod. While one is unanswered, the next is sent beside it
 //     only once the unanswered one is RenewDeadline/4 old. If writes take more than half of
 //     RenewDeadline, the next is sent early enough for its answer to come in time.
-//   - W3. When a renewal is acknowledged, those sent before it are cancelled. If it was slow, a new
-//     one is sent at once, and renewals that were sent after it, only a moment ago, are cancelled
-//     too. Otherwise two renewals would take turns in losing to each other.
-//   - W4. A write that changes the holder tests the UID, the version, the whole spec and our
-//     annotations, and so does a repair. Neither the version nor the content is enough alone.
+//   - W3. When a renewal is acknowledged, those sent before it are cancelled. If it was slow, those
+//     sent only a moment ago are cancelled too, and a new one is sent at once. Otherwise two
+//     renewals in flight would make each other fail in turn.
+//   - W4. A repair, and each write that changes the holder, tests the UID, the version, the whole
+//     spec and our annotations. Neither the version nor the content is enough alone.
 //   - W5. renewTime changes with each write, even if the wall clock stands still.
 //   - W6. No write changes content of the Lease that is not ours. If our annotations were removed
 //     or damaged, they are repaired while the term stands.
@@ -90,14 +89,14 @@
 //     the conflict. It is repeated a few times at most.
 //   - W8. If the verb patch is refused, writes are updates by UID and version, one at a time. The
 //     refusal is logged once. patch is tried again after a lease duration.
-//   - W9. If the store agrees with what a refused patch tests, the API server tested the patch on a
-//     cache. An update by version bypasses that cache.
+//   - W9. A patch may be refused although the store has what the patch tests for. The API server
+//     then tested the patch on a cache. An update by version bypasses that cache.
 //
 // C, what a change proves about earlier claims.
 //
-//   - C1. There is a gap between any two looks, except consecutive events of one watch. Across a
-//     gap, a record makes the same claim as the last one seen only if both are the same version.
-//     Label edits within a watch are harmless.
+//   - C1. There is a gap between any two looks. A watch leaves none: neither between its events,
+//     nor after the List that it began from. Across a gap, a record makes the same claim as the
+//     last one seen only if both are the same version. Label edits within a watch are harmless.
 //   - C2. Two changes prove that a holder has stopped: its own release, and a takeover that follows
 //     these rules and has a greater epoch. After any other change a standby waits for a lease
 //     duration from when it saw the change.
@@ -108,18 +107,19 @@
 //     the version that it replaced. The release is proven if a watch shows it right after that
 //     version.
 //   - C5. Without such a watch, the standby looks at the version just before the record that it
-//     saw. The release is proven if that is the version that it names, and shows the holder. If it
-//     shows the same release, the record seen was only an edit of the release. The standby then
-//     looks one version further back, a few times at most.
+//     saw. If the release names that version, and that version shows the holder, the release is
+//     proven. If that version shows the same release, the record seen was only an edit of the
+//     release. The standby then looks one version further back, a few times at most.
 //   - C6. A Lease that looks as if nobody ever held it counts as free only on two conditions. The
 //     standby has seen nothing else of the Lease before. And a look at the state just before the
 //     Lease was created shows that there was none.
 //   - C7. If the server no longer has the version before, a standby waits for a lease duration.
 //   - C8. If the Lease has another UID than before, that proves nothing about the holder of the
 //     earlier Lease.
-//   - C9. If a Lease went back (a lower version or epoch, or an epoch that was seen with another
-//     term), it proves nothing: the store was restored. There is one exception: if a term's epoch
-//     was raised by hand and then put back, a release by that term is still believed.
+//   - C9. If a Lease went back to an earlier state (a lower version or epoch, or an epoch that was
+//     seen with another term), it proves nothing: the store was restored. There is one exception:
+//     if a term's epoch was raised by hand and then lowered again, a release by that term is still
+//     believed.
 //   - C10. After a release by client-go, a standby waits for the lease duration that the release
 //     wrote. The release proves that client-go's own term is over. It proves the same of earlier
 //     terms only if client-go's term was seen to last for a lease duration.
@@ -131,19 +131,19 @@
 //     and if no change named another holder or was a release.
 //   - S2. It may do so only once its work has returned, and while its old term would still be
 //     valid.
-//   - S3. It may do so after any edit of these kinds: the Lease was cleared, replaced, put back or
-//     deleted. It does so by compare-and-swap, and as a new term.
+//   - S3. It may do so after an edit that cleared, replaced or deleted the Lease, or wrote an
+//     earlier record of it again. It does so by compare-and-swap, and as a new term.
 //
 // A, acquiring.
 //
 //   - A1. A term begins by compare-and-swap on an existing Lease. A missing Lease is created
 //     vacant. That begins no term: a standby waits on it for a lease duration.
-//   - A2. A GET asks the store before an acquire. There are two exceptions: the seat is our own;
-//     and the Lease was seen less than 500 ms ago, released or never held. A LIST is sent beside
-//     the GET, and the GET's answer must not be older than the LIST's. If Config.Fencing.Floor was
-//     asked, the GET comes after it.
-//   - A3. After a conflict, a candidate looks at which term the Lease has. If it is the term that
-//     the candidate is acquiring, it renews that term: a look alone is no acknowledgement.
+//   - A2. A GET asks the store before an acquire. There are two exceptions: the seat is our own; or
+//     the Lease was released or never held, and was seen like that less than 500 ms ago. A LIST is
+//     sent beside the GET, and the GET's answer must not be older than the LIST's. If
+//     Config.Fencing.Floor was asked, the GET comes after it.
+//   - A3. After a conflict, a candidate looks at which term the Lease has. If that is the term that
+//     the candidate is acquiring, the candidate renews it: a look alone is no acknowledgement.
 //   - A4. An unanswered acquire is repeated with the same term for RenewDeadline + RetryPeriod. If
 //     its writes arrive but no answer does in that time, the replica lets others acquire first.
 //   - A5. A standby that lost a race waits a random time after the Lease comes free. The time grows
@@ -158,16 +158,17 @@
 //     still holds the Lease. The holder hands over to such an identity, and never to a name that
 //     nobody has answered to. Once the Lease comes free, the successor acquires at once, and all
 //     others RetryPeriod/2 later. An acquire removes the name.
-//   - A9. A courteous replica (Elector.SetCourtesy) acquires later than others by as long as it was
-//     told, which is a lease duration at most.
+//   - A9. A courteous replica acquires later than others. Elector.SetCourtesy says by how much: by
+//     a lease duration at most.
 //
 // E, epochs and whose term it is.
 //
-//   - E1. A new epoch is above the epoch on the Lease, the greatest epoch seen, and the number of
-//     Config.Fencing.Floor. It is not below the store's newest version.
+//   - E1. A new epoch is above the epoch on the Lease, the greatest epoch seen, and the number that
+//     Config.Fencing.Floor returns. It is not below the store's newest version.
 //   - E2. A token is the holder's only if fencing-holder names the holder.
 //   - E3. A term stands while the Lease has the term's UID, holder and term id. If the annotation
-//     is missing, the acquireTime decides. Any other record is a definite loss.
+//     with the term id is missing, the Lease must have the term's acquireTime. Any other record is
+//     a definite loss.
 //   - E4. An epoch raised by hand ends the term. The Lease is released once work has returned, and
 //     this replica lets others acquire first.
 //   - E5. A raise lifts the epoch above a guard's mark, by at most MaxRaise. It tests the epoch,
@@ -190,28 +191,28 @@
 //   - H6. Validity ends before the release is sent. The release waits for renewals in flight, for
 //     RenewDeadline/4 at most, because it has to name the version that they leave.
 //   - H7. A release never replaces another term. A write of another term may have arrived without
-//     our knowledge. So a release replaces a later record only if it is known that nothing but
-//     edits and renewals led from the claim's own record to that one.
+//     our knowledge. So a release replaces a record later than the claim's own only if that record
+//     is known to come from the claim's own by edits and renewals alone.
 //   - H8. Work that overruns its stop budget, or DrainLimit, is reported.
 //
 // P, proof of death. It needs Config.Evidence, which tells whether a process is dead.
 //
-//   - P1. A holder publishes on the Lease by what others recognize its process, bound to its term.
-//     It proves something only while fencing-term and fencing-holder name that term and its holder.
-//     A takeover and a release remove it.
-//   - P2. What a holder publishes names a version of the Lease: the last one that it knew while its
+//   - P1. A holder publishes on the Lease a text by which others recognize its process. The text
+//     names the holder's term. It proves something only while fencing-term and fencing-holder name
+//     that term and its holder. A takeover and a release remove it.
+//   - P2. The holder also publishes a version of the Lease: the last one that it knew while its
 //     term was valid. In an acquire, that is the version that the acquire replaces.
 //   - P3. The death of a holder counts only if its claim is known to be the last one. That is so if
-//     the holder's write replaced just the version that it names, and if all records since are of
-//     the same term. A watch shows that, or a look a few versions back.
-//   - P4. The death of a holder ends the wait for its own claim, as its release does. It ends no
-//     other wait: not that for a claim which an unexplained change may have hidden.
-//   - P5. A death is asked about live, after a GET of the Lease and before the acquire. What is
-//     heard earlier is a hint.
-//   - P6. Requests of the dead may be on their way. So a guard is required (H1), or a time to
-//     settle, which a standby waits from the proof on.
-//   - P7. What is not proven is waited out. An error, a panic and a missing answer prove nothing.
-//     No call delays a write of a term, or the end of Run for long.
+//     the holder's write replaced exactly the version that it published, and if all records since
+//     are of the same term. A watch shows that, or a look a few versions back.
+//   - P4. The death of a holder ends the wait for its own claim, as its release does. It does not
+//     end the wait for a claim that an unexplained change may have hidden, nor any other wait.
+//   - P5. A standby asks whether the holder is dead after a GET of the Lease and before the
+//     acquire. What it heard earlier is a hint.
+//   - P6. Requests of a dead process may still be on their way. So a guard is required (H1), or a
+//     time to settle. A standby waits for that time after the proof.
+//   - P7. Without proof, a standby waits for the lease duration. An error, a panic and a missing
+//     answer prove nothing. No call delays a write of a term, or the end of Run for long.
 //
 // F, failures.
 //

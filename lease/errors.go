@@ -34,15 +34,15 @@ var (
 
 // ErrEpochExhausted: the next epoch would have to exceed a number so large that a person must have
 // written it. Such a number is in the upper half of the int64 range, or lies more than 2^53 above
-// both the store's version and the number of Config.Fencing.Floor. It is refused before a guard
-// makes it its mark. No retry helps. The message names the number to lower.
+// both the store's version and the number that Config.Fencing.Floor returns. It is refused before a
+// guard sees it. No retry helps. The message names the number to lower.
 var ErrEpochExhausted = errors.New("fencing epoch exhausted")
 
 // FieldError says why a setting was refused.
 type FieldError struct {
 	Field   string // name of the field
 	Value   any    // what it was set to
-	Rule    string // the rule that Value breaks, with the other number in it
+	Rule    string // the rule that Value breaks, with its numbers
 	Default bool   // Value was not set: it is the default
 }
 

@@ -31,9 +31,10 @@ const (
 	// AnnotationVacant is on a Lease that a standby created because the Lease was missing. It
 	// distinguishes that Lease from one shipped in a manifest. The acquire removes the annotation.
 	AnnotationVacant = Domain + "vacant"
-	// AnnotationEvidence is set while a term lasts whose elector has Config.Evidence, to "<term> after
-	// <version> <identity>". The identity is that of the holder's process. Version is the last one of
-	// the Lease that the holder knew while its term was valid. Rules P1 and P2 say why.
+	// AnnotationEvidence is on the Lease during the terms of an elector with Config.Evidence. Its
+	// value is "<term> after <version> <identity>". The identity is that of the holder's process. The
+	// version is the last one of the Lease that the holder knew while its term was valid. Rules P1 and
+	// P2 say why.
 	AnnotationEvidence = Domain + "evidence"
 	// AnnotationProgram names the program that created or acquired the Lease
 	// (singleton.ReplicaConfig.Program). It is for people, and proves nothing.
@@ -185,8 +186,8 @@ func (r Record) Token() (fencing.Token, bool) {
 }
 
 // Released reports whether the record says that its last holder released the Lease, after work had
-// returned. An edit can put such a record back over a later term. So an elector that did
-// not see the release itself asks for proof.
+// returned. An edit can write such a record over a later term. So an elector that did not see the
+// release happen asks for proof.
 func (r Record) Released() bool {
 	_, released := r.ReleasedFrom()
 	return released

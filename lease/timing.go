@@ -39,8 +39,8 @@ const (
 //   - A standby's wait began when it observed that write, at o >= c. The wait lasts LeaseDuration
 //     on the standby's clock.
 //
-// On one clock, the gap between the end of work and the end of the wait is at least LeaseDuration/k
-// - RenewDeadline - S = 0, for any delay of any answer.
+// On the holder's clock, the wait lasts at least LeaseDuration/k. So it ends no earlier than work
+// does: LeaseDuration/k - RenewDeadline - S = 0, for any delay of any answer.
 type Timing struct {
 	// LeaseDuration (L) is how long a standby waits, after the last change that it observed, before it
 	// takes over. It is written on the Lease. Whole seconds, from [MinLeaseDuration] to

@@ -10,8 +10,8 @@ import (
 )
 
 // Classes of [EndError], for errors.Is. For an EndError, errors.Is(err, context.Canceled) is always
-// true. So code that tests for context.Canceled goes on working with net/http and others, which
-// return a context's cause instead.
+// true. Some packages, such as net/http, return the cause of a context's end. So code that tests
+// their errors for context.Canceled goes on working.
 var (
 	// ErrLost: this replica is no longer known to be the active one. Stop at once. If work still
 	// has to write in order to clean up, it may make only writes that a guard checks.
@@ -43,7 +43,7 @@ const (
 	ReasonDeleted     Reason = "deleted"     // the Lease was deleted
 	ReasonFenced      Reason = "fenced"      // the Lease carries a higher epoch
 	ReasonRefused     Reason = "refused"     // a guard refused the token
-	ReasonUnavailable Reason = "unavailable" // a guard could not decide before work started
+	ReasonUnavailable Reason = "unavailable" // a guard did not decide, so work did not start
 	ReasonResigned    Reason = "resigned"    // Resign
 	ReasonShutdown    Reason = "shutdown"    // Run's context ended
 	ReasonReturned    Reason = "returned"    // work returned by itself

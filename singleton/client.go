@@ -87,7 +87,8 @@ func NewClient(config *rest.Config) (*Client, error) {
 }
 
 // RESTClient makes other requests over the connection of the Client. It is for packages around the
-// elector, such as singleton/route. Name whole paths (AbsPath): relative ones are those of Leases.
+// elector, such as singleton/route. Give it absolute paths (AbsPath): a relative path is one in the
+// API group of Leases.
 func (c *Client) RESTClient() rest.Interface { return c.rest }
 
 // Leases returns the client for the Leases of a namespace.

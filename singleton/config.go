@@ -46,10 +46,11 @@ type Config struct {
 	//
 	// While work runs, the token is announced again each Fencing.AnnouncePeriod, and when a renewal
 	// goes through after an outage. This is how a guard that was restored from a backup learns the
-	// token again. If a guard answers that it has seen a later token, the term ends. If that token's
-	// epoch is less than Fencing.MaxRaise above the term's, the elector raises the term's epoch above
-	// it instead, and the term goes on. No other failed announcement ends a term while work runs. A
-	// write that a guard refuses as stale ends the term too, unless Fencing.KeepOnStale is set.
+	// token again. If a guard answers that it has seen a later token, the term ends, with one
+	// exception: if the later epoch exceeds the term's by less than Fencing.MaxRaise, the elector
+	// raises the term's epoch above the later one, and the term goes on. No other failed announcement
+	// ends a term while work runs. A write that a guard refuses as stale ends the term too, unless
+	// Fencing.KeepOnStale is set.
 	Guards []fencing.Guard
 	// Hooks are called when something happens.
 	Hooks Hooks
@@ -70,8 +71,8 @@ type Config struct {
 	OneTerm bool
 	// Evidence, if set, proves that the process of a holder is dead. After a crash, standbys then
 	// acquire the Lease once that is proven, and do not wait for the lease duration. So LeaseDuration
-	// can be long, 60 s for example, to ride out outages of the API server. What is not proven is
-	// waited out as without Evidence. The same Evidence should be set in all replicas.
+	// can be long, 60 s for example, to ride out outages of the API server. Without proof, standbys
+	// wait for the lease duration. The same Evidence should be set in all replicas.
 	//
 	// Requests that a dead process sent may still be on their way. So Guards or Fencing.Settle is
 	// required with Evidence.
@@ -102,14 +103,15 @@ type FencingConfig struct {
 	// Epoch of the guard's [fencing.Guard.Mark]; ExampleConfig_floor shows how. Floor has a quarter
 	// of RenewDeadline to return. While it fails, this replica does not acquire.
 	Floor func(ctx context.Context) (int64, error)
-	// MaxRaise is the most that one raise may add to an epoch. (A raise sets it to one above the
-	// mark.) This bound stops one absurdly high mark from using up the numbers. Default 0: a term does
-	// not raise its epoch, and ends if a guard holds a higher mark.
+	// MaxRaise is the most that one raise may add to an epoch. A raise sets the epoch to one above the
+	// guard's mark, the greatest token that the guard has seen. This bound stops one absurdly high
+	// mark from using up the numbers. Default 0: a term does not raise its epoch, and ends if a guard
+	// holds a higher mark.
 	MaxRaise int64
-	// Settle is how long after proof of its holder's death (Config.Evidence) the Lease is left alone.
-	// Without Guards, requests that the dead process has sent must have arrived by then, or failed.
-	// It must be the same in all replicas, and below LeaseDuration. Default 0: the Lease is acquired
-	// at once. It has no effect without Evidence.
+	// Settle is how long the Lease is left alone after its holder is proven dead (Config.Evidence).
+	// Without Guards, requests that the dead process has sent must have arrived by then, or failed. It
+	// must be the same in all replicas, and below LeaseDuration. Default 0: the Lease is acquired at
+	// once. It has no effect without Evidence.
 	Settle time.Duration
 }
 
@@ -130,7 +132,8 @@ type ReplicaConfig struct {
 	// HoldOff is how long this replica stands back: it does not try to acquire the Lease, so that
 	// another replica can win. It stands back after it resigned, and after a guard stopped it. If Run
 	// is called again after work returned by itself or panicked, it stands back too. Default: twice
-	// RetryPeriod, which is enough for a standby that may not watch and polls every RetryPeriod.
+	// RetryPeriod, which is enough for a standby that has no right to watch and so polls every
+	// RetryPeriod.
 	HoldOff time.Duration
 	// DrainLimit is how long work may take to return while the Lease is kept for it: after Resign,
 	// after a refused token, and after Run's context ended. Work that takes longer counts as stuck.

@@ -32,8 +32,8 @@
 //   - no process is frozen, and
 //   - work returns within its stop budget after its context ends (4.2 s by default; see [Work]).
 //
-// Apart from the exceptions below, this holds for any delay, loss or reordering of the API server's
-// answers, any outage of it, any edit or deletion of the Lease, and any skew of wall clocks.
+// Apart from the exceptions below, this holds for any outage of the API server, any delay, loss or
+// reordering of its answers, any edit or deletion of the Lease, and any skew of wall clocks.
 //
 // G2, tokens only grow. A term is one uninterrupted stretch of being active. Its fencing token has
 // an epoch, a number that is greater than that of every earlier term.
@@ -43,17 +43,20 @@
 // before the term's work starts.
 //
 // G4, recovery. After faults end, a replica is active within LeaseDuration + 0.5 s, without the
-// restart of any process. This needs a replica that is eligible and warm, that is neither standing
-// back nor letting others go first, and whose token its guards accept. For this guarantee, a fault
-// has ended once its effects have been noticed:
-//   - A lost request is noticed, and sent again, after RenewDeadline/4.
-//   - A silent watch is noticed after two to three RetryPeriods. If another replica took the Lease
-//     meanwhile, a standby waits out that replica's lease duration, from the moment at which it
-//     notices.
+// restart of any process. This needs a replica that
+//   - has warmed up and is eligible ([Elector.SetEligible]),
+//   - neither stands back (ReplicaConfig.HoldOff) nor lets others go first ([Elector.SetCourtesy]),
+//     and
+//   - has a token that its guards accept.
 //
-// A slow server is not a fault. If the replica may patch the Lease (RBAC verb patch), a term goes
-// on as long as two writes in a row fit into RenewDeadline. If it may not patch, a term ends if
-// writes take longer than a quarter of RenewDeadline.
+// For this guarantee, a fault has ended once its effects have been noticed:
+//   - A lost request is noticed, and sent again, after RenewDeadline/4.
+//   - A silent watch is noticed after two to three RetryPeriods. If the standby then finds that
+//     another replica has taken the Lease, it waits from then on for that replica's lease duration.
+//
+// A slow server is not a fault. If the replica has the right to patch the Lease, a term goes on as
+// long as two writes in a row fit into RenewDeadline. If it does not have that right, a term ends
+// if writes take longer than a quarter of RenewDeadline.
 //
 // # Exceptions to G1
 //
@@ -70,8 +73,8 @@
 //     replica can do so: one that was cut off; one that had an acquire request in flight; and, only
 //     if etcd was restored without --mark-compacted, one that has just started.
 //   - etcd was restored in the same way while an API server went on running, and the backup lacks
-//     even the old holder's term. Another replica may acquire the Lease as in the item above. If
-//     the Lease is deleted or cleared, the old holder may acquire it again. Both are then at work.
+//     even the old holder's term. Another replica acquires the Lease as in the item above. Then the
+//     Lease is deleted or cleared, and the old holder acquires it again. Both are at work.
 //   - A candidate on the same Lease uses client-go's elector, which follows client-go's rules only.
 //   - Replicas have different LeaseDurations. A standby waits for the longer of its own
 //     LeaseDuration and the one on the Lease, up to [lease.MaxLeaseDuration]. If somebody shortens
@@ -81,8 +84,9 @@
 //     ([lease.AnnotationReleased]), with the resourceVersion that the Lease has at that moment.
 //
 // Epochs come from the revision of the API server's store. So there are two exceptions to G2:
-//   - Somebody raises an epoch by hand above that revision. Then the Lease or its epoch annotation
-//     ([lease.AnnotationEpoch]) is removed while no process is running that saw the raised epoch.
+//   - Somebody raises an epoch by hand above that revision. Later, the Lease or its epoch
+//     annotation ([lease.AnnotationEpoch]) is removed while no process that saw the raised epoch is
+//     running.
 //   - The store goes back to a state from before a term, and no running process saw that term. A
 //     restore without a bumped revision does that, and so does a new cluster.
 //
@@ -105,26 +109,27 @@
 // # What ends a term
 //
 //	another holder or term seen                   at once
-//	a higher epoch seen, written by hand          at once; released once work returned
-//	Lease deleted, replaced, or holder cleared    at once; taken back, as a new term, after work
+//	a higher epoch seen, written by hand          at once; the Lease is released after work
+//	Lease deleted, replaced, or holder cleared    at once; it is taken back after work, as a new term
 //	not renewed                                   RenewDeadline after the last good renewal was sent
-//	Resign, or Run's context ends                 at once; the Lease is kept until work returned
+//	Resign, or Run's context ends                 at once; the Lease is kept until work returns
 //	a guard refuses the token, or is unavailable  before work starts
 //	a guard has seen a later token                when the token is announced again
 //	a write of work is refused as stale           at once, unless Fencing.KeepOnStale is set
 //	work returns or panics                        at once, and Run returns or panics too
 //
 // Work counts as returning by itself only if its context has not ended by then and Valid is true.
-// Otherwise Run stands by again, and calls work for the next term. A failed or conflicting request
-// does not end a term on its own.
+// If it does not count, Run stands by again and calls work for the next term, unless Run's context
+// has ended or Config.OneTerm is set. A failed or conflicting request does not end a term on its
+// own.
 //
 // If work returns [ErrUnfinished], the Lease is not released, and Run ends.
 //
 // # Cost
 //
 // The active writes once every RetryPeriod. Every replica holds one watch. A standby makes one dry
-// run of a write when Run begins ([Elector.Ready]), and sends no other request while its watch
-// delivers. While no holder renews, it lists the Lease every two to three RetryPeriods.
+// run of a write when Run begins ([Elector.Ready]), and sends no other request as long as its watch
+// delivers events. While no holder renews, it lists the Lease every two to three RetryPeriods.
 //
 // A process that is a candidate for a hundred or more Leases of one namespace should give its
 // electors one [SharedWatch]. They then hold one watch together. With a thousand standbys, each

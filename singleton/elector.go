@@ -86,8 +86,8 @@ func New[L lease.Client](client LeasesGetter[L], config Config) (*Elector, error
 func (e *Elector) Identity() string { return e.config.Replica.Identity }
 
 // Scope returns the scope of this elector's tokens: [fencing.Scope] of its Lease. It includes the
-// namespace even if Config left the namespace to its default. A guard is made before the elector,
-// because Config.Guards has it: give the guard fencing.Scope(namespace, name). The namespace is
+// namespace even if Config left the namespace to its default. The guards in Config.Guards have to
+// be made before the elector. Give each of them fencing.Scope(namespace, name). The namespace is
 // that of [DefaultNamespace] if Config leaves it to its default.
 func (e *Elector) Scope() string { return fencing.Scope(e.config.Namespace, e.config.Name) }
 
@@ -104,8 +104,8 @@ func (e *Elector) Scope() string { return fencing.Scope(e.config.Namespace, e.co
 //     guards another scope, or what it needs is not there (fencing.ErrScope, ErrWiring, ErrMissing
 //     or ErrMalformed; see [fencing.Kind.Miswired]). Run returns the [*GuardError], after the Lease
 //     was released. Each refusal is logged as an error. After the guards have accepted one token
-//     during this Run, later errors of this kind are waited out. A guard that is unavailable or
-//     holds a higher mark is always waited out.
+//     during this Run, later errors of this kind are waited out. A guard that is unavailable, or
+//     that has seen a later token, is always waited out.
 //
 // Losing the Lease is not an error: Run stands by again, and calls work again for the next term. If
 // work returns an error after its context ended, Run only logs it, unless it is ErrUnfinished. If
@@ -140,10 +140,11 @@ func (e *Elector) SetEligible(eligible bool) {
 	e.stance.notify()
 }
 
-// SetCourtesy lets other replicas go first: once the Lease comes free, this one tries to acquire it
-// only d later, at most a LeaseDuration. If nobody else has taken the Lease by then, this replica
-// does. At first, d is 0. A negative d counts as 0. SetCourtesy does not end a current term. A
-// replica that is named as the successor ([Term.ResignTo]) shows no courtesy.
+// SetCourtesy lets other replicas go first. Once the Lease comes free, this replica waits for d
+// before it tries to acquire the Lease, but for a LeaseDuration at most. If nobody else has taken
+// the Lease by then, this replica does. At first, d is 0. A negative d counts as 0. SetCourtesy
+// does not end a current term. A replica that is named as the successor ([Term.ResignTo]) shows no
+// courtesy.
 func (e *Elector) SetCourtesy(d time.Duration) {
 	e.stance.courtesy.Store(int64(min(max(0, d), e.config.Timing.LeaseDuration)))
 	e.stance.notify()

@@ -11,9 +11,9 @@ import (
 )
 
 // Evidence proves that the process of a holder is dead. With it a standby need not wait for the
-// lease duration after a crash. The elector calls it on goroutines of its own, never before a
-// renewal. One value may serve several electors, so it must be safe for concurrent use. Each call
-// has to return soon after its ctx ends. The elector does not wait long for one that does not.
+// lease duration after a crash. The elector calls it on goroutines of its own, so no renewal waits
+// for it. One value may serve several electors, so it must be safe for concurrent use. Each call
+// has to return soon after its ctx ends. The elector does not wait long for a call that does not.
 //
 // An implementation must never report a living process as dead: two replicas would be at work. If
 // it does not know, it says so, and standbys wait for the lease duration.
@@ -27,9 +27,9 @@ type Evidence interface {
 	// on a standby, and only while another replica holds the Lease. It is a hint: [Evidence.Dead]
 	// decides. If it fails, it is called again after a pause of up to RetryPeriod.
 	Await(ctx context.Context, identity string) error
-	// Dead reports whether the process that published identity is proven dead, by a fresh look. It
-	// has a quarter of RenewDeadline to answer. The identity comes from the Lease, so it may be
-	// anything that somebody wrote there. What Dead cannot make sense of is not proven dead.
+	// Dead reports whether the process that published identity is proven dead, by a fresh look. It has
+	// a quarter of RenewDeadline to answer. The identity comes from the Lease, so it may be anything
+	// that somebody wrote there. If Dead cannot make sense of it, nobody is proven dead.
 	Dead(ctx context.Context, identity string) (bool, error)
 }
 

@@ -34,9 +34,9 @@ type Hooks struct {
 	//   - If etcd is restored while an API server goes on running, an old holder can be seen again.
 	//   - Holders that came and went while hooks were blocked may be left out.
 	OnHolder func(Holder)
-	// OnOverrun is called once for a term whose work has overrun
-	//   - the stop budget: another replica may be working; or
-	//   - Config.Replica.DrainLimit: no other replica can start.
+	// OnOverrun is called once for a term whose work has overrun one of these:
+	//   - The stop budget. Another replica may be at work by then.
+	//   - Config.Replica.DrainLimit. No other replica can start until work returns.
 	//
 	// It may run at the same time as other hooks. See [ExitOnOverrun].
 	OnOverrun func(*Term)
@@ -45,7 +45,7 @@ type Hooks struct {
 // Holder of the Lease as seen by this replica.
 type Holder struct {
 	Identity string        // empty: nobody
-	Token    fencing.Token // zero if the holder has none (another elector)
+	Token    fencing.Token // zero if the holder has none, as with client-go's elector
 	Self     bool          // it is this process
 	// Dead says that the holder's process is proven dead (Config.Evidence), and that no other replica
 	// has held the Lease since.

@@ -14,7 +14,7 @@ import (
 // a few Leases needs no SharedWatch.
 //
 // There is nothing to start or to stop. A SharedWatch makes requests while at least one elector
-// that uses it runs, and the Run that returns last waits for its watch to end.
+// that uses it runs, and the Run that returns last waits for the shared watch to end.
 //
 // It needs the verbs list and watch on the namespace's Leases, without resourceNames. Each elector
 // needs its own verbs as well. If list or watch is refused, that is logged once, and each elector

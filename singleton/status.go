@@ -78,11 +78,11 @@ func (e *Elector) Status() Status {
 //     Run is called, by a dry run. So a missing right stops the rollout, and does not come to light
 //     at the next failover.
 //   - A standby is ready. A Deployment whose standbys were not ready could never finish a rollout.
-//   - All replicas stay ready in an outage of the API server that begins later.
+//   - Once ready, a replica stays ready in an outage of the API server.
 //   - Ready cannot tell whether Config.Guards will accept the token. That shows when the Lease
 //     comes free.
-//   - A replica stays ready after a failure of a guard, because a standby would never learn that
-//     the guard was repaired. See [Status].Guard.
+//   - A failure of a guard does not make a replica unready. A standby announces no token, so it
+//     would never learn that the guard was repaired. See [Status].Guard.
 //   - A guard that is miswired from the start ends Run, and with it readiness.
 func (e *Elector) Ready() error {
 	switch s := e.status.Load(); {

@@ -99,12 +99,12 @@ func (t *Term) left() time.Duration {
 	return left
 }
 
-// Resign gives the term up. The work's context ends with ErrResigned, the Lease is renewed until
-// work returned and then released, and this replica stands back for Config.Replica.HoldOff. Resign
-// does not wait. It does nothing once the term has ended.
+// Resign gives the term up. The work's context ends with ErrResigned. The Lease is renewed until
+// work has returned, and is then released. This replica stands back for Config.Replica.HoldOff.
+// Resign does not wait. It does nothing once the term has ended.
 func (t *Term) Resign() { t.end(&EndError{Reason: ReasonResigned}) }
 
-// ResignTo is Resign, and names who is to be active next: the Pod's name of another replica, or its
+// ResignTo is Resign, and names the replica that is to be active next, by its Pod's name or its
 // identity. All others let that one go first for half a RetryPeriod. If it has not taken the Lease
 // by then, another does. The error is a [*lease.FieldError] if successor is no such name. Then
 // nothing happens.
@@ -124,7 +124,7 @@ func (t *Term) ResignTo(successor string) error {
 // guard before Raise returns.
 //
 // Raise fails with one of these errors. Retry while the term is valid.
-//   - A [*lease.FieldError]: mark is Config.Fencing.MaxRaise or more above the epoch.
+//   - A [*lease.FieldError]: mark exceeds the epoch by Config.Fencing.MaxRaise or more.
 //   - The [*EndError] of a term that has ended.
 //   - The error of ctx.
 //   - The error of the request, or of a guard ([*GuardError]).

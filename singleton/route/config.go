@@ -198,8 +198,8 @@ type LabelConfig struct {
 	// Key. The Service selects the same Pods, and Key=active.
 	Pods string
 
-	// Key of the label. Default: [DefaultKey]. Replicas that elect by several Leases need a key of
-	// their own for each Lease.
+	// Key of the label. Default: [DefaultKey]. If the Pods are candidates for several Leases, each of
+	// these Leases needs its own key.
 	Key string
 }
 

@@ -13,12 +13,13 @@ type use struct {
 }
 
 // ConnState is an [http.Server]'s ConnState. With it, the connections that were opened or used in a
-// term are closed at its end: idle ones at once, others when they become idle. A client, or the
-// proxy before it, then connects anew, and reaches the next active. An HTTP/2 connection that is
-// not idle at the end of the term is closed by the 503 to its next request. Without ConnState, that
-// goes for every connection. Over HTTP/2 without TLS, a request in flight may lose its 503.
+// term are closed at its end: idle ones at once, others when they become idle. The client or proxy
+// at the other end then connects anew, and reaches the next active. An HTTP/2 connection that is
+// not idle at the end of the term stays open until its next request, whose 503 closes it. Without
+// ConnState, every connection stays open like that. Over HTTP/2 without TLS, a connection may be
+// closed before a request in flight has got its 503.
 //
-// A server with a ConnState of its own calls this one from it.
+// If the server has a ConnState of its own, call this one from it.
 func (g *Gate) ConnState(conn net.Conn, state http.ConnState) {
 	if g.changed(conn, state) {
 		_ = conn.Close() // the server notices, and reports StateClosed

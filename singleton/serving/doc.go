@@ -1,5 +1,5 @@
-// Package serving lets requests in on the active replica, and only there. It uses the standard
-// library and package singleton only.
+// Package serving lets only the active replica serve requests. It uses the standard library and
+// package singleton only.
 //
 //	gate := serving.NewGate(elector)
 //	mux.Handle("/active", elector.RoleHandler())       // for load balancers
@@ -15,7 +15,8 @@
 //
 //  1. Before the handler runs, the term must be valid. Else the answer is 503.
 //  2. The handler's context ends with the term, and carries the term's token
-//     ([fencing.FromContext]). A stale refusal that the handler reports ends the term.
+//     ([fencing.FromContext]). If the handler reports a guard's refusal of a stale write, the term
+//     ends.
 //  3. Before the first byte of the answer leaves, the term must still be valid. Else the answer is
 //     503 instead. To make that possible, up to 2 KiB are held back until the handler returns or
 //     flushes. A longer answer is flushed when it exceeds 2 KiB, and each later write checks the
@@ -39,8 +40,8 @@
 //
 //   - If the handler ran, what it did stays done, whatever the answer. The body of the 503 then has
 //     "handled": true. So let a proxy repeat only requests that may be repeated.
-//   - Between the last look at the term and the network there are microseconds. A process that is
-//     frozen just then sends its answer when it thaws.
+//   - Microseconds pass between the last check of the term and the write to the network. A process
+//     that is frozen just then sends its answer when it thaws.
 //   - What a handler starts and leaves behind is not followed: goroutines, or the handler that
 //     [http.TimeoutHandler] no longer waits for. Put a TimeoutHandler around RequireActive.
 //   - A ResponseWriter without Unwrap between the server and RequireActive, such as a

@@ -11,8 +11,8 @@ import (
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
-// ErrNotActive: this replica may not serve the request, or not any more. Ask the active replica, or
-// try again after a second.
+// ErrNotActive: this replica is not the active one, or no longer is. So it must not serve the
+// request. Ask the active replica, or try again after a second.
 var ErrNotActive = errors.New("serving: this replica is not active")
 
 // NotActiveError is ErrNotActive with what this replica knows.
@@ -101,7 +101,7 @@ func (g *Gate) swap(t *term) {
 // is not active. The context of the entry
 //   - ends with ctx and with the term, whose [*singleton.EndError] is then its cause;
 //   - carries the term's token; and
-//   - passes a stale refusal on to the term ([fencing.Report]).
+//   - passes a guard's refusal of a stale write on to the term ([fencing.Report]).
 //
 // Call [Entry.Err] before an answer leaves, and [Entry.Leave] when the request is over. The term's
 // work does not return before that.
@@ -163,7 +163,7 @@ type Entry struct {
 // Context is the request's; see [Gate.Enter].
 func (e *Entry) Context() context.Context { return e.ctx }
 
-// Err returns nil while the answer may leave, and a [*NotActiveError] once the term is over. It
+// Err returns nil while the answer may be sent, and a [*NotActiveError] once the term is over. It
 // makes no request.
 func (e *Entry) Err() error {
 	if e.term.lasts() {
