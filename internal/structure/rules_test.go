@@ -161,12 +161,16 @@ func rules() []rule {
 
 		// Examples.
 		{
-			from: "./examples/... !./examples/postgres", never: "./internal/... !./internal/proc", direct: true,
+			from: "./examples/... !./examples/postgres !./examples/gateway/client", never: "./internal/... !./internal/proc", direct: true,
 			why: "an example is what others can write, too; that it starts its replicas as processes is no part of it",
 		},
 		{
 			from: "./examples/postgres", never: "./internal/... !./internal/proc !./internal/services", direct: true,
 			why: "the same, but that it starts its database",
+		},
+		{
+			from: "./examples/gateway/client", never: "./internal/... !./internal/reach", direct: true,
+			why: "the same, but that its answers are audited as the tests' own are",
 		},
 	}
 }

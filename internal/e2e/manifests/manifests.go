@@ -20,16 +20,21 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// Build returns what the folder examples/deploy ships, with components of its folder components, as
-// YAML. It changes nothing there.
+// Build returns what a folder such as examples/deploy ships, with components of its folder
+// components, as YAML. It changes nothing there. With components, the folder may name no other one
+// above it.
 func Build(folder string, components ...string) ([]byte, error) {
-	files, err := overlay(folder, components)
-	if err != nil {
-		return nil, err
+	files, at := filesys.MakeFsOnDisk(), folder
+	if len(components) > 0 {
+		var err error
+		if files, err = overlay(folder, components); err != nil {
+			return nil, err
+		}
+		at = "/deploy"
 	}
 	options := krusty.MakeDefaultOptions()
 	options.Reorder = krusty.ReorderOptionLegacy // kubectl's
-	built, err := krusty.MakeKustomizer(options).Run(files, "/deploy")
+	built, err := krusty.MakeKustomizer(options).Run(files, at)
 	if err != nil {
 		return nil, fmt.Errorf("manifests: %s with %v: %w", folder, components, err)
 	}
@@ -66,9 +71,6 @@ const Placeholder = "components: []"
 
 // name puts the components there.
 func name(text []byte, components []string) ([]byte, error) {
-	if len(components) == 0 {
-		return text, nil
-	}
 	if !bytes.Contains(text, []byte("\n"+Placeholder)) {
 		return nil, fmt.Errorf("manifests: kustomization.yaml has no line %q", Placeholder)
 	}

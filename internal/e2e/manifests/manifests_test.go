@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	coordv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 )
 
@@ -55,6 +57,41 @@ func TestComponents(t *testing.T) {
 		_, err = Objects(built)
 		require.NoError(t, err, set)
 	}
+}
+
+// The gateway's folder is an overlay of the base: nothing of it keeps the base's name.
+func TestGateway(t *testing.T) {
+	built, err := Build("../../../examples/gateway/deploy")
+	require.NoError(t, err)
+	require.NotContains(t, string(built), "invoicer")
+	objects, err := Objects(built)
+	require.NoError(t, err)
+	names := map[string][]string{}
+	for _, o := range objects {
+		m, err := meta.Accessor(o)
+		require.NoError(t, err)
+		names[m.GetName()] = append(names[m.GetName()], o.GetObjectKind().GroupVersionKind().Kind)
+		switch o := o.(type) {
+		case *corev1.Service:
+			if m.GetName() == "gateway" {
+				require.Equal(t, map[string]string{"app": "gateway", "hotseat-go.github.io/role": "active"}, o.Spec.Selector)
+			}
+		case *appsv1.Deployment:
+			template := o.Spec.Template
+			require.Equal(t, map[string]string{"app": m.GetName()}, template.Labels, "the label of the active is not in it")
+			require.Equal(t, template.Labels, o.Spec.Selector.MatchLabels)
+			for _, c := range template.Spec.TopologySpreadConstraints {
+				require.Equal(t, template.Labels, c.LabelSelector.MatchLabels)
+			}
+		case *policyv1.PodDisruptionBudget:
+			require.Equal(t, map[string]string{"app": "gateway"}, o.Spec.Selector.MatchLabels)
+		}
+	}
+	require.ElementsMatch(t, []string{
+		"ServiceAccount", "Role", "RoleBinding", "Lease", "Deployment", "PodDisruptionBudget", "Service",
+	}, names["gateway"])
+	require.ElementsMatch(t, []string{"Deployment", "Service"}, names["models"])
+	require.Len(t, names, 2)
 }
 
 func split(all []string) (sets [][]string) {
