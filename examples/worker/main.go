@@ -1,5 +1,5 @@
 // Worker is the smallest service that uses hotseat in a cluster: every replica
-// runs it, one at a time works.
+// runs it, one at a time works. With components of examples/deploy it does more: components.go.
 package main
 
 import (
@@ -20,7 +20,11 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
+	life := run
+	if told() {
+		life = withComponents
+	}
+	if err := life(ctx); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -49,9 +53,13 @@ func run(ctx context.Context) error {
 
 // end of README example
 
-// serve answers the probes; serve the metrics with promhttp as you do already. A
-// standby is ready: it is able to take over.
+// serve answers the probes; serve the metrics with promhttp as you do already.
 func serve(elector *singleton.Elector) {
+	log.Fatal(newServer(probes(elector)).ListenAndServe()) // without probes, nobody would notice that it is stuck
+}
+
+// probes are those of the Deployment. A standby is ready: it is able to take over.
+func probes(elector *singleton.Elector) *http.ServeMux {
 	probe := func(check func() error) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			if err := check(); err != nil {
@@ -62,8 +70,13 @@ func serve(elector *singleton.Elector) {
 	mux := http.NewServeMux()
 	mux.Handle("/readyz", probe(elector.Ready))
 	mux.Handle("/livez", probe(elector.Live))
-	server := &http.Server{Addr: cmp.Or(os.Getenv("LISTEN"), ":8080"), Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	log.Fatal(server.ListenAndServe()) // without probes, nobody would notice that it is stuck
+	return mux
+}
+
+func newServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Addr: cmp.Or(os.Getenv("LISTEN"), ":8080"), Handler: handler, ReadHeaderTimeout: 5 * time.Second,
+	}
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -167,6 +167,8 @@ func TestRouteByLabel(t *testing.T) {
 		assert.ErrorContains(c, patch(inA, "b", give), "may label only its own Pod")
 	}, patience, 50*time.Millisecond)
 	require.NoError(t, patch(inA, "a", give))
+	const cost = `{"metadata":{"annotations":{"controller.kubernetes.io/pod-deletion-cost":"7","hotseat-go.github.io/pod-deletion-cost":"7"}}}`
+	require.NoError(t, patch(inA, "a", cost), "singleton/rollout sets it")
 	for name, test := range map[string]struct {
 		config    *rest.Config
 		pod, text string
@@ -177,6 +179,7 @@ func TestRouteByLabel(t *testing.T) {
 		"another label":     {inA, "a", `{"metadata":{"labels":{"app":"other"}}}`, "no other label"},
 		"no label":          {inA, "b", `{"metadata":{"labels":{"app":null}}}`, "no other label"},
 		"an annotation":     {inA, "a", `{"metadata":{"annotations":{"x":"y"}}}`, "no annotation"},
+		"another's cost":    {inA, "b", cost, "no annotation"},
 		"the image":         {inA, "b", `{"spec":{"containers":[{"name":"c","image":"example.com/c:2"}]}}`, "nothing else"},
 		"finalizers":        {inA, "b", `{"metadata":{"finalizers":["example.com/x"]}}`, "nothing else"},
 	} {
@@ -221,9 +224,9 @@ func TestRouteByLabelRefused(t *testing.T) {
 	}
 }
 
-// labelPolicy applies examples/deploy/label-policy.yaml.
+// labelPolicy applies the policy of the component.
 func (s *routed) labelPolicy() {
-	text, err := os.ReadFile("../../examples/deploy/label-policy.yaml")
+	text, err := os.ReadFile(deployFolder + "/components/traffic-by-label/label-policy.yaml")
 	require.NoError(s.t, err)
 	documents := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
 	admission, o := s.Admin().AdmissionregistrationV1(), metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict}

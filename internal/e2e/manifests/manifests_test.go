@@ -11,6 +11,7 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 )
 
@@ -39,24 +40,32 @@ func TestBase(t *testing.T) {
 	}, kinds)
 }
 
-// Every component can be added, alone and with all others, and adds something.
+// Every component can be added, alone and with all others that it goes with, and adds something.
 func TestComponents(t *testing.T) {
 	base, err := Build(folder)
 	require.NoError(t, err)
 	entries, err := os.ReadDir(filepath.Join(folder, "components"))
 	require.NoError(t, err)
-	var all []string
+	var sets [][]string
+	all := map[string][]string{} // by the way of traffic: a Service has one
 	for _, e := range entries {
-		all = append(all, e.Name())
+		sets = append(sets, []string{e.Name()})
+		for _, way := range []string{byLabel, bySlice} {
+			if e.Name() == way || !strings.HasPrefix(e.Name(), "traffic-") {
+				all[way] = append(all[way], e.Name())
+			}
+		}
 	}
-	require.NotEmpty(t, all)
-	for _, set := range append([][]string{all}, split(all)...) {
+	require.Len(t, all, 2)
+	for _, set := range append(sets, all[byLabel], all[bySlice]) {
 		built, err := Build(folder, set...)
 		require.NoError(t, err, set)
 		require.NotEqual(t, string(base), string(built), set)
 		_, err = Objects(built)
 		require.NoError(t, err, set)
 	}
+	_, err = Build(folder, byLabel, bySlice)
+	require.ErrorContains(t, err, "Service", "traffic has one way")
 }
 
 // The gateway's folder is an overlay of the base: nothing of it keeps the base's name.
@@ -94,11 +103,47 @@ func TestGateway(t *testing.T) {
 	require.Len(t, names, 2)
 }
 
-func split(all []string) (sets [][]string) {
-	for _, name := range all {
-		sets = append(sets, []string{name})
+const (
+	byLabel = "traffic-by-label"
+	bySlice = "traffic-by-slice"
+)
+
+// Each component for traffic or evidence binds a Role of its own to the account of the replicas, and
+// the replicas get variables.
+func TestOptIns(t *testing.T) {
+	for component, role := range map[string]string{
+		"evidence": "invoicer-evidence", byLabel: "invoicer-traffic", bySlice: "invoicer-traffic",
+	} {
+		built, err := Build(folder, component)
+		require.NoError(t, err)
+		objects, err := Objects(built)
+		require.NoError(t, err)
+		roles, env := map[string]bool{}, map[string]bool{}
+		for _, o := range objects {
+			switch o := o.(type) {
+			case *rbacv1.Role:
+				roles[o.Name] = len(o.Rules) > 0
+			case *rbacv1.RoleBinding:
+				require.Equal(t, o.Name, o.RoleRef.Name)
+				require.Equal(t, []rbacv1.Subject{{Kind: "ServiceAccount", Name: "invoicer"}}, o.Subjects)
+				require.True(t, roles[o.Name], "Roles come before what binds them")
+			case *appsv1.Deployment:
+				require.Len(t, o.Spec.Template.Spec.Containers, 1, "the patch meets the container")
+				for _, e := range o.Spec.Template.Spec.Containers[0].Env {
+					env[e.Name] = true
+				}
+			}
+		}
+		require.Equal(t, map[string]bool{"invoicer": true, role: true}, roles, component)
+		for _, name := range map[string][]string{
+			"evidence": {"EVIDENCE", "LEASE_DURATION", "RENEW_DEADLINE", "RETRY_PERIOD"},
+			byLabel:    {"TRAFFIC", "POD_UID"},
+			bySlice:    {"TRAFFIC", "POD_UID", "POD_IPS", "NODE_NAME"},
+		}[component] {
+			require.True(t, env[name], "%s: %s", component, name)
+		}
+		require.True(t, env["POD_NAME"] && env["POD_NAMESPACE"], "what the base has is still there")
 	}
-	return sets
 }
 
 func TestWrong(t *testing.T) {
