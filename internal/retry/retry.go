@@ -20,7 +20,16 @@ const (
 // Backoff returns the pause after that many failures in a row. It starts at Least, doubles each
 // time, never exceeds most, and half of it is random.
 func Backoff(draw chance.Draw, failures int, most time.Duration) time.Duration {
-	d := min(most, Least<<min(failures, 10))
+	return doubled(draw, failures, Least, most)
+}
+
+// After is Backoff for requests that may pause for longer: it starts at least.
+func After(ctx context.Context, failures int, least, most time.Duration) time.Duration {
+	return doubled(chance.Of(ctx), failures, least, most)
+}
+
+func doubled(draw chance.Draw, failures int, least, most time.Duration) time.Duration {
+	d := min(most, least<<min(failures, 10))
 	return d/2 + draw(d/2)
 }
 

@@ -113,8 +113,20 @@ func rules() []rule {
 			why: "the core knows nothing of the packages around it",
 		},
 		{
-			from: "./singleton/events ./singleton/evidence ./singleton/leaderflags ./singleton/leadermetrics ./singleton/rollout", never: "./internal/...", direct: true,
+			from: "./singleton/events ./singleton/evidence ./singleton/leaderflags ./singleton/leadermetrics", never: "./internal/...", direct: true,
 			why: "what is around the core stands on its public face, as anybody's code does",
+		},
+		{
+			from: "./singleton/rollout", never: "./internal/... !./internal/apiclient !./internal/retry", direct: true,
+			why: "the same, but for what each of them would write anew: requests about Pods, and the pauses after those that failed",
+		},
+		{
+			from: "./internal/apiclient", never: "./singleton/... ./internal/...",
+			why: "what packages around the core share knows nothing of the core",
+		},
+		{
+			from: "./internal/retry", never: "./lease ./singleton/... ./internal/... !./internal/chance !./internal/elapsed",
+			why: "pauses are the same for whoever makes them",
 		},
 		{
 			from: library, never: "k8s.io/component-base/... sigs.k8s.io/controller-runtime/...",

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
+	"github.com/hotseat-go/hotseat/internal/apiclient"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -77,19 +78,18 @@ func (c Config) withDefaults() (Config, error) {
 	return c, errors.Join(errs...)
 }
 
+// Client is what [New] needs of a client. These fit:
+//   - a *singleton.Client, which may be the elector's own;
+//   - the CoreV1() or CoordinationV1() of a client-go clientset without a Timeout, which would cut
+//     watches.
+type Client interface{ RESTClient() rest.Interface }
+
 // New returns a Follower. It makes no request. The error is a [*lease.FieldError], or several
-// joined, or says what is wrong with config. config.Timeout is ignored, because it would cut
-// watches.
-func New(config *rest.Config, c Config) (*Follower, error) {
+// joined.
+func New(client Client, c Config) (*Follower, error) {
+	api, unfit := apiclient.New(client, answerWithin)
 	c, err := c.withDefaults()
-	if config == nil {
-		err = errors.Join(&lease.FieldError{Field: "config", Value: nil, Rule: "must not be nil"}, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	api, err := newAPI(config)
-	if err != nil {
+	if err := errors.Join(unfit, err); err != nil {
 		return nil, err
 	}
 	return &Follower{config: c, api: api}, nil

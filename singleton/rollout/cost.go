@@ -2,11 +2,14 @@ package rollout
 
 import (
 	"context"
-	"encoding/json"
 	"math"
 	"strconv"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/hotseat-go/hotseat/internal/apiclient"
+	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -36,7 +39,7 @@ func (r *run) keepCost(ctx context.Context) {
 		}
 		r.setCost(ctx, term)
 		for r.elector.Status().Term == term && ctx.Err() == nil {
-			pause(ctx, lookEach)
+			retry.Pause(ctx, lookEach)
 		}
 		r.setCost(ctx, nil)
 	}
@@ -48,7 +51,7 @@ func (r *run) setCost(ctx context.Context, term *singleton.Term) {
 		if term != r.elector.Status().Term {
 			return nil // it is out of date
 		}
-		pod, err := r.api.ask(ctx, "get", r.pod(), nil)
+		pod, err := apiclient.Get[object](ctx, r.api, r.pod())
 		if err != nil {
 			return err
 		}
@@ -64,14 +67,9 @@ func (r *run) setCost(ctx context.Context, term *singleton.Term) {
 		case term != nil:
 			value = strconv.FormatInt(costOf(term.Token().Epoch), 10)
 		}
-		body, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		return r.api.Patch(ctx, r.pod(), types.MergePatchType, map[string]any{"metadata": map[string]any{
 			"uid":         pod.Metadata.UID, // or it is a conflict
 			"annotations": map[string]any{AnnotationCost: value, AnnotationOwnCost: value},
 		}})
-		if err != nil {
-			return err
-		}
-		_, err = r.api.ask(ctx, "patch", r.pod(), body)
-		return err
 	})
 }

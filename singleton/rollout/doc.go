@@ -1,9 +1,9 @@
 // Package rollout keeps leadership off Pods that are about to end, so that a rolling update moves
 // it once. Each part is an option, and needs its own RBAC rights.
 //
-//	config, err := rest.InClusterConfig()
+//	client, err := singleton.DefaultClient()
 //	...
-//	follower, err := rollout.New(config, rollout.Config{
+//	follower, err := rollout.New(client, rollout.Config{
 //		Terminating: true, Revision: true, DeletionCost: true,
 //	})
 //	...
@@ -51,5 +51,5 @@
 // # Cost
 //
 // One watch of this replica's Pod, one of the Deployment (Revision) and one of the node (Node),
-// each opened anew every five minutes. DeletionCost makes two patches for each term.
+// each opened anew after five to eight minutes. DeletionCost makes two patches for each term.
 package rollout

@@ -3,12 +3,13 @@ package rollout
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/hotseat-go/hotseat/internal/apiclient"
+	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -16,10 +17,19 @@ import (
 // its ReplicaSets. A rollback gives the old ReplicaSet a new one.
 const annotationRevision = "deployment.kubernetes.io/revision"
 
-// Pauses between attempts.
 const (
+	core = "/api/v1"
+	apps = "/apis/apps/v1"
+)
+
+const (
+	answerWithin = 10 * time.Second // of a request that is no watch
+
+	// Pauses between attempts.
 	pauseLeast = time.Second
 	pauseMost  = time.Minute
+	// toldAfter is how many attempts in a row fail before that is logged.
+	toldAfter = 4
 )
 
 // ErrRunning is returned by [Follower.Run] while an earlier call has not returned.
@@ -29,7 +39,7 @@ var ErrRunning = errors.New("rollout: already running")
 // [New]. It is safe for concurrent use.
 type Follower struct {
 	config  Config
-	api     *api
+	api     apiclient.Client
 	running atomic.Bool
 }
 
@@ -124,7 +134,7 @@ func (r *run) followPod(ctx context.Context) {
 
 func (r *run) followAround(ctx context.Context, pod *object) {
 	if r.config.Node && pod.Spec.NodeName != "" {
-		node := place{"api/v1", "nodes", pod.Spec.NodeName}
+		node := apiclient.Path{Group: core, Resource: "nodes", Name: pod.Spec.NodeName}
 		r.workers.Go(func() {
 			r.follow(ctx, node, func(o *object) {
 				r.tell(ctx, func(f *facts) { f.cordoned = o.Spec.Unschedulable })
@@ -139,24 +149,29 @@ func (r *run) followAround(ctx context.Context, pod *object) {
 		r.config.Logger.Warn("no ReplicaSet owns this Pod, so its revision is not known")
 		return
 	}
-	r.workers.Go(func() { r.followRevision(ctx, r.apps("replicasets", set)) })
+	r.workers.Go(func() { r.followRevision(ctx, r.path(apps, "replicasets", set)) })
 }
 
-func (r *run) pod() place { return place{r.in("api/v1"), "pods", r.config.Pod} }
+func (r *run) pod() apiclient.Path { return r.path(core, "pods", r.config.Pod) }
 
-func (r *run) apps(kind, name string) place { return place{r.in("apis/apps/v1"), kind, name} }
-
-func (r *run) in(version string) string { return version + "/namespaces/" + r.config.Namespace }
+func (r *run) path(group, resource, name string) apiclient.Path {
+	return apiclient.Path{
+		Group: group, Namespace: r.config.Namespace, Resource: resource, Name: name,
+	}
+}
 
 // followRevision follows the Deployment that owns the own ReplicaSet. The ReplicaSet is asked again
 // for each change: a rollback makes it the newest.
-func (r *run) followRevision(ctx context.Context, set place) {
+func (r *run) followRevision(ctx context.Context, set apiclient.Path) {
 	var own *object
-	r.insist(ctx, func() (err error) {
-		own, err = r.ask(ctx, own, set)
+	look := func() error {
+		o, err := apiclient.Get[object](ctx, r.api, set)
+		if err == nil {
+			own = o
+		}
 		return err
-	})
-	if own == nil {
+	}
+	if r.insist(ctx, look); own == nil {
 		return
 	}
 	deployment := own.ownedBy("Deployment")
@@ -164,25 +179,13 @@ func (r *run) followRevision(ctx context.Context, set place) {
 		r.config.Logger.Warn("no Deployment owns this Pod's ReplicaSet, so there are no revisions")
 		return
 	}
-	r.follow(ctx, r.apps("deployments", deployment), func(d *object) {
+	r.follow(ctx, r.path(apps, "deployments", deployment), func(d *object) {
 		if revisionOf(own) != revisionOf(d) {
-			r.insist(ctx, func() (err error) {
-				own, err = r.ask(ctx, own, set)
-				return err
-			})
+			r.insist(ctx, look)
 		}
 		older, replaced := revisionOf(own) < revisionOf(d), complete(d)
 		r.tell(ctx, func(f *facts) { f.older, f.replaced = older, replaced })
 	})
-}
-
-// ask gets an object anew. If that fails, it is the one known before.
-func (r *run) ask(ctx context.Context, known *object, p place) (*object, error) {
-	o, err := r.api.ask(ctx, "get", p, nil)
-	if err != nil {
-		return known, err
-	}
-	return o, nil
 }
 
 // revisionOf is zero if there is none.
@@ -200,35 +203,35 @@ func complete(d *object) bool {
 }
 
 // follow watches one object until ctx ends.
-func (r *run) follow(ctx context.Context, p place, see func(*object)) {
+func (r *run) follow(ctx context.Context, p apiclient.Path, see func(*object)) {
 	for ctx.Err() == nil {
-		r.insist(ctx, func() error { return r.api.watch(ctx, p, see) })
-		pause(ctx, pauseLeast/4) // a server may end watches at once
+		r.insist(ctx, func() error {
+			_, err := apiclient.Watch(ctx, r.api, p, func(o *object) (enough bool) {
+				see(o)
+				return false
+			})
+			return err
+		})
+		retry.Pause(ctx, pauseLeast/4) // a server may end watches at once
 	}
 }
 
 // insist calls request until it succeeds or ctx ends. A failure that lasts is logged once.
 func (r *run) insist(ctx context.Context, request func() error) {
 	told := false
-	for wait := pauseLeast; ; wait = min(2*wait, pauseMost) {
+	for failures := 0; ; failures++ {
 		err := request()
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		if lasting(err) {
-			wait = pauseMost
+		least := pauseLeast
+		if apiclient.Lasting(err) {
+			least = pauseMost
 		}
-		if !told && (lasting(err) || wait >= 8*pauseLeast) {
+		if !told && (least == pauseMost || failures+1 >= toldAfter) {
 			told = true
 			r.config.Logger.Warn("a part of rollout does not work, all else does", "error", err)
 		}
-		pause(ctx, wait/2+rand.N(wait/2)) //nolint:gosec // not for secrets
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
+		retry.Pause(ctx, retry.After(ctx, failures, least, pauseMost))
 	}
 }

@@ -9,11 +9,11 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -113,7 +113,8 @@ func (p *plane) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Query().Get("watch") == "true" {
 		name, _ := strings.CutPrefix(r.URL.Query().Get("fieldSelector"), "metadata.name=")
 		path, verb = path+"/"+name, "watch"
-		assert.Equal(p.t, "300", r.URL.Query().Get("timeoutSeconds"))
+		seconds, err := strconv.Atoi(r.URL.Query().Get("timeoutSeconds"))
+		assert.True(p.t, err == nil && seconds >= 300 && seconds < 450, "%d: %v", seconds, err)
 	}
 	parts := strings.Split(path, "/")
 	what := verb + " " + parts[len(parts)-2]
@@ -121,7 +122,7 @@ func (p *plane) RoundTrip(r *http.Request) (*http.Response, error) {
 	o := p.objects[path]
 	switch {
 	case slices.Contains(p.forbidden, what):
-		return respond(r, http.StatusForbidden, text(map[string]any{"message": "no right to " + what})), nil
+		return refuse(r, http.StatusForbidden, "no right to "+what), nil
 	case verb == "watch":
 		from, to := io.Pipe()
 		lines := make(chan []byte, 100)
@@ -138,7 +139,7 @@ func (p *plane) RoundTrip(r *http.Request) (*http.Response, error) {
 		}()
 		return respond(r, http.StatusOK, from), nil
 	case o == nil:
-		return respond(r, http.StatusNotFound, text(map[string]any{"message": "no " + path})), nil
+		return refuse(r, http.StatusNotFound, "no "+path), nil
 	case verb == "patch":
 		assert.Equal(p.t, "application/merge-patch+json", r.Header.Get("Content-Type"))
 		var patch struct {
@@ -152,7 +153,7 @@ func (p *plane) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		metadata := o["metadata"].(map[string]any)
 		if metadata["uid"] != patch.Metadata.UID {
-			return respond(r, http.StatusConflict, text(map[string]any{"message": "another uid"})), nil
+			return refuse(r, http.StatusConflict, "another uid"), nil
 		}
 		annotations, _ := metadata["annotations"].(map[string]any)
 		if annotations == nil {
@@ -177,6 +178,12 @@ func respond(r *http.Request, code int, body io.ReadCloser) *http.Response {
 	return &http.Response{
 		StatusCode: code, Body: body, Request: r, Header: http.Header{"Content-Type": {"application/json"}},
 	}
+}
+
+func refuse(r *http.Request, code int, message string) *http.Response {
+	return respond(r, code, text(map[string]any{
+		"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": message,
+	}))
 }
 
 // logs collects lines.
@@ -249,7 +256,9 @@ func (l *lab) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l.logs
 
 func (l *lab) follower(pod string, c rollout.Config) *rollout.Follower {
 	c.Pod, c.Namespace, c.Logger = pod, "shop", l.logger()
-	f, err := rollout.New(&rest.Config{Host: "http://plane", Transport: l.plane, Timeout: time.Second}, c)
+	client, err := singleton.NewClient(&rest.Config{Host: "http://plane", Transport: l.plane})
+	require.NoError(l, err)
+	f, err := rollout.New(client, c)
 	require.NoError(l, err)
 	return f
 }
