@@ -6,6 +6,9 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/hotseat-go/hotseat/internal/apiclient"
+	"github.com/hotseat-go/hotseat/internal/retry"
 )
 
 // lookout watches one Pod for all electors that wait for the same process's death.
@@ -70,7 +73,7 @@ const (
 func (p *Pods) look(ctx context.Context, i identity) error {
 	for failures := 0; ctx.Err() == nil; failures++ {
 		began := time.Now()
-		dead, err := p.api.watch(ctx, i.pod, i.deadIn)
+		dead, err := apiclient.Watch(ctx, p.api.Client, p.api.path(i.pod), i.deadIn)
 		if time.Since(began) > watchMost {
 			failures = 0 // it was open
 		}
@@ -83,7 +86,7 @@ func (p *Pods) look(ctx context.Context, i identity) error {
 		if dead {
 			return nil
 		}
-		pause(ctx, backoff(failures, watchMost))
+		retry.Pause(ctx, retry.After(ctx, failures, leastPause, watchMost))
 	}
 	return context.Cause(ctx)
 }
@@ -94,7 +97,7 @@ func (p *Pods) poll(ctx context.Context, i identity) (bool, error) {
 		if dead, err := p.Dead(ctx, i.String()); dead || err != nil {
 			return dead, err
 		}
-		pause(ctx, pollEvery)
+		retry.Pause(ctx, pollEvery)
 	}
 	return false, context.Cause(ctx)
 }

@@ -23,7 +23,7 @@ func TestAwait(t *testing.T) {
 	inLab(t, func(l *lab) {
 		l.shows(nowRunning(idA, 0))
 		c := l.await(l.pods, l.holder())
-		sleep(time.Hour)
+		sleep(4 * time.Minute) // and no more, or the watch is opened anew
 		require.False(t, c.returned())
 		for _, pod := range []string{"", nowRunning(idB, 0), nowEnded(idB), nowRunning(idA, 0)} {
 			l.shows(pod)

@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"reflect"
 	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/hotseat-go/hotseat/internal/apiclient"
+	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -63,8 +64,9 @@ type knowledge struct {
 func NewPods(client Client, c Config) (*Pods, error) { return newPods(client, c, thisHost()) }
 
 func newPods(client Client, c Config, h host) (*Pods, error) {
-	if v := reflect.ValueOf(client); client == nil || v.Kind() == reflect.Pointer && v.IsNil() {
-		return nil, &lease.FieldError{Field: "client", Value: nil, Rule: "must not be nil"}
+	requests, err := apiclient.New(client, answerWithin)
+	if err != nil {
+		return nil, err
 	}
 	namespace, name, uid := h.bound()
 	c.Namespace = cmp.Or(c.Namespace, singleton.DefaultNamespace(), namespace)
@@ -99,7 +101,7 @@ func newPods(client Client, c Config, h host) (*Pods, error) {
 		c.Logger = slog.Default()
 	}
 	return &Pods{
-		api: api{client.RESTClient(), c.Namespace}, host: h, logger: c.Logger,
+		api: api{requests, c.Namespace}, host: h, logger: c.Logger,
 		self:     own{c.Pod, cmp.Or(uid, mountUID), cmp.Or(c.Container, mounted)},
 		turn:     make(chan struct{}, 1),
 		lookouts: map[string]*lookout{},
@@ -135,7 +137,7 @@ func (p *Pods) Identify(ctx context.Context) (string, error) {
 		return k.identity, k.unfit
 	}
 	if k.failures > 0 {
-		pause(ctx, backoff(k.failures, failMost))
+		retry.Pause(ctx, retry.After(ctx, k.failures, leastPause, failMost))
 	}
 	text, err := p.identify(ctx)
 	switch {
@@ -157,10 +159,10 @@ func (p *Pods) identify(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: when its container started cannot be read: %w", ErrUnfit, err)
 	}
-	pause(ctx, time.Until(started.Add(firstLook)))
+	retry.Pause(ctx, time.Until(started.Add(firstLook)))
 	for first, looks := time.Now(), 0; ; looks++ {
 		alive := time.Now()
-		shown, err := p.api.get(ctx, p.self.pod)
+		shown, err := apiclient.Get[pod](ctx, p.api.Client, p.api.path(p.self.pod))
 		if err != nil {
 			return "", fmt.Errorf("evidence: %w", err)
 		}
@@ -176,7 +178,8 @@ func (p *Pods) identify(ctx context.Context) (string, error) {
 		if time.Since(first) > lookTime {
 			return "", fmt.Errorf("evidence: Pod %s: %s", p.self.pod, waits)
 		}
-		if pause(ctx, backoff(looks, lookMost)); ctx.Err() != nil {
+		retry.Pause(ctx, retry.After(ctx, looks, leastPause, lookMost))
+		if ctx.Err() != nil {
 			return "", context.Cause(ctx)
 		}
 	}
@@ -215,7 +218,7 @@ func (p *Pods) Dead(ctx context.Context, identity string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	shown, err := p.api.get(ctx, i.pod)
+	shown, err := apiclient.Get[pod](ctx, p.api.Client, p.api.path(i.pod))
 	if apierrors.IsNotFound(err) {
 		return false, nil
 	}

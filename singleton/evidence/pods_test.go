@@ -120,7 +120,7 @@ func TestIdentifyRefused(t *testing.T) {
 		for end := time.Now().Add(10 * time.Minute); time.Now().Before(end); {
 			_, err := l.pods.Identify(context.Background())
 			require.True(t, apierrors.IsForbidden(err), "%v", err)
-			require.ErrorContains(t, err, "get pod shop/invoicer-0: as told: 403")
+			require.ErrorContains(t, err, "get pods shop/invoicer-0: as told: 403")
 		}
 		require.Less(t, len(l.asked()), 30)
 		l.refuses("get", 0)
@@ -166,7 +166,7 @@ func TestDead(t *testing.T) {
 			l.refuses("get", code)
 			proven, err := l.pods.Dead(context.Background(), me.String())
 			require.False(t, proven)
-			require.ErrorContains(t, err, "get pod shop/invoicer-0")
+			require.ErrorContains(t, err, "get pods shop/invoicer-0")
 			require.Len(t, l.asked(), 1, "retrying is the caller's")
 		}
 		l.refuses("get", 0)
@@ -215,7 +215,7 @@ func TestNewPods(t *testing.T) {
 	}
 	for _, none := range []Client{nil, (*lab)(nil)} {
 		_, err = NewPods(none, Config{})
-		require.ErrorContains(t, err, "must not be nil")
+		require.ErrorContains(t, err, "must have a RESTClient that is not nil")
 	}
 	t.Setenv("POD_NAME", "invoicer-0")
 	t.Setenv("POD_NAMESPACE", "shop")

@@ -20,9 +20,7 @@ const annotationRevision = "deployment.kubernetes.io/revision"
 const (
 	core = "/api/v1"
 	apps = "/apis/apps/v1"
-)
 
-const (
 	answerWithin = 10 * time.Second // of a request that is no watch
 
 	// Pauses between attempts.
