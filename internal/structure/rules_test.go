@@ -117,7 +117,7 @@ func rules() []rule {
 			why: "what is around the core stands on its public face, as anybody's code does",
 		},
 		{
-			from: "./singleton/evidence ./singleton/rollout", never: "./internal/... !./internal/apiclient !./internal/retry", direct: true,
+			from: "./singleton/evidence ./singleton/rollout ./singleton/route", never: "./internal/... !./internal/apiclient !./internal/retry", direct: true,
 			why: "the same, but for what each of them would write anew: requests about Pods, and the pauses after those that failed",
 		},
 		{

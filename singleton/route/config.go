@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -113,10 +112,7 @@ const (
 type refuse func(field string, value any, rule string)
 
 // checked fills in defaults.
-func (o Options) checked(client Client, addresses bool, refuse refuse) Options {
-	if isNil(client) || isNil(client.RESTClient()) {
-		refuse("client", fmt.Sprintf("%T", client), "must have a RESTClient that is not nil")
-	}
+func (o Options) checked(addresses bool, refuse refuse) Options {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -212,12 +208,11 @@ const Active = "active"
 // maxKey leaves room for the mark's suffix in the name of the annotation.
 const maxKey = 63 - len(markSuffix)
 
-func (c LabelConfig) checked(client Client) (LabelConfig, error) {
-	var errs []error
+func (c LabelConfig) checked(errs ...error) (LabelConfig, error) {
 	add := func(field string, value any, rule string) {
 		errs = append(errs, &lease.FieldError{Field: field, Value: value, Rule: rule})
 	}
-	c.Options = c.Options.checked(client, false, add)
+	c.Options = c.Options.checked(false, add)
 	c.Key = cmp.Or(c.Key, DefaultKey)
 	for _, problem := range validation.IsQualifiedName(c.Key) {
 		add("Key", c.Key, "must be a label's key: "+problem)
@@ -264,12 +259,11 @@ type Port struct {
 	AppProtocol string // as in the Service; may be empty
 }
 
-func (c SliceConfig) checked(client Client) (SliceConfig, error) {
-	var errs []error
+func (c SliceConfig) checked(errs ...error) (SliceConfig, error) {
 	add := func(field string, value any, rule string) {
 		errs = append(errs, &lease.FieldError{Field: field, Value: value, Rule: rule})
 	}
-	c.Options = c.Options.checked(client, true, add)
+	c.Options = c.Options.checked(true, add)
 	if problems := validation.IsDNS1035Label(c.Service); len(problems) > 0 {
 		add("Service", c.Service, "must name a Service: "+strings.Join(problems, "; "))
 	}
@@ -297,19 +291,8 @@ func (c SliceConfig) checked(client Client) (SliceConfig, error) {
 }
 
 func joined(errs []error) error {
-	if len(errs) == 0 {
-		return nil
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("route: config: %w", err)
 	}
-	return fmt.Errorf("route: config: %w", errors.Join(errs...))
-}
-
-func isNil(v any) bool {
-	switch value := reflect.ValueOf(v); value.Kind() {
-	case reflect.Invalid:
-		return true
-	case reflect.Pointer, reflect.Func, reflect.Interface, reflect.Map:
-		return value.IsNil()
-	default:
-		return false
-	}
+	return nil
 }

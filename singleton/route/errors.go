@@ -7,6 +7,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/apiclient"
 )
 
 // Kinds of error that a [Router] reports, wrapped, to Options.OnError and the logs. Any other error
@@ -34,8 +35,7 @@ func wrapped(doing string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err), apierrors.IsNotFound(err),
-		apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsMethodNotSupported(err):
+	case apiclient.Lasting(err), apierrors.IsUnauthorized(err):
 		return fmt.Errorf("%w: %s: %w", ErrRefused, doing, err)
 	}
 	return fmt.Errorf("route: %s: %w", doing, err)

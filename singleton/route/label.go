@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/apiclient"
 )
 
 const (
@@ -26,20 +27,19 @@ const (
 // ByLabel returns a [Router] that labels the active replica's Pod, and no other. It makes no
 // request. The error joins a [*lease.FieldError] for each broken rule.
 func ByLabel(client Client, config LabelConfig) (*Router, error) {
-	config, err := config.checked(client)
+	api, err := apiclient.New(client, answerWithin)
+	config, err = config.checked(err)
 	if err != nil {
 		return nil, err
 	}
-	return &Router{options: config.Options, way: &byLabel{
-		config: config, api: api{client, config.Pod.Namespace},
-	}}, nil
+	return &Router{options: config.Options, way: &byLabel{config: config, api: api}}, nil
 }
 
 // byLabel is the way by a Pod label. See the package's documentation for why no late request of an
 // earlier term can do harm.
 type byLabel struct {
 	config LabelConfig
-	api    api
+	api    apiclient.Client
 }
 
 func (l *byLabel) String() string { return "the label of Pod " + l.config.Pod.Name }
@@ -88,14 +88,17 @@ type pod struct {
 
 // list asks the store, not a cache that may be behind.
 func (l *byLabel) list(ctx context.Context) ([]pod, error) {
-	var list struct {
-		Items []pod `json:"items"`
+	// The others are no address of any Service, and never will be again.
+	const running = "status.phase!=Succeeded,status.phase!=Failed"
+	pods, err := apiclient.List[pod](ctx, l.api, l.path(""), l.config.Pods, running)
+	return pods, wrapped("look at the Pods "+l.config.Pods, err)
+}
+
+// path of a Pod, or of all.
+func (l *byLabel) path(name string) apiclient.Path {
+	return apiclient.Path{
+		Group: core, Namespace: l.config.Pod.Namespace, Resource: "pods", Name: name,
 	}
-	request := l.api.get(l.api.path(core, "pods")).Param("labelSelector", l.config.Pods).
-		// The others of these are no address of any Service, and never will be again.
-		Param("fieldSelector", "status.phase!=Succeeded,status.phase!=Failed")
-	err := l.api.do(ctx, request, &list)
-	return list.Items, wrapped("list the Pods "+l.config.Pods, err)
 }
 
 // look returns this replica's Pod, and the Pods that own's term has to claim: those without its
@@ -120,7 +123,7 @@ func (l *byLabel) look(pods []pod, own fencing.Token) (mine *pod, claims []pod, 
 	if mine == nil {
 		return nil, nil, fmt.Errorf(
 			"%w: Pod %s (UID %s) is not among the %d Pods that %q selects in namespace %s", ErrSetup,
-			l.config.Pod.Name, l.config.Pod.UID, len(pods), l.config.Pods, l.api.namespace)
+			l.config.Pod.Name, l.config.Pod.UID, len(pods), l.config.Pods, l.config.Pod.Namespace)
 	}
 	return mine, claims, nil
 }
@@ -157,18 +160,13 @@ func (l *byLabel) claim(
 }
 
 func (l *byLabel) mark(ctx context.Context, pod metadata, own fencing.Token) error {
-	type values map[string]any
-	request, err := l.api.patch(l.api.path(core, "pods", pod.Name), types.MergePatchType, values{
+	return l.api.Patch(ctx, l.path(pod.Name), types.MergePatchType, values{
 		"metadata": values{
 			"resourceVersion": pod.ResourceVersion,
 			"labels":          values{l.config.Key: nil},
 			"annotations":     values{l.markKey(): own.String()},
 		},
 	})
-	if err != nil {
-		return err
-	}
-	return l.api.do(ctx, request, nil)
 }
 
 // publish labels this replica's Pod if it bears own's mark.
@@ -210,12 +208,7 @@ func (l *byLabel) withdraw(ctx context.Context, own fencing.Token, _ bool) error
 }
 
 func (l *byLabel) edit(ctx context.Context, steps ...step) error {
-	path := l.api.path(core, "pods", l.config.Pod.Name)
-	request, err := l.api.patch(path, types.JSONPatchType, steps)
-	if err != nil {
-		return err
-	}
-	return l.api.do(ctx, request, nil)
+	return l.api.Patch(ctx, l.path(l.config.Pod.Name), types.JSONPatchType, steps)
 }
 
 // pointer to a value in an object's metadata (RFC 6901).

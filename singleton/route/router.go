@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/retry"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -40,7 +41,7 @@ type term interface {
 }
 
 const (
-	firstPause = 50 * time.Millisecond // after a failure; it doubles
+	firstPause = 50 * time.Millisecond // after a failure
 	lastPause  = 2 * time.Second
 )
 
@@ -117,10 +118,13 @@ func (p *publication) run(ctx context.Context) {
 			<-ctx.Done()
 			return
 		case kindOf(err) == nil:
-			pause = pauseAfter(failures)
+			pause = retry.After(ctx, failures, firstPause, lastPause)
 			failures++
 		}
-		if !wait(ctx, pause, again) {
+		select {
+		case <-time.After(pause):
+		case <-again:
+		case <-ctx.Done():
 			return
 		}
 	}
@@ -181,7 +185,7 @@ func (p *publication) end(ctx context.Context) {
 			p.tell("cannot withdraw: the next active replica will do it", err)
 			return
 		}
-		wait(ctx, pauseAfter(failures), nil)
+		retry.Pause(ctx, retry.After(ctx, failures, firstPause, lastPause))
 	}
 }
 
@@ -198,7 +202,7 @@ func repeat(ctx context.Context, round func() (done bool, err error)) error {
 		if done {
 			return err
 		}
-		if !wait(ctx, roundPause, nil) {
+		if retry.Pause(ctx, roundPause); ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 	}
@@ -207,18 +211,3 @@ func repeat(ctx context.Context, round func() (done bool, err error)) error {
 
 // errBusy: something else writes the same objects all the time, or refuses a patch for its content.
 var errBusy = errors.New("route: each write met another one, or its condition failed")
-
-// pauseAfter that many failures in a row.
-func pauseAfter(failures int) time.Duration { return min(firstPause<<min(failures, 10), lastPause) }
-
-// wait waits for a pause, or until again is closed. It reports false if ctx ended.
-func wait(ctx context.Context, pause time.Duration, again <-chan struct{}) bool {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-again:
-	case <-ctx.Done():
-	}
-	return ctx.Err() == nil
-}

@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+
+	"github.com/hotseat-go/hotseat/internal/apiclient"
 )
 
 // service is what is read of a Service.
@@ -33,10 +35,9 @@ func (s *bySlice) ports(ctx context.Context) ([]port, error) {
 	if len(ports) > 0 {
 		return ports, nil
 	}
-	var of service
-	err := s.api.do(ctx, s.api.get(s.api.path(core, "services", s.config.Service)), &of)
+	of, err := apiclient.Get[service](ctx, s.api, s.path(core, "services", s.config.Service))
 	if err != nil {
-		return nil, wrapped("get Service "+s.config.Service, err)
+		return nil, wrapped("read the ports", err)
 	}
 	if len(of.Spec.Selector) > 0 {
 		return nil, fmt.Errorf(

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/apiclient"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -42,13 +43,12 @@ func familyOf(ip netip.Addr) family {
 // addresses: NAME-active-ipv4 and NAME-active-ipv6 for the Service NAME. It makes no request. The
 // error joins a [*lease.FieldError] for each broken rule.
 func BySlice(client Client, config SliceConfig) (*Router, error) {
-	config, err := config.checked(client)
+	api, err := apiclient.New(client, answerWithin)
+	config, err = config.checked(err)
 	if err != nil {
 		return nil, err
 	}
-	return &Router{options: config.Options, way: &bySlice{
-		config: config, api: api{client, config.Pod.Namespace},
-	}}, nil
+	return &Router{options: config.Options, way: &bySlice{config: config, api: api}}, nil
 }
 
 // SliceNames returns the names of the EndpointSlices that [BySlice] keeps for a Service. They are
@@ -60,7 +60,7 @@ func SliceNames(service string) []string {
 // bySlice is the way by EndpointSlices.
 type bySlice struct {
 	config SliceConfig
-	api    api
+	api    apiclient.Client
 }
 
 func (s *bySlice) String() string { return "the EndpointSlice of Service " + s.config.Service }
@@ -159,20 +159,26 @@ func (e *endpointSlice) bears(own fencing.Token) bool {
 
 // get returns the slice of a family, nil if there is none.
 func (s *bySlice) get(ctx context.Context, f family) (*endpointSlice, error) {
-	slice := &endpointSlice{}
-	err := s.api.do(ctx, s.api.get(s.path(f)), slice)
+	slice, err := apiclient.Get[endpointSlice](ctx, s.api, s.slice(s.name(f)))
 	if apierrors.IsNotFound(err) {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	return slice, wrapped("get EndpointSlice "+s.name(f), err)
+	return slice, wrapped("look at EndpointSlice "+s.name(f), err)
 }
 
 func (s *bySlice) name(f family) string {
 	return SliceNames(s.config.Service)[map[family]int{ipv4: 0, ipv6: 1}[f]]
 }
 
-func (s *bySlice) path(f family) []string {
-	return s.api.path(discovery, "endpointslices", s.name(f))
+func (s *bySlice) path(group, resource, name string) apiclient.Path {
+	return apiclient.Path{
+		Group: group, Namespace: s.config.Pod.Namespace, Resource: resource, Name: name,
+	}
+}
+
+// slice is the path of a slice, or of all.
+func (s *bySlice) slice(name string) apiclient.Path {
+	return s.path(discovery, "endpointslices", name)
 }
 
 // address of the Pod in a family; empty if it has none.
@@ -257,20 +263,12 @@ func (s *bySlice) put(ctx context.Context, f family, stored, want *endpointSlice
 		body := maps.Clone(want.patch())
 		body["apiVersion"], body["kind"], body["addressType"] = want.APIVersion, want.Kind, f
 		body["metadata"].(values)["name"] = want.Metadata.Name //nolint:forcetypeassert // made by patch
-		request, err := s.api.post(s.api.path(discovery, "endpointslices"), body)
-		if err != nil {
-			return err
-		}
-		return s.api.do(ctx, request, nil)
+		return s.api.Create(ctx, s.slice(""), body)
 	}
 	body := want.patch()
 	metadata := body["metadata"].(values) //nolint:forcetypeassert // made by patch
 	metadata["resourceVersion"] = stored.Metadata.ResourceVersion
-	request, err := s.api.patch(s.path(f), types.MergePatchType, body)
-	if err != nil {
-		return err
-	}
-	return s.api.do(ctx, request, nil)
+	return s.api.Patch(ctx, s.slice(want.Metadata.Name), types.MergePatchType, body)
 }
 
 type values map[string]any
@@ -303,15 +301,11 @@ func (s *bySlice) close(
 	if drain {
 		left = append(left, s.endpoint(address, false))
 	}
-	request, err := s.api.patch(s.path(f), types.JSONPatchType, []step{
+	err := s.api.Patch(ctx, s.slice(s.name(f)), types.JSONPatchType, []step{
 		{"test", pointer("annotations", sliceMark), own.String()},
 		{"replace", pointer("annotations", sliceMark), own.String() + over},
 		{"add", "/endpoints", left},
 	})
-	if err != nil {
-		return err
-	}
-	err = s.api.do(ctx, request, nil)
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
