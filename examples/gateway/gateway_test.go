@@ -159,6 +159,19 @@ func TestPick(t *testing.T) {
 	require.NotEmpty(t, picks("Hello"), "the last look counts")
 }
 
+// A client that is interrupted prints what it saw.
+func TestCount(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(client.Pick{Server: "gpu-0", Replica: "a", Epoch: 1})
+	}))
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	var out bytes.Buffer
+	require.NoError(t, count(ctx, []string{server.Listener.Addr().String()}, &out))
+	require.Contains(t, out.String(), "| 0 to 10 s ")
+}
+
 func TestLookAt(t *testing.T) {
 	f := new(fleet)
 	server := httptest.NewServer(f)

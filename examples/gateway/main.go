@@ -7,6 +7,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -49,7 +50,7 @@ func run(ctx context.Context) error {
 	case *fake:
 		return serve(ctx, s.listen, new(fleet))
 	case *ask != "":
-		return count(ctx, strings.Split(*ask, ","))
+		return count(ctx, strings.Split(*ask, ","), os.Stdout)
 	}
 	slog.Info("a replica starts", "models", s.models, "listen", s.listen)
 	return replica(ctx, s)
@@ -65,15 +66,16 @@ func showDemo(ctx context.Context) error {
 }
 
 // count asks until ctx ends, and prints a row for every ten seconds.
-func count(ctx context.Context, addrs []string) error {
+func count(ctx context.Context, addrs []string, out io.Writer) error {
 	c := client.Start(client.Config{Addrs: addrs})
-	for n := 1; ctx.Err() == nil; n++ {
-		c.Begin(fmt.Sprintf("%d to %d s", 10*(n-1), 10*n))
+	for n := 0; ctx.Err() == nil; n++ {
+		c.Begin(fmt.Sprintf("%d to %d s", 10*n, 10*(n+1)))
 		sleep(ctx, 10*time.Second)
 		rows := c.Rows()
-		fmt.Print(client.Table(rows[len(rows)-1:]))
+		fmt.Fprintln(out, client.Table(rows[len(rows)-1:]))
 	}
 	c.Stop()
-	fmt.Print(client.Table(c.Rows()))
+	fmt.Fprintln(out, "All requests, when they were answered or given up:")
+	fmt.Fprint(out, client.Table(c.Rows()))
 	return c.Audit()
 }

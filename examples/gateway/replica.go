@@ -19,7 +19,8 @@ import (
 
 // linger is how long a replica that was told to end still refuses requests. Whoever balances the
 // load learns of the next active meanwhile, and clients get a 503 instead of a broken connection.
-const linger = 2 * time.Second
+// kube-proxy may take a second for each of two changes of labels.
+const linger = 3 * time.Second
 
 // settings of a replica.
 type settings struct {

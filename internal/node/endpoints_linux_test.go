@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// endpoints looks at every version of the EndpointSlices of a namespace, which has one Service.
+// endpoints looks at every version of the EndpointSlices of a Service.
 type endpoints struct {
 	watch watch.Interface
 	all   sync.WaitGroup
@@ -27,13 +27,15 @@ type endpoints struct {
 }
 
 // watchEndpoints begins before there are any.
-func watchEndpoints(t *testing.T, c *Cluster, namespace string) *endpoints {
+func watchEndpoints(t *testing.T, c *Cluster, namespace, service string) *endpoints {
 	t.Helper()
 	slices := c.Plane().Admin().DiscoveryV1().EndpointSlices(namespace)
-	list, err := slices.List(t.Context(), metav1.ListOptions{})
+	of := metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + service}
+	list, err := slices.List(t.Context(), of)
 	require.NoError(t, err)
 	require.Empty(t, list.Items)
-	w, err := slices.Watch(context.Background(), metav1.ListOptions{ResourceVersion: list.ResourceVersion})
+	of.ResourceVersion = list.ResourceVersion
+	w, err := slices.Watch(context.Background(), of)
 	require.NoError(t, err)
 	e := &endpoints{watch: w, slices: map[string][]string{}}
 	e.all.Go(e.follow)

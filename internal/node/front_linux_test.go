@@ -58,7 +58,7 @@ func newFront(t *testing.T, c *Cluster, w way, place int) *front {
 		f.inside[n.Name] = inside
 	}
 	f.kubectl("", "create", "namespace", f.namespace)
-	f.endpoint = watchEndpoints(t, c, f.namespace)
+	f.endpoint = watchEndpoints(t, c, f.namespace, "invoicer")
 	f.deploy()
 	f.service = f.clusterIP()
 	var targets []reach.Target
