@@ -81,6 +81,7 @@ func TestSlowAdmission(t *testing.T) {
 // sent a moment apart and take turns; and with as much as two in a row have time for, so
 // that none may be in their way.
 func TestSlowAdmissionNarrowly(t *testing.T) {
+	t.Parallel()
 	var took []time.Duration
 	for d := 2460 * time.Millisecond; d <= 2520*time.Millisecond; d += 10 * time.Millisecond {
 		took = append(took, d)

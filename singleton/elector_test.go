@@ -151,6 +151,7 @@ func TestResignHandsOverAndStandsBack(t *testing.T) {
 }
 
 func TestIneligibleNeverAcquires(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(l lab) {
 		e := l.elector("a")
 		e.SetEligible(false)
@@ -284,6 +285,7 @@ func TestLongDrainKeepsTheLease(t *testing.T) {
 
 // Work that never returns keeps the Lease: after Config.Replica.DrainLimit that is told, once.
 func TestStuckDrainIsTold(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(l lab) {
 		told := 0
 		e := l.elector("a", func(c *singleton.Config) {

@@ -53,6 +53,7 @@ func undisturbed(t *testing.T, s *scenario.Stage) {
 }
 
 func TestPartitionOfTheActive(t *testing.T) {
+	t.Parallel()
 	for name, part := range map[string]func(*apiserver.Link){
 		"cut": (*apiserver.Link).Cut, "black hole": (*apiserver.Link).BlackHole, "freeze": (*apiserver.Link).Freeze,
 	} {
@@ -76,6 +77,7 @@ func TestPartitionOfTheActive(t *testing.T) {
 }
 
 func TestPartitionOfEverybody(t *testing.T) {
+	t.Parallel()
 	for name, part := range map[string]func(*apiserver.Link){"cut": (*apiserver.Link).Cut, "freeze": (*apiserver.Link).Freeze} {
 		for _, lasts := range []time.Duration{7, 12, 60} {
 			t.Run(fmt.Sprintf("%s/%ds", name, lasts), func(t *testing.T) {
@@ -99,6 +101,7 @@ func TestPartitionOfEverybody(t *testing.T) {
 }
 
 func TestFaultyRequestsShorterThanTheDeadlineDisturbNothing(t *testing.T) {
+	t.Parallel()
 	const d = 6 * time.Second
 	for name, fault := range map[string]apiserver.Fault{
 		"renewals black-holed":   {Verbs: []string{"update", "patch"}, HangRequest: true},
@@ -257,6 +260,7 @@ func TestSilentWatchIsNoticedBeforeTheLeaseRunsOut(t *testing.T) {
 // While the Lease is missing no wait for it has begun: a standby that could not
 // create it must not let long pauses pass once it can.
 func TestMissingLeaseIsCreatedSoonAfterAnOutage(t *testing.T) {
+	t.Parallel()
 	for outage := 12 * time.Second; outage < 17*time.Second; outage += 250 * time.Millisecond { // anywhere in a pause
 		onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
 			trio(t, s)
@@ -279,6 +283,7 @@ func TestMissingLeaseIsCreatedSoonAfterAnOutage(t *testing.T) {
 // TestTakesOverSoonAfterAnOutage: the lease ran out while nobody could write, so
 // nothing is waited for but the pause between two attempts.
 func TestTakesOverSoonAfterAnOutage(t *testing.T) {
+	t.Parallel()
 	for outage := 40 * time.Second; outage < 45*time.Second; outage += 250 * time.Millisecond { // anywhere in a pause
 		onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
 			trio(t, s)
@@ -379,6 +384,7 @@ func TestLeaseClearedAgainAndAgain(t *testing.T) {
 }
 
 func TestHandEditsWhileTheActiveIsCutOff(t *testing.T) {
+	t.Parallel()
 	second := int32(1)
 	for name, edit := range map[string]func(*coordv1.Lease){
 		"holder cleared":           func(l *coordv1.Lease) { nobody := ""; l.Spec.HolderIdentity = &nobody },

@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -47,6 +48,7 @@ func TestFootprintOfAStandby(t *testing.T) {
 		serveCrowd(t)
 		return
 	}
+	whole.Only(t)
 	got := measure(t, true)
 	t.Log(got)
 	// Pages that are in use in part count whole. How many there are is up to how the runs of a

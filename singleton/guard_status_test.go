@@ -136,6 +136,7 @@ func TestGuardWiredToSomethingElseEndsRun(t *testing.T) {
 
 // What is not from the start, or could mend by itself, is waited out.
 func TestGuardsThatMendEndNobody(t *testing.T) {
+	t.Parallel()
 	stale := func(_ context.Context, t fencing.Token) error {
 		return &fencing.StaleError{Presented: t, Mark: above(1 << 60)}
 	}

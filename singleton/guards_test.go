@@ -172,6 +172,7 @@ func TestSlowGuard(t *testing.T) {
 
 // A raise takes one write, however slow, and gets along with renewals beside it.
 func TestRaiseOnASlowAPIServer(t *testing.T) {
+	t.Parallel()
 	for _, takes := range []time.Duration{3 * second, 4 * second, 6 * second} {
 		inLab(t, func(l lab) {
 			guard := memory(l)

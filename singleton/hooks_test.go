@@ -86,6 +86,7 @@ func TestOneOnLosePerOnAcquireInOrder(t *testing.T) {
 
 // A random tenth of all requests fail in some way for an hour.
 func TestHooksPairUpUnderFaults(t *testing.T) {
+	t.Parallel()
 	inLab(t, func(l lab) {
 		type pair struct{ acquired, lost, working int }
 		counts := map[string]*pair{}

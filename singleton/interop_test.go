@@ -114,6 +114,7 @@ func TestTakingTurnsWithClientGo(t *testing.T) {
 
 // hotseat and client-go contend for an hour while each in turn is asked to go.
 func TestMixedFleetOverManyTurns(t *testing.T) {
+	t.Parallel()
 	playWith(t, scenario.Options{Release: true}, mixed, func(t *testing.T, s *scenario.Stage) {
 		for range 20 {
 			a, peer := s.StartNamed("a"), s.StartNamed("client-go")

@@ -20,6 +20,7 @@ import (
 // A proxy that buffers (nginx with its defaults) holds back the header of a watch's
 // answer, so that its opening times out each time.
 func TestWatchThatNeverOpens(t *testing.T) {
+	t.Parallel()
 	t.Run("the active's", func(t *testing.T) { neverOpens(t, "a", false) })
 	t.Run("a standby's", func(t *testing.T) { neverOpens(t, "b", false) })
 	t.Run("a standby's, shared", func(t *testing.T) { neverOpens(t, "b", true) })

@@ -52,6 +52,7 @@ func TestLengthenedWhileNobodyRenews(t *testing.T) {
 
 // A new process finds the edited one, and knows no better: an hour at most.
 func TestLengthenedSeenFirst(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.start("a")
 		sleep(5 * second)

@@ -13,6 +13,7 @@ import (
 // An API server that cannot be reached is said at once and now and then, not
 // for every request; and so is its coming back.
 func TestOutageIsSaidOnceInAWhile(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]apiserver.Fault{"503": {Status: 503}, "401": {Status: 401}, "cut": {LoseRequest: true}} {
 		t.Run(name+" from the start", func(t *testing.T) {
 			inLab(t, func(l lab) {

@@ -127,6 +127,7 @@ func TestReleasedRecordPutBack(t *testing.T)   { putBackEach(t, backups()[3]) }
 func TestClientGosReleasePutBack(t *testing.T) { putBackEach(t, backups()[4]) }
 
 func putBackEach(t *testing.T, of backup) {
+	t.Parallel()
 	puts := map[string]func(*world, *coordv1.Lease){"replace": (*world).putBack, "delete and create": func(w *world, body *coordv1.Lease) { w.shipAnew(body) }}
 	for i, g := range gaps() {
 		for j, name := range slices.Sorted(maps.Keys(puts)) {

@@ -184,6 +184,7 @@ func TestRaiseIsSentAgain(t *testing.T) {
 // A raise in the midst of a term, at various moments, on a server whose admission is
 // slow. No term is lost to it while two writes and a half fit into RenewDeadline.
 func TestRaiseUnderSlowAdmission(t *testing.T) {
+	t.Parallel()
 	for _, took := range []time.Duration{second, 2 * second, 3 * second} {
 		for at := time.Duration(0); at < 5*second; at += second / 2 {
 			inLab(t, func(l lab) {

@@ -134,6 +134,7 @@ func TestLengthenedDurationDoesNotStick(t *testing.T) {
 // What is refused for a while at failover, by servers that restart, must not end
 // standbys that have never written.
 func TestTransientRefusalsEndNobody(t *testing.T) {
+	t.Parallel()
 	for _, status := range []int{400, 403, 405, 415, 422} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
@@ -255,6 +256,7 @@ func TestUnheardReplicaRecoversInTime(t *testing.T) {
 
 // While something fails for long, a standby asks a few times a second at most.
 func TestLastingFailuresAreNotHammered(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []apiserver.Fault{
 		{Verbs: []string{"update", "patch"}, Status: 500}, {Verbs: []string{"update"}, Status: 429},
 		{Verbs: []string{"update", "patch"}, Status: 409}, {Verbs: []string{"update"}, Status: 403},

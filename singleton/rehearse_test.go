@@ -39,6 +39,7 @@ func TestMissingRightShowsAtTheStart(t *testing.T) {
 }
 
 func TestMissingRightIsGranted(t *testing.T) {
+	t.Parallel()
 	beside(t, func(l lab, b *singleton.Elector, log *lines) {
 		l.Forbid("b", "update", "patch")
 		l.run(b, idle)
@@ -81,6 +82,7 @@ func TestReadyWaitsForTheAnswer(t *testing.T) {
 
 // A standby asks once, and one of those that share a watch asks for all.
 func TestRehearsalsAreFew(t *testing.T) {
+	t.Parallel()
 	beside(t, func(l lab, b *singleton.Elector, _ *lines) {
 		l.run(b, idle)
 		sleep(time.Hour)

@@ -180,6 +180,7 @@ func leave(e *singleton.Elector) {
 // A takeover on another UID, by one that knew nothing, proves as little: it must not
 // shorten the wait for the one before.
 func TestTakenOnAnotherUID(t *testing.T) {
+	t.Parallel()
 	for _, c := range gaps()[:5] {
 		for _, times := range []int{1, 2} { // UIDs change in the gap
 			t.Run(fmt.Sprint(c.name, " ", times), func(t *testing.T) {

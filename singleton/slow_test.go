@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -39,7 +40,7 @@ func (a availability) String() string {
 func bothElectors(t *testing.T, name string, lasts time.Duration, prepare func(w *world)) (ours, theirs availability) {
 	measure := func(who string, start func(w *world, who string)) availability {
 		out := availability{name: who + ", " + name, of: lasts}
-		inWorld(t, func(w *world) {
+		playWorld(t, func(*world) {}, func(w *world) {
 			prepare(w)
 			start(w, "a")
 			start(w, "b")
@@ -65,6 +66,7 @@ func table(rows []availability) string {
 }
 
 func TestSlowWrites(t *testing.T) {
+	t.Parallel()
 	var rows []availability
 	for _, takes := range []time.Duration{second, 2 * second, 3 * second, 4 * second, 6 * second} {
 		for name, fault := range map[string]apiserver.Fault{
@@ -72,6 +74,9 @@ func TestSlowWrites(t *testing.T) {
 			"after":  delayed(0, takes, "update", "patch", "create"),
 			"both":   delayed(takes/2, takes/2, "update", "patch", "create"),
 		} {
+			if spared(t) {
+				continue
+			}
 			const lasts = 10 * time.Minute
 			ours, theirs := bothElectors(t, fmt.Sprintf("writes of %v, %s", takes, name), lasts, func(w *world) {
 				w.Link("a").Inject(fault)
@@ -94,6 +99,9 @@ func TestSlowWire(t *testing.T) {
 	var rows []availability
 	for _, takes := range []time.Duration{7400 * time.Millisecond, 8500 * time.Millisecond} {
 		for _, less := range []time.Duration{100 * time.Millisecond, 300 * time.Millisecond} {
+			if spared(t) {
+				continue
+			}
 			ours, theirs := bothElectors(t, fmt.Sprintf("writes of %v, up to %v less", takes, less), 10*time.Minute, func(w *world) {
 				r := rand.New(rand.NewPCG(1, uint64(takes)))
 				for _, who := range []string{"a", "b"} {
@@ -117,7 +125,7 @@ func TestSlowWire(t *testing.T) {
 func TestUnevenlySlowAPIServer(t *testing.T) {
 	t.Parallel()
 	lasts := time.Hour
-	if raceDetector { // several times slower, and nothing here is for it to find
+	if !whole.Run() {
 		lasts = 20 * time.Minute
 	}
 	var rows []availability
@@ -140,6 +148,7 @@ func TestUnevenlySlowAPIServer(t *testing.T) {
 
 // A standby takes over from a crashed holder through a slow server, and keeps it.
 func TestTakeoverOnASlowServer(t *testing.T) {
+	t.Parallel()
 	for _, takes := range []time.Duration{3 * second, 6 * second} {
 		for _, verbs := range [][]string{{"update", "patch"}, {"get", "list", "update", "patch"}} {
 			someWay(t, own, func(w *world) {

@@ -18,6 +18,7 @@ import (
 // server stalls right then: nobody works for as long as that, and no longer. Where
 // answers hang or are lost the next try tells.
 func TestUnheardAcquire(t *testing.T) {
+	t.Parallel()
 	stalls := []time.Duration{second, 2 * second, 2400 * time.Millisecond, 3 * second, 4 * second, 5200 * time.Millisecond, 6 * second, 9 * second}
 	writes, all := []string{"update", "patch", "create"}, []string{"update", "patch", "create", "get", "list"}
 	for _, stall := range stalls {
@@ -59,6 +60,7 @@ func unheard(t *testing.T, fault apiserver.Fault, stall, most time.Duration) {
 // At 800 ms round trip the last renewal is under way when SIGTERM comes: the
 // successor is active three round trips and a second later at the latest.
 func TestHandoverAtLongRoundTrips(t *testing.T) {
+	t.Parallel()
 	for _, trip := range []time.Duration{100 * time.Millisecond, 800 * time.Millisecond, 1600 * time.Millisecond} {
 		for _, standbys := range []string{"b", "bc"} {
 			for at := time.Duration(0); at < 2*second; at += 100 * time.Millisecond { // anywhere between renewals

@@ -16,6 +16,7 @@ import (
 // scripts to client-go.
 
 func TestLastRenewalAnsweredLateThenAPILost(t *testing.T) {
+	t.Parallel()
 	for _, late := range []time.Duration{0, 4900 * time.Millisecond, 9500 * time.Millisecond} {
 		for _, timeout := range []time.Duration{0, 5 * time.Second} {
 			t.Run(fmt.Sprintf("late=%v/timeout=%v", late, timeout), func(t *testing.T) {
@@ -73,6 +74,7 @@ func TestAnotherHolderSeenInTheRecord(t *testing.T) {
 }
 
 func TestHealingPartitionNeverClearsTheSuccessor(t *testing.T) {
+	t.Parallel()
 	for _, heal := range []time.Duration{14, 15, 16, 17, 18, 19, 22} {
 		for _, timeout := range []time.Duration{0, 5 * time.Second} {
 			t.Run(fmt.Sprintf("heal=%ds/timeout=%v", heal, timeout), func(t *testing.T) {

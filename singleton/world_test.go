@@ -49,6 +49,13 @@ func inWorld(t *testing.T, f func(w *world)) {
 
 func inWorldWith(t *testing.T, set func(w *world), f func(w *world)) {
 	t.Helper()
+	if !spared(t) {
+		playWorld(t, set, f)
+	}
+}
+
+func playWorld(t *testing.T, set func(w *world), f func(w *world)) {
+	t.Helper()
 	inLab(t, func(l lab) {
 		now := time.Now()
 		w := &world{lab: l, began: now, last: now, working: map[string]time.Time{}, returned: map[string]error{}, wraps: map[string]func(http.RoundTripper) http.RoundTripper{}}

@@ -20,13 +20,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/internal/whole"
 )
 
 // These run the program as its user does, with real processes and real time;
 // mostly they wait, so they wait at the same time.
 
-// wholeStories are the ones that wait for all five acts. The quick loop leaves them to make test,
-// which sets HOTSEAT_WHOLE.
+// wholeStories are the ones that wait for all five acts. The quick loop leaves them to make test.
 var wholeStories = []string{
 	"the story holds",
 	"the story holds on a cluster",
@@ -57,8 +57,8 @@ func TestProgram(t *testing.T) {
 		"without a terminal there are no escapes": plain,
 	} {
 		t.Run(name, func(t *testing.T) {
-			if slices.Contains(wholeStories, name) && os.Getenv("HOTSEAT_WHOLE") == "" {
-				t.Skip("make test runs it, and HOTSEAT_WHOLE=1")
+			if slices.Contains(wholeStories, name) {
+				whole.Only(t)
 			}
 			t.Parallel()
 			test(t, program(binary))

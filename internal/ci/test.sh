@@ -72,12 +72,11 @@ while read -r module; do
   fi
   "$GO" test -count=1 "${how[@]}" "${cover[@]}" ./... || failed=1
 done < <("$root/internal/ci/modules.sh")
-# What the quick loop leaves out. Without the race detector, which distorts memory, and under which the simulator and
-# the model are several times slower: seeds drawn anew, replay, faults that strike, every wrong rule.
+# What the quick loop leaves out, and the runs above with it: sweeps, seeds drawn anew, replay, faults that strike, every
+# wrong rule. Without the race detector, which distorts memory, and under which they are several times slower.
 cd "$root"
 export HOTSEAT_WHOLE=1
 "$GO" test -count=1 -race -run '^TestProgram$' ./examples/quickstart || failed=1
-"$GO" test -count=1 -run '^TestFootprint' ./singleton || failed=1
-"$GO" test -count=1 ./internal/model || failed=1
+"$GO" test -count=1 ./singleton ./singleton/{leaderlock,route,singletontest} ./internal/model || failed=1
 "$GO" test -count=1 -v -run '^(TestSeeds|TestASeedIsOneRun|TestFaultsStrike)$' ./internal/sim || failed=1
 exit "$failed"

@@ -1,16 +1,16 @@
 package main
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hotseat-go/hotseat/internal/whole"
 )
 
-// Together these visit four of five states of this test: the quick loop leaves them to make test,
-// which sets HOTSEAT_WHOLE.
+// Together these visit four of five states of this test: the quick loop leaves them to make test.
 var dear = []string{
 	"an acquire on its way through a restore",
 	"patient release",
@@ -20,8 +20,8 @@ var dear = []string{
 
 func skipDear(t *testing.T, name string) {
 	t.Helper()
-	if slices.Contains(dear, name) && os.Getenv("HOTSEAT_WHOLE") == "" {
-		t.Skip("make test runs it, and HOTSEAT_WHOLE=1")
+	if slices.Contains(dear, name) {
+		whole.Only(t)
 	}
 }
 

@@ -75,7 +75,7 @@ func try(ctx context.Context, goTool, root string, m mutant, d detector) (caught
 	}
 	test := exec.CommandContext(ctx, binary, "-test.failfast", "-test.timeout", d.timeout.String(), "-test.run", d.run)
 	test.Dir = filepath.Join(root, filepath.FromSlash(d.pkg))
-	test.Env = append(os.Environ(), d.env...)
+	test.Env = append(append(os.Environ(), "HOTSEAT_WHOLE=1"), d.env...)
 	var out bytes.Buffer
 	test.Stdout, test.Stderr = &out, &out
 	err = test.Run()

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/internal/sim"
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -75,7 +76,7 @@ func TestControlGuardRemoved(t *testing.T) {
 // TestControlsAreQuietWithoutTheirBreach: what the controls find is the breach.
 func TestControlsAreQuietWithoutTheirBreach(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(20) {
+	for seed := range whole.Share(20, 6) {
 		p := sim.Draw(seed, sim.Hotseat)
 		holes(&p)
 		require.Empty(t, play(t, p, false).Violations, "seed %d", seed)

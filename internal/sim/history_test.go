@@ -10,6 +10,7 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/internal/linear"
 	"github.com/hotseat-go/hotseat/internal/sim"
+	"github.com/hotseat-go/hotseat/internal/whole"
 )
 
 // mark is what a guard of one scope must remember: the newest token it admitted,
@@ -81,7 +82,7 @@ func judge(r *sim.Result) {
 func TestHistoriesOverlap(t *testing.T) {
 	t.Parallel()
 	overlaps, unknown, refused, waited, timeouts := 0, 0, 0, 0, 0
-	for seed := range uint64(historySeeds) {
+	for seed := range whole.Share(historySeeds, 20) {
 		p := sim.Draw(seed, sim.Hotseat)
 		if seed%2 == 0 {
 			resigning(&p)

@@ -9,13 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/internal/sim"
+	"github.com/hotseat-go/hotseat/internal/whole"
 )
 
 // TestSeeds plays schedules nobody has seen: SIM_SEEDS of them from SIM_FROM on,
 // which is drawn anew each time.
 func TestSeeds(t *testing.T) {
 	t.Parallel()
-	seeds := number(t, "SIM_SEEDS", share(fewSeeds, 40))
+	seeds := number(t, "SIM_SEEDS", whole.Share(fewSeeds, 40))
 	from := number(t, "SIM_FROM", rand.Uint64N(1<<40))
 	t.Logf("seeds %d to %d: SIM_FROM=%d SIM_SEEDS=%d", from, from+seeds-1, from, seeds)
 	terms := 0
@@ -33,7 +34,7 @@ func TestSeeds(t *testing.T) {
 // TestASeedIsOneRun: a seed replays exactly, whatever the scheduler does.
 func TestASeedIsOneRun(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	for seed := range share(replaySeeds, 4) {
+	for seed := range whole.Share(replaySeeds, 4) {
 		p := sim.Draw(1_000_000+seed, sim.Hotseat)
 		for i := range p.Nodes {
 			p.Nodes[i].Elector = sim.Hotseat // client-go draws its jitter from the global generator
@@ -41,7 +42,7 @@ func TestASeedIsOneRun(t *testing.T) {
 		first := play(t, p, true).Story
 		for _, procs := range []int{1, 2} {
 			runtime.GOMAXPROCS(procs)
-			for range share(replayRuns, 2) {
+			for range whole.Share(replayRuns, 2) {
 				sameStory(t, p.Seed, first, play(t, p, true).Story)
 			}
 		}

@@ -50,15 +50,6 @@ func number(t *testing.T, variable string, otherwise uint64) uint64 {
 	return n
 }
 
-// share is how much of the whole is played: all of it with HOTSEAT_WHOLE, as make test does, and some of
-// it in the quick loop.
-func share(whole, quick uint64) uint64 {
-	if os.Getenv("HOTSEAT_WHOLE") != "" {
-		return whole
-	}
-	return min(whole, quick)
-}
-
 // TestReplay plays SIM_SEED again, with SIM_FAULTS instead of its own faults if
 // they are given, and shrinks it if SIM_SHRINK is set.
 func TestReplay(t *testing.T) {

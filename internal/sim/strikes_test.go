@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/internal/sim"
+	"github.com/hotseat-go/hotseat/internal/whole"
 )
 
 // TestFaultsStrike: no kind of fault is drawn only to do nothing. What counts is
@@ -13,7 +14,7 @@ import (
 // context.
 func TestFaultsStrike(t *testing.T) {
 	t.Parallel()
-	if share(strikeSeeds, 0) == 0 {
+	if !whole.Run() {
 		t.Skip("takes more seeds than there is time for in the quick loop, or under the race detector")
 	}
 	struck, peers, skewed, fast := map[sim.Kind]int{}, 0, 0, 0

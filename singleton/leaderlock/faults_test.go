@@ -15,6 +15,7 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/singleton"
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
@@ -23,10 +24,7 @@ import (
 // stop than the stop budget. Their processes end when RunElector returns, as main says. No two are
 // ever at work at once, and one is again after the faults.
 func TestRandomFaults(t *testing.T) {
-	seeds := 60
-	if testing.Short() {
-		seeds = 10
-	}
+	seeds := int(whole.Share(60, 15))
 	works, unfinished := 0, 0
 	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

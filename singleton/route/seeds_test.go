@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/internal/whole"
 )
 
 const seeds = 150
@@ -24,7 +25,7 @@ const seeds = 150
 func TestNeverTwo(t *testing.T) {
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(seeds) {
+			for seed := range whole.Share(seeds, 40) {
 				if !t.Run(fmt.Sprint(seed), func(t *testing.T) { inLab(t, func(l *lab) { overlap(l, seed, way) }) }) {
 					return
 				}

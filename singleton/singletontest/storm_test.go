@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -67,7 +69,13 @@ func TestStormOfSoundServices(t *testing.T) {
 		"short":            service(idle, timed(2*time.Second, time.Second, 100*time.Millisecond)),
 		"long":             service(idle, timed(time.Minute, 45*time.Second, 5*time.Second)),
 	} {
-		t.Run(name, func(t *testing.T) { Storm(t, start) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if slices.Contains([]string{"warms up", "long stop budget", "long"}, name) {
+				whole.Only(t)
+			}
+			Storm(t, start)
+		})
 	}
 }
 
