@@ -17,9 +17,9 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// rollout is a lab in which replicas of one version replace those of another:
+// changeover is a lab in which replicas of one version replace those of another:
 // client-go's elector, and hotseat in one of its ways.
-type rollout struct {
+type changeover struct {
 	*lab
 	tm    lease.Timing
 	way   func(*trial.Spec)
@@ -49,7 +49,7 @@ func TestRollingUpdate(t *testing.T) {
 	c := sharedCluster(t)
 	t.Run("all", func(t *testing.T) { // ends when all of it has
 		for way, change := range ways() {
-			for name, play := range map[string]func(*rollout){
+			for name, play := range map[string]func(*changeover){
 				"releases": updateAndBack, "crashes": crashAndBack, "keeps": keptAtTheEnd,
 			} {
 				t.Run(way+" "+name, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestRollingUpdate(t *testing.T) {
 						t.Skip("not part of the short run")
 					}
 					t.Parallel()
-					r := newRollout(t, c, tm, change, g)
+					r := newChangeover(t, c, tm, change, g)
 					play(r)
 					r.rest(settled)
 					require.Empty(t, r.judge().Violations)
@@ -66,18 +66,18 @@ func TestRollingUpdate(t *testing.T) {
 		}
 		t.Run("slow to stop", func(t *testing.T) {
 			t.Parallel()
-			slowToStop(newRollout(t, c, tm, ways()["elector"], g), false)
+			slowToStop(newChangeover(t, c, tm, ways()["elector"], g), false)
 		})
 		t.Run("slow to stop, kept", func(t *testing.T) {
 			t.Parallel()
-			slowToStop(newRollout(t, c, tm, ways()["elector"], g), true)
+			slowToStop(newChangeover(t, c, tm, ways()["elector"], g), true)
 		})
 	})
 }
 
-func newRollout(
+func newChangeover(
 	t *testing.T, c *controlplane.Cluster, tm lease.Timing, way func(*trial.Spec), g *gaps,
-) *rollout {
+) *changeover {
 	l := scenario{limits: func(x *trial.Limits) {
 		x.Peers = true
 		_, x.Back = backByCrash.bounds(tm, 0) // each gap is held to its own row
@@ -85,17 +85,17 @@ func newRollout(
 	}}.newLab(t, c)
 	l.spec.Timing = tm
 	l.openToPeers()
-	return &rollout{lab: l, tm: tm, way: way, gaps: g, since: map[string]time.Time{}}
+	return &changeover{lab: l, tm: tm, way: way, gaps: g, since: map[string]time.Time{}}
 }
 
 // old starts a replica of the old version.
-func (r *rollout) old(name string, change ...func(*trial.Spec)) {
+func (r *changeover) old(name string, change ...func(*trial.Spec)) {
 	r.startPeer(name, change...)
 	r.rest(settled) // it has looked at the Lease
 }
 
 // next starts a replica of the new version, which stands by from now on.
-func (r *rollout) next(name string) {
+func (r *changeover) next(name string) {
 	from := r.journal.Len()
 	r.start(name, r.way)
 	c := r.replicas[name]
@@ -106,7 +106,7 @@ func (r *rollout) next(name string) {
 }
 
 // retires ends a replica that is not active.
-func (r *rollout) retires(name string) {
+func (r *changeover) retires(name string) {
 	from := r.journal.Len()
 	c := r.replicas[name]
 	require.NoError(r.t, c.Terminate())
@@ -115,7 +115,7 @@ func (r *rollout) retires(name string) {
 
 // replaces ends the active in some way, waits for the next one, and notes how long nobody
 // worked.
-func (r *rollout) replaces(next string, row row, end func(*trial.Process)) {
+func (r *changeover) replaces(next string, row row, end func(*trial.Process)) {
 	r.t.Helper()
 	a := r.active()
 	from := r.strike(row.said(), a)
@@ -131,7 +131,7 @@ func (r *rollout) replaces(next string, row row, end func(*trial.Process)) {
 
 // electsItsWay demands that a replica of the new version, and no other, elects in the way
 // that is tried.
-func (r *rollout) electsItsWay(began trial.Event) {
+func (r *changeover) electsItsWay(began trial.Event) {
 	var spec trial.Spec
 	r.way(&spec)
 	events, _ := r.journal.Since(0)
@@ -141,12 +141,12 @@ func (r *rollout) electsItsWay(began trial.Event) {
 	require.Equal(r.t, spec.Lock && !began.Token.IsZero(), led)
 }
 
-func (r *rollout) sigterm(p *trial.Process) { require.NoError(r.t, p.Terminate()) }
+func (r *changeover) sigterm(p *trial.Process) { require.NoError(r.t, p.Terminate()) }
 
-func (*rollout) sigkill(p *trial.Process) { p.Kill() }
+func (*changeover) sigkill(p *trial.Process) { p.Kill() }
 
 // epoch is that on the Lease, whoever holds it.
-func (r *rollout) epoch() int64 {
+func (r *changeover) epoch() int64 {
 	stored, err := r.leases().Get(r.t.Context(), leaseName, metav1.GetOptions{})
 	require.NoError(r.t, err)
 	epoch, err := lease.NewRecord(stored).Epoch()
@@ -155,7 +155,7 @@ func (r *rollout) epoch() int64 {
 }
 
 // updateAndBack: an update, its way back, and another one in haste.
-func updateAndBack(r *rollout) {
+func updateAndBack(r *changeover) {
 	r.old("o1")
 	r.old("o2")
 	r.next("n1")
@@ -179,7 +179,7 @@ func updateAndBack(r *rollout) {
 }
 
 // crashAndBack: the active is killed, in both directions.
-func crashAndBack(r *rollout) {
+func crashAndBack(r *changeover) {
 	r.old("o1")
 	r.next("n1")
 	r.rest(r.tm.LeaseDuration / 4)
@@ -196,7 +196,7 @@ func crashAndBack(r *rollout) {
 }
 
 // keptAtTheEnd: what client-go does without ReleaseOnCancel.
-func keptAtTheEnd(r *rollout) {
+func keptAtTheEnd(r *changeover) {
 	r.old("o1", keep)
 	r.next("n1")
 	r.rest(r.tm.LeaseDuration)
@@ -207,7 +207,7 @@ func keep(s *trial.Spec) { s.Keep = true }
 
 // slowToStop: client-go releases the Lease before its work has ended, which may go on
 // for longer than a release is waited for. Two work then, unless it keeps the Lease.
-func slowToStop(r *rollout, kept bool) {
+func slowToStop(r *changeover, kept bool) {
 	r.old("o1", func(s *trial.Spec) { s.Drain, s.Keep = r.tm.LeaseDuration/2, kept })
 	r.next("n1")
 	r.rest(r.tm.LeaseDuration)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -76,6 +77,20 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Logger = c.Logger.With("namespace", c.Namespace, "pod", c.Pod)
 	return c, errors.Join(errs...)
+}
+
+// onPod names the options that watch the own Pod.
+func (c Config) onPod() string {
+	var names []string
+	for _, option := range []struct {
+		name string
+		on   bool
+	}{{"Terminating", c.Terminating}, {"Revision", c.Revision}, {"Node", c.Node}} {
+		if option.on {
+			names = append(names, option.name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // Client is what [New] needs of a client. These fit:

@@ -32,7 +32,8 @@ func costOf(epoch int64) int64 { return 1 + epoch%math.MaxInt32 }
 // keepCost has the own Pod carry a cost while this replica is active.
 func (r *run) keepCost(ctx context.Context) {
 	r.setCost(ctx, nil) // a process before this one may have crashed
-	for {
+	// WaitActive does not look at ctx in a term, which may go on for as long as work drains.
+	for ctx.Err() == nil {
 		term, err := r.elector.WaitActive(ctx)
 		if err != nil {
 			return
@@ -47,7 +48,7 @@ func (r *run) keepCost(ctx context.Context) {
 
 // setCost writes the cost of a term, or removes it if term is nil.
 func (r *run) setCost(ctx context.Context, term *singleton.Term) {
-	r.insist(ctx, func() error {
+	r.insist(ctx, "DeletionCost", func() error {
 		if term != r.elector.Status().Term {
 			return nil // it is out of date
 		}

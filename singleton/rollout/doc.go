@@ -27,7 +27,7 @@
 //     Pod for a long time.
 //
 // Courtesy does not leave the service without an active: if no other replica has taken the Lease
-// within Config.Courtesy, a courteous one does. A part that lacks its rights logs that once, and
+// within Config.Courtesy, a courteous one does. A part that lacks a right logs once which one, and
 // changes nothing. So does a part whose object does not exist. While the API server is out of
 // reach, what was seen last counts.
 //
@@ -36,17 +36,18 @@
 // In the Role of the replicas, a line for each option:
 //
 //	rules:
-//	- {apiGroups: [""], resources: [pods], verbs: [watch]}      # Terminating, Revision, Node
-//	- {apiGroups: [apps], resources: [deployments, replicasets], verbs: [get, watch]} # Revision
-//	- {apiGroups: [""], resources: [pods], verbs: [get, patch]} # DeletionCost
+//	- {apiGroups: [""], resources: [pods], verbs: [watch]}         # Terminating, Revision, Node
+//	- {apiGroups: [apps], resources: [replicasets], verbs: [get]}   # Revision
+//	- {apiGroups: [apps], resources: [deployments], verbs: [watch]} # Revision
+//	- {apiGroups: [""], resources: [pods], verbs: [get, patch]}    # DeletionCost
 //
 // Node needs a ClusterRole, because a node has no namespace:
 //
 //	rules:
 //	- {apiGroups: [""], resources: [nodes], verbs: [watch]}
 //
-// A Role cannot name Pods that do not exist yet. So with patch on Pods, a replica may change any
-// Pod of its namespace.
+// The rule for Deployments may have the resourceNames of yours. A Role cannot name Pods that do not
+// exist yet. So with patch on Pods, a replica may change any Pod of its namespace.
 //
 // # Cost
 //

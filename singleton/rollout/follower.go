@@ -122,7 +122,7 @@ func (r *run) tell(ctx context.Context, change func(*facts)) {
 // followPod follows the own Pod, and starts to follow what the Pod names once it has been seen.
 func (r *run) followPod(ctx context.Context) {
 	var once sync.Once
-	r.follow(ctx, r.pod(), func(pod *object) {
+	r.follow(ctx, r.config.onPod(), r.pod(), func(pod *object) {
 		if r.config.Terminating && pod.Metadata.DeletionTimestamp != "" {
 			r.tell(ctx, func(f *facts) { f.terminating = true })
 		}
@@ -134,7 +134,7 @@ func (r *run) followAround(ctx context.Context, pod *object) {
 	if r.config.Node && pod.Spec.NodeName != "" {
 		node := apiclient.Path{Group: core, Resource: "nodes", Name: pod.Spec.NodeName}
 		r.workers.Go(func() {
-			r.follow(ctx, node, func(o *object) {
+			r.follow(ctx, "Node", node, func(o *object) {
 				r.tell(ctx, func(f *facts) { f.cordoned = o.Spec.Unschedulable })
 			})
 		})
@@ -169,7 +169,7 @@ func (r *run) followRevision(ctx context.Context, set apiclient.Path) {
 		}
 		return err
 	}
-	if r.insist(ctx, look); own == nil {
+	if r.insist(ctx, "Revision", look); own == nil {
 		return
 	}
 	deployment := own.ownedBy("Deployment")
@@ -177,9 +177,9 @@ func (r *run) followRevision(ctx context.Context, set apiclient.Path) {
 		r.config.Logger.Warn("no Deployment owns this Pod's ReplicaSet, so there are no revisions")
 		return
 	}
-	r.follow(ctx, r.path(apps, "deployments", deployment), func(d *object) {
+	r.follow(ctx, "Revision", r.path(apps, "deployments", deployment), func(d *object) {
 		if revisionOf(own) != revisionOf(d) {
-			r.insist(ctx, look)
+			r.insist(ctx, "Revision", look)
 		}
 		older, replaced := revisionOf(own) < revisionOf(d), complete(d)
 		r.tell(ctx, func(f *facts) { f.older, f.replaced = older, replaced })
@@ -200,36 +200,39 @@ func complete(d *object) bool {
 		s.UpdatedReplicas > 0 && s.Replicas == s.UpdatedReplicas+1 && s.AvailableReplicas == s.Replicas
 }
 
-// follow watches one object until ctx ends.
-func (r *run) follow(ctx context.Context, p apiclient.Path, see func(*object)) {
+// follow watches one object, for the options named, until ctx ends.
+func (r *run) follow(ctx context.Context, options string, p apiclient.Path, see func(*object)) {
 	for ctx.Err() == nil {
-		r.insist(ctx, func() error {
+		r.insist(ctx, options, func() error {
+			worked := false
 			_, err := apiclient.Watch(ctx, r.api, p, func(o *object) (enough bool) {
+				worked = true
 				see(o)
 				return false
 			})
+			if worked { // however it ended: a proxy may cut every watch
+				return nil
+			}
 			return err
 		})
 		retry.Pause(ctx, pauseLeast/4) // a server may end watches at once
 	}
 }
 
-// insist calls request until it succeeds or ctx ends. A failure that lasts is logged once.
-func (r *run) insist(ctx context.Context, request func() error) {
+// insist calls request until it succeeds or ctx ends. A failure that lasts is logged once, with the
+// options that need the request.
+func (r *run) insist(ctx context.Context, options string, request func() error) {
 	told := false
 	for failures := 0; ; failures++ {
 		err := request()
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		least := pauseLeast
-		if apiclient.Lasting(err) {
-			least = pauseMost
-		}
-		if !told && (least == pauseMost || failures+1 >= toldAfter) {
+		if !told && (apiclient.Lasting(err) || failures+1 >= toldAfter) {
 			told = true
-			r.config.Logger.Warn("a part of rollout does not work, all else does", "error", err)
+			r.config.Logger.Warn("an option of rollout does not work, all else does",
+				"option", options, "error", err)
 		}
-		retry.Pause(ctx, retry.After(ctx, failures, least, pauseMost))
+		retry.Pause(ctx, retry.After(ctx, failures, pauseLeast, pauseMost))
 	}
 }

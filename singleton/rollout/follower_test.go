@@ -2,7 +2,7 @@ package rollout_test
 
 import (
 	"context"
-	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,6 +123,7 @@ func TestHandOver(t *testing.T) {
 		require.True(l, old.IsActive())
 		for _, d := range []string{
 			deployment(2, 4, 1, 4), deployment(2, 3, 2, 2), deployment(2, 3, 3, 3), deployment(2, 1, 0, 1),
+			strings.Replace(deployment(2, 3, 2, 3), `"observedGeneration": 2`, `"observedGeneration": 1`, 1),
 		} {
 			l.put(deploymentPath+"invoicer", d)
 			sleep(time.Minute)
@@ -139,67 +140,26 @@ func TestHandOver(t *testing.T) {
 		require.True(l, old.IsActive(), "somebody has to be")
 		l.put(deploymentPath+"invoicer", deployment(2, 3, 2, 3))
 		sleep(time.Minute)
-		require.True(l, old.IsActive(), "not again and again")
-	})
-}
-
-// The active's Pod has a cost, which grows from term to term; no other Pod has one.
-func TestDeletionCost(t *testing.T) {
-	inLab(t, func(l *lab) {
-		config := rollout.Config{DeletionCost: true}
-		cost := func(pod string) int {
-			text := l.annotation(podPath+pod, rollout.AnnotationCost)
-			n, err := strconv.Atoi(text)
-			require.Equal(l, text == "", err != nil, text)
-			return n
-		}
-		a, stopA := l.stoppable("old-1", config)
-		b := l.replica("old-2", config)
-		require.True(l, a.IsActive())
-		first := cost("old-1")
-		require.Positive(l, first)
-		require.Zero(l, cost("old-2"))
-		sleep(5 * time.Minute)
-		require.Equal(l, 1, l.asked("patch pods"), "one for a term")
-		a.Resign()
-		sleep(2 * time.Second)
-		require.True(l, b.IsActive())
-		second := cost("old-2")
-		require.Greater(l, second, first)
-		require.Zero(l, cost("old-1"))
-		require.Empty(l, l.annotation(podPath+"old-1", rollout.AnnotationOwnCost))
-		require.Equal(l, 3, l.asked("patch pods"))
-
-		stopA() // a crash would leave it like this
-		l.putPod("old-1", "invoicer-old",
-			`, "annotations": {"controller.kubernetes.io/pod-deletion-cost": "7", "hotseat-go.github.io/pod-deletion-cost": "7"}`)
-		l.replica("old-1", config)
-		require.Zero(l, cost("old-1"), "the next process removes it")
-	})
-}
-
-func TestDeletionCostOfSomebodyElses(t *testing.T) {
-	inLab(t, func(l *lab) {
-		l.putPod("old-1", "invoicer-old", `, "annotations": {"controller.kubernetes.io/pod-deletion-cost": "-5"}`)
-		e := l.replica("old-1", rollout.Config{DeletionCost: true})
-		require.True(l, e.IsActive())
-		sleep(time.Minute)
-		require.Equal(l, "-5", l.annotation(podPath+"old-1", rollout.AnnotationCost))
-		require.Zero(l, l.asked("patch pods"))
+		require.True(l, old.IsActive())
+		require.Equal(l, 1, l.logs.count("complete but for this Pod"), "not again and again")
 	})
 }
 
 // A right that is missing is told once, and changes nothing else.
 func TestForbidden(t *testing.T) {
-	for right, config := range map[string]rollout.Config{
-		"watch pods":        {Terminating: true},
-		"get replicasets":   {Revision: true},
-		"watch deployments": {Revision: true},
-		"watch nodes":       {Node: true},
-		"get pods":          {DeletionCost: true},
-		"patch pods":        {DeletionCost: true},
+	for right, test := range map[string]struct {
+		config  rollout.Config
+		options string // as they are logged
+	}{
+		"watch pods":        {rollout.Config{Terminating: true, Node: true}, `"Terminating, Node"`},
+		"get replicasets":   {rollout.Config{Revision: true}, "Revision"},
+		"watch deployments": {rollout.Config{Revision: true}, "Revision"},
+		"watch nodes":       {rollout.Config{Node: true}, "Node"},
+		"get pods":          {rollout.Config{DeletionCost: true}, "DeletionCost"},
+		"patch pods":        {rollout.Config{DeletionCost: true}, "DeletionCost"},
 	} {
 		inLab(t, func(l *lab) {
+			config := test.config
 			l.forbid(right)
 			a, b := l.replica("old-1", config), l.replica("old-2", config)
 			require.True(l, a.IsActive())
@@ -208,7 +168,9 @@ func TestForbidden(t *testing.T) {
 			synctest.Wait()
 			require.True(l, b.IsActive(), right)
 			require.LessOrEqual(l, l.logs.count("no right to "+right), 4, "%s: once for each replica, and term", right)
-			require.Positive(l, l.logs.count("no right to "+right), right)
+			told := l.logs.count("no right to " + right)
+			require.Positive(l, told, right)
+			require.Equal(l, told, l.logs.count("option="+test.options+" error="), right)
 			require.Less(l, l.asked(right), 30, "about once a minute, by each")
 		})
 	}
@@ -223,7 +185,7 @@ func TestWatchesEnd(t *testing.T) {
 		sleep(time.Second)
 		l.forbid()
 		sleep(2 * time.Minute)
-		l.endWatches()
+		l.endWatches("")
 		l.putPod("old-1", "invoicer-old", `, "deletionTimestamp": "2000-01-01T00:00:00Z"`)
 		sleep(time.Second)
 		require.Equal(l, 1, l.logs.count("this Pod is being deleted"))
@@ -231,6 +193,34 @@ func TestWatchesEnd(t *testing.T) {
 		require.Less(l, l.asked("watch deployments"), 6, "each five to eight minutes")
 		require.Equal(l, 1, l.logs.count("this Pod is being deleted"))
 		require.True(l, a.IsActive())
+	})
+}
+
+// A right that is given soon counts soon.
+func TestGivenSoon(t *testing.T) {
+	inLab(t, func(l *lab) {
+		l.forbid("watch pods")
+		l.replica("old-1", rollout.Config{Terminating: true})
+		l.forbid()
+		l.putPod("old-1", "invoicer-old", `, "deletionTimestamp": "2000-01-01T00:00:00Z"`)
+		sleep(2 * time.Second)
+		require.Equal(l, 1, l.logs.count("this Pod is being deleted"))
+	})
+}
+
+// A proxy may cut every watch. That is no failure of an option, and nothing is seen late.
+func TestWatchesAreCut(t *testing.T) {
+	inLab(t, func(l *lab) {
+		l.replica("old-1", rollout.Config{Terminating: true})
+		for range 20 {
+			sleep(30 * time.Second)
+			l.endWatches(`{"type": `)
+		}
+		sleep(time.Second)
+		l.putPod("old-1", "invoicer-old", `, "deletionTimestamp": "2000-01-01T00:00:00Z"`)
+		synctest.Wait()
+		require.Equal(l, 1, l.logs.count("this Pod is being deleted"))
+		require.Zero(l, l.logs.count("level=WARN"))
 	})
 }
 

@@ -47,7 +47,7 @@ func newPlane(t *testing.T) *plane {
 		t: t, objects: map[string]map[string]any{}, watches: map[string][]chan []byte{},
 		requests: map[string]int{},
 	}
-	t.Cleanup(p.endWatches)
+	t.Cleanup(func() { p.endWatches("") })
 	return p
 }
 
@@ -74,11 +74,13 @@ func event(what string, o map[string]any) []byte {
 	return append(line, '\n')
 }
 
-func (p *plane) endWatches() {
+// endWatches ends them all, with something last: half an event is a connection that was cut.
+func (p *plane) endWatches(last string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, all := range p.watches {
 		for _, w := range all {
+			w <- []byte(last + "\n")
 			close(w)
 		}
 	}
