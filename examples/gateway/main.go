@@ -36,8 +36,6 @@ func run(ctx context.Context) error {
 		"be a client of the gateway at this `address`, or at all replicas' addresses with commas between")
 	flag.StringVar(&s.listen, "listen", ":8080", "`address` to serve on")
 	flag.StringVar(&s.models, "models", "http://models:8080", "`URL` of the model servers' metrics")
-	flag.StringVar(&s.pods, "pods", "",
-		"label `selector` of all replicas' Pods; the active labels its own for the Service")
 	flag.DurationVar(&s.timing.LeaseDuration, "lease-duration", 0, "as client-go's; 0 means 15s")
 	flag.DurationVar(&s.timing.RenewDeadline, "renew-deadline", 0, "as client-go's; 0 means 10s")
 	flag.DurationVar(&s.timing.RetryPeriod, "retry-period", 0, "as client-go's; 0 means 2s")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -24,8 +25,8 @@ const linger = 3 * time.Second
 
 // settings of a replica.
 type settings struct {
-	listen, models, pods string
-	timing               lease.Timing
+	listen, models string
+	timing         lease.Timing
 }
 
 // replica is the whole life of one, until ctx ends.
@@ -39,9 +40,9 @@ func replica(ctx context.Context, s settings) error {
 		return err
 	}
 	work := idle
-	if s.pods != "" {
+	if os.Getenv("TRAFFIC") == "label" { // the component of examples/deploy
 		router, err := route.ByLabel(api, route.LabelConfig{
-			Pods: s.pods, Options: route.Options{AtEnd: route.Leave}, // who is not active refuses
+			Pods: "app=gateway", Options: route.Options{AtEnd: route.Leave}, // who is not active refuses
 		})
 		if err != nil {
 			return err

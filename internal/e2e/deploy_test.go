@@ -40,17 +40,21 @@ func emptyShop(t *testing.T, labels map[string]string) shop {
 }
 
 // TestDeployIsValid: kubectl builds what the other tests apply, and a real API server takes it
-// strictly, with every component, in a namespace that enforces restricted Pod Security.
+// strictly, with every component, in a namespace that enforces restricted Pod Security. So it does
+// with the overlay of examples/gateway.
 func TestDeployIsValid(t *testing.T) {
 	s := emptyShop(t, map[string]string{
 		"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted",
 	})
-	built, err := manifests.Build(deployFolder)
-	require.NoError(t, err)
-	require.Equal(t, string(built), s.kubectl("", "kustomize", deployFolder))
-
 	strict := []string{"apply", "--validate=strict", "--dry-run=server"}
-	require.NotContains(t, s.kubectl("", append(strict, "-k", deployFolder)...), "Warning")
+	var built []byte
+	for _, folder := range []string{"../../examples/gateway/deploy", deployFolder} {
+		var err error
+		built, err = manifests.Build(folder)
+		require.NoError(t, err)
+		require.Equal(t, string(built), s.kubectl("", "kustomize", folder))
+		require.NotContains(t, s.kubectl("", append(strict, "-k", folder)...), "Warning", folder)
+	}
 	components, err := os.ReadDir(filepath.Join(deployFolder, "components"))
 	require.NoError(t, err)
 	for _, c := range components {

@@ -87,13 +87,14 @@ func newPickers(t *testing.T, c *Cluster) *pickers {
 	t.Helper()
 	g := &pickers{lab: &lab{Cluster: c, t: t, namespace: "llm"}}
 	g.kubectl("", "create", "namespace", g.namespace)
+	g.kubectl("", "label", "namespace", g.namespace, "pod-security.kubernetes.io/enforce=restricted")
 	g.endpoint = watchEndpoints(t, c, g.namespace, "gateway")
 	built, err := manifests.Build("../../examples/gateway/deploy")
 	require.NoError(t, err)
 	objects := replaced(t, string(built), "example.com/gateway:1.0.0", gatewayImage)
 	tm := timing()
-	objects = replaced(t, objects, "- -pods=app=gateway\n", fmt.Sprintf(
-		"- -pods=app=gateway\n        - -lease-duration=%v\n        - -renew-deadline=%v\n        - -retry-period=%v\n",
+	objects = replaced(t, objects, "- -models=", fmt.Sprintf(
+		"- -lease-duration=%v\n        - -renew-deadline=%v\n        - -retry-period=%v\n        - -models=",
 		tm.LeaseDuration, tm.RenewDeadline, tm.RetryPeriod))
 	var models []string
 	for object := range strings.SplitSeq(objects, "\n---\n") {

@@ -99,8 +99,12 @@ func TestGateway(t *testing.T) {
 	require.ElementsMatch(t, []string{
 		"ServiceAccount", "Role", "RoleBinding", "Lease", "Deployment", "PodDisruptionBudget", "Service",
 	}, names["gateway"])
+	require.ElementsMatch(t, []string{"Role", "RoleBinding"}, names["gateway-traffic"])
+	require.ElementsMatch(t, []string{
+		"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
+	}, names["gateway-label.hotseat-go.github.io"])
 	require.ElementsMatch(t, []string{"Deployment", "Service"}, names["models"])
-	require.Len(t, names, 2)
+	require.Len(t, names, 4)
 }
 
 const (
