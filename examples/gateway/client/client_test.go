@@ -17,6 +17,7 @@ type replica struct {
 	addr  string
 	mode  atomic.Value
 	epoch atomic.Int64
+	asked atomic.Int64 // how often for a pick
 }
 
 const (
@@ -29,6 +30,9 @@ func newReplica(t *testing.T, name, mode string) *replica {
 	r := &replica{}
 	r.mode.Store(mode)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if request.URL.Path == "/pick" {
+			r.asked.Add(1)
+		}
 		switch mode := r.mode.Load(); {
 		case mode == broken:
 			panic(http.ErrAbortHandler)
@@ -117,9 +121,8 @@ func TestActiveIsAsked(t *testing.T) {
 
 // Nobody says that it is active, and so nobody is asked. Requests are given up.
 func TestNobodyIsAsked(t *testing.T) {
-	c := Start(Config{
-		Addrs: []string{newReplica(t, "a", refusing).addr, "127.0.0.1:1"}, Patience: time.Second,
-	})
+	a := newReplica(t, "a", refusing)
+	c := Start(Config{Addrs: []string{a.addr, "127.0.0.1:1"}, Patience: time.Second})
 	c.Begin("nobody")
 	require.Eventually(t, func() bool { return c.Rows()[0].Refused > 1 }, time.Minute, Every)
 	c.Stop()
@@ -127,5 +130,6 @@ func TestNobodyIsAsked(t *testing.T) {
 	require.Zero(t, row.Answered)
 	require.Zero(t, row.Errors)
 	require.Equal(t, row.Sent, row.Retried)
+	require.Zero(t, a.asked.Load(), "a standby")
 	require.Empty(t, c.Answers())
 }
