@@ -7,9 +7,10 @@
 //
 //   - Lease: the object. Lease duration: its leaseDurationSeconds, how long a standby waits after
 //     the last renewal that it saw.
-//   - Candidate: a process that stands for election on a Lease. Standby: a candidate that does not
-//     hold the Lease. Active: the candidate whose term is valid; only its work runs. Holder: the
-//     candidate that the Lease names.
+//   - Candidate: a process that stands for election on a Lease. Elector: what does that for the
+//     process, such as singleton.Elector. Standby: a candidate that does not hold the Lease.
+//     Active: the candidate whose term is valid; only its work runs. Holder: the candidate that the
+//     Lease names.
 //   - Term: one uninterrupted stretch of being active. Claim: what a record of the Lease says,
 //     namely that a certain term is under way. A holder's own claim is the one in the last record
 //     that the API server acknowledged to it.
@@ -24,10 +25,11 @@
 //     to acquire for a while.
 //   - Ship: to create the Lease from a manifest, held by nobody. Vacant: said of a Lease that a
 //     standby created because it was missing. Seat: a holder's place on the Lease. If an edit
-//     removes the holder from the Lease, the holder may take its seat back (S). Raise: to write a
-//     greater epoch for the current term.
+//     removes the holder from the Lease, the holder may take its seat back (rules S1 to S3). Raise:
+//     to write a greater epoch for the current term.
 //   - Look: to List or Get the Lease; also the answer. Observation: the answer to a look, or an
-//     event of the watch. Gap: the time between two looks that no watch covers.
+//     event of the watch. Gap: a time in which the Lease may have changed unseen, because no watch
+//     covers it.
 //
 // # Rules
 //
@@ -37,49 +39,52 @@
 //
 // T, timing. The proof is at [Timing].
 //
-//   - T1. A term is valid for RenewDeadline from the sending of its last acknowledged write,
-//     whenever the answer came.
-//   - T2. Nothing else prolongs a term: no look, no event, no failed write. A late answer neither
-//     shortens it nor revives one that is over.
+//   - T1. A term is valid for RenewDeadline from the sending of its last acknowledged write, no
+//     matter when the answer came.
+//   - T2. Nothing else prolongs a term: no look, no event, no failed write. An answer that comes
+//     late or out of order neither shortens a term nor revives one that is over.
 //   - T3. A standby waits a lease duration from when it saw the last change of the claim.
 //   - T4. It waits for the longer of its own duration and the one on the Lease. The one on the
 //     Lease counts for at most [MaxLeaseDuration]. If somebody edited it by hand, it counts for at
 //     most the longest duration that the standby has seen an elector write.
 //   - T5. Each machine compares only its own elapsed times. The times on the Lease are for people.
-//   - T6. A timer ends the work's context when validity ends, whatever else hangs. Valid reads the
-//     clock itself.
+//   - T6. A timer ends the work's context when validity ends, even if everything else hangs.
+//     Term.Valid does not rely on the timer: it reads the clock itself.
 //   - T7. An acquire that is acknowledged RenewDeadline or more after its sending starts no work.
-//   - T8. A timing is refused if the proof fails for it, or if a Lease cannot carry it.
+//   - T8. A timing is refused if the proof fails for it, or if a value is outside the bounds at its
+//     field in [Timing].
 //
 // R, requests and looks.
 //
-//   - R1. No request is waited for beyond its deadline, which is RenewDeadline at most. A request
-//     that does not end is left behind, and its answer is ignored.
-//   - R2. If a read, a create or a release is not answered, it is sent again, beside the first,
-//     after RenewDeadline/4.
+//   - R1. Each request has a deadline, RenewDeadline at most. Nothing waits for a request beyond
+//     its deadline. A request that has not ended by then is left behind, and its answer is ignored.
+//   - R2. While a read, a create or a release is unanswered, another copy of it is sent each
+//     RenewDeadline/4. Earlier copies stay in flight. The first answer counts.
 //   - R3. A request without a clear answer (a timeout, 5xx) proves nothing. Only a fresh look shows
 //     what happened.
-//   - R4. Every answer is checked. If it shows another record than the one that was written, the
-//     write counts as a conflict, whatever the answer's status.
+//   - R4. Every answer is checked. If the record in it is not the one that was written, the write
+//     counts as a conflict, whatever the answer's status.
 //   - R5. A refused write is followed by a GET. A GET asks the store. A LIST may come from a cache,
 //     which can be ahead of the store after a restore.
-//   - R6. If a GET has shown that a record is out of date, Lists that show that record are ignored.
-//     That ends when the watch delivers an event newer than the last look that was not ignored.
+//   - R6. If a GET has shown that a record is out of date, Lists that show this record are ignored.
+//     They count again once the watch delivers an event newer than the last look that counted.
 //   - R7. An observation that is provably not newer than the last look is dropped. If the version
-//     of an event cannot be compared, a fresh look or a renewal tells whether the event is news.
+//     of an event cannot be compared, a standby looks again, and a holder renews, to learn whether
+//     the Lease has changed.
 //   - R8. A candidate lists the Lease, and watches from that version on. When the watch ends, it
 //     does both again. If watching is forbidden, it polls.
 //
 // W, writes.
 //
-//   - W1. A renewal tests the term (UID, fencing-term, holder) and no version. Label edits do not
-//     hold it up. A term that is over stays over, so a late renewal prolongs nobody's validity.
-//   - W2. A renewal is due each RetryPeriod. While one is unanswered, the next is sent beside it
-//     only once the unanswered one is RenewDeadline/4 old. If writes take more than half of
-//     RenewDeadline, the next is sent early enough for its answer to come in time.
-//   - W3. When a renewal is acknowledged, those sent before it are cancelled. If it was slow, those
-//     sent only a moment ago are cancelled too, and a new one is sent at once. Otherwise two
-//     renewals in flight would make each other fail in turn.
+//   - W1. A renewal tests the term (UID, fencing-term, holder) and no version. So label edits do
+//     not hold it up. A renewal may arrive when its term is already over. Then it prolongs nothing
+//     (T2).
+//   - W2. A renewal is due each RetryPeriod. While one is unanswered, the next is not sent until
+//     that one is RenewDeadline/4 old. If writes take more than half of RenewDeadline, the next is
+//     sent early enough for its answer to come in time.
+//   - W3. When a renewal is acknowledged, those sent before it are cancelled. If that renewal was
+//     slow, any that was sent just before its answer came is cancelled too, and a new one is sent
+//     at once. Otherwise two renewals in flight would make each other fail in turn.
 //   - W4. A repair, and each write that changes the holder, tests the UID, the version, the whole
 //     spec and our annotations. Neither the version nor the content is enough alone.
 //   - W5. renewTime changes with each write, even if the wall clock stands still.
@@ -94,9 +99,10 @@
 //
 // C, what a change proves about earlier claims.
 //
-//   - C1. There is a gap between any two looks. A watch leaves none: neither between its events,
-//     nor after the List that it began from. Across a gap, a record makes the same claim as the
-//     last one seen only if both are the same version. Label edits within a watch are harmless.
+//   - C1. Between two looks there is always a gap. Within a watch there is none: neither between
+//     the List that it began from and its first event, nor between its events. After a gap, a
+//     record makes the same claim as the last record seen only if both are the same version. Label
+//     edits within a watch are harmless.
 //   - C2. Two changes prove that a holder has stopped: its own release, and a takeover that follows
 //     these rules and has a greater epoch. After any other change a standby waits for a lease
 //     duration from when it saw the change.
@@ -110,12 +116,13 @@
 //     saw. If the release names that version, and that version shows the holder, the release is
 //     proven. If that version shows the same release, the record seen was only an edit of the
 //     release. The standby then looks one version further back, a few times at most.
-//   - C6. A Lease that looks as if nobody ever held it counts as free only on two conditions. The
-//     standby has seen nothing else of the Lease before. And a look at the state just before the
-//     Lease was created shows that there was none.
-//   - C7. If the server no longer has the version before, a standby waits for a lease duration.
-//   - C8. If the Lease has another UID than before, that proves nothing about the holder of the
-//     earlier Lease.
+//   - C6. A Lease that looks as if nobody ever held it counts as free only on two conditions.
+//     First, the standby's first look showed the Lease like that. Second, a look at the state just
+//     before the Lease was created shows that no Lease existed then.
+//   - C7. If the server no longer has the earlier version that C5 or C6 needs, a standby waits for
+//     a lease duration.
+//   - C8. If the UID of the Lease has changed, that proves nothing about the holder of the earlier
+//     Lease.
 //   - C9. If a Lease went back to an earlier state (a lower version or epoch, or an epoch that was
 //     seen with another term), it proves nothing: the store was restored. There is one exception:
 //     if a term's epoch was raised by hand and then lowered again, a release by that term is still
@@ -128,22 +135,24 @@
 // S, a seat that its holder takes back.
 //
 //   - S1. A holder may take its seat back if one watch has shown every change since its own record,
-//     and if no change named another holder or was a release.
+//     and if none of these changes was a release or named another holder.
 //   - S2. It may do so only once its work has returned, and while its old term would still be
 //     valid.
-//   - S3. It may do so after an edit that cleared, replaced or deleted the Lease, or wrote an
-//     earlier record of it again. It does so by compare-and-swap, and as a new term.
+//   - S3. It may do so after an edit that cleared, replaced or deleted the Lease, or put an earlier
+//     record of it back. It does so by compare-and-swap, and as a new term.
 //
 // A, acquiring.
 //
 //   - A1. A term begins by compare-and-swap on an existing Lease. A missing Lease is created
-//     vacant. That begins no term: a standby waits on it for a lease duration.
-//   - A2. A GET asks the store before an acquire. There are two exceptions: the seat is our own; or
-//     the Lease was released or never held, and was seen like that less than 500 ms ago. A LIST is
-//     sent beside the GET, and the GET's answer must not be older than the LIST's. If
-//     Config.Fencing.Floor was asked, the GET comes after it.
+//     vacant. That begins no term: a standby still waits for a lease duration before it acquires
+//     the Lease.
+//   - A2. Before an acquire, a GET asks the store. A LIST is sent at the same time, and the GET's
+//     answer must not be older than the LIST's. No GET is needed in two cases: a candidate takes
+//     its own seat back, or it saw less than 500 ms ago that the Lease was released or never held.
+//     If Config.Fencing.Floor is set, a GET follows its call in these cases too.
 //   - A3. After a conflict, a candidate looks at which term the Lease has. If that is the term that
-//     the candidate is acquiring, the candidate renews it: a look alone is no acknowledgement.
+//     the candidate is acquiring, one of its writes has arrived. The candidate then renews the
+//     term, because validity counts from an acknowledged write and not from a look.
 //   - A4. An unanswered acquire is repeated with the same term for RenewDeadline + RetryPeriod. If
 //     its writes arrive but no answer does in that time, the replica lets others acquire first.
 //   - A5. A standby that lost a race waits a random time after the Lease comes free. The time grows
@@ -153,11 +162,11 @@
 //     Lease.
 //   - A7. A replica that is stopped while it acquires waits a while for the outcome. If it got the
 //     Lease, it releases the Lease.
-//   - A8. A Lease may name a successor: in the annotation successor, or as its preferredHolder. A
-//     standby that is named answers by writing its identity into the annotation, if the same term
-//     still holds the Lease. The holder hands over to such an identity, and never to a name that
-//     nobody has answered to. Once the Lease comes free, the successor acquires at once, and all
-//     others RetryPeriod/2 later. An acquire removes the name.
+//   - A8. A Lease may name a successor: in the annotation [AnnotationSuccessor], or in
+//     spec.preferredHolder. A standby that is named answers by writing its identity into the
+//     annotation, if the same term still holds the Lease. The holder hands over to such an
+//     identity, and never to a name that nobody has answered to. Once the Lease comes free, the
+//     successor acquires at once, and all others RetryPeriod/2 later. An acquire removes the name.
 //   - A9. A courteous replica acquires later than others. Elector.SetCourtesy says by how much: by
 //     a lease duration at most.
 //
@@ -165,16 +174,16 @@
 //
 //   - E1. A new epoch is above the epoch on the Lease, the greatest epoch seen, and the number that
 //     Config.Fencing.Floor returns. It is not below the store's newest version.
-//   - E2. A token is the holder's only if fencing-holder names the holder.
+//   - E2. The token on the Lease counts as the holder's only if fencing-holder names the holder.
 //   - E3. A term stands while the Lease has the term's UID, holder and term id. If the annotation
 //     with the term id is missing, the Lease must have the term's acquireTime. Any other record is
 //     a definite loss.
 //   - E4. An epoch raised by hand ends the term. The Lease is released once work has returned, and
 //     this replica lets others acquire first.
-//   - E5. A raise lifts the epoch above a guard's mark, by at most MaxRaise. It tests the epoch,
-//     besides what a renewal tests. A term shows the new epoch once the Lease has been seen to have
-//     it. Until then, neither the old epoch on the Lease nor the new one ends the term. Any other
-//     higher epoch does.
+//   - E5. A raise lifts the epoch above a guard's mark, by at most MaxRaise. It tests what a
+//     renewal tests, and the old epoch. The term's token gets the new epoch once the elector has
+//     seen that epoch on the Lease. Until then, neither the old epoch on the Lease nor the new one
+//     ends the term. Any other higher epoch does.
 //   - E6. Some epochs are so great that only a person can have written them. Such an epoch is
 //     refused before a guard sees it, and is not remembered.
 //
@@ -189,10 +198,12 @@
 //   - H5. The Lease is released only after work has returned. It is renewed until then, unless the
 //     term was lost.
 //   - H6. Validity ends before the release is sent. The release waits for renewals in flight, for
-//     RenewDeadline/4 at most, because it has to name the version that they leave.
-//   - H7. A release never replaces another term. A write of another term may have arrived without
-//     our knowledge. So a release replaces a record later than the claim's own only if that record
-//     is known to come from the claim's own by edits and renewals alone.
+//     RenewDeadline/4 at most. It has to name the version that it replaces, and each renewal
+//     changes the version.
+//   - H7. A release never replaces another term. But another term may have come and gone unseen. So
+//     if the Lease has changed since the holder's own claim, the holder releases the Lease only if
+//     each record since is known to be of its own term. Then only edits and renewals have changed
+//     the Lease.
 //   - H8. Work that overruns its stop budget, or DrainLimit, is reported.
 //
 // P, proof of death. It needs Config.Evidence, which tells whether a process is dead.
@@ -210,9 +221,10 @@
 //   - P5. A standby asks whether the holder is dead after a GET of the Lease and before the
 //     acquire. What it heard earlier is a hint.
 //   - P6. Requests of a dead process may still be on their way. So a guard is required (H1), or a
-//     time to settle. A standby waits for that time after the proof.
+//     time to settle (Config.Fencing.Settle). A standby waits for that time after the proof.
 //   - P7. Without proof, a standby waits for the lease duration. An error, a panic and a missing
-//     answer prove nothing. No call delays a write of a term, or the end of Run for long.
+//     answer prove nothing. A call of Config.Evidence never delays a write of a term. It may delay
+//     the end of Run, but not for long.
 //
 // F, failures.
 //
@@ -222,8 +234,8 @@
 //     from the start, end Run in the same way. If the server has no resourceVersions, Run ends: at
 //     once if a write shows that, else after three Lists.
 //   - F3. Apart from that, Run ends only when work returns by itself, when warm-up fails, when
-//     something panics, or when its context ends. With Config.OneTerm it also ends after a term
-//     whose work was called. A loss, a lost race or an outage does not end Run.
+//     something panics, or when its context ends. With Config.OneTerm it also ends after the first
+//     term in which work started. A loss, a lost race or an outage does not end Run.
 //   - F4. A watch that is silent for two to three RetryPeriods, or for three renewals of our own,
 //     is not relied on. A fresh look is made, and the watch is replaced.
 //   - F5. Pings distinguish dead connections from slow servers. So no request has to be given up in

@@ -22,7 +22,7 @@ const Domain = "hotseat-go.github.io/"
 const (
 	AnnotationEpoch  = Domain + "fencing-epoch"  // decimal int64, only ever grows
 	AnnotationTerm   = Domain + "fencing-term"   // 32 hex digits, one random value per term
-	AnnotationHolder = Domain + "fencing-holder" // spec.holderIdentity at the time of that write
+	AnnotationHolder = Domain + "fencing-holder" // spec.holderIdentity during that term
 	// AnnotationReleased is set by a release to "<renewTime> after <version>": the time that the
 	// release wrote, and the resourceVersion of the record that it replaced. It says that the holder
 	// itself gave the Lease up. If a person clears the holder, there is no such annotation, and the
@@ -187,7 +187,7 @@ func (r Record) Token() (fencing.Token, bool) {
 
 // Released reports whether the record says that its last holder released the Lease, after work had
 // returned. An edit can write such a record over a later term. So an elector that did not see the
-// release happen asks for proof.
+// release happen looks for proof (rules C4 and C5).
 func (r Record) Released() bool {
 	_, released := r.ReleasedFrom()
 	return released

@@ -14,9 +14,9 @@ const (
 	DefaultRetryPeriod   = 2 * time.Second
 	DefaultMaxClockDrift = 0.05
 
-	// MinLeaseDuration is the shortest lease duration that a Lease can carry safely. A Lease has whole
-	// seconds, and at one second a standby cannot tell a renewal from none. (Measured on client-go:
-	// standbys took the Lease from a live holder at 1 s, never at 2 s.)
+	// MinLeaseDuration is the shortest safe lease duration. A Lease has whole seconds, and at one
+	// second a standby cannot tell whether the holder has renewed. (Measured on client-go: standbys
+	// took the Lease from a live holder at 1 s, never at 2 s.)
 	MinLeaseDuration = 2 * time.Second
 	// MinRetryPeriod catches a typing error (2 for 2*time.Second), which would write to the API server
 	// without a pause.
@@ -85,12 +85,13 @@ func (t Timing) usable() time.Duration {
 	return time.Duration(float64(t.LeaseDuration) / (1 + t.MaxClockDrift))
 }
 
-// RequestTimeout is how long a request goes unanswered before the same request is sent beside it.
-// It is a quarter of RenewDeadline, so that several requests fit into a term's validity.
+// RequestTimeout is how long a request goes unanswered before another copy of it is sent, while the
+// first stays in flight. It is a quarter of RenewDeadline, so that several requests fit into a
+// term's validity.
 func (t Timing) RequestTimeout() time.Duration { return t.RenewDeadline / 4 }
 
-// Validate returns nil if the proof at [Timing] holds for the values, and a Lease and its server
-// can carry them. Otherwise it returns all violated rules, joined; each is a [*FieldError]. It
+// Validate returns nil if the proof at [Timing] holds for the values, and each value is within the
+// bounds at its field. Otherwise it returns all violated rules, joined; each is a [*FieldError]. It
 // judges the values as they are: call [Timing.WithDefaults] first.
 func (t Timing) Validate() error {
 	var errs []error

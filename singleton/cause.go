@@ -10,8 +10,8 @@ import (
 )
 
 // Classes of [EndError], for errors.Is. For an EndError, errors.Is(err, context.Canceled) is always
-// true. Some packages, such as net/http, return the cause of a context's end. So code that tests
-// their errors for context.Canceled goes on working.
+// true. Some packages, such as net/http, return the cause of a context's end as their error. So
+// code that tests such an error for context.Canceled goes on working.
 var (
 	// ErrLost: this replica is no longer known to be the active one. Stop at once. If work still
 	// has to write in order to clean up, it may make only writes that a guard checks.

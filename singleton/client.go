@@ -34,8 +34,8 @@ type LeasesGetter[L lease.Client] interface {
 // Client reaches the Leases of a cluster. It is made for electors:
 //   - It has no rate limiter. An elector paces its own requests.
 //   - It has no overall timeout. An elector gives each request its own.
-//   - Over HTTP/2, pings find a dead connection within about 5 s, and the client opens another. A
-//     slow server keeps its connection.
+//   - Over HTTP/2, pings find a dead connection within about 5 s, and the client opens another. The
+//     connection to a slow server is kept.
 //   - When the API server rejects the bearer token, the client reads the token file again.
 //
 // A Client is safe for concurrent use.

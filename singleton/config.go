@@ -60,10 +60,10 @@ type Config struct {
 	// Timing must be the same in all replicas. A standby waits for the longer of two durations: its
 	// own LeaseDuration, and the one that the holder wrote, up to [lease.MaxLeaseDuration].
 	Timing lease.Timing
-	// OneTerm makes Run return after the first term whose work was called. Unless that term was
-	// lost, Run releases the Lease first. OneTerm is for programs whose parts cannot start a second
-	// time. Start them in work, not in OnAcquire: a term can end after OnAcquire and before work.
-	// With OneTerm, Run returns
+	// OneTerm makes Run return after the first term in which work started. Unless that term was lost,
+	// Run releases the Lease first. OneTerm is for programs whose parts cannot start a second time.
+	// Start them in work, not in OnAcquire: a term can end after OnAcquire and before work. With
+	// OneTerm, Run returns
 	//   - nil, if Run's context ended;
 	//   - what work returned, if it returned by itself;
 	//   - otherwise the [*EndError] that says why the term ended. errors.Is finds context.Canceled in
@@ -125,7 +125,7 @@ type ReplicaConfig struct {
 	// path, "/", and the last element of the main package's path, for example invoicer/worker.
 	// Without build information it is the name of the executable.
 	Program string
-	// WarmUp, if set, is called once per Run, before this replica is first a candidate. Use it to fill
+	// WarmUp, if set, is called once per Run, before this replica becomes a candidate. Use it to fill
 	// caches and open connections. The replica observes the Lease meanwhile. An error of WarmUp ends
 	// Run.
 	WarmUp func(ctx context.Context) error

@@ -1,7 +1,7 @@
 // Package singleton keeps at most one replica of a service active at a time. The others stand by,
-// already warmed up, and one of them takes over when it stops or fails. It is leader election for
-// services on Kubernetes. It elects on a coordination.k8s.io Lease, and gives every term a fencing
-// token.
+// already warmed up, and one of them takes over when the active replica stops or fails. It is
+// leader election for services on Kubernetes. It elects on a coordination.k8s.io Lease, and gives
+// every term a fencing token.
 //
 //	client, err := singleton.DefaultClient()
 //	...
@@ -74,7 +74,8 @@
 //     if etcd was restored without --mark-compacted, one that has just started.
 //   - etcd was restored in the same way while an API server went on running, and the backup lacks
 //     even the old holder's term. Another replica acquires the Lease as in the item above. Then the
-//     Lease is deleted or cleared, and the old holder acquires it again. Both are at work.
+//     Lease is deleted or cleared. The old holder was never shown the other replica's term, so it
+//     acquires the Lease again while the other replica is still at work.
 //   - A candidate on the same Lease uses client-go's elector, which follows client-go's rules only.
 //   - Replicas have different LeaseDurations. A standby waits for the longer of its own
 //     LeaseDuration and the one on the Lease, up to [lease.MaxLeaseDuration]. If somebody shortens
@@ -101,10 +102,10 @@
 //	             |                                          v
 //	          draining <---- lost, resigned, shut down -- active
 //
-// The active renews the Lease every RetryPeriod. It goes on renewing while its work drains, unless
-// the term was lost. An unanswered renewal delays the next one by RenewDeadline/4 at most. Validity
-// ends RenewDeadline after the last acknowledged write was sent. A timer then ends the work's
-// context, whatever else hangs. The proof that this keeps G1 is at [lease.Timing].
+// The active replica renews the Lease every RetryPeriod. It goes on renewing while its work drains,
+// unless the term was lost. An unanswered renewal delays the next one by RenewDeadline/4 at most.
+// Validity ends RenewDeadline after the last acknowledged write was sent. A timer then ends the
+// work's context, even if everything else hangs. The proof that this keeps G1 is at [lease.Timing].
 //
 // # What ends a term
 //
@@ -118,18 +119,19 @@
 //	a write of work is refused as stale           at once, unless Fencing.KeepOnStale is set
 //	work returns or panics                        at once, and Run returns or panics too
 //
-// Work counts as returning by itself only if its context has not ended by then and Valid is true.
-// If it does not count, Run stands by again and calls work for the next term, unless Run's context
-// has ended or Config.OneTerm is set. A failed or conflicting request does not end a term on its
-// own.
+// Work counts as returning by itself only if, when it returns, its context has not ended and
+// [Term.Valid] is true. Otherwise Run stands by again and calls work for the next term, unless
+// Run's context has ended or Config.OneTerm is set. A failed or conflicting request does not end a
+// term on its own.
 //
 // If work returns [ErrUnfinished], the Lease is not released, and Run ends.
 //
 // # Cost
 //
-// The active writes once every RetryPeriod. Every replica holds one watch. A standby makes one dry
-// run of a write when Run begins ([Elector.Ready]), and sends no other request as long as its watch
-// delivers events. While no holder renews, it lists the Lease every two to three RetryPeriods.
+// The active replica writes once every RetryPeriod. Every replica holds one watch. A standby makes
+// one dry run of a write when Run begins ([Elector.Ready]), and sends no other request as long as
+// its watch delivers events. While no holder renews, it lists the Lease every two to three
+// RetryPeriods.
 //
 // A process that is a candidate for a hundred or more Leases of one namespace should give its
 // electors one [SharedWatch]. They then hold one watch together. With a thousand standbys, each

@@ -100,12 +100,12 @@ func (e *Elector) Scope() string { return fencing.Scope(e.config.Namespace, e.co
 //   - Reading or writing the Lease is refused (RBAC, a missing namespace, an invalid request) from
 //     the start and for a whole LeaseDuration. Run returns an error that names the verb. The
 //     refusal is logged at once. A refusal that begins later is waited out.
-//   - One of Config.Guards is miswired from the start, and still is a LeaseDuration later: it
-//     guards another scope, or what it needs is not there (fencing.ErrScope, ErrWiring, ErrMissing
-//     or ErrMalformed; see [fencing.Kind.Miswired]). Run returns the [*GuardError], after the Lease
-//     was released. Each refusal is logged as an error. After the guards have accepted one token
-//     during this Run, later errors of this kind are waited out. A guard that is unavailable, or
-//     that has seen a later token, is always waited out.
+//   - One of Config.Guards is miswired from the start, and is still miswired after a LeaseDuration:
+//     it guards another scope, or what it needs is not there (fencing.ErrScope, ErrWiring,
+//     ErrMissing or ErrMalformed; see [fencing.Kind.Miswired]). Run returns the [*GuardError],
+//     after the Lease was released. Each refusal is logged as an error. After the guards have
+//     accepted one token during this Run, later errors of this kind are waited out. A guard that is
+//     unavailable, or that has seen a later token, is always waited out.
 //
 // Losing the Lease is not an error: Run stands by again, and calls work again for the next term. If
 // work returns an error after its context ended, Run only logs it, unless it is ErrUnfinished. If
@@ -159,7 +159,8 @@ func (e *Elector) IsActive() bool {
 
 // WaitActive waits until this replica is active, and returns its term. By then work runs, or is
 // about to: the announcement to guards and OnAcquire come first. The error is the cause of ctx's
-// end. WaitActive is for programs and tests that run beside the work. The term may end soon after.
+// end. WaitActive is for programs and tests that run alongside the work. The term may end soon
+// after.
 func (e *Elector) WaitActive(ctx context.Context) (*Term, error) {
 	for {
 		s := e.status.Load()

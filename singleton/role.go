@@ -8,8 +8,8 @@ import (
 
 // RoleHandler tells load balancers and health checks which replica is active. Mount it at any path,
 // such as /active. Anybody who reaches it may ask: it needs no rights, and makes no request.
-//   - 200: this replica is active. Its work was called, its context has not ended, and the term is
-//     valid at the moment of the answer.
+//   - 200: this replica is active. Its work has started, the work's context has not ended, and the
+//     term is valid at the moment of the answer.
 //   - 503: it is not.
 //   - 405, with Allow: the method is none of GET, HEAD and OPTIONS. HEAD and OPTIONS get the same
 //     status as GET: 200 or 503.

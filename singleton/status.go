@@ -75,8 +75,8 @@ func (e *Elector) Status() Status {
 // Ready returns nil once this replica is able to take over: Run is running, warm-up is done, and
 // the Lease has been read. Use it in a readiness probe.
 //   - A replica that is not allowed to write the Lease (RBAC) is not ready. It finds that out when
-//     Run is called, by a dry run. So a missing right stops the rollout, and does not come to light
-//     at the next failover.
+//     Run is called, by a dry run. So a missing right stops the rollout. Otherwise it would come to
+//     light only at the next failover.
 //   - A standby is ready. A Deployment whose standbys were not ready could never finish a rollout.
 //   - Once ready, a replica stays ready in an outage of the API server.
 //   - Ready cannot tell whether Config.Guards will accept the token. That shows when the Lease

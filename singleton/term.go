@@ -64,8 +64,8 @@ func newTerm(ctx context.Context, config *Config, claim protocol.Claim) *Term {
 }
 
 // Token returns the term's fencing token. Show it to a guard with every write. Only Raise changes
-// it. Use Token where work has the term. Code below work that gets only the context calls
-// [fencing.FromContext], which returns the same token.
+// it. Code that has no Term, but has a context derived from work's, calls [fencing.FromContext],
+// which returns the same token.
 func (t *Term) Token() fencing.Token { return t.claim.Load().Token }
 
 // Identity returns what the Lease shows as its holder during the term: [Elector.Identity].

@@ -33,15 +33,15 @@
 //
 // # What a holder publishes
 //
-// A holder asks for its own Pod's status until its container is shown as running, and as started no
-// earlier than process 1 of the container. It then publishes one line, of at most 700 bytes:
+// A holder asks for its own Pod's status until the status shows its container as running, with a
+// start time no earlier than that of the container's process 1. It then publishes one line, of at
+// most 700 bytes:
 //
 //	pod/1 NAME UID CONTAINER SECONDS CONTAINER-ID
 //
-// SECONDS is the Unix time of the instant at which the holder was alive. It comes from the same
-// clock as the times in the status, the node's. A holder that read a stale status may publish the
-// id of the container before its own. That container ended before SECONDS, so its end proves
-// nothing.
+// SECONDS is the Unix time of the instant at which the holder was alive. It comes from the node's
+// clock, as the times in the status do. A holder that read a stale status may publish the id of the
+// container before its own. That container ended before SECONDS, so its end proves nothing.
 //
 // A holder publishes nothing until it knows its container, about three seconds after the
 // container's start. If Identify fails with [ErrUnfit], the holder never publishes anything.
@@ -58,5 +58,5 @@
 //
 // A standby has one watch, on the holder's Pod. All electors of a process that wait for the same
 // holder share it. When the watch shows a death, the standby gets the Pod once. A process gets its
-// own Pod once, or a few times, after its start. An active makes no further requests.
+// own Pod once, or a few times, after its start. The active replica makes no further requests.
 package evidence

@@ -26,9 +26,9 @@ type Config struct {
 	// Pod is the name of the Pod that this process is in. Default: $POD_NAME, else the Pod that the
 	// token of the service account was issued for.
 	Pod string
-	// Container is the name of the container that this process is in. Default: the one that the mount
-	// of the kubelet's termination log names, else the Pod's only container. Set it if the Pod has
-	// several containers and Identify returns [ErrUnfit].
+	// Container is the name of the container that this process is in. Default: the name in the path of
+	// the termination log that the kubelet mounts into the container, else the Pod's only container.
+	// Set it if the Pod has several containers and Identify returns [ErrUnfit].
 	Container string
 	// Logger is told, once, if polling replaces the watch. Nil means slog.Default().
 	Logger *slog.Logger

@@ -28,10 +28,11 @@ type Config struct {
 	Revision bool
 	// Node makes this replica courteous while its node is cordoned.
 	Node bool
-	// DeletionCost makes a ReplicaSet that is scaled down remove its other Pods before the active's.
+	// DeletionCost makes a ReplicaSet that is scaled down remove its other Pods before the active
+	// replica's.
 	DeletionCost bool
-	// HandOver makes an active of an older revision resign once all other Pods of the Deployment are
-	// of the newest revision and available. It needs Revision.
+	// HandOver makes an active replica of an older revision resign once all other Pods of the
+	// Deployment are of the newest revision and available. It needs Revision.
 	HandOver bool
 
 	// Courtesy is how long a courteous replica lets others go first. If both its revision and its node

@@ -21,15 +21,15 @@
 //   - DeletionCost: while this replica is active, its Pod carries
 //     controller.kubernetes.io/pod-deletion-cost, so that a ReplicaSet that is scaled down removes
 //     its other Pods first. With maxSurge 0 only this part avoids a second move. Without it, the
-//     active's Pod may be removed before there is a Pod of the new revision.
-//   - HandOver, with Revision: an active of an older revision resigns once all other Pods of the
-//     Deployment are of the newest revision and available. That is for rollouts that keep the old
-//     Pod for a long time.
+//     active replica's Pod may be removed before there is a Pod of the new revision.
+//   - HandOver, with Revision: an active replica of an older revision resigns once all other Pods
+//     of the Deployment are of the newest revision and available. That is for rollouts that keep
+//     the old Pod for a long time.
 //
-// Courtesy does not leave the service without an active: if no other replica has taken the Lease
-// within Config.Courtesy, a courteous one does. A part that lacks a right logs once which one, and
-// changes nothing. So does a part whose object does not exist. While the API server is out of
-// reach, what was seen last counts.
+// Courtesy does not leave the service without an active replica: if no other replica has taken the
+// Lease within Config.Courtesy, a courteous one does. A part that lacks a right logs once which
+// one, and changes nothing. So does a part whose object does not exist. While the API server is out
+// of reach, the Follower goes by what it saw last.
 //
 // # Rights
 //

@@ -80,8 +80,8 @@ type Options struct {
 	Recheck time.Duration
 
 	// OnError, if set, is called when publishing or withdrawing fails. While the failure lasts, it is
-	// called again only when the reason becomes another one of this package's errors. It must not
-	// block.
+	// called again only when the kind of error changes: [ErrRefused], [ErrSuperseded], [ErrSetup], or
+	// none of these. It must not block.
 	OnError func(error)
 
 	// Logger gets the same failures, and each publication and withdrawal. Nil means slog.Default().
@@ -97,13 +97,14 @@ const (
 	Remove AtEnd = iota
 
 	// Drain is for [BySlice]. If the term is still valid, the address stays until the next active
-	// replaces it. Meanwhile its conditions are ready=false, serving=true and terminating=true.
-	// kube-proxy sends new connections to such an address while there is no ready one.
+	// replica replaces it. Meanwhile its conditions are ready=false, serving=true and
+	// terminating=true. kube-proxy sends new connections to such an address while there is no ready
+	// one.
 	Drain
 
-	// Leave leaves the address as it is, until the next active replaces it. Data planes that pause
-	// between two changes, as kube-proxy does for a second, then have one change to make instead of
-	// two. Until then clients reach a replica that is not active: it has to refuse them, as
+	// Leave leaves the address as it is, until the next active replica replaces it. Data planes that
+	// pause between two changes, as kube-proxy does for a second, then have one change to make instead
+	// of two. Until then clients reach a replica that is not active: it has to refuse them, as
 	// singleton/serving does.
 	Leave
 )

@@ -1,5 +1,5 @@
 // Package route gives the traffic of a Service to the active replica, and to no other. It writes
-// either a label on the active's Pod or an EndpointSlice. All replicas stay ready.
+// either a label on the active replica's Pod or an EndpointSlice. All replicas stay ready.
 //
 //	client, err := singleton.DefaultClient()
 //	...
@@ -14,21 +14,22 @@
 //
 // # By label
 //
-// The selector of an ordinary Service has the labels of all replicas, and the label of the active:
+// The selector of an ordinary Service has the labels of all replicas, and the label of the active
+// replica:
 //
 //	selector: {app: invoicer, hotseat-go.github.io/role: active}
 //
 // The replicas need the rights to list and patch Pods. The template of the Pods must not have the
-// label of the active.
+// label of the active replica.
 //
-//  1. At a term's start, the active lists the Pods of all replicas. It marks each of them with its
-//     token, in the annotation hotseat-go.github.io/role-term. The same write takes the label away.
-//     It succeeds only if the Pod has not changed since the list. If a Pod has the mark of a later
-//     term, the active goes no further ([ErrSuperseded]).
-//  2. When every Pod has its mark, the active labels its own Pod, on condition that the mark there
-//     is still its own.
-//  3. At the term's end, the active removes the label, on the same condition. The same write
-//     changes the mark, so that a late request of step 2 fails.
+//  1. At a term's start, the active replica lists the Pods of all replicas. It marks each of them
+//     with its token, in the annotation hotseat-go.github.io/role-term. The same write takes the
+//     label away. It succeeds only if the Pod has not changed since the list. If a Pod has the mark
+//     of a later term, the active replica goes no further ([ErrSuperseded]).
+//  2. When every Pod has its mark, the active replica labels its own Pod, on condition that the
+//     mark there is still its own.
+//  3. At the term's end, the active replica removes the label, on the same condition. The same
+//     write changes the mark, so that a late request of step 2 fails.
 //
 // So at most one Pod has the label at any resourceVersion, whatever the elector does, and however
 // late a request arrives. Suppose that a request of an earlier term reaches a Pod after a later
@@ -49,13 +50,13 @@
 // shipped in a manifest, and to get the Service unless SliceConfig.Ports is set. OpenShift also
 // asks for the right to create endpointslices/restricted.
 //
-// Nobody but the next active removes the address of a replica that has crashed. If all replicas are
-// gone, the address stays, and may later be another Pod's.
+// If a replica crashes, its address stays until the next active replica removes it. If all replicas
+// are gone, the address stays, and may later be another Pod's.
 //
 // # What is not guaranteed
 //
 //   - Somebody else who writes the label, the marks or the slices can direct the traffic elsewhere.
-//     The active looks again every Options.Recheck, and mends what it finds.
+//     The active replica checks for that every Options.Recheck, and takes the traffic back.
 //   - If a replica's process crashes and starts again in the same Pod, its Pod keeps the label
 //     until the next term begins.
 package route

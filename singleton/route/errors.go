@@ -18,9 +18,9 @@ var (
 	// this.
 	ErrRefused = errors.New("route: the API server refuses the request")
 
-	// ErrSuperseded: a Pod or slice has the mark of another term: a later one, one of another Lease,
-	// or one that cannot be read. If no later term exists, the mark was edited, or comes from a
-	// cluster before a restore: remove the annotation that the text names.
+	// ErrSuperseded: the mark on a Pod or slice forbids this term to write it. The mark is of a later
+	// term or of another Lease, or it cannot be read. If no later term exists, the mark was edited, or
+	// comes from a cluster before a restore: remove the annotation that the text names.
 	ErrSuperseded = errors.New("route: another term has the traffic")
 
 	// ErrSetup: what is in the cluster does not fit the configuration. The text says what.

@@ -46,7 +46,7 @@ const (
 )
 
 // Work returns work that directs the traffic to this replica while it runs. Publishing begins when
-// work is called, on a goroutine beside it. When the context of work ends, or work returns or
+// work is called, on a goroutine of its own. When the context of work ends, or work returns or
 // panics, the address is withdrawn (Options.AtEnd). The function that Work returned waits for the
 // withdrawal before it returns, for three quarters of the stop budget at most. The Lease is
 // released only after that.

@@ -14,10 +14,10 @@ type use struct {
 
 // ConnState is an [http.Server]'s ConnState. With it, the connections that were opened or used in a
 // term are closed at its end: idle ones at once, others when they become idle. The client or proxy
-// at the other end then connects anew, and reaches the next active. An HTTP/2 connection that is
-// not idle at the end of the term stays open until its next request, whose 503 closes it. Without
-// ConnState, every connection stays open like that. Over HTTP/2 without TLS, a connection may be
-// closed before a request in flight has got its 503.
+// at the other end then connects anew, and reaches the next active replica. An HTTP/2 connection
+// that is not idle at the end of the term stays open until its next request, whose 503 closes it.
+// Without ConnState, every connection stays open like that. Over HTTP/2 without TLS, a connection
+// may be closed before a request in flight has got its 503.
 //
 // If the server has a ConnState of its own, call this one from it.
 func (g *Gate) ConnState(conn net.Conn, state http.ConnState) {

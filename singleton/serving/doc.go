@@ -23,11 +23,11 @@
 //     term again.
 //  4. When the term ends, reads of the request's body fail, and so do writes of an answer that has
 //     begun. That includes reads and writes that are blocked already. If the answer may be
-//     incomplete, its connection is broken off. A hijacked connection is closed, and takes no more
-//     writes.
+//     incomplete, it is aborted with [http.ErrAbortHandler]. A hijacked connection is closed, and
+//     takes no more writes.
 //  5. Work returns only after every handler has, and after hijacked connections are closed. So the
-//     Lease is kept for them, and no handler runs beside the next active's work. A handler has the
-//     same stop budget as work.
+//     Lease is kept for them, and no handler runs at the same time as the next active replica's
+//     work. A handler has the same stop budget as work.
 //
 // A 503 has these fields. Its body is a problem (RFC 9457) that also says whether the handler ran.
 //
@@ -43,10 +43,12 @@
 //   - Microseconds pass between the last check of the term and the write to the network. A process
 //     that is frozen just then sends its answer when it thaws.
 //   - What a handler starts and leaves behind is not followed: goroutines, or the handler that
-//     [http.TimeoutHandler] no longer waits for. Put a TimeoutHandler around RequireActive.
-//   - A ResponseWriter without Unwrap between the server and RequireActive, such as a
-//     TimeoutHandler's, hides the connection. Calls that block then go on until the server's own
-//     timeouts, and work waits for them: set [http.Server]'s ReadTimeout below the stop budget.
+//     [http.TimeoutHandler] no longer waits for. So put a TimeoutHandler around RequireActive, not
+//     inside it.
+//   - A handler around RequireActive may pass on a ResponseWriter without Unwrap, as a
+//     TimeoutHandler does. That hides the connection. Then the end of the term does not end reads
+//     and writes that are blocked. They go on until the server's own timeouts, and work waits for
+//     them. So set [http.Server]'s ReadTimeout below the stop budget.
 //   - A graceful end is an end, too: requests in flight get 503. To let them finish, call
 //     [http.Server.Shutdown] first, and end Run's context after that.
 package serving

@@ -37,7 +37,7 @@ func (e *NotActiveError) Error() string {
 // Is reports whether target is ErrNotActive.
 func (e *NotActiveError) Is(target error) bool { return target == ErrNotActive }
 
-// Gate lets requests in while this replica is active and its work was called. Make one with
+// Gate lets requests in while this replica is active and its work has started. Make one with
 // [NewGate]. Its methods are safe for concurrent use.
 type Gate struct {
 	elector *singleton.Elector
@@ -97,9 +97,10 @@ func (g *Gate) swap(t *term) {
 	g.term = t
 }
 
-// Enter lets a request in, of whatever protocol. The error is a [*NotActiveError] if this replica
-// is not active. The context of the entry
-//   - ends with ctx and with the term, whose [*singleton.EndError] is then its cause;
+// Enter lets a request in. The protocol does not matter. The error is a [*NotActiveError] if this
+// replica is not active. The context of the entry
+//   - ends when ctx ends, and when the term ends: then its cause is the term's
+//     [*singleton.EndError];
 //   - carries the term's token; and
 //   - passes a guard's refusal of a stale write on to the term ([fencing.Report]).
 //

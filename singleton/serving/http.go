@@ -12,7 +12,7 @@ import (
 // HeaderHolder is the header field of a 503 that names the holder of the Lease.
 const HeaderHolder = "Hotseat-Holder"
 
-// RequireActive returns a handler that calls next on the active only, as the package's
+// RequireActive returns a handler that calls next on the active replica only, as the package's
 // documentation says. Do not use it for requests that any replica may answer, such as probes.
 //
 // The [http.ResponseWriter] that next gets is an [http.Flusher], an [http.Hijacker] and an
