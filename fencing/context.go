@@ -19,9 +19,9 @@ func NewContext(ctx context.Context, t Token) context.Context {
 	return NewSourceContext(ctx, fixed(t))
 }
 
-// NewSourceContext returns a context whose token comes from s at each call of [FromContext]. So
-// FromContext returns a term's new token as soon as its epoch is raised. A nil Source hides a token
-// that ctx already carries.
+// NewSourceContext returns a context whose token comes from s at each call of [FromContext]. So if
+// the epoch of a term is raised (singleton.Term.Raise), FromContext returns the term's new token at
+// once. A nil Source hides a token that ctx already carries.
 func NewSourceContext(ctx context.Context, s Source) context.Context {
 	return context.WithValue(ctx, contextKey{}, s)
 }

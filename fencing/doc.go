@@ -38,24 +38,24 @@
 // [Memory.Enter] does: a newer token ends older work, and is admitted only after that work has
 // left.
 //
-// The writer gets a refusal as an error. [KindOf] says in one word what it means. [Report] passes
-// it on to the elector as well, which may end the term. [AllowUnfenced] is the only way to write
-// without a token. To write a guard of your own, do what [Guard] says, and test it with package
-// fencingtest.
+// The writer gets a refusal as an error. [KindOf] says in one word what the error means. A guard's
+// client also passes the error to [Report]. So the elector learns of the refusal, and may end the
+// term. [AllowUnfenced] is the only way to write without a token. To write a guard of your own, do
+// what [Guard] says, and test it with package fencingtest.
 //
 // # What is not guaranteed
 //
 //   - Effects that pass no guard are not fenced: an e-mail, or a request to a service that ignores
 //     tokens.
 //   - A guard is as durable as its store. [Memory] forgets its marks on restart. [Durable] does
-//     not, but a restored store has an old mark. Such a guard may admit an old token until the
-//     elector announces the current term again, which it does from time to time.
+//     not, but a restored store has an old mark. In both cases the guard may admit an old token
+//     until the elector announces the current term again, which it does from time to time.
 //   - Work that ignores its context delays its successor. The guard waits and then answers
 //     [ErrUnavailable]. The guard never lets both run side by side.
 //   - Tokens are not secrets and prove nothing about the sender. Whoever may reach a guard can
 //     present any epoch.
 //
-// # When a mark is lost or poisoned
+// # When a mark is lost, damaged or too high
 //
 // What you see depends on the mark:
 //   - Too high: the guard refuses every term with [ErrStale].

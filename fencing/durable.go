@@ -27,21 +27,21 @@ type Store interface {
 	//   - False: the version was another one, and nothing changed.
 	//   - An error: the swap may or may not have happened, or may still happen.
 	//
-	// next may already be the mark, from a swap that is visible but was not confirmed. It must then be
-	// written anew: a mark that is only visible (on a disk that failed to sync, or not yet on a
-	// database's standby) is not durable.
+	// next may already be the mark, from a swap that was not confirmed. Write it again even then: a
+	// mark that is only visible (on a disk that failed to sync, or not yet on a database's standby) is
+	// not durable.
 	CompareAndSwap(ctx context.Context, version string, next Token) (swapped bool, err error)
 }
 
 // Durable is a [Guard] like [Memory], for a resource that one process at a time owns. Unlike those
-// of Memory, its marks outlive the process. A newer token is in the store before anything that
-// carries the token is admitted. Make one with [NewDurable]. All methods are safe for concurrent
-// use.
+// of Memory, its marks outlive the process. A Durable stores a newer token first, and only then
+// admits work that carries it. Make one with [NewDurable]. All methods are safe for concurrent use.
 //
 // Each call reads the store, so a mark of another process is seen at once. If the store cannot be
-// read, the call fails with [ErrUnavailable]. If this process has no confirmation that the mark was
-// stored (another process wrote it, or the answer to the write was lost), it writes the mark again
-// before it relies on it.
+// read, the call fails with [ErrUnavailable]. A mark that can be read is not always safe from a
+// crash yet. So a Durable relies on a mark only if its own write of that mark was confirmed. If
+// another process wrote the mark, or the answer to the write was lost, the Durable first writes the
+// mark again.
 //
 // Several processes may share a store, and always agree on the mark. But each tracks only its own
 // work in flight. If effects may be in flight in more than one process, bind check and effect by
@@ -59,8 +59,8 @@ type Durable struct {
 
 var _ Tracker = (*Durable)(nil)
 
-// NewDurable returns a guard over store. cfg is for the work in flight. NewDurable does not read
-// the store. It fails if store is nil, or if [NewMemory] fails.
+// NewDurable returns a guard over store. cfg says how to wait for work in flight. NewDurable does
+// not read the store. It fails if store is nil, or if [NewMemory] fails.
 func NewDurable(store Store, cfg MemoryConfig) (*Durable, error) {
 	if store == nil {
 		return nil, errors.New("fencing: Store is nil")

@@ -7,9 +7,9 @@ import (
 
 // Guards return these errors, wrapped. Test for them with [errors.Is] or [KindOf].
 var (
-	// ErrStale: the guard has seen a newer term. Do not retry with this token: its term is over, or
-	// the API server was restored to an earlier state. [errors.As] with a *[StaleError] gives the mark
-	// that won.
+	// ErrStale: the guard has seen a newer term. Do not retry with this token. Either its term is
+	// over, or the API server was restored to an earlier state, so that the Lease has too low an
+	// epoch. [errors.As] with a *[StaleError] gives the mark that won.
 	ErrStale = errors.New("fencing: stale token")
 
 	// ErrConflict: another term with the same epoch came first. Do not retry: a later term has a

@@ -19,9 +19,9 @@ func Unfenced(ctx context.Context, t Token) bool {
 	return allowed
 }
 
-// OwnToken returns nil if a guard for the scope own can judge t. Otherwise the guard refuses t
-// before it asks for the mark: with [ErrMissing] for the zero Token, with [ErrMalformed], or with
-// [ErrScope].
+// OwnToken returns nil if a guard for the scope own can judge t. Otherwise it returns the guard's
+// refusal: [ErrMissing] for the zero Token, [ErrMalformed] or [ErrScope]. The guard need not read
+// the mark for that.
 func OwnToken(t Token, own string) error {
 	if err := t.Validate(); err != nil {
 		return err
@@ -33,7 +33,7 @@ func OwnToken(t Token, own string) error {
 }
 
 // OwnScope returns nil if scope is own, the scope whose mark the guard keeps. Otherwise it returns
-// [ErrMalformed] or [ErrScope], as Mark does.
+// the error that the guard's method Mark must return: [ErrMalformed] or [ErrScope].
 func OwnScope(scope, own string) error {
 	if err := ValidateScope(scope); err != nil {
 		return err
@@ -87,10 +87,11 @@ func Judge(t, mark Token) (raises bool, err error) {
 	return order > 0, err
 }
 
-// FailClosed turns err into a guard's answer. It is for errors after [OwnToken] has accepted the
-// token. FailClosed returns a verdict ([ErrStale], [ErrConflict]), [ErrWiring], [ErrUnavailable]
-// and nil unchanged. It wraps everything else in [ErrUnavailable]. The guard itself must first map
-// permanent errors to [ErrWiring]: only the guard knows how its store words them.
+// FailClosed turns err into a guard's answer. Use it for errors that arise after [OwnToken] has
+// accepted the token. FailClosed returns a verdict ([ErrStale], [ErrConflict]), [ErrWiring],
+// [ErrUnavailable] and nil unchanged. It wraps everything else in [ErrUnavailable]. The guard
+// itself must first map permanent errors to [ErrWiring]: only the guard knows how its store words
+// them.
 func FailClosed(err error) error {
 	if err == nil || errors.Is(err, ErrStale) || errors.Is(err, ErrConflict) ||
 		errors.Is(err, ErrUnavailable) {

@@ -9,8 +9,8 @@ import (
 // Key returns a text for the idempotency key of a mail, payment or cloud API: 32 lower-case
 // hexadecimal digits, a form that every such API known to us accepts. It is made of the token's
 // scope and of operation, and of nothing else. operation says which effect is meant, such as
-// "charge for invoice 4711". It must be the same when the effect is asked for again. So make it of
-// what is stored, never of the time or of something random. It must not be empty.
+// "charge for invoice 4711". It must not be empty. It must be the same when the effect is asked for
+// again. So build it from stored data, never from the time or from something random.
 //
 // The key is the same in all terms, and it must be. Suppose that one active replica asks for a
 // payment and dies before it has noted the answer. The next one has to ask again, and only the same
@@ -18,7 +18,7 @@ import (
 // twice.
 //
 //   - Once for all terms (a charge, a mail): Key(operation).
-//   - Once in each term (the message that a new active replica has begun): Key(operation + " " +
+//   - Once in each term (a message such as "a new replica is active"): Key(operation + " " +
 //     t.String()).
 //
 // A key is no fence. The receiver still takes a new operation from a replica whose term is over,

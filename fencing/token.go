@@ -21,10 +21,10 @@ const (
 // The zero Token means "no token". It is never valid. A guard admits it only where [AllowUnfenced]
 // allows that.
 type Token struct {
-	// Scope identifies the fenced resource by the Lease whose holder writes to it. The function
-	// [Scope] returns it. Epochs of different scopes are not comparable. A scope is 1 to 317 bytes of
-	// printable ASCII without space and without the characters @, ", \, comma and semicolon. It fits
-	// into headers and text unquoted.
+	// Scope names a Lease, and thereby the resource that the holder of this Lease writes to. The
+	// function [Scope] returns it. Epochs of different scopes are not comparable. A scope is 1 to 317
+	// bytes of printable ASCII without space and without the characters @, ", \, comma and semicolon.
+	// It fits into headers and text unquoted.
 	Scope string
 
 	// Epoch orders the terms of a scope: a later term has a greater epoch. It is at least 1.

@@ -11,8 +11,8 @@ type unfencedKey struct{}
 // AllowUnfenced matters only if no token is presented. A token that is presented is judged as
 // always: a stale one stays refused. What is admitted in this way is not fenced: no later term ends
 // it or waits for it. Package fencingprom counts it, as result "unfenced". Some guards admit writes
-// through functions that fencingprom does not wrap, such as sqlfence's InTx. Pass the error that
-// such a function returns to fencingprom's Observe.
+// through functions that fencingprom does not wrap, such as sqlfence's InTx. Call fencingprom's
+// Observe with the result of such a function, even if the result is nil.
 func AllowUnfenced(ctx context.Context, reason string) context.Context {
 	return context.WithValue(ctx, unfencedKey{}, reason)
 }
