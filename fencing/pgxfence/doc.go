@@ -2,9 +2,9 @@
 // database/sql. It is package sqlfence for pgx: the same table, locks, statements and errors.
 //
 // A table in the database keeps the mark of each scope. Work writes in transactions of
-// [Guard.InTx]. Each of them takes a shared lock and reads the mark, in the message that begins it.
-// A newer term raises the mark under the exclusive lock. So check and effect are one step, and once
-// Announce has returned, no transaction of an older term is open, and none can open.
+// [Guard.InTx]. Each of them takes a shared lock and reads the mark in the same message as its
+// BEGIN. A newer term raises the mark under the exclusive lock. So check and effect are one step,
+// and once Announce has returned, no transaction of an older term is open, and none can open.
 //
 //	pool, err := pgxpool.New(ctx, dsn)
 //	guard, err := pgxfence.New(pgxfence.Config{Pool: pool, Scope: fencing.Scope("shop", "invoicer")})
@@ -19,8 +19,8 @@
 //
 // What the documentation of sqlfence says of PostgreSQL holds here too: setting up, rights, what
 // lasts, limits of time, recovery. Its errors and log lines begin with its name. A service that
-// writes over database/sql may use the same table with a guard of sqlfence: each waits for the
-// other.
+// writes over database/sql may use the same table with a guard of sqlfence. An announcement by
+// either guard waits for the transactions of both.
 //
 // # Behind a pooler
 //
@@ -43,7 +43,8 @@
 // # Limits
 //
 //   - InTx does not notice a COMMIT, or another statement that ends the transaction, in one case: a
-//     driver or a pool's hook has prepared it under a name, and fn runs it by that name.
+//     driver or a pool's hook has prepared it under a name, and fn, the function that InTx runs,
+//     uses that name.
 //   - After InTx has returned, calls on a transaction that fn kept are refused. If fn kept a
 //     LargeObjects or a Conn of the transaction, calls on that are not refused.
 //   - Statements outside of the transactions of InTx and Verify are not fenced, nor are tables in

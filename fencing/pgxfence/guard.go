@@ -45,9 +45,10 @@ type Config struct {
 	// it to the server's own limits, if it has some; negative is an error.
 	IdleLimit time.Duration
 
-	// HoldLimit makes [Guard.Announce] end the sessions of older terms' transactions once it has
-	// waited for them this long, whatever they do. It ends sessions of its own database user, and
-	// needs a second connection of Pool for that. Zero means never; negative is an error.
+	// HoldLimit is how long [Guard.Announce] waits for the transactions of older terms. Then Announce
+	// ends their sessions, even in the middle of a long statement. It ends sessions of its own
+	// database user, and needs a second connection of Pool for that. Zero means no limit; negative is
+	// an error.
 	HoldLimit time.Duration
 
 	// RequireDurable refuses announcements if the settings of the database allow a crash to lose a

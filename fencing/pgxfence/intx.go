@@ -40,8 +40,8 @@ import (
 // again. As everywhere in pgx, a context that ends in the middle of a statement closes the
 // connection.
 //
-// The zero value of opts means the session's defaults. Every isolation level will do: what fn reads
-// is never older than the lock of its transaction. Options that are read-only or deferrable, or
+// The zero value of opts means the session's defaults. Every isolation level will do: fn sees all
+// that earlier terms wrote in fenced transactions. Options that are read-only or deferrable, or
 // that bring their own statements, are errors. If the beginning of the transaction fails because of
 // a deadlock, or of an announcement of the same term, InTx begins again; fn has not run yet.
 //

@@ -40,7 +40,7 @@ func rewritten(args []any) bool {
 }
 
 // watched is the driver's transaction, or a nested one. It notes statements that may end the outer
-// one: a COMMIT alone would not report that. It refuses what comes after the end.
+// transaction, because a COMMIT alone would not report that. It refuses what comes after the end.
 type watched struct {
 	pgx.Tx
 	doubts *doubts

@@ -26,10 +26,10 @@ import (
 // v1.11 on.
 //
 // For each scope a session keeps two prepared statements, or three if it uses a level stricter than
-// READ COMMITTED. They are for the last token that it wrote with. Their names are hotseat_ and a
-// digest of their text. If they are missing, as in a new session, a transaction takes two more
-// round trips, and the server logs an error that there is no such statement. So let the pool keep
-// its connections. The statements of a new term replace those of the last term without another
+// READ COMMITTED. They are for the last token that the session wrote with. Their names are hotseat_
+// and a digest of their text. If they are missing, as in a new session, a transaction takes two
+// more round trips, and the server logs an error that there is no such statement. So let the pool
+// keep its connections. The statements of a new term replace those of the last term without another
 // round trip. Behind a pooler in transaction mode, those of earlier terms may stay until the pooler
 // closes the session.
 //
@@ -43,7 +43,8 @@ import (
 //   - They fail if default_transaction_read_only is on: lib/pq overrides it, and Connector does
 //     not.
 //   - [sql.LevelSnapshot] is REPEATABLE READ instead of an error.
-//   - What fn sends without InTx's context is not cancelled when that context ends.
+//   - What fn, the function that InTx runs, sends without InTx's context is not cancelled when that
+//     context ends.
 //
 // [sql.Conn.Raw] hands out a connection of this package. The driver's connection is behind it:
 //

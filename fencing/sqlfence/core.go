@@ -20,9 +20,9 @@ type Session interface {
 	Query(ctx context.Context, statement string, args ...any) (rows [][]any, err error)
 }
 
-// Client is a PostgreSQL database that is reached without database/sql. See [Core]. Each call of
-// its own Exec or Query may use any connection, and is a transaction of its own. A Client is safe
-// for concurrent use, also while a Transaction is open.
+// Client is a PostgreSQL database that is reached without database/sql. See [Core]. Each Exec or
+// Query that is called on a Client, not on a Transaction, may use any connection, and is a
+// transaction by itself. A Client is safe for concurrent use, also while a Transaction is open.
 type Client interface {
 	Session
 
@@ -37,7 +37,7 @@ type Transaction interface {
 	// Commit commits.
 	Commit(ctx context.Context) error
 
-	// Rollback is called once, at the end, also after Commit and after the end of its ctx. It rolls
+	// Rollback is called once, at the end, also after Commit. Its ctx may have ended by then. It rolls
 	// back what was not committed, and gives the connection back.
 	Rollback(ctx context.Context) error
 }
@@ -101,11 +101,11 @@ var errNotTheMark = fmt.Errorf("%w: sqlfence: the mark changed while a transacti
 	fencing.ErrUnavailable)
 
 // Begin begins a fenced transaction of t on the connection of s. k must be the Known of that
-// connection. Begin passes the guard's statements to send, as the text lock. send must send one
-// message: BEGIN with the options of the transaction, a semicolon, and lock. So the transaction
-// begins in one round trip. If any of these statements fails, send must roll back and return the
-// error. Begin may then call it again, with another lock. level is the isolation level that send
-// sets; sql.LevelDefault is that of the session.
+// connection. Begin calls send with the guard's statements, as the text lock. The function send
+// must transmit one message: BEGIN with the options of the transaction, a semicolon, and lock. So
+// the transaction begins in one round trip. If any of these statements fails, send must roll back
+// and return the error. Begin may then call send again, with another lock. level is the isolation
+// level that send sets; sql.LevelDefault is that of the session.
 func (c *Core) Begin(
 	ctx context.Context, s Session, k *Known, t fencing.Token, level sql.IsolationLevel,
 	send func(lock string) error,

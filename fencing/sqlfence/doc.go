@@ -1,5 +1,5 @@
 // Package sqlfence fences writes to a SQL database, over database/sql. It supports PostgreSQL,
-// MariaDB, MySQL (tested on MariaDB only, see [MySQL]) and SQLite.
+// MariaDB, MySQL and SQLite. It was not tested on MySQL itself: see [MySQL].
 //
 // A table in the database keeps the mark of each scope. Work writes in transactions of
 // [Guard.InTx]. Each of them begins by taking a shared lock and reading the mark. A newer term
@@ -74,8 +74,8 @@
 //	GRANT UPDATE (lockable) ON hotseat_fence TO writers
 //
 // Permanent errors are [fencing.ErrWiring] as well as [fencing.ErrUnavailable], and name the table.
-// Do not retry them; fencing.KindOf says KindWiring. If such an error is there from the start of an
-// elector's Run, it ends that Run after a lease duration. Permanent errors are:
+// Do not retry them; fencing.KindOf says KindWiring. If an elector gets such errors from the start
+// of its Run, and still gets one a lease duration later, the Run ends. Permanent errors are:
 //   - a missing table or schema, or a table of another shape,
 //   - missing rights, or an unknown user or database,
 //   - a dialect that the database does not speak.
@@ -109,12 +109,12 @@
 //
 // A visible mark is not necessarily durable. MariaDB shows a mark before it is on the disk.
 // PostgreSQL shows it if the commit gave up waiting for the standby. So Announce and Check make one
-// further commit before they succeed. When that commit is durable, so is the mark. They make it
-// once for each mark, and only if this process did not raise the mark itself. In SQLite it is not
-// needed: what can be seen is on the disk. InTx does not make it, because the commit of InTx itself
-// comes after the mark. If the commit of InTx is asynchronous, it may be lost together with the
-// mark. If somebody cancels a PostgreSQL session (pg_cancel_backend) while it waits for the
-// standby, the session reports success although the standby may not have the mark.
+// further commit before they succeed. When that commit is durable, so is the mark. There is one
+// such commit for each mark, and none if this process raised the mark itself. SQLite needs none:
+// what can be seen is on the disk. InTx needs none either, because its own commit comes after the
+// mark. If that commit is asynchronous, it may be lost together with the mark. If somebody cancels
+// a PostgreSQL session (pg_cancel_backend) while it waits for the standby, the session reports
+// success although the standby may not have the mark.
 //
 // # Limits of time
 //
@@ -152,19 +152,20 @@
 // # Recovery
 //
 //	how a mark is lost or poisoned     what is seen                  what to do
-//	the table was dropped              ErrWiring, from all           Schema again, then the row by
-//	                                                                 hand
-//	the row was deleted; an old backup nothing: older tokens pass    the row by hand, before writers
-//	restored; a lagging replica        until the term is announced   come back; else the elector
-//	                                   again                         announces at its AnnouncePeriod
-//	the epoch is too high (a test's,   ErrStale, from all of the     raise the Lease's epoch above
-//	that of another cluster)           current term                  it (an elector does that itself,
-//	                                                                 by up to MaxRaise); if it is the
-//	                                                                 greatest there is, the row by
-//	                                                                 hand
-//	the epoch or the term is invalid   ErrUnavailable: "damaged"     the row by hand
-//	the column's type was changed      as damaged, or ErrWiring      the column back, then the row
-//	                                                                 by hand
+//	the table was dropped              ErrWiring, from all           run Schema again, then write the
+//	                                                                 row by hand
+//	the row was deleted; an old backup nothing: older tokens pass    write the row by hand before the
+//	restored; a lagging replica        until the term is announced   writers come back; if you do
+//	                                   again                         not, the elector announces the
+//	                                                                 term within its AnnouncePeriod
+//	the epoch is too high (a test's,   ErrStale for every write and  raise the Lease's epoch above
+//	that of another cluster)           announcement of the current   the mark's (an elector does that
+//	                                   term                          itself, by up to MaxRaise); if
+//	                                                                 the mark's is the greatest there
+//	                                                                 is, write the row by hand
+//	the epoch or the term is invalid   ErrUnavailable: "damaged"     write the row by hand
+//	the column's type was changed      as damaged, or ErrWiring      change the column back, then
+//	                                                                 write the row by hand
 //
 // "By hand" means: stop the writers, then write the epoch and the term from the Lease's annotations
 // (hotseat-go.github.io/):
@@ -218,11 +219,11 @@
 //
 //   - A transaction that a frozen process left open holds up the successor, until the database or
 //     the successor ends the transaction. See "Limits of time".
-//   - fn must not end its transaction. [Connector], MySQL and SQLite notice if it does. Over a
-//     plain PostgreSQL driver, a COMMIT and BEGIN in fn is not noticed, and what follows is not
-//     fenced.
-//   - In PostgreSQL at READ COMMITTED, only an advisory lock protects the mark while it is read. If
-//     anything but the guard changes the guard's table, it does not wait for writers.
+//   - The function that InTx runs, fn, must not end its transaction. [Connector], MySQL and SQLite
+//     notice if it does. Over a plain PostgreSQL driver, a COMMIT and BEGIN in fn is not noticed,
+//     and what follows is not fenced.
+//   - In PostgreSQL at READ COMMITTED, only an advisory lock protects the mark while it is read. A
+//     change of the guard's table that the guard does not make waits for no writer.
 //   - If the answer to a commit is lost, the error is [ErrCommitUnknown]. This package neither
 //     retries such a commit nor treats it as done.
 //   - If a database was restored, or failed over to a replica that lags behind, it has an older

@@ -30,8 +30,8 @@ import (
 // If fn fails or panics, all is rolled back. InTx returns fn's error unchanged, and does not run fn
 // again.
 //
-// opts may be nil. It must not be read-only. Every isolation level of the driver will do: what fn
-// reads is never older than the lock of its transaction. If the beginning of the transaction fails
+// opts may be nil. It must not be read-only. Every isolation level of the driver will do: fn sees
+// all that earlier terms wrote in fenced transactions. If the beginning of the transaction fails
 // because of a deadlock, or of an announcement of the same term, InTx begins again; fn has not run
 // yet.
 //
@@ -39,11 +39,11 @@ import (
 // ([fencing.AllowUnfenced]). Then InTx checks nothing and waits for nothing. Other errors are
 //   - an error of the guard: nothing was written, and fn was not called.
 //   - fn's error: nothing was written.
-//   - [ErrCommitUnknown]: all or nothing was written. InTx also returns it if the database had
-//     ended the transaction before fn returned nil: by a failed statement whose error fn swallowed,
-//     by a change of the schema in MySQL, or by fn's own COMMIT. (If fn then began another
-//     transaction, only [Connector], MySQL and SQLite notice.) In these cases a part may have been
-//     written.
+//   - [ErrCommitUnknown]: the answer to the commit was lost, so all or nothing was written. Or the
+//     database had ended the transaction before fn returned nil, so a part may have been written.
+//     What ends a transaction early is a failed statement whose error fn swallowed, a change of the
+//     schema in MySQL, or fn's own COMMIT. (If fn then began another transaction, only [Connector],
+//     MySQL and SQLite notice.)
 //   - any other error: the database refused the commit (a deferred constraint, a serialization
 //     failure; over [Connector] also after a swallowed error), or there was no commit because ctx
 //     had ended. Nothing was written.

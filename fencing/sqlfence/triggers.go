@@ -19,28 +19,30 @@ import (
 // [Config.Table] names the guard's table. Running them again replaces the triggers. For a moment
 // the table then has none, except in PostgreSQL if all the statements run in one transaction.
 //
-// [Guard.InTx] and [Guard.Verify] carry the token on their connection. Other writers may set it
-// themselves, as text. Each change takes the shared lock, so a successor waits for it as for InTx.
-// A refusal names both tokens. [Connector] has to find the triggers first; see there.
+// [Guard.InTx] and [Guard.Verify] carry the token on their connection. Other writers may set the
+// token themselves, as text: the list says where. Each change takes the shared lock, so a successor
+// waits for it as for InTx. A refusal names both tokens. [Connector] has to find the triggers
+// first; see there.
 //
 //   - PostgreSQL: the triggers judge INSERT, UPDATE, DELETE and TRUNCATE, once per statement, even
-//     a statement that touches no row. The setting is hotseat.token: SET LOCAL hotseat.token =
-//     'shop/invoicer@42.9f86...'. A refusal has the SQLSTATE HF001. The guard's table is the one
-//     that is found when the triggers are created, whatever search_path a writer has. The role that
-//     runs the statements must be able to read that table, and to lock its rows if writers use
-//     stricter levels than READ COMMITTED. Writers need no right to it. A transaction of
-//     [fencing.AllowUnfenced] sets hotseat.unfenced, which lets it through. An operator may set it
-//     too: SELECT set_config('hotseat.unfenced', txid_current() || ' repair of Tuesday', true). The
-//     setting begins with the number of a transaction and counts only in that one, so it cannot
-//     leak through a pool. A write to a partition by its own name fires only the partition's
-//     triggers: give each partition its own.
-//   - MySQL: the triggers judge INSERT, UPDATE and DELETE, per row. The session variable is
-//     @hotseat_token. A refusal has the SQLSTATE HF001. The variable stays on its connection after
-//     the transaction, until the next transaction replaces it. A leftover token is refused once a
-//     newer term is announced, not earlier. Unfenced transactions are refused. TRUNCATE and deletes
-//     by a foreign key's cascade run no triggers: give writers no DROP privilege and no cascades.
-//     Give them no CREATE TEMPORARY TABLES either: a temporary table hides the guard's. If the name
-//     of the guard's table has no schema, the triggers look in their own schema.
+//     a statement that touches no row. The token is in the setting hotseat.token: SET LOCAL
+//     hotseat.token = 'shop/invoicer@42.9f86...'. A refusal has the SQLSTATE HF001. The guard's
+//     table is the one that is found when the triggers are created, whatever search_path a writer
+//     has. The role that runs the statements must be able to read that table, and to lock its rows
+//     if writers use stricter levels than READ COMMITTED. Writers need no right to it. A
+//     transaction of [fencing.AllowUnfenced] sets hotseat.unfenced, which lets it through. An
+//     operator may set it too: SELECT set_config('hotseat.unfenced', txid_current() || ' repair of
+//     Tuesday', true). The setting begins with the number of a transaction and counts only in that
+//     one, so it cannot leak through a pool. If a statement writes to a partition directly, only
+//     the triggers of that partition fire. So create triggers for each partition too.
+//   - MySQL: the triggers judge INSERT, UPDATE and DELETE, per row. The token is in the session
+//     variable @hotseat_token. A refusal has the SQLSTATE HF001. The variable stays on its
+//     connection after the transaction, until the next transaction replaces it. A leftover token is
+//     refused once a newer term is announced, not earlier. Unfenced transactions are refused.
+//     TRUNCATE and deletes by a foreign key's cascade run no triggers: give writers no DROP
+//     privilege and no cascades. Give them no CREATE TEMPORARY TABLES either: a temporary table
+//     hides the guard's. If the name of the guard's table has no schema, the triggers look in their
+//     own schema.
 //   - SQLite: not offered; Triggers returns an error. A trigger in SQLite cannot read what belongs
 //     to one connection, such as its token.
 //
