@@ -39,12 +39,12 @@
 // After that, none of them accepts a stale write. An announcement costs two requests for each
 // object: a read, and a write on condition that the object still has the version that was read. The
 // write is needed even if the mark is raised already: only the write proves that what was read is
-// what is stored.
+// what is stored. The named objects may be of several kinds.
 //
 // With the mark alone, as in NewGuard(mark), a stale term is refused in two cases only: when it
 // asks ([Guard.Check]), and when it writes an object that the successor has written. For other
 // objects, a check before the write narrows the gap, but does not close it. [Policy.Announced] does
-// not close it either. Objects of several kinds may be named together.
+// not close it either.
 //
 // # What is not guaranteed
 //

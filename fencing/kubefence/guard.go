@@ -35,7 +35,7 @@ func (o object[T]) scope() string  { return o.config.Scope }
 
 // raise makes t the object's mark. It writes even if t is the mark already: what was read may come
 // from a cache, or from another request whose outcome nobody knows. Only a write on condition that
-// the object still has that version proves that it is stored.
+// the object still has that version proves that what was read is stored.
 func (o object[T]) raise(ctx context.Context, t fencing.Token) error {
 	return o.settle(ctx, func(current T) error {
 		_, err := admit(t, current)

@@ -32,9 +32,9 @@ import (
 //
 // # What it cannot see
 //
-// A write that leaves the mark unchanged is admitted. A patch that does not name the annotation
-// says nothing about its writer's term, and neither does an update of what was read a moment ago.
-// Only writers that state their own token are fenced.
+// A write that leaves the mark unchanged is admitted. Its writer may be of any term: a patch need
+// not name the annotation, and an update may just send back the annotation that it has read. Only
+// writers that state their own token are fenced.
 //
 // A delete carries no token. Deleters restricts who may delete. It also restricts who may change
 // the owners of an object, because the garbage collector deletes an object whose owner does not
@@ -53,7 +53,7 @@ import (
 // Whoever may change the labels that Objects or Namespaces selects by can take an object out of the
 // policy.
 type Policy struct {
-	// Name of both objects.
+	// Name is the name of the policy, and of its binding.
 	Name string
 
 	// Scope is [fencing.Scope] of the Lease.
@@ -63,9 +63,9 @@ type Policy struct {
 	// "apps", Resource: "deployments"}.
 	Resources []schema.GroupResource
 
-	// Namespaces and Objects select by label what is guarded. Nil selects all, but only one of the two
-	// may be nil. To select all objects of the cluster, set &metav1.LabelSelector{}. A namespace has
-	// its name in the label kubernetes.io/metadata.name.
+	// Namespaces and Objects select by label what is guarded. A nil selector selects all, but only one
+	// of the two may be nil. To guard all objects of the cluster, set one of them to
+	// &metav1.LabelSelector{}. A namespace has its name in the label kubernetes.io/metadata.name.
 	Namespaces, Objects *metav1.LabelSelector
 
 	// Required also refuses creates and updates without a mark: every writer must state a token.
@@ -79,10 +79,10 @@ type Policy struct {
 	Deleters []string
 
 	// Scalers are the users who may write the scale subresource. If Scalers is empty, only RBAC
-	// decides. A scale request does not show the labels of the object. So if Scalers is set, the
-	// selector Objects must match an object without labels too. The Scalers are then the only users
-	// who may scale objects of Resources in the namespaces. (This does not apply if Resources is just
-	// the Pods, which have no scale.)
+	// decides. A scale request does not show the labels of the object. So if Scalers is set, Build
+	// fails unless the selector Objects also matches an object without labels. And nobody but the
+	// Scalers may then scale any object of Resources in the selected namespaces, whatever its labels.
+	// (This does not apply if Resources is just the Pods, which have no scale.)
 	//
 	// Only Scalers may resize a Pod that has a mark, or add ephemeral containers to it. If Scalers is
 	// empty, nobody may.

@@ -29,7 +29,8 @@
 // All keys behind one guard are in one slot: they have the hash tag of the mark.
 //
 // On the primary, the Redis user needs EVAL, EVALSHA, GET, SET, PERSIST and the commands of the
-// writes. It should have INFO too. Replicas are refused, even for reading the mark.
+// writes. It should have INFO too. A replica will not do, even for reading the mark: each script of
+// the guard makes a write, which a replica refuses.
 //
 // Writers that do not use the guard are not fenced. The mark has no time to live. If somebody gives
 // it one, the next call removes it.
@@ -68,7 +69,7 @@
 //     A later change of the policy is not noticed.
 //   - FLUSHDB, DEL of the mark, or a restored backup lose the mark in any case.
 //
-// The token itself comes from the Lease. So, unlike with a counter in Redis, none of these can give
-// two terms the same epoch. If it is not acceptable to lose acknowledged writes at a failover, do
-// not keep the data in Redis. Put both data and mark into a database with sqlfence.
+// The token itself comes from the Lease. So losing the mark cannot give two terms the same epoch,
+// as losing a counter in Redis could. If it is not acceptable to lose acknowledged writes at a
+// failover, do not keep the data in Redis. Put both data and mark into a database with sqlfence.
 package redisfence

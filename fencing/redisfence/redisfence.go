@@ -15,11 +15,12 @@ import (
 // Evaler runs a Lua script on the primary that has the keys. Package goredis has an Evaler. The
 // result is what the script returns: nil, int64, string (or []byte), or []any of these.
 //
-// If an Evaler gets no answer, it must not run the script again. The guard recognizes two kinds of
-// error, if they look as described. It takes any other error for an unknown outcome.
-//   - An error that the server returned has a method RedisError(), as the errors of go-redis do.
-//   - An error that means that nothing was sent is [fencing.ErrUnavailable], or a *[net.OpError] of
-//     a dial.
+// If an Evaler gets no answer, it must not run the script again. The guard takes every error for an
+// unknown outcome, except these two:
+//   - An error that the server returned. It must have a method RedisError(), as the errors of
+//     go-redis do.
+//   - An error that means that nothing was sent. It must be [fencing.ErrUnavailable], or a
+//     *[net.OpError] of a dial.
 type Evaler interface {
 	Eval(ctx context.Context, script string, keys, args []string) (any, error)
 }
@@ -78,8 +79,9 @@ func New(eval Evaler, c Config) (*Guard, error) {
 // long it was delayed.
 //
 // The error is [fencing.ErrWiring] if the user lacks a right, or if the client does not fit the
-// server, such as one without support for Redis Cluster. The first announcement also fails with
-// [fencing.ErrWiring] if the server might evict the mark: see the package documentation.
+// server: for example, the server is a Redis Cluster, and the client does not support that. The
+// first announcement also fails with [fencing.ErrWiring] if the server might evict the mark: see
+// the package documentation.
 func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
 	if err := fencing.OwnToken(t, g.config.Scope); err != nil {
 		return err
