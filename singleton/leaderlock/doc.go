@@ -23,9 +23,9 @@
 //
 // # What happens when
 //
-// Start. Run calls start at once. The replica becomes a candidate when client-go first asks for the
-// lock. A manager does that after its caches have synced. Until then [singleton.Elector.Ready]
-// returns an error.
+// Start. Run is given a function start, such as the manager's Start, and calls it at once. The
+// replica becomes a candidate when client-go first asks for the lock. A manager does that after its
+// caches have synced. Until then [singleton.Elector.Ready] returns an error.
 //
 // Becoming active. client-go's request for the lock waits until the term begins. So client-go
 // learns of the term at once, and its RetryPeriod plays no part.
@@ -43,9 +43,9 @@
 // error that wraps the [*singleton.EndError]. End the process when Run returns: a controller cannot
 // be started a second time. The other half of the stop budget is for the process to end.
 //
-// An edit that takes the Lease away from a healthy holder is a loss, too. A holder of package
-// singleton would take its seat back at once. A manager cannot, because its controllers start only
-// once. So the standbys wait for a lease duration.
+// An edit that takes the Lease away from a healthy holder is a loss, too. Package singleton alone
+// would take the Lease back at once. A Lock cannot, because controllers start only once. So nobody
+// works until the standbys have waited for a lease duration.
 //
 // # What to leave alone
 //

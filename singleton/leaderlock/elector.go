@@ -99,7 +99,7 @@ func (l *Lock) tellHolder(own func(singleton.Holder)) func(singleton.Holder) {
 //   - It must not be 0: Start would return while controllers work, and the Lease would be released
 //     beside them.
 //   - It must not exceed Config.Replica.DrainLimit, after which [singleton.Elector.Live] fails. A
-//     negative one waits for ever, and so does Run.
+//     negative timeout is accepted: the manager then waits for ever, and so does Run.
 //
 // It need not fit in the stop budget: see [Lock.Run] for what happens after a loss.
 func (l *Lock) CheckShutdown(timeout *time.Duration) error {

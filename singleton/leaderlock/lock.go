@@ -20,8 +20,8 @@ var _ resourcelock.Interface = (*Lock)(nil)
 
 var (
 	// ErrNotRun is what a [Lock] answers to client-go outside of [Lock.Run] and [Lock.RunElector].
-	// With that answer, client-go's elector never leads. Start client-go's elector, or the manager,
-	// in one of these.
+	// With that answer, client-go's elector never leads. Start the manager by Lock.Run, or client-go's
+	// elector by Lock.RunElector.
 	ErrNotRun = errors.New("leaderlock: Lock.Run is not running: start the manager by" +
 		" lock.Run(ctx, manager.Start), or client-go's elector by lock.RunElector")
 	// ErrUsed is returned by a second call of [Lock.Run] or [Lock.RunElector]. A Lock is for one term,
@@ -61,9 +61,9 @@ type held struct {
 }
 
 // New returns a Lock for the Lease that config names. It makes no request. client is one that
-// [singleton.New] takes. New always sets Config.OneTerm. Config.Replica.WarmUp is called first.
-// When it has returned, the Lock waits for client-go to ask for the term. The error is that of
-// singleton.New.
+// [singleton.New] takes. New always sets Config.OneTerm. In [Lock.Run], the elector first calls
+// Config.Replica.WarmUp. When that has returned, the elector waits until client-go asks for the
+// term. The error is that of singleton.New.
 func New[L lease.Client](
 	client singleton.LeasesGetter[L], config singleton.Config,
 ) (*Lock, error) {

@@ -136,8 +136,8 @@ func (l *Lock) run(ctx context.Context, start func(context.Context) error) error
 	}
 }
 
-// unlessPanicking is deferred. If its goroutine panics, it does nothing, so that the process ends
-// with the Lease: others work until the very end.
+// unlessPanicking is deferred. If its goroutine panics, it does not call then, so the Lease is
+// kept. The other goroutines work until the process has ended.
 func unlessPanicking(then func()) {
 	if cause := recover(); cause != nil {
 		panic(cause)
@@ -145,7 +145,8 @@ func unlessPanicking(then func()) {
 	then()
 }
 
-// accompany is the elector's work: it lasts as long as start does, but for a loss.
+// accompany is the elector's work: it lasts until start has returned, but after a loss only for
+// half the stop budget.
 func (l *Lock) accompany(ctx context.Context, term *singleton.Term, s *side) error {
 	select {
 	case <-s.returned:
@@ -168,7 +169,8 @@ func (l *Lock) accompany(ctx context.Context, term *singleton.Term, s *side) err
 		context.Cause(ctx), budget.Round(time.Millisecond), singleton.ErrUnfinished)
 }
 
-// within waits for start to return, for so long at most, and reports whether it did.
+// within waits until start has returned, but no longer than most. It reports whether start has
+// returned.
 func (s *side) within(most time.Duration) bool {
 	timer := time.NewTimer(most)
 	defer timer.Stop()

@@ -44,8 +44,8 @@
 //     this window to the last few instructions. Only a guard closes it (package fencing).
 //   - A connection that changed its protocol while the term was valid. It stays open.
 //   - A request that the API server passes on to a Pod, Service or Node (proxy). GET requests of
-//     this kind pass. The gate judges those with other methods, but a Pod, Service or Node may act
-//     on one before it has received the whole request.
+//     this kind pass. The gate judges those with other methods. But if it cuts such a request off,
+//     the Pod, Service or Node may already have acted on the part that it received.
 //   - Clients that were made from a config without the gate.
 //
 // A refused write has not happened. Either nothing was sent, or the end of the request is missing,

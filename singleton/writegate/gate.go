@@ -20,7 +20,7 @@ import (
 // Terms tells the current term. A [*singleton.Elector] does. Both methods must be safe for
 // concurrent use and must not block.
 type Terms interface {
-	// Status is asked for its Term only.
+	// Status returns the current state. The gate uses only its Term.
 	Status() singleton.Status
 	// Scope returns the scope of the terms' tokens.
 	Scope() string
@@ -96,8 +96,9 @@ func (g *Gate) Wrap(config *rest.Config) *rest.Config {
 }
 
 // Transport returns a transport that sends requests through the gate and then on to next. Use it
-// where there is no rest.Config. If something repeats requests, it must wrap the returned
-// transport: it must not be in next. The API server's paths must begin with /api or /apis.
+// where there is no rest.Config. If something repeats requests, put it around the returned
+// transport, not into next. Otherwise the gate sees only the first attempt. The API server's paths
+// must begin with /api or /apis.
 func (g *Gate) Transport(next http.RoundTripper) http.RoundTripper {
 	return &gatedTransport{gate: g, next: next}
 }

@@ -26,8 +26,8 @@ func (g *Gate) ownLease(r *http.Request, t target) bool {
 	return t.name != "" && fencing.Scope(t.namespace, t.name) == g.scope
 }
 
-// nameIn returns the name of the object that r creates. It is "" if it cannot be read, and r stays
-// unread.
+// nameIn returns the name of the object that r creates. It is "" if it cannot be read. r's own body
+// is not read.
 func nameIn(r *http.Request) string {
 	if r.GetBody == nil {
 		return ""
