@@ -115,7 +115,10 @@ func routed(client *singleton.Client, work singleton.Work) (singleton.Work, erro
 	case "label":
 		router, err = route.ByLabel(client, route.LabelConfig{Pods: "app=invoicer"})
 	case "slice":
-		router, err = route.BySlice(client, route.SliceConfig{Service: "invoicer"})
+		router, err = route.BySlice(client, route.SliceConfig{
+			Service: "invoicer",
+			Options: route.Options{AtEnd: route.Leave}, // the gate refuses meanwhile
+		})
 	default:
 		err = fmt.Errorf("$%s is %q, and must be label, slice or empty", envTraffic, way)
 	}

@@ -98,7 +98,7 @@ func TestTraffic(t *testing.T) {
 			require.NoError(t, <-done)
 			code, _ = ask()
 			require.Equal(t, http.StatusServiceUnavailable, code)
-			require.False(t, here())
+			require.Equal(t, component == "traffic-by-slice", here(), "the next active replaces a slice")
 		})
 	}
 }

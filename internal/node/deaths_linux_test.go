@@ -44,6 +44,9 @@ func provenLong(s *trial.Spec) { s.Evidence, s.Timing = true, longTiming() }
 // crashLoop is a SIGKILL, and another one for the Pod's next container.
 const crashLoop = "crash loop"
 
+// restartsSoon has a kubelet wait at most 1 s before it starts a container anew, instead of minutes.
+const restartsSoon = "crashLoopBackOff:\n  maxContainerRestartPeriod: 1s\n"
+
 func deathKinds() []string { return []string{killed, "panic", "exit", "oom", crashLoop} }
 
 // TestDeaths measures how soon a replica is active again after the active's process died.
@@ -53,7 +56,7 @@ func TestDeaths(t *testing.T) {
 	}
 	c := newCluster(t, Options{
 		Nodes: 2, Images: replicaImages(),
-		Kubelet: "crashLoopBackOff:\n  maxContainerRestartPeriod: 1s\n",
+		Kubelet: restartsSoon,
 	})
 	var table strings.Builder
 	fmt.Fprintf(&table, deathsHead, longTiming().LeaseDuration)

@@ -108,11 +108,11 @@ func (f *fabric) plugIn(n, pid int) error {
 	}
 	err = errors.Join(
 		up(inside, "api", apiOf(n)+"/24"), up(inside, "lab", labOf(n)+"/24"),
-		route(inside, "0.0.0.0/0", labAddress),
-		route(f.api.link, podsOf(n), apiOf(n)), route(f.lab.link, podsOf(n), labOf(n)),
+		addRoute(inside, "0.0.0.0/0", labAddress),
+		addRoute(f.api.link, podsOf(n), apiOf(n)), addRoute(f.lab.link, podsOf(n), labOf(n)),
 	)
 	if !f.proxy {
-		err = errors.Join(err, route(inside, serviceIPs, apiAddress))
+		err = errors.Join(err, addRoute(inside, serviceIPs, apiAddress))
 	}
 	return err
 }

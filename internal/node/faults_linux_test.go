@@ -13,7 +13,7 @@ import (
 // TestShort is make test's share: what every deployment meets.
 func TestShort(t *testing.T) {
 	worker := Image{Name: workerImage, Package: "github.com/hotseat-go/hotseat/examples/worker"}
-	c := newCluster(t, Options{Nodes: 2, Images: append(replicaImages(), worker)})
+	c := newCluster(t, Options{Nodes: 2, Images: append(replicaImages(), worker), Kubelet: restartsSoon})
 	t.Run("worker", func(t *testing.T) {
 		testWorker(t, func(stdin string, args ...string) (string, error) {
 			return c.Kubectl(t.Context(), stdin, args...)

@@ -26,10 +26,12 @@ func (f *front) ownFloor() (all floor) {
 	return all
 }
 
-// bareFloor is how long they wait for a bare change of endpoints, made by hand in the way's manner.
+// bareFloor is how long it takes until they reach another Pod, from a bare change of endpoints on, which
+// is made by hand in the way's manner.
 func bareFloor(t *testing.T, c *Cluster, w way, place, times int) (all floor) {
 	t.Helper()
-	f := newFront(t, c, way{env: "nothing", selector: w.selector, bare: w.bare}, place)
+	w.env = "nothing"
+	f := newFront(t, c, w, place)
 	pods, err := c.Plane().Admin().CoreV1().Pods(f.namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(pods.Items), 2)
@@ -38,14 +40,14 @@ func bareFloor(t *testing.T, c *Cluster, w way, place, times int) (all floor) {
 	f.reached(now.Name)
 	for range times {
 		f.rest(2 * time.Second)
-		asked := len(f.prober.Answers())
+		asked, began := len(f.prober.Answers()), time.Now()
 		w.bare(f, now, next)
 		f.reached(next.Name)
 		f.rest(10 * reach.Every)
 		changes := reach.Changes(f.prober.Answers()[asked:])
 		require.GreaterOrEqual(t, len(changes), len(f.inside), "each client sees it")
 		for _, c := range changes {
-			all = append(all, c.Nobody())
+			all = append(all, c.New.Got.Sub(began))
 		}
 		now, next = next, now
 	}

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -16,23 +15,6 @@ import (
 	"github.com/hotseat-go/hotseat/internal/e2e/trial"
 	"github.com/hotseat-go/hotseat/internal/reach"
 )
-
-// way is one in which requests get to the active.
-type way struct {
-	name     string
-	env      string // the replicas' WAY
-	selector string // of the Service, in JSON; empty: it has none
-	rights   [][]string
-	// single: the Service has at most one ready address at every version of its EndpointSlices.
-	single bool
-	// bare changes the Service's endpoints by hand; nil: they never change.
-	bare func(f *front, from, to *corev1.Pod)
-}
-
-// byGate has the Service lead to all replicas. Those that are not active refuse.
-func byGate() way {
-	return way{name: "refusal by standbys", env: "gate", selector: `{"app": "invoicer"}`}
-}
 
 // front is a lab whose replicas serve requests behind a Service, which clients ask from every node.
 type front struct {
@@ -70,37 +52,31 @@ func newFront(t *testing.T, c *Cluster, w way, place int) *front {
 	return f
 }
 
-// deploy applies examples/deploy and a Service.
+// deploy applies examples/deploy with the way's component, which brings the Service, or else with a
+// Service that leads to all replicas.
 func (f *front) deploy() {
 	f.t.Helper()
 	timing, err := json.Marshal(timing())
 	require.NoError(f.t, err)
-	objects := shipped(f.t, func(container map[string]any) {
+	told := map[string]string{
+		"LEASE": "invoicer", "TIMING": string(timing), "REPORT": f.reports.LocalAddr().String(),
+		"WAY": f.way.env, "AT_END": f.way.atEnd,
+	}
+	var components []string
+	if f.way.component != "" {
+		components = append(components, f.way.component)
+	}
+	objects := shipped(f.t, components, func(container map[string]any) {
 		env := container["env"].([]any)
-		for name, value := range map[string]string{
-			"WAY": f.way.env, "LEASE": "invoicer", "TIMING": string(timing),
-			"REPORT": f.reports.LocalAddr().String(),
-		} {
+		for name, value := range told {
 			env = append(env, map[string]any{"name": name, "value": value})
-		}
-		for name, path := range map[string]string{
-			"POD_UID": "metadata.uid", "POD_IP": "status.podIP", "NODE_NAME": "spec.nodeName",
-		} {
-			env = append(env, map[string]any{
-				"name": name, "valueFrom": map[string]any{"fieldRef": map[string]any{"fieldPath": path}},
-			})
 		}
 		container["image"], container["env"] = replicaImage+":1", env
 	})
 	f.kubectl(objects, "apply", "-f", "-")
-	f.kubectl(fmt.Sprintf(`{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "invoicer"},
-		"spec": {"selector": %s, "ports": [{"port": 80, "targetPort": 8080}]}}`,
-		cmp.Or(f.way.selector, "null")), "apply", "-f", "-")
-	for i, rule := range f.way.rights {
-		name := fmt.Sprint("traffic-", i)
-		f.kubectl("", append([]string{"create", "role", name}, rule...)...)
-		f.kubectl("", "create", "rolebinding", name, "--role="+name,
-			"--serviceaccount="+f.namespace+":invoicer")
+	if f.way.component == "" {
+		f.kubectl(`{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "invoicer"},
+			"spec": {"selector": {"app": "invoicer"}, "ports": [{"port": 80, "targetPort": 8080}]}}`, "apply", "-f", "-")
 	}
 	f.complete()
 }
@@ -134,7 +110,6 @@ type event struct {
 	held bool
 }
 
-// events are in this order because Pods move in the last ones: to freeze a node takes replicas on both.
 func events() []event {
 	return []event{
 		{name: "handover", play: (*front).handOver},
@@ -146,12 +121,41 @@ func events() []event {
 	}
 }
 
+// played are those of the way.
+func (w way) played() []event {
+	return slices.DeleteFunc(events(), func(e event) bool {
+		return len(w.events) > 0 && !slices.Contains(w.events, e.name)
+	})
+}
+
 // handOver has the active resign. All Pods live on.
 func (f *front) handOver() {
 	f.t.Helper()
 	old, i := f.active(), f.journal.Len()
 	f.tell(old.Replica, "/resign")
 	f.next(i)
+}
+
+// onBothNodes moves a standby if all replicas are on one node: the base spreads them if there is room, and
+// Pods that are about to end take room.
+func (f *front) onBothNodes() {
+	f.t.Helper()
+	active := f.active()
+	home := f.nodeOf(active.Replica)
+	on := f.on(home)
+	if len(on) < len(f.alive()) {
+		return
+	}
+	delete(on, active.PID)
+	f.kubectl("", "cordon", home.Name)
+	i := f.journal.Len()
+	for _, pod := range on {
+		f.kubectl("", "delete", "pod", pod)
+		break
+	}
+	f.await(i, "a replica on the other node", func(e trial.Event) bool { return e.Kind == trial.Started })
+	f.complete()
+	f.kubectl("", "uncordon", home.Name)
 }
 
 // rollOut replaces every Pod, and waits until the old ones are gone.
@@ -169,6 +173,9 @@ func (f *front) rollOut() {
 // meet plays an event, and returns what came of it.
 func (f *front) meet(e event) outcome {
 	f.t.Helper()
+	if e.held {
+		f.onBothNodes()
+	}
 	f.settle()
 	active := f.active()
 	home := f.nodeOf(active.Replica).Name

@@ -110,7 +110,11 @@ func (l *lab) deploy() {
 	l.spec.Ledger = l.ledger.URL
 	spec, err := json.Marshal(l.spec)
 	require.NoError(l.t, err)
-	objects := shipped(l.t, func(container map[string]any) {
+	var components []string
+	if l.spec.Evidence {
+		components = append(components, "evidence")
+	}
+	objects := shipped(l.t, components, func(container map[string]any) {
 		container["image"] = replicaImage + ":1"
 		container["env"] = append(container["env"].([]any),
 			map[string]any{"name": "TRIAL", "value": string(spec)},
@@ -118,19 +122,14 @@ func (l *lab) deploy() {
 		container["resources"] = map[string]any{"limits": map[string]any{"memory": "96Mi"}}
 	})
 	l.kubectl("", "create", "namespace", l.namespace)
-	if l.spec.Evidence {
-		l.kubectl("", "create", "role", "evidence", "--verb=get,watch", "--resource=pods")
-		l.kubectl("", "create", "rolebinding", "evidence", "--role=evidence",
-			"--serviceaccount="+l.namespace+":invoicer")
-	}
 	l.kubectl(objects, "apply", "-f", "-")
 	l.complete()
 }
 
-// shipped is examples/deploy with its container changed.
-func shipped(t *testing.T, change func(container map[string]any)) string {
+// shipped is examples/deploy with components of it, and with its container changed.
+func shipped(t *testing.T, components []string, change func(container map[string]any)) string {
 	t.Helper()
-	built, err := manifests.Build("../../examples/deploy")
+	built, err := manifests.Build("../../examples/deploy", components...)
 	require.NoError(t, err)
 	var objects []string
 	deployments := 0

@@ -69,7 +69,7 @@ type managers struct{ *lab }
 func newManagers(t *testing.T, c *Cluster, elector string, port int) managers {
 	t.Helper()
 	l := managers{newLab(t, c, "managers-"+elector, port, false)}
-	objects := shipped(t, func(container map[string]any) {
+	objects := shipped(t, nil, func(container map[string]any) {
 		container["image"] = managerImage
 		container["env"] = append(container["env"].([]any),
 			map[string]any{"name": "ELECTOR", "value": elector},

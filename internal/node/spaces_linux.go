@@ -126,8 +126,8 @@ func up(h *netlink.Handle, name string, addresses ...string) error {
 	return h.LinkSetUp(link)
 }
 
-// route has packets for a network go by a gateway.
-func route(h *netlink.Handle, to, gateway string) error {
+// addRoute has packets for a network go by a gateway.
+func addRoute(h *netlink.Handle, to, gateway string) error {
 	_, network, err := net.ParseCIDR(to)
 	if err != nil {
 		return err

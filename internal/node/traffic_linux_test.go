@@ -2,7 +2,6 @@ package node
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,13 +17,19 @@ const slack = 100 * time.Millisecond
 const trafficHead = `## Requests to the active
 
 A client on each of two nodes opens a connection to the ClusterIP of a Service every %v, while the
-active hands over or is made to. kube-proxy runs in nftables mode, with its defaults.
+active hands over or is made to. kube-proxy runs in nftables mode, with its defaults. The ways "by
+label" and "by slice" are the components of examples/deploy.
 
 - "Nobody" is from the last answer of the old active to the first of the next one.
 - "Handover" is from the end of the old one's work to the beginning of the next one's.
-- "Beyond" is the longest part of a "nobody" that is not handover.
-- "Bare" is the longest that a client waits without any election. Where standbys refuse, that is until
-  one of three Pods is drawn that answers. In the other ways it is for a change of endpoints by hand.
+- "Beyond" is the part of a "nobody" that is not handover.
+- "Bare" is how long it takes without any election. Where standbys refuse, that is until one of three
+  Pods is drawn that answers. In the other ways it is from a change of endpoints by hand until a client
+  reaches the other Pod. It is one change with Leave. In the others it is two, and kube-proxy waits for
+  a second between two changes.
+- It "holds" if "beyond" is at most "bare" and %v, for the medians and for the longest, and if at most
+  one address was ready at every version of the EndpointSlices. It "holds (slow)" if that took up to %v
+  more: the two cores of this machine have everything else to run as well.
 - "Closed" is when the old active's stream ended, after the last that came of it. A frozen process
   closes it when it thaws.
 
@@ -40,17 +45,17 @@ func TestTraffic(t *testing.T) {
 	}
 	c := newCluster(t, Options{Nodes: 2, Images: replicaImages(), Proxy: true})
 	table := trafficTable{}
-	for place, w := range []way{byGate()} {
+	for place, w := range ways() {
 		t.Run(strings.ReplaceAll(w.name, " ", "_"), func(t *testing.T) {
 			var bare floor
 			if w.bare != nil {
 				bare = bareFloor(t, c, w, 10+place, 10)
 			}
-			newFront(t, c, w, place).playAll(&table, bare, events(), 3)
+			newFront(t, c, w, place).playAll(&table, bare, w.played(), 3)
 		})
 	}
 	t.Run("control", func(t *testing.T) { table.control(t, c) })
-	report(t, "2-traffic", fmt.Sprintf(trafficHead, reach.Every)+table.String())
+	report(t, "2-traffic", fmt.Sprintf(trafficHead, reach.Every, slack, noise)+table.String())
 }
 
 // TestTrafficShort is make test's share.
@@ -60,10 +65,11 @@ func TestTrafficShort(t *testing.T) {
 	}
 	c := newCluster(t, Options{Nodes: 2, Images: replicaImages(), Proxy: true})
 	table := trafficTable{}
-	common := slices.DeleteFunc(events(), func(e event) bool {
-		return e.name != "crash" && e.name != "rollout"
-	})
-	newFront(t, c, byGate(), 0).playAll(&table, nil, common, 1)
+	gate, slice := byGate(), bySlice()
+	gate.events, slice.events = []string{"crash", "rollout"}, []string{"handover"}
+	for place, w := range []way{gate, slice} {
+		newFront(t, c, w, place).playAll(&table, nil, w.played(), 1)
+	}
 	t.Run("control", func(t *testing.T) { table.control(t, c) })
 	fmt.Fprint(t.Output(), table.String())
 }
@@ -96,7 +102,7 @@ func (f *front) playAll(table *trafficTable, bare floor, events []event, times i
 // control has the old active go on answering after a handover: the audit has to see it.
 func (table *trafficTable) control(t *testing.T, c *Cluster) {
 	f := newFront(t, c, way{
-		name: "nobody refuses", env: "open", selector: `{"app": "invoicer"}`,
+		name: "nobody refuses", env: "open",
 	}, 9)
 	f.settle()
 	f.handOver()
@@ -111,34 +117,35 @@ type trafficTable struct{ rows [][]string }
 
 func (table *trafficTable) add(t *testing.T, w way, e event, all []outcome, bare floor) {
 	t.Helper()
-	var nobody, handover []time.Duration
-	var beyond, closed time.Duration
+	var nobody, handover, beyond []time.Duration
+	closed := time.Duration(0)
 	for _, o := range all {
 		closed = max(closed, o.closed)
 		for _, c := range o.changes {
 			nobody, handover = append(nobody, c.nobody), append(handover, c.handover)
-			beyond = max(beyond, c.nobody-c.handover)
+			beyond = append(beyond, c.nobody-c.handover)
 		}
 	}
-	least := percentile(bare, 100)
 	verdict := "holds"
-	if beyond > least+slack {
-		verdict = "holds (slow)"
+	for _, p := range []int{50, 100} {
+		if percentile(beyond, p) > percentile(bare, p)+slack {
+			verdict = "holds (slow)"
+		}
 	}
-	require.Less(t, beyond, least+slack+noise, "%s, %s: nobody is reached for long", w.name, e.name)
+	require.Less(t, percentile(beyond, 100), percentile(bare, 100)+slack+noise,
+		"%s, %s: nobody is reached for long", w.name, e.name)
 	both := func(all []time.Duration) string {
 		return fmt.Sprintf("%d / %d", percentile(all, 50).Milliseconds(), percentile(all, 100).Milliseconds())
 	}
 	table.rows = append(table.rows, []string{
 		w.name, e.name, fmt.Sprint(len(nobody)), both(nobody), both(handover),
-		fmt.Sprint(beyond.Milliseconds()), fmt.Sprint(least.Milliseconds()),
-		fmt.Sprint(closed.Milliseconds()), verdict,
+		both(beyond), both(bare), fmt.Sprint(closed.Milliseconds()), verdict,
 	})
 }
 
 func (table *trafficTable) String() string {
 	var b strings.Builder
-	b.WriteString("| way | event | n | nobody, p50 / max (ms) | handover, p50 / max (ms) | beyond (ms) | bare (ms) | closed (ms) | verdict |\n")
+	b.WriteString("| way | event | n | nobody, p50 / max (ms) | handover, p50 / max (ms) | beyond, p50 / max (ms) | bare, p50 / max (ms) | closed (ms) | verdict |\n")
 	b.WriteString("|---|---|---|---|---|---|---|---|---|\n")
 	for _, row := range table.rows {
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))

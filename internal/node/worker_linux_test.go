@@ -51,7 +51,7 @@ func testWorker(t *testing.T, run func(stdin string, args ...string) (string, er
 	}
 	kubectl("", "create", "namespace", namespace)
 	t.Cleanup(func() { _, _ = run("", "delete", "namespace", namespace, "--wait=false") })
-	kubectl(shipped(t, func(container map[string]any) { container["image"] = image }), "apply", "-f", "-")
+	kubectl(shipped(t, nil, func(container map[string]any) { container["image"] = image }), "apply", "-f", "-")
 	complete := func() { kubectl("", "rollout", "status", "deployment/invoicer", "--timeout=2m") }
 	complete()
 

@@ -2,10 +2,12 @@
 // read it. GET /crash?how=panic|exit|oom ends it.
 //
 //   - As a rule it is one of package trial's, and writes to the test's ledger.
-//   - With WAY it serves requests, and leads them to the active in the way of that name.
+//   - With WAY or TRAFFIC it serves requests, and leads them to the active in the way of that name.
+//   - EVIDENCE and TRAFFIC are what components of examples/deploy set.
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -41,7 +43,7 @@ func run(ctx context.Context) error {
 		connection: connection, name: os.Getenv("POD_NAME"), pid: 1 + rand.IntN(1<<30),
 	}
 	life := r.onTrial
-	if way := os.Getenv("WAY"); way != "" {
+	if way := cmp.Or(os.Getenv("WAY"), os.Getenv("TRAFFIC")); way != "" {
 		life = func(ctx context.Context) error { return r.inTraffic(ctx, way) }
 	}
 	r.say(trial.Started, "")
@@ -74,7 +76,7 @@ func (r *reporter) onTrial(ctx context.Context) error {
 		Client: client, Report: r.report, PID: r.pid,
 		Candidate: func(e *singleton.Elector) { answer(e.Ready, e.Live) },
 	}
-	if spec.Evidence {
+	if os.Getenv("EVIDENCE") == "pods" {
 		if means.Evidence, err = evidence.NewPods(client, evidence.Config{}); err != nil {
 			return err
 		}

@@ -16,14 +16,17 @@ import (
 	"github.com/hotseat-go/hotseat/internal/reach"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
+	"github.com/hotseat-go/hotseat/singleton/route"
 	"github.com/hotseat-go/hotseat/singleton/serving"
 )
 
-// Values of WAY.
+// Values of WAY or TRAFFIC.
 const (
 	wayGate    = "gate"    // the Service leads to all replicas; those that are not active refuse
 	wayOpen    = "open"    // the same, and whoever was active goes on answering: an audit must see it
 	wayNothing = "nothing" // everybody answers, and nobody elects: for the time that a change takes
+	wayLabel   = "label"   // the Service leads to the Pod that the active labels
+	waySlice   = "slice"   // the active writes the Service's EndpointSlice, with AT_END
 )
 
 // inTraffic serves requests until ctx ends.
@@ -58,6 +61,12 @@ func (r *reporter) inTraffic(ctx context.Context, way string) error {
 	work, only := gate.Work(r.work), gate.RequireActive
 	switch way {
 	case wayGate:
+	case wayLabel, waySlice:
+		router, err := routed(client, way)
+		if err != nil {
+			return err
+		}
+		work = gate.Work(router.Work(r.work))
 	case wayOpen:
 		var last atomic.Int64
 		work = func(ctx context.Context, term *singleton.Term) error {
@@ -83,6 +92,21 @@ func (r *reporter) inTraffic(ctx context.Context, way string) error {
 		return errors.Join(err, context.Cause(listening))
 	}
 	return err
+}
+
+func routed(client *singleton.Client, way string) (*route.Router, error) {
+	if way == wayLabel {
+		return route.ByLabel(client, route.LabelConfig{Pods: "app=invoicer"})
+	}
+	ends := map[string]route.AtEnd{"": route.Remove, "drain": route.Drain, "leave": route.Leave}
+	text := os.Getenv("AT_END")
+	atEnd, known := ends[text]
+	if !known {
+		return nil, fmt.Errorf("AT_END=%s: a term has no such end", text)
+	}
+	return route.BySlice(client, route.SliceConfig{
+		Options: route.Options{AtEnd: atEnd}, Service: "invoicer",
+	})
 }
 
 func (r *reporter) work(ctx context.Context, term *singleton.Term) error {
