@@ -48,6 +48,7 @@ func modules(source, minor string) (kube, etcd fromsource.Module, err error) {
 type Binaries struct {
 	Kube, Etcd               string
 	KubeVersion, EtcdVersion string
+	Kine, KineVersion        string // empty unless it is asked for
 	assets                   string // the folder that they are in, instead of Kube and Etcd
 }
 

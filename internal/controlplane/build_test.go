@@ -22,6 +22,9 @@ func TestVersions(t *testing.T) {
 		_, err = etcd.Version()
 		require.NoError(t, err)
 	}
+	version, err := kineModule(source).Version()
+	require.NoError(t, err)
+	require.NotEmpty(t, version)
 	_, _, err = modules(source, "1.2")
 	require.EqualError(t, err, "controlplane: HOTSEAT_KUBERNETES=1.2: must be 1.37 or 1.33")
 }

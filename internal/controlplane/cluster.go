@@ -60,11 +60,12 @@ const readyWithin = 90 * time.Second
 // restart parts are not safe for concurrent use.
 type Cluster struct {
 	Version string // of Kubernetes
-	// StoreVersion is what it keeps its objects in, "etcd v3.7.3". Empty of one that is not ours.
+	// StoreVersion is what it keeps its objects in, "etcd v3.7.3" or "kine v0.17.5 (sqlite)". Empty of
+	// one that is not ours.
 	StoreVersion string
 
 	API     *Process // the first API server
-	Etcd    *Process // the first member
+	Etcd    *Process // the first member of etcd, or kine
 	Servers []*Process
 	Members []*Process
 
@@ -121,6 +122,11 @@ func Start(ctx context.Context, o Options) (c *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Layout.Kine != "" {
+		if err := binaries.addKine(ctx, o.Progress); err != nil {
+			return nil, err
+		}
+	}
 	if o.Controllers {
 		if err := binaries.lacks("kube-controller-manager", "kube-scheduler"); err != nil {
 			return nil, err
@@ -130,10 +136,8 @@ func Start(ctx context.Context, o Options) (c *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c = &Cluster{
-		Version: binaries.KubeVersion, StoreVersion: "etcd " + binaries.EtcdVersion,
-		options: o, binaries: binaries, dir: dir,
-	}
+	c = &Cluster{Version: binaries.KubeVersion, options: o, binaries: binaries, dir: dir}
+	c.StoreVersion = c.storeVersion()
 	defer func() {
 		if err != nil {
 			c.Close()

@@ -23,6 +23,10 @@ type Layout struct {
 	// Servers is how many API servers there are; 0: one. One asks all members. Of several each asks
 	// the member with its own number, as on the nodes that kubeadm sets up, or the only one.
 	Servers int
+	// Kine is the database that kine keeps everything in, in etcd's place, as kine's flag endpoint has
+	// it: "sqlite://" for a file in the cluster's folder. Members are then kines on this database.
+	// Empty: etcd.
+	Kine string
 	// Via returns the address at which an API server reaches one of etcd's, for a proxy between the
 	// two; nil: etcd's own.
 	Via func(server int, address string) (string, error)
@@ -43,9 +47,16 @@ func newPorts(l Layout) (p ports, err error) {
 	return ports{api: free[:servers], client: free[servers : servers+members], peer: free[servers+members:]}, nil
 }
 
-// startStore starts etcd, all members at once.
+// startStore starts all members of etcd at once, but kines in turn: two fail that make their tables
+// at the same time.
 func (c *Cluster) startStore(ctx context.Context) error {
-	for _, m := range c.Members {
+	for i, m := range c.Members {
+		if c.options.Layout.Kine != "" {
+			if err := c.StartMember(ctx, i); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := m.start(); err != nil {
 			return err
 		}
@@ -58,7 +69,7 @@ func (c *Cluster) startStore(ctx context.Context) error {
 	return nil
 }
 
-// StartMember starts a member of etcd after a kill.
+// StartMember starts a member of etcd, or a kine, after a kill.
 func (c *Cluster) StartMember(ctx context.Context, member int) error {
 	if err := c.Members[member].start(); err != nil {
 		return err
@@ -66,10 +77,13 @@ func (c *Cluster) StartMember(ctx context.Context, member int) error {
 	return c.AwaitMember(ctx, member)
 }
 
-// AwaitMember returns when a member of etcd knows a leader.
+// AwaitMember returns when a member of etcd knows a leader, or a kine has its database.
 func (c *Cluster) AwaitMember(ctx context.Context, member int) error {
 	m := c.Members[member]
 	return m.await(ctx, func(ctx context.Context) error {
+		if c.options.Layout.Kine != "" {
+			return accepts(ctx, "127.0.0.1:"+c.ports.client[member])
+		}
 		return m.healthy(ctx, c.etcdURL(member)+"/health")
 	})
 }

@@ -25,12 +25,17 @@ func (c *Cluster) part(name string, args ...string) *Process {
 // layOut makes the parts that a layout has several of.
 func (c *Cluster) layOut() (err error) {
 	members, servers := c.options.Layout.counts()
-	if members > 1 {
+	kine := c.options.Layout.Kine != ""
+	if members > 1 && !kine {
 		if c.network, err = newNetwork(c.ports.peer); err != nil {
 			return err
 		}
 	}
 	for i := range members {
+		if kine {
+			c.Members = append(c.Members, c.kine(i))
+			continue
+		}
 		c.Members = append(c.Members, c.etcd(i, named("data", i)))
 	}
 	for i := range servers {

@@ -6,7 +6,7 @@
 //	go test ./...                        # on Kubernetes 1.37 of our own
 //	HOTSEAT_KUBERNETES=1.33 go test ./... # on the oldest
 //	go test ./... -kubeconfig FILE       # on a cluster that is there ($KUBECONFIG too); what breaks parts is skipped
-//	go test -run TestPlanes .            # on other control planes: three members of etcd, two API servers
+//	go test -run TestPlanes .            # on other control planes: see planes
 //	KUBEBUILDER_ASSETS=/DIR go test ./... # on the kube-apiserver and etcd in a folder; what needs more binaries is skipped
 package e2e
 

@@ -98,27 +98,38 @@ func twoServers(t *testing.T) (*controlplane.Cluster, []scenario) {
 			return w.Address(), nil
 		},
 	}})
-	b := services.HAProxy(t, balancer, map[string]string{"A": c.ServerAddress(0), "B": c.ServerAddress(1)})
-	require.NoError(t, c.Through(b.Addr()))
+	balance(t, c)
 	servers := len(c.Servers)
-	return c, []scenario{
-		{name: "each API server killed, restarted", limits: slack, short: true, play: func(l *lab) {
-			l.inTurn("the kill", servers,
-				func(i int) { l.Servers[i].Kill() },
-				func(i int) { require.NoError(l.t, l.StartServer(l.t.Context(), i)) })
-		}},
-		{name: "each API server frozen past the lease", limits: slack, play: func(l *lab) {
-			l.inTurn("the freeze", servers,
-				func(i int) { require.NoError(l.t, l.Servers[i].Freeze()) },
-				func(i int) { require.NoError(l.t, l.Servers[i].Thaw()) })
-		}},
-		{name: "each API server 1.5 s behind etcd", limits: slack, play: func(l *lab) {
+	return c, append(eachServer(),
+		scenario{name: "each API server 1.5 s behind etcd", limits: slack, play: func(l *lab) {
 			l.inTurn("the lag", servers,
 				func(i int) { require.NoError(l.t, wires[i].AnswerLate(1500*time.Millisecond)) },
 				func(i int) { wires[i].Heal() })
 		}},
-		{name: "each API server's etcd cut off, mended", limits: slack, play: func(l *lab) {
+		scenario{name: "each API server's etcd cut off, mended", limits: slack, play: func(l *lab) {
 			l.inTurn("the cut", servers, l.cutMember, l.mendMember)
+		}},
+	)
+}
+
+// balance has clients reach two API servers through a balancer.
+func balance(t *testing.T, c *controlplane.Cluster) {
+	b := services.HAProxy(t, balancer, map[string]string{"A": c.ServerAddress(0), "B": c.ServerAddress(1)})
+	require.NoError(t, c.Through(b.Addr()))
+}
+
+// eachServer are faults of one of two API servers.
+func eachServer() []scenario {
+	return []scenario{
+		{name: "each API server killed, restarted", limits: slack, short: true, play: func(l *lab) {
+			l.inTurn("the kill", len(l.Servers),
+				func(i int) { l.Servers[i].Kill() },
+				func(i int) { require.NoError(l.t, l.StartServer(l.t.Context(), i)) })
+		}},
+		{name: "each API server frozen past the lease", limits: slack, play: func(l *lab) {
+			l.inTurn("the freeze", len(l.Servers),
+				func(i int) { require.NoError(l.t, l.Servers[i].Freeze()) },
+				func(i int) { require.NoError(l.t, l.Servers[i].Thaw()) })
 		}},
 	}
 }

@@ -19,12 +19,17 @@ type plane struct {
 	short  bool // part of the short run
 	start  func(*testing.T) (*controlplane.Cluster, []scenario)
 	spread bool // requests go over connections of their own
+	forget bool // it can be made to forget old versions
 }
 
 func planes() []plane {
 	return []plane{
 		{name: "three members of etcd", start: threeMembers},
 		{name: "two API servers", start: twoServers, spread: true, short: true},
+		{name: "coordinated leader election", start: coordinated},
+		{name: "kine on SQLite", start: kineOnSQLite, forget: true},
+		{name: "kine on PostgreSQL", start: kineOnPostgres, forget: true},
+		{name: "two API servers, each on a kine of its own", start: kinesOnPostgres, spread: true},
 	}
 }
 
@@ -43,7 +48,12 @@ func TestPlanes(t *testing.T) {
 			noteStore(c)
 			require.NoError(t, c.Namespace(t.Context(), "contract"))
 			t.Run("contract", func(t *testing.T) {
-				leasetest.Run(t, genuine{cluster: c, anew: p.spread})
+				server := genuine{cluster: c, anew: p.spread}
+				if p.forget {
+					leasetest.Run(t, breakable{server})
+					return
+				}
+				leasetest.Run(t, server)
 			})
 			for _, s := range slices.Concat(usual(), own) {
 				if testing.Short() && !s.short {
