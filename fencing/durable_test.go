@@ -100,9 +100,16 @@ func TestGuardsOfThisPackage(t *testing.T) {
 		},
 	} {
 		suite := guardtest.Suite{AnyScope: true, New: func(t testing.TB) guardtest.Subject { return guardtest.NewRegister(guard(t)) }}
-		t.Run(name+"/Conformance", suite.Conformance)
-		t.Run(name+"/Linearizable", func(t *testing.T) { suite.Linearizable(t, guardtest.Load{}) })
-		t.Run(name+"/Hammer", func(t *testing.T) { suite.Hammer(t, time.Second) })
+		for kind, test := range map[string]func(*testing.T){
+			"Conformance":  suite.Conformance,
+			"Linearizable": func(t *testing.T) { suite.Linearizable(t, guardtest.Load{}) },
+			"Hammer":       func(t *testing.T) { suite.Hammer(t, time.Second) },
+		} {
+			t.Run(name+"/"+kind, func(t *testing.T) {
+				t.Parallel()
+				test(t)
+			})
+		}
 	}
 }
 

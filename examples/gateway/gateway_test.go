@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/examples/gateway/client"
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/singleton"
 	"github.com/hotseat-go/hotseat/singleton/singletontest"
 )
@@ -33,9 +34,7 @@ func TestMain(m *testing.M) {
 
 // The demo, as a newcomer sees it: real processes, and nobody who gets no answer in the end.
 func TestDemo(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs real processes")
-	}
+	whole.Only(t)
 	var out bytes.Buffer
 	rows, err := demo(t.Context(), &out)
 	t.Logf("%s\n%s", &out, client.Table(rows))

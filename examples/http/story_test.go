@@ -16,6 +16,7 @@ import (
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/fencing/httpfence"
+	"github.com/hotseat-go/hotseat/internal/whole"
 )
 
 // TestMain lets the test binary be the replicas that the story starts.
@@ -40,6 +41,7 @@ func (w *transcript) Write(p []byte) (int, error) {
 }
 
 func TestStory(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	var out transcript
 	err := tell(t.Context(), &out)

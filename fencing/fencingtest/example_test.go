@@ -104,4 +104,7 @@ func Example() {
 	}
 }
 
-func TestExample(t *testing.T) { fencingtest.Run(t, suite()) }
+func TestExample(t *testing.T) {
+	t.Parallel()
+	fencingtest.Run(t, suite())
+}

@@ -10,12 +10,19 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-func TestToy(t *testing.T) { Run(t, toys(none)) }
+func TestToy(t *testing.T) {
+	t.Parallel()
+	Run(t, toys(none))
+}
 
 // What is left of a guard without more than Open, and without effects.
 func TestLess(t *testing.T) {
-	t.Run("only Open", func(t *testing.T) { Run(t, Suite{Open: toys(none).Open}) })
+	t.Run("only Open", func(t *testing.T) {
+		t.Parallel()
+		Run(t, Suite{Open: toys(none).Open})
+	})
 	t.Run("Memory", func(t *testing.T) {
+		t.Parallel()
 		Run(t, Suite{AnyScope: true, Open: func(t testing.TB) fencing.Guard {
 			m, err := fencing.NewMemory(fencing.MemoryConfig{Drain: time.Minute})
 			if err != nil {
@@ -25,6 +32,7 @@ func TestLess(t *testing.T) {
 		}})
 	})
 	t.Run("no more than a Guard", func(t *testing.T) {
+		t.Parallel()
 		Run(t, Suite{Open: func(t testing.TB) fencing.Guard {
 			return struct{ fencing.Guard }{toys(none).Open(t)}
 		}})

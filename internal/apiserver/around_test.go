@@ -14,6 +14,7 @@ import (
 
 // TestAround: what packages around the elector need of Pods, Services and EndpointSlices.
 func TestAround(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		config, err := w.config("a")
 		require.NoError(w, err)

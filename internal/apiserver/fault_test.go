@@ -14,6 +14,7 @@ import (
 )
 
 func TestDelayBefore(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update"}, DelayBefore: w.unit})
 		began := time.Now()
@@ -26,6 +27,7 @@ func TestDelayBefore(t *testing.T) {
 }
 
 func TestDelayAfter(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update"}, DelayAfter: w.unit})
 		var committed time.Time
@@ -38,6 +40,7 @@ func TestDelayAfter(t *testing.T) {
 }
 
 func TestLoseRequest(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update"}, LoseRequest: true})
 		err := w.take(w.patient(), "a")
@@ -47,6 +50,7 @@ func TestLoseRequest(t *testing.T) {
 }
 
 func TestHangRequest(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update"}, HangRequest: true})
 		require.ErrorIs(w, w.take(w.within(w.unit), "a"), context.DeadlineExceeded)
@@ -56,6 +60,7 @@ func TestHangRequest(t *testing.T) {
 }
 
 func TestLoseAnswer(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update"}, LoseAnswer: true})
 		err := w.take(w.patient(), "a")
@@ -66,6 +71,7 @@ func TestLoseAnswer(t *testing.T) {
 }
 
 func TestHangAnswer(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update"}, HangAnswer: true})
 		require.ErrorIs(w, w.take(w.within(w.unit), "a"), context.DeadlineExceeded)
@@ -74,6 +80,7 @@ func TestHangAnswer(t *testing.T) {
 }
 
 func TestStatus(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		for status, is := range map[int]func(error) bool{
 			403: apierrors.IsForbidden,
@@ -133,6 +140,7 @@ func TestSkipAndCount(t *testing.T) {
 }
 
 func TestFaultsOnWatch(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		start := func(ctx context.Context, f apiserver.Fault) error {
 			f.Verbs = []string{"watch"}

@@ -22,6 +22,7 @@ import (
 func statusError(o runtime.Object) error { return apierrors.FromObject(o) }
 
 func TestCut(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		watch := w.watch("a")
 		w.Link("a").Cut()
@@ -42,6 +43,7 @@ func TestCut(t *testing.T) {
 }
 
 func TestCutResetsRequestsUnderWay(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		w.Link("a").Inject(apiserver.Fault{DelayBefore: w.unit})
 		cut := time.AfterFunc(w.unit/3, w.Link("a").Cut)
@@ -60,6 +62,7 @@ func holds(holder string) func(*coordv1.Lease) bool {
 }
 
 func TestBlackHole(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		watch := w.watch("a")
 		w.edit("x")
@@ -79,6 +82,7 @@ func TestBlackHole(t *testing.T) {
 }
 
 func TestBlackHoleSilencesAWatchThatLostAnEvent(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		watch, other := w.watch("a"), w.watch("b")
 		w.Link("a").BlackHole()
@@ -103,6 +107,7 @@ func (w *world) then(holder string) string {
 }
 
 func TestBlackHoleSwallowsAnswers(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update"}, Then: w.Link("a").BlackHole})
 		require.ErrorIs(w, w.take(w.within(w.unit), "a"), context.DeadlineExceeded)
@@ -111,6 +116,7 @@ func TestBlackHoleSwallowsAnswers(t *testing.T) {
 }
 
 func TestFreeze(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		watch := w.watch("a")
 		l := w.Link("a")
@@ -143,6 +149,7 @@ func TestFreeze(t *testing.T) {
 }
 
 func TestFreezeDeliversLate(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		w.Link("a").Freeze()
 		require.ErrorIs(w, w.take(w.within(w.unit/2), "a"), context.DeadlineExceeded)
@@ -154,6 +161,7 @@ func TestFreezeDeliversLate(t *testing.T) {
 }
 
 func TestFreezeParksAnswers(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		w.Link("a").Inject(apiserver.Fault{Verbs: []string{"update"}, Count: 1, Then: w.Link("a").Freeze})
 		heal := time.AfterFunc(w.unit, w.Link("a").Heal)
@@ -165,6 +173,7 @@ func TestFreezeParksAnswers(t *testing.T) {
 }
 
 func TestFreezeThenCutLosesWhatWasParked(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		w.Link("a").Freeze()
 		cut := time.AfterFunc(w.unit/2, w.Link("a").Cut)
@@ -179,6 +188,7 @@ func TestFreezeThenCutLosesWhatWasParked(t *testing.T) {
 }
 
 func TestEndWatches(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		watch, other := w.watch("a"), w.watch("b")
 		w.Link("a").EndWatches()
@@ -189,6 +199,7 @@ func TestEndWatches(t *testing.T) {
 }
 
 func TestExpireWatches(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		watch := w.watch("a")
 		w.Link("a").ExpireWatches()
@@ -199,6 +210,7 @@ func TestExpireWatches(t *testing.T) {
 }
 
 func TestCloseEndsEverything(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		watch := w.watch("a")
 		w.Link("b").Inject(apiserver.Fault{DelayBefore: time.Hour})

@@ -141,6 +141,7 @@ func TestAWatchTooFarBehindExpires(t *testing.T) {
 }
 
 func TestRestore(t *testing.T) {
+	t.Parallel()
 	for _, bump := range []bool{false, true} {
 		t.Run("bump="+strconv.FormatBool(bump), func(t *testing.T) {
 			both(t, func(w *world) {

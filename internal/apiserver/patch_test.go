@@ -37,6 +37,7 @@ func lasts(seconds int32) func(*coordv1.Lease) bool {
 }
 
 func TestFaultsOnPatch(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		fault  apiserver.Fault
 		is     func(error) bool
@@ -69,6 +70,7 @@ func isDeadline(err error) bool { return errors.Is(err, context.DeadlineExceeded
 // TestPatchesInFlight: each request of a client meets its own delay, and is
 // served when that ends, before one sent earlier that takes longer.
 func TestPatchesInFlight(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		link := w.Link("a")
 		for _, f := range []apiserver.Fault{

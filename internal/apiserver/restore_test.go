@@ -28,6 +28,7 @@ func (w *world) shows(holder, version string) {
 
 // TestRestoreUnderCache: what leasetest.CacheAhead does not ask.
 func TestRestoreUnderCache(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		backup := w.Snapshot()
 		old := w.Revision()

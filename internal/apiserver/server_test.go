@@ -122,6 +122,7 @@ func TestCoordinatedLeaderElectionGate(t *testing.T) {
 }
 
 func TestDiscovery(t *testing.T) {
+	t.Parallel()
 	both(t, func(w *world) {
 		config, err := w.config("a")
 		require.NoError(w, err)

@@ -76,7 +76,7 @@ done < <("$root/internal/ci/modules.sh")
 # wrong rule. Without the race detector, which distorts memory, and under which they are several times slower.
 cd "$root"
 export HOTSEAT_WHOLE=1
-"$GO" test -count=1 -race -run '^TestProgram$' ./examples/quickstart || failed=1
+"$GO" test -count=1 -race -run '^(TestProgram|TestDemo|TestStory)$' ./examples/{quickstart,gateway,http} || failed=1
 "$GO" test -count=1 ./singleton ./singleton/{leaderlock,route,singletontest} ./internal/model || failed=1
-"$GO" test -count=1 -v -run '^(TestSeeds|TestASeedIsOneRun|TestFaultsStrike)$' ./internal/sim || failed=1
+"$GO" test -count=1 -v -run '^(TestSeeds|TestASeedIsOneRun|TestFaultsStrike|TestHistoriesOverlap)$' ./internal/sim || failed=1
 exit "$failed"

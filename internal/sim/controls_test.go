@@ -76,7 +76,7 @@ func TestControlGuardRemoved(t *testing.T) {
 // TestControlsAreQuietWithoutTheirBreach: what the controls find is the breach.
 func TestControlsAreQuietWithoutTheirBreach(t *testing.T) {
 	t.Parallel()
-	for seed := range whole.Share(20, 6) {
+	for seed := range whole.Share(20, 3) {
 		p := sim.Draw(seed, sim.Hotseat)
 		holes(&p)
 		require.Empty(t, play(t, p, false).Violations, "seed %d", seed)

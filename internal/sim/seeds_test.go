@@ -16,7 +16,7 @@ import (
 // which is drawn anew each time.
 func TestSeeds(t *testing.T) {
 	t.Parallel()
-	seeds := number(t, "SIM_SEEDS", whole.Share(fewSeeds, 40))
+	seeds := number(t, "SIM_SEEDS", whole.Share(fewSeeds, 20))
 	from := number(t, "SIM_FROM", rand.Uint64N(1<<40))
 	t.Logf("seeds %d to %d: SIM_FROM=%d SIM_SEEDS=%d", from, from+seeds-1, from, seeds)
 	terms := 0

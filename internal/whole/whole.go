@@ -3,6 +3,7 @@
 package whole
 
 import (
+	"flag"
 	"os"
 	"testing"
 )
@@ -24,4 +25,13 @@ func Share(all, few uint64) uint64 {
 		return all
 	}
 	return min(all, few)
+}
+
+// Main runs the tests of a package whose parallel tests mostly wait: eight at a time.
+func Main(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
 }

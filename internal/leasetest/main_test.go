@@ -1,0 +1,9 @@
+package leasetest_test
+
+import (
+	"testing"
+
+	"github.com/hotseat-go/hotseat/internal/whole"
+)
+
+func TestMain(m *testing.M) { whole.Main(m) }
