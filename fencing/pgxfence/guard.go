@@ -46,9 +46,9 @@ type Config struct {
 	IdleLimit time.Duration
 
 	// HoldLimit is how long [Guard.Announce] waits for the transactions of older terms. Then Announce
-	// ends their sessions, even in the middle of a long statement. It ends sessions of its own
-	// database user, and needs a second connection of Pool for that. Zero means no limit; negative is
-	// an error.
+	// ends their sessions, even in the middle of a long statement. Announce can end only sessions of
+	// its own database user, and needs a second connection of Pool for that. Zero means no limit;
+	// negative is an error.
 	HoldLimit time.Duration
 
 	// RequireDurable refuses announcements if the settings of the database allow a crash to lose a
@@ -91,8 +91,9 @@ func New(cfg Config) (*Guard, error) {
 // start. See [fencing.Guard].
 //
 // Announce fails with [fencing.ErrUnavailable] if ctx ends first, or on a lock timeout of the
-// database. Then the mark is unchanged and older terms go on. If only the answer to the commit was
-// lost, the mark may be raised. If t is not newer, Announce does not wait.
+// database. Then the mark is unchanged and older terms go on. Announce also fails if the answer to
+// the commit is lost. Then the mark may have been raised. If t is not newer, Announce does not
+// wait.
 func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
 	return g.core.Announce(ctx, t)
 }

@@ -32,9 +32,9 @@ import (
 //   - It must return the error of any failed statement, except within a nested transaction (Begin
 //     of its pgx.Tx) that it rolls back.
 //   - It must close the rows that it opened.
-//   - It must not wait for another InTx. That one may have to wait for a newer term, which waits
-//     for this transaction. If the inner InTx gets fn's context and has the same scope and pool, it
-//     is refused at once.
+//   - It must not wait for another InTx. The other InTx may be queued behind the announcement of a
+//     newer term, and the announcement waits for fn's transaction. If the inner InTx gets fn's
+//     context and has the same scope and pool, it is refused at once.
 //
 // If fn fails or panics, all is rolled back. InTx returns fn's error unchanged, and does not run fn
 // again. As everywhere in pgx, a context that ends in the middle of a statement closes the

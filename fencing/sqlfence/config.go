@@ -54,10 +54,10 @@ type Config struct {
 	IdleLimit time.Duration
 
 	// HoldLimit is how long [Guard.Announce] waits for the transactions of older terms. Then Announce
-	// ends their sessions, even in the middle of a long statement. Announce ends sessions of its own
-	// database user (pg_terminate_backend, KILL). It needs a second connection of DB for that, and in
-	// MariaDB the PROCESS privilege. HoldLimit has no effect in MySQL, and is an error in SQLite. Zero
-	// means no limit; negative is an error.
+	// ends their sessions, even in the middle of a long statement. Announce can end only sessions of
+	// its own database user (pg_terminate_backend, KILL). It needs a second connection of DB for that,
+	// and in MariaDB the PROCESS privilege. HoldLimit has no effect in MySQL, and is an error in
+	// SQLite. Zero means no limit; negative is an error.
 	HoldLimit time.Duration
 
 	// RequireDurable refuses announcements if the settings of the database allow a crash to lose a

@@ -43,8 +43,8 @@ import (
 //   - They fail if default_transaction_read_only is on: lib/pq overrides it, and Connector does
 //     not.
 //   - [sql.LevelSnapshot] is REPEATABLE READ instead of an error.
-//   - What fn, the function that InTx runs, sends without InTx's context is not cancelled when that
-//     context ends.
+//   - The function that InTx runs, fn, may send a statement without InTx's context. Such a
+//     statement is not cancelled when that context ends.
 //
 // [sql.Conn.Raw] hands out a connection of this package. The driver's connection is behind it:
 //

@@ -11,8 +11,8 @@ import (
 
 // Session runs statements of PostgreSQL. See [Core].
 type Session interface {
-	// Exec runs one statement as one message. If there are no args, it may be several statements. It
-	// returns how many rows the last one changed or returned.
+	// Exec sends statement as one message. If there are no args, statement may consist of several
+	// statements. Exec returns how many rows the last of them changed or returned.
 	Exec(ctx context.Context, statement string, args ...any) (rows int64, err error)
 
 	// Query runs one statement and returns its rows. A value is a string, []byte, int64,

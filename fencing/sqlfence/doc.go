@@ -1,9 +1,9 @@
 // Package sqlfence fences writes to a SQL database, over database/sql. It supports PostgreSQL,
 // MariaDB, MySQL and SQLite. It was not tested on MySQL itself: see [MySQL].
 //
-// A table in the database keeps the mark of each scope. Work writes in transactions of
-// [Guard.InTx]. Each of them begins by taking a shared lock and reading the mark. A newer term
-// raises the mark under the exclusive lock:
+// A table in the database keeps the mark of each scope. The work writes through [Guard.InTx]. Each
+// of its transactions begins by taking a shared lock and reading the mark. A newer term raises the
+// mark under the exclusive lock:
 //
 //	active, term 41                      database (mark)            successor, term 42
 //	   | InTx: lock shared, mark = 41 ---> 41
@@ -73,9 +73,10 @@
 //	ALTER TABLE hotseat_fence ADD COLUMN lockable boolean;
 //	GRANT UPDATE (lockable) ON hotseat_fence TO writers
 //
-// Permanent errors are [fencing.ErrWiring] as well as [fencing.ErrUnavailable], and name the table.
-// Do not retry them; fencing.KindOf says KindWiring. If an elector gets such errors from the start
-// of its Run, and still gets one a lease duration later, the Run ends. Permanent errors are:
+// Some errors are permanent: do not retry them. They are [fencing.ErrWiring] as well as
+// [fencing.ErrUnavailable], and their text names the table. fencing.KindOf says KindWiring. If an
+// elector gets such errors from the start of its Run, and still gets one a lease duration later,
+// the Run ends. The permanent errors are:
 //   - a missing table or schema, or a table of another shape,
 //   - missing rights, or an unknown user or database,
 //   - a dialect that the database does not speak.
@@ -105,16 +106,16 @@
 // MariaDB has the mark, unless the wait for the replica timed out. The server does not report that.
 //
 // The first announcement looks at the settings. Where the table has a star, the announcement logs a
-// warning, or is refused with [Config.RequireDurable].
+// warning. If [Config.RequireDurable] is set, it is refused instead.
 //
 // A visible mark is not necessarily durable. MariaDB shows a mark before it is on the disk.
 // PostgreSQL shows it if the commit gave up waiting for the standby. So Announce and Check make one
-// further commit before they succeed. When that commit is durable, so is the mark. There is one
-// such commit for each mark, and none if this process raised the mark itself. SQLite needs none:
-// what can be seen is on the disk. InTx needs none either, because its own commit comes after the
-// mark. If that commit is asynchronous, it may be lost together with the mark. If somebody cancels
-// a PostgreSQL session (pg_cancel_backend) while it waits for the standby, the session reports
-// success although the standby may not have the mark.
+// further commit before they succeed. When that commit is durable, so is the mark. A guard makes
+// such a commit only once for each mark. It makes none for a mark that it raised itself. SQLite
+// needs none: what can be seen is on the disk. InTx needs none either, because its own commit comes
+// after the mark. If that commit is asynchronous, it may be lost together with the mark. If
+// somebody cancels a PostgreSQL session (pg_cancel_backend) while it waits for the standby, the
+// session reports success although the standby may not have the mark.
 //
 // # Limits of time
 //
@@ -135,10 +136,10 @@
 //   - Between statements, idle_in_transaction_session_timeout ends the transaction.
 //   - In the middle of a result, tcp_user_timeout ends it (if the server runs on Linux), or the
 //     successor does.
-//   - The successor ends each session that set an IdleLimit and has waited for its client for
-//     longer than this limit. It can end only sessions of its own database user, and needs a second
-//     connection of its pool for that. A very slow reader may be taken for a client that stands
-//     still.
+//   - If a session has an IdleLimit and has waited for its client for longer than that, the
+//     successor ends the session. The successor can end only sessions of its own database user, and
+//     needs a second connection of its pool for that. A very slow reader may be taken for a client
+//     that stands still.
 //
 // MariaDB: for Verify, set idle_transaction_timeout, net_write_timeout and net_read_timeout for the
 // session. MySQL: set the last two.
@@ -186,7 +187,8 @@
 // How much the round trip matters depends on how long a commit takes to reach the disk. The table
 // shows the time of one writer's transactions relative to the same transactions unfenced. The
 // numbers are medians, with pgx on a local PostgreSQL 15 (BenchmarkInTx of internal/guards). The
-// goal for Connector is a ratio of at most 1.25 with the default settings:
+// rows with SELECT 1 are unfenced transactions that begin with SELECT 1. They show what the round
+// trip alone costs. The goal for Connector is a ratio of at most 1.25 with the default settings:
 //
 //	                                                   1 statement    3 statements
 //	default settings, a transaction takes 2-4 ms
@@ -201,9 +203,9 @@
 //	    SELECT 1 instead of the guard's statement      1.27-1.36      1.15-1.22
 //
 // If there are many writers, they wait for the processor rather than for the disk. The next table
-// shows which share of the unfenced transactions per second remains, over connections of Connector
-// (BenchmarkThroughput, default settings, no triggers, lowest and highest median of three runs;
-// writers and server shared two cores):
+// shows the rate of fenced transactions relative to the rate of unfenced ones, over connections of
+// Connector (BenchmarkThroughput, default settings, no triggers, lowest and highest median of three
+// runs; writers and server shared two cores):
 //
 //	writers    1 statement    3 statements
 //	 1         0.92-0.97      0.89-0.93
@@ -222,8 +224,8 @@
 //   - The function that InTx runs, fn, must not end its transaction. [Connector], MySQL and SQLite
 //     notice if it does. Over a plain PostgreSQL driver, a COMMIT and BEGIN in fn is not noticed,
 //     and what follows is not fenced.
-//   - In PostgreSQL at READ COMMITTED, only an advisory lock protects the mark while it is read. A
-//     change of the guard's table that the guard does not make waits for no writer.
+//   - In PostgreSQL at READ COMMITTED, only an advisory lock protects the mark while it is read. If
+//     anything but the guard changes the guard's table, that change waits for no writer.
 //   - If the answer to a commit is lost, the error is [ErrCommitUnknown]. This package neither
 //     retries such a commit nor treats it as done.
 //   - If a database was restored, or failed over to a replica that lags behind, it has an older
@@ -237,8 +239,8 @@
 //   - In MySQL and SQLite, some errors of a statement end the transaction. See [Guard.InTx] for
 //     what that demands of fn. PostgreSQL refuses all that follows such an error. In MySQL, InTx
 //     rolls back what follows. For that, each transaction takes four more short round trips. Your
-//     own transactions, with Verify, have no such help. MySQL's triggers also judge what is written
-//     after the end of a transaction.
+//     own transactions, with Verify, have no such help. But in MySQL, the triggers of
+//     [Guard.Triggers] judge writes even after the transaction has ended.
 //   - In MySQL, connections of Config.DB must have autocommit on, and must not be READ UNCOMMITTED
 //     by default. With autocommit off, a connection goes on seeing an old mark outside of
 //     transactions. With READ UNCOMMITTED, it sees marks that may never be committed. Announce and

@@ -15,8 +15,9 @@ import (
 // start. See [fencing.Guard].
 //
 // Announce fails with [fencing.ErrUnavailable] if ctx ends first, or on a lock timeout of the
-// database. Then the mark is unchanged and older terms go on. If only the answer to the commit was
-// lost, the mark may be raised. If t is not newer, Announce does not wait.
+// database. Then the mark is unchanged and older terms go on. Announce also fails if the answer to
+// the commit is lost. Then the mark may have been raised. If t is not newer, Announce does not
+// wait.
 func (g *marks) Announce(ctx context.Context, t fencing.Token) error {
 	return fencing.Report(ctx, g.announce(ctx, t))
 }
@@ -103,7 +104,7 @@ func (g *marks) lockAndRaise(ctx context.Context, t fencing.Token) (wrote bool, 
 		}
 	}
 	if err := unbroken(ctx, tx.Commit(ctx)); err != nil {
-		return false, g.unavailable("raising the mark", err) // it may be raised; a retry finds out
+		return false, g.unavailable("raising the mark", err) // it may have been raised; a retry finds out
 	}
 	return newer || g.speak == PostgreSQL, nil
 }

@@ -21,11 +21,11 @@ import (
 //   - It must not commit or roll back, and must not use the transaction after it has returned.
 //   - It must return the error of any failed statement. MySQL (on a deadlock) and SQLite (on an
 //     interrupted write or a full disk) may have rolled the transaction back. On MySQL, InTx also
-//     rolls back what fn sends after that. On SQLite, each statement that fn sends after that
-//     commits at once, under no lock, and possibly after a newer term was admitted.
-//   - It must not wait for another InTx. That one may have to wait for a newer term, which waits
-//     for this transaction. If the inner InTx gets fn's context and has the same scope and pool (in
-//     SQLite: any scope), it is refused at once.
+//     rolls back what fn sends after that. On SQLite, each later statement of fn commits at once,
+//     under no lock, and possibly after a newer term was admitted.
+//   - It must not wait for another InTx. The other InTx may be queued behind the announcement of a
+//     newer term, and the announcement waits for fn's transaction. If the inner InTx gets fn's
+//     context and has the same scope and pool (in SQLite: any scope), it is refused at once.
 //
 // If fn fails or panics, all is rolled back. InTx returns fn's error unchanged, and does not run fn
 // again.

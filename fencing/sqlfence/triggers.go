@@ -20,9 +20,9 @@ import (
 // the table then has none, except in PostgreSQL if all the statements run in one transaction.
 //
 // [Guard.InTx] and [Guard.Verify] carry the token on their connection. Other writers may set the
-// token themselves, as text: the list says where. Each change takes the shared lock, so a successor
-// waits for it as for InTx. A refusal names both tokens. [Connector] has to find the triggers
-// first; see there.
+// token themselves, as text: the list says where. Each change takes the shared lock. So a successor
+// waits for the transaction of the change, as for one of InTx. A refusal names both tokens.
+// [Connector] has to find the triggers first; see there.
 //
 //   - PostgreSQL: the triggers judge INSERT, UPDATE, DELETE and TRUNCATE, once per statement, even
 //     a statement that touches no row. The token is in the setting hotseat.token: SET LOCAL
