@@ -143,7 +143,7 @@ func (f Funcs[T]) Delete(ctx context.Context, name string, o metav1.DeleteOption
 	return f.DeleteFunc(ctx, name, *o.Preconditions)
 }
 
-// Patch calls ApplyFunc. [Objects] makes no other patches.
+// Patch calls ApplyFunc. The type [Objects] makes no other patches.
 func (f Funcs[T]) Patch(
 	ctx context.Context, name string, _ types.PatchType, data []byte,
 	o metav1.PatchOptions, _ ...string,
@@ -157,8 +157,8 @@ func (f Funcs[T]) Patch(
 // SendOnce changes config so that its clients do not repeat a write by themselves. client-go
 // repeats a write if the answer is a 5xx with Retry-After. The API server gives this answer also
 // for writes whose outcome it does not know. The repetition may then conflict with its own first
-// attempt. [Objects] takes this conflict for a write that did not happen, and writes once more.
-// Stale writes are refused either way.
+// attempt. The type [Objects] takes this conflict for a write that did not happen, and writes once
+// more. Stale writes are refused either way.
 func SendOnce(config *rest.Config) {
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return sendOnce{next} })
 }

@@ -1,5 +1,6 @@
-// Package kubefence fences writes to Kubernetes objects. [Objects] writes the objects of one kind.
-// The elector announces each term to a [Guard]. [Policy] makes the API server itself check tokens.
+// Package kubefence fences writes to Kubernetes objects. The type [Objects] writes objects of one
+// kind. The elector announces each term to a [Guard]. [Policy] makes the API server itself check
+// tokens.
 //
 //	active n                       object (mark)                   active n+1
 //	   | read            --------->  n, version 7
@@ -61,9 +62,9 @@
 //
 // # Permissions
 //
-// Objects needs get and update on the objects. It needs patch for [Objects.Apply], create for
-// [Objects.Create] and delete for [Objects.Delete]. Guard needs get and update on the objects that
-// it names; RBAC's resourceNames are enough. If a right or an object is missing, the error is
+// The type Objects needs get and update on the objects. It needs patch for [Objects.Apply], create
+// for [Objects.Create] and delete for [Objects.Delete]. Guard needs get and update on the objects
+// that it names; RBAC's resourceNames are enough. If a right or an object is missing, the error is
 // [fencing.ErrWiring], which ends an elector's Run.
 //
 // Let the mark be a separate ConfigMap, shipped in the manifests. Never use the Lease itself: its

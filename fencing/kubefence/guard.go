@@ -123,8 +123,8 @@ func NewGuard(mark Object, others ...Object) (*Guard, error) {
 }
 
 // Announce raises the mark, then stamps the other objects, one after the other. Once it has
-// returned nil, no write of an older term to any of them can land. If it fails, some objects may be
-// stamped already. A retry stamps the others too.
+// returned nil, no write of an older term to any of them can land. If it fails, some objects may
+// have been stamped already. A retry stamps the others too.
 func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
 	if err := fencing.OwnToken(t, g.scope); err != nil {
 		return err

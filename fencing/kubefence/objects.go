@@ -29,18 +29,18 @@ type Config struct {
 	Tries int
 
 	// RequestTimeout bounds each request. Zero means 10 s; negative is an error. A timeout that is too
-	// short costs unknown outcomes, never safety.
+	// short leaves outcomes unknown. It never costs safety.
 	RequestTimeout time.Duration
 }
 
-// Objects writes the objects of one kind in one namespace, each write with a token. All methods are
-// safe for concurrent use if the Client is.
+// Objects is a writer for the objects of one kind in one namespace. Each write carries a token. All
+// methods are safe for concurrent use if the Client is.
 //
 // If [fencing.AllowUnfenced] allows a write without a token, the write is not compared with the
-// mark. It leaves the mark unchanged, unless mutate of [Objects.Update] sets the annotation. That
-// can repair a mark.
+// mark. It leaves the mark unchanged, unless the mutate function of [Objects.Update] sets the
+// annotation. That can repair a mark.
 //
-// Methods return, beside the errors of fencing:
+// Besides the errors of package fencing, methods return:
 //
 //   - [ErrUnknown], if the write may have happened, or may still happen;
 //   - the API server's own answer, wrapped, if it refused the write or if there is no such object:
@@ -137,7 +137,7 @@ func (o *Objects[T]) Delete(
 // fencing if t may not write the existing object. Else it is the API server's AlreadyExists: call
 // [Objects.Update] then.
 //
-// A create is only as fenced as its name: where there is no object, there is no mark. See the
+// If there is no object of that name, there is no mark that could refuse an older term. See the
 // package documentation.
 func (o *Objects[T]) Create(ctx context.Context, t fencing.Token, object T) (T, error) {
 	stored, err := o.tryCreate(ctx, t, object)

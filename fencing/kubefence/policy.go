@@ -50,8 +50,8 @@ import (
 // status with [Objects.Stamped]. The server also ignores annotations in pods/resize and
 // pods/ephemeralcontainers. If the Pod has a mark, the policy allows these to Scalers only.
 //
-// Whoever may change the labels that Objects or Namespaces selects by can take an object out of the
-// policy.
+// Objects and Namespaces select by labels. Whoever may change these labels can take an object out
+// of the policy.
 type Policy struct {
 	// Name is the name of the policy, and of its binding.
 	Name string
@@ -79,8 +79,8 @@ type Policy struct {
 	Deleters []string
 
 	// Scalers are the users who may write the scale subresource. If Scalers is empty, only RBAC
-	// decides. A scale request does not show the labels of the object. So if Scalers is set, Build
-	// fails unless the selector Objects also matches an object without labels. And nobody but the
+	// decides. A scale request does not show the labels of the object. So if Scalers is set, the
+	// selector in Objects must also match an object without labels, or Build fails. And nobody but the
 	// Scalers may then scale any object of Resources in the selected namespaces, whatever its labels.
 	// (This does not apply if Resources is just the Pods, which have no scale.)
 	//

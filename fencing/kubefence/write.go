@@ -14,10 +14,10 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 )
 
-// ErrUnknown: no answer says whether the object was written. It may have been written already. It
-// may also be written later, until the request ends in the API server, unless somebody else writes
-// the object first. Treat the write neither as done nor as refused. Read the object, or write again
-// if writing twice does no harm.
+// ErrUnknown: no answer says whether the object was written. It may have been written already. As
+// long as the request goes on in the API server, it may also be written later. A write by somebody
+// else in between prevents that. Treat the write neither as done nor as refused. Read the object,
+// or write again if writing twice does no harm.
 var ErrUnknown = errors.New("kubefence: unknown whether the object was written")
 
 // write is the only way to an object: read it, compare, send a write that names the version that
