@@ -52,7 +52,8 @@
 // For this guarantee, a fault has ended once its effects have been noticed:
 //   - A lost request is noticed, and sent again, after RenewDeadline/4.
 //   - A silent watch is noticed after two to three RetryPeriods. If the standby then finds that
-//     another replica has taken the Lease, it waits from then on for that replica's lease duration.
+//     another replica has taken the Lease, it waits for that replica's lease duration, counted from
+//     that moment.
 //
 // A slow server is not a fault. If the replica has the right to patch the Lease, a term goes on as
 // long as two writes in a row fit into RenewDeadline. If it does not have that right, a term ends

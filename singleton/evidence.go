@@ -33,7 +33,7 @@ type Evidence interface {
 	Dead(ctx context.Context, identity string) (bool, error)
 }
 
-// MaxEvidence is how long the identity of [Evidence] may be, in bytes.
+// MaxEvidence is the greatest length, in bytes, of the text that Identify of an [Evidence] returns.
 const MaxEvidence = protocol.MaxEvidence
 
 // publishable returns an error for what must not be published.

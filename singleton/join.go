@@ -2,7 +2,7 @@ package singleton
 
 // JoinHooks returns hooks that call those of all, in the order given. A nil function is left out.
 //
-// If one of them panics, the others are called all the same. So an OnLose is called only if the
+// If one of them panics, the others are called all the same. So whenever an OnLose is called, the
 // OnAcquire of the same Hooks was called before. Put [ExitOnOverrun] last: it does not return.
 func JoinHooks(all ...Hooks) Hooks {
 	var joined Hooks

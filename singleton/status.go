@@ -81,8 +81,9 @@ func (e *Elector) Status() Status {
 //   - Once ready, a replica stays ready in an outage of the API server.
 //   - Ready cannot tell whether Config.Guards will accept the token. That shows when the Lease
 //     comes free.
-//   - A failure of a guard does not make a replica unready. A standby announces no token, so it
-//     would never learn that the guard was repaired. See [Status].Guard.
+//   - A failure of a guard does not make a replica unready. Otherwise a standby would stay unready
+//     after the guard was repaired: it announces no token, so it does not learn of the repair. See
+//     [Status].Guard.
 //   - A guard that is miswired from the start ends Run, and with it readiness.
 func (e *Elector) Ready() error {
 	switch s := e.status.Load(); {

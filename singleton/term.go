@@ -123,7 +123,7 @@ func (t *Term) ResignTo(successor string) error {
 // the Lease no longer names the term, the term ends instead. The new token is announced to every
 // guard before Raise returns.
 //
-// Raise fails with one of these errors. Retry while the term is valid.
+// Raise fails with one of these errors. After the last two, retry while the term is valid.
 //   - A [*lease.FieldError]: mark exceeds the epoch by Config.Fencing.MaxRaise or more.
 //   - The [*EndError] of a term that has ended.
 //   - The error of ctx.

@@ -97,7 +97,7 @@ func (l *Lock) tellHolder(own func(singleton.Holder)) func(singleton.Holder) {
 // CheckShutdown returns a [*lease.FieldError] if manager.Options.GracefulShutdownTimeout of
 // controller-runtime does not suit the Lock. nil stands for controller-runtime's default, 30 s.
 //   - It must not be 0: Start would return while controllers work, and the Lease would be released
-//     beside them.
+//     while they still do.
 //   - It must not exceed Config.Replica.DrainLimit, after which [singleton.Elector.Live] fails. A
 //     negative timeout is accepted: the manager then waits for ever, and so does Run.
 //

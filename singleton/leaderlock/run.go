@@ -45,10 +45,10 @@ func (p *process) ask() error {
 	}
 }
 
-// BaseContext is for manager.Options.BaseContext of controller-runtime. Its contexts carry the
-// current term's token ([fencing.FromContext]), and a guard's refusal ends the term
-// ([fencing.Report]). They end when the term is lost, so that every runnable stops at once. At a
-// shutdown the manager stops its runnables in its own order.
+// BaseContext is for manager.Options.BaseContext of controller-runtime. The context that it returns
+// carries the current term's token ([fencing.FromContext]). If a guard refuses a write made with
+// it, the term ends ([fencing.Report]). The context ends when the term is lost, so that every
+// runnable stops at once. At a shutdown the manager stops its runnables in its own order.
 func (l *Lock) BaseContext() context.Context { return l.base }
 
 // carry gives a context the token of the current term.
