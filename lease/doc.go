@@ -1,7 +1,7 @@
-// Package lease has the types around a coordination.k8s.io Lease that users of package singleton
-// meet: a [Record] of the Lease, with its annotations; the [Timing] of an election; and the errors
-// of a refused setting or a failed request. The protocol's rules are below. The code that keeps
-// them is internal.
+// Package lease describes a coordination.k8s.io Lease to users of package singleton. A [Record] is
+// a snapshot of a Lease with its annotations. A [Timing] has the durations of an election. The
+// errors say why a setting was refused, or why a request failed. The protocol's rules are below.
+// The code that keeps them is internal.
 //
 // # Words
 //
@@ -45,8 +45,8 @@
 //     late or out of order neither shortens a term nor revives one that is over.
 //   - T3. A standby waits a lease duration from when it saw the last change of the claim.
 //   - T4. It waits for the longer of its own duration and the one on the Lease. The one on the
-//     Lease counts for at most [MaxLeaseDuration]. If somebody edited it by hand, it counts for at
-//     most the longest duration that the standby has seen an elector write.
+//     Lease counts for at most [MaxLeaseDuration]. If somebody edited it by hand, the limit is the
+//     longest duration that an elector wrote before, and that the standby saw.
 //   - T5. Each machine compares only its own elapsed times. The times on the Lease are for people.
 //   - T6. A timer ends the work's context when validity ends, even if everything else hangs.
 //     Term.Valid does not rely on the timer: it reads the clock itself.
@@ -67,24 +67,27 @@
 //   - R5. A refused write is followed by a GET. A GET asks the store. A LIST may come from a cache,
 //     which can be ahead of the store after a restore.
 //   - R6. If a GET has shown that a record is out of date, Lists that show this record are ignored.
-//     They count again once the watch delivers an event newer than the last look that counted.
+//     This ends once the watch delivers a new event: one newer than the last observation that was
+//     not ignored.
 //   - R7. An observation that is provably not newer than the last look is dropped. If the version
 //     of an event cannot be compared, a standby looks again, and a holder renews, to learn whether
 //     the Lease has changed.
-//   - R8. A candidate lists the Lease, and watches from that version on. When the watch ends, it
-//     does both again. If watching is forbidden, it polls.
+//   - R8. A candidate lists the Lease, and watches from the version of that List on. When the watch
+//     ends, it does both again. If watching is forbidden, it polls.
 //
 // W, writes.
 //
-//   - W1. A renewal tests the term (UID, fencing-term, holder) and no version. So label edits do
-//     not hold it up. A renewal may arrive when its term is already over. Then it prolongs nothing
+//   - W1. A renewal is a JSON patch. It tests that the Lease still shows the term: the UID, the
+//     annotation fencing-term and the holder. It does not test the version. So label edits do not
+//     hold it up. A renewal may arrive when its term is already over. Then it prolongs nothing
 //     (T2).
 //   - W2. A renewal is due each RetryPeriod. While one is unanswered, the next is not sent until
 //     that one is RenewDeadline/4 old. If writes take more than half of RenewDeadline, the next is
 //     sent early enough for its answer to come in time.
-//   - W3. When a renewal is acknowledged, those sent before it are cancelled. If that renewal was
-//     slow, any that was sent just before its answer came is cancelled too, and a new one is sent
-//     at once. Otherwise two renewals in flight would make each other fail in turn.
+//   - W3. When a renewal is acknowledged, those sent before it are cancelled. If its answer was
+//     slow, a new renewal is sent at once. Another renewal may have been sent just before that
+//     answer came. It is cancelled too. Otherwise two renewals in flight would make each other fail
+//     in turn.
 //   - W4. A repair, and each write that changes the holder, tests the UID, the version, the whole
 //     spec and our annotations. Neither the version nor the content is enough alone.
 //   - W5. renewTime changes with each write, even if the wall clock stands still.
@@ -113,9 +116,10 @@
 //     the version that it replaced. The release is proven if a watch shows it right after that
 //     version.
 //   - C5. Without such a watch, the standby looks at the version just before the record that it
-//     saw. If the release names that version, and that version shows the holder, the release is
-//     proven. If that version shows the same release, the record seen was only an edit of the
-//     release. The standby then looks one version further back, a few times at most.
+//     saw. If the release names this earlier version, and the earlier version shows the holder, the
+//     release is proven. If the earlier version already shows the same release, only something else
+//     was edited since, such as a label. The standby then looks one version further back, a few
+//     times at most.
 //   - C6. A Lease that looks as if nobody ever held it counts as free only on two conditions.
 //     First, the standby's first look showed the Lease like that. Second, a look at the state just
 //     before the Lease was created shows that no Lease existed then.
@@ -149,7 +153,7 @@
 //   - A2. Before an acquire, a GET asks the store. A LIST is sent at the same time, and the GET's
 //     answer must not be older than the LIST's. No GET is needed in two cases: a candidate takes
 //     its own seat back, or it saw less than 500 ms ago that the Lease was released or never held.
-//     If Config.Fencing.Floor is set, a GET follows its call in these cases too.
+//     If Config.Fencing.Floor is set, a GET is sent in these cases too, after Floor has returned.
 //   - A3. After a conflict, a candidate looks at which term the Lease has. If that is the term that
 //     the candidate is acquiring, one of its writes has arrived. The candidate then renews the
 //     term, because validity counts from an acknowledged write and not from a look.
@@ -218,8 +222,8 @@
 //     are of the same term. A watch shows that, or a look a few versions back.
 //   - P4. The death of a holder ends the wait for its own claim, as its release does. It does not
 //     end the wait for a claim that an unexplained change may have hidden, nor any other wait.
-//   - P5. A standby asks whether the holder is dead after a GET of the Lease and before the
-//     acquire. What it heard earlier is a hint.
+//   - P5. After a GET of the Lease, and before the acquire, a standby asks whether the holder is
+//     dead. What it heard earlier is only a hint.
 //   - P6. Requests of a dead process may still be on their way. So a guard is required (H1), or a
 //     time to settle (Config.Fencing.Settle). A standby waits for that time after the proof.
 //   - P7. Without proof, a standby waits for the lease duration. An error, a panic and a missing
@@ -242,6 +246,7 @@
 //     order to find out.
 //   - F6. A failure is logged when it begins, now and then while it lasts, and when it is over. A
 //     request that is not answered counts as failing.
-//   - F7. When Run begins, a standby rehearses a write by a dry run that cannot succeed. A refusal
-//     counts like the refusal of an acquire. The replica is not ready before the answer.
+//   - F7. When Run begins, a standby rehearses: it sends a dry run of a write that cannot succeed.
+//     The answer still shows what only a person could fix, such as a missing right. That counts
+//     like the refusal of an acquire. The replica is not ready before the answer.
 package lease

@@ -10,7 +10,7 @@ import (
 // kinds, but never ErrUnversioned, which is returned by itself.
 var (
 	// ErrConflict: the compare-and-swap failed, because somebody else wrote first. The write did not
-	// happen. List, then decide again.
+	// happen. Get the Lease, then decide again.
 	ErrConflict = errors.New("the Lease changed since it was read")
 	// ErrForbidden: RBAC or admission denied the verb. The write did not
 	// happen. Retry only if the verb was allowed before.
@@ -42,7 +42,7 @@ var ErrEpochExhausted = errors.New("fencing epoch exhausted")
 type FieldError struct {
 	Field   string // name of the field
 	Value   any    // what it was set to
-	Rule    string // the rule that Value breaks, with its numbers
+	Rule    string // what Value must be, such as "must be at least 2s"
 	Default bool   // Value was not set: it is the default
 }
 

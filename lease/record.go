@@ -17,8 +17,8 @@ import (
 // Domain is the prefix of every annotation and label that hotseat writes.
 const Domain = "hotseat-go.github.io/"
 
-// Annotations on the Lease. An acquire writes the first three in the same compare-and-swap as the
-// holder. A repair writes them again.
+// Annotations on the Lease. An acquire writes the first three together with spec.holderIdentity, in
+// one compare-and-swap. A repair writes them again.
 const (
 	AnnotationEpoch  = Domain + "fencing-epoch"  // decimal int64, only ever grows
 	AnnotationTerm   = Domain + "fencing-term"   // 32 hex digits, one random value per term
@@ -123,8 +123,8 @@ func (r Record) Duration() time.Duration {
 	return time.Duration(*r.lease.Spec.LeaseDurationSeconds) * time.Second
 }
 
-// Transitions is spec.leaseTransitions: a count of holder changes, for diagnosis only. It is no
-// fencing token.
+// Transitions is spec.leaseTransitions: a count of holder changes, for diagnosis only. It is
+// not a fencing token.
 func (r Record) Transitions() int32 {
 	if r.lease == nil || r.lease.Spec.LeaseTransitions == nil {
 		return 0
@@ -156,7 +156,7 @@ func timeOf(t *metav1.MicroTime) time.Time {
 }
 
 // Epoch is the fencing epoch on the Lease, whoever holds the Lease now; 0 if there is none. If the
-// annotation is no epoch, Epoch returns 0 and an error.
+// annotation is not an epoch, Epoch returns 0 and an error.
 func (r Record) Epoch() (int64, error) {
 	text := r.annotation(AnnotationEpoch)
 	if text == "" {
@@ -186,8 +186,8 @@ func (r Record) Token() (fencing.Token, bool) {
 }
 
 // Released reports whether the record says that its last holder released the Lease, after work had
-// returned. An edit can write such a record over a later term. So an elector that did not see the
-// release happen looks for proof (rules C4 and C5).
+// returned. Even so, a later term may be under way: an edit can put back a record from before it.
+// So an elector that did not see the release happen looks for proof (rules C4 and C5).
 func (r Record) Released() bool {
 	_, released := r.ReleasedFrom()
 	return released
@@ -225,8 +225,8 @@ func releaseMark(t time.Time, replaced string) string {
 	return t.UTC().Format(metav1.RFC3339Micro) + " after " + replaced
 }
 
-// ParseEpoch reads an epoch as [AnnotationEpoch] has it. It accepts only what hotseat writes:
-// 1..MaxInt64 in decimal, without sign, leading zero or space.
+// ParseEpoch reads the text of [AnnotationEpoch]. It accepts only what hotseat writes: 1..MaxInt64
+// in decimal, without sign, leading zero or space.
 func ParseEpoch(text string) (int64, error) {
 	if len(text) > len(strconv.Itoa(math.MaxInt64)) || text == "" || text[0] < '1' || text[0] > '9' {
 		return 0, fmt.Errorf("%.40q is not a decimal from 1 to %d", text, math.MaxInt64)

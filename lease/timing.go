@@ -39,13 +39,14 @@ const (
 //   - A standby's wait began when it observed that write, at o >= c. The wait lasts LeaseDuration
 //     on the standby's clock.
 //
-// On the holder's clock, the wait lasts at least LeaseDuration/k. So it ends no earlier than work
-// does: LeaseDuration/k - RenewDeadline - S = 0, for any delay of any answer.
+// On the holder's clock, the wait lasts at least LeaseDuration/k, which is RenewDeadline + S. It
+// began at s or later. So it ends no earlier than s + RenewDeadline + S, and work has stopped by
+// then. No delay of an answer changes that.
 type Timing struct {
 	// LeaseDuration (L) is how long a standby waits, after the last change that it observed, before it
 	// takes over. It is written on the Lease. Whole seconds, from [MinLeaseDuration] to
-	// [MaxLeaseDuration]. Default 15 s. A longer one survives longer API outages, but a crash is
-	// noticed that much later.
+	// [MaxLeaseDuration]. Default 15 s. If it is longer, RenewDeadline can be longer too, and a term
+	// then survives longer API outages. But a crash is noticed that much later.
 	LeaseDuration time.Duration
 	// RenewDeadline (R) is how long a term stays valid after its last acknowledged write was sent. At
 	// most LeaseDuration/(1+MaxClockDrift) - [MinStopBudget]. Default 10 s.
