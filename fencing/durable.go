@@ -8,9 +8,10 @@ import (
 )
 
 // Store keeps the marks of a [Durable] guard: one token per scope, with a version. Package
-// filestore has a Store over files. Implementations are safe for concurrent use, also by several
-// processes where the medium is shared. They do not retry for longer than ctx lasts. On any error
-// the guard refuses: with [ErrWiring] if the error is one, else with [ErrUnavailable].
+// filestore has a Store over files. Implementations are safe for concurrent use. If several
+// processes share the medium, that holds across the processes too. Implementations do not retry for
+// longer than ctx lasts. On any error the guard refuses: with [ErrWiring] if the error is one, else
+// with [ErrUnavailable].
 type Store interface {
 	// Load returns the mark of a scope and its version, which may be any string. The zero Token means
 	// that the scope never had a mark; this state has a version too. A mark that cannot be read,
@@ -27,9 +28,9 @@ type Store interface {
 	//   - False: the version was another one, and nothing changed.
 	//   - An error: the swap may or may not have happened, or may still happen.
 	//
-	// next may already be the mark, from a swap that was not confirmed. Write it again even then: a
-	// mark that is only visible (on a disk that failed to sync, or not yet on a database's standby) is
-	// not durable.
+	// next may already be the mark, from a swap that was not confirmed. Write it again even then. A
+	// mark that can be read may not be durable: a disk may have failed to sync it, or a database's
+	// standby may not have it yet.
 	CompareAndSwap(ctx context.Context, version string, next Token) (swapped bool, err error)
 }
 
@@ -38,10 +39,10 @@ type Store interface {
 // admits work that carries it. Make one with [NewDurable]. All methods are safe for concurrent use.
 //
 // Each call reads the store, so a mark of another process is seen at once. If the store cannot be
-// read, the call fails with [ErrUnavailable]. A mark that can be read is not always safe from a
-// crash yet. So a Durable relies on a mark only if its own write of that mark was confirmed. If
-// another process wrote the mark, or the answer to the write was lost, the Durable first writes the
-// mark again.
+// read, the call fails with [ErrUnavailable]. A mark that can be read may still be
+// lost in a crash. So a Durable relies on a mark only if its own write of that mark was confirmed.
+// If another process wrote the mark, or the answer to the write was lost, the Durable first writes
+// the mark again.
 //
 // Several processes may share a store, and always agree on the mark. But each tracks only its own
 // work in flight. If effects may be in flight in more than one process, bind check and effect by

@@ -39,8 +39,9 @@ var (
 	ErrWiring = errors.New("fencing: guard miswired")
 )
 
-// StaleError is an [ErrStale] that says which token won. Presented was refused, or its work was
-// ended in flight. Mark is the highest token that the guard had admitted at that moment.
+// StaleError is an [ErrStale] that says which token won. Presented was refused; or it had been
+// admitted, and its work in flight was ended. Mark is the highest token that the guard had admitted
+// at that moment.
 type StaleError struct{ Presented, Mark Token }
 
 func (e *StaleError) Error() string { return describe(ErrStale, e.Presented, e.Mark) }
@@ -61,8 +62,8 @@ func describe(why error, presented, mark Token) string {
 	return fmt.Sprintf("%v: presented %v, mark %v", why, presented, mark)
 }
 
-// Refusal returns the token that was refused and the mark that won, as the [*StaleError] or
-// [*ConflictError] in err has them. For any other error both are the zero Token.
+// Refusal returns the token that was refused and the mark that won. They come from the
+// [*StaleError] or [*ConflictError] in err. For any other error both are the zero Token.
 func Refusal(err error) (presented, mark Token) {
 	if stale, ok := errors.AsType[*StaleError](err); ok {
 		return stale.Presented, stale.Mark

@@ -32,7 +32,7 @@ type Guard interface {
 	//
 	// The elector calls Announce at the start of each term. If that fails with [ErrUnavailable], it
 	// gives the term up and comes back with a later token. While work runs, it announces the same
-	// token again from time to time; [ErrUnavailable] then ends nothing.
+	// token again from time to time. [ErrUnavailable] does not end the term then.
 	Announce(ctx context.Context, t Token) error
 
 	// Mark returns the mark of a scope. It returns the zero Token and no error if the scope was

@@ -19,9 +19,9 @@ func Unfenced(ctx context.Context, t Token) bool {
 	return allowed
 }
 
-// OwnToken returns nil if a guard for the scope own can judge t. Otherwise it returns the guard's
-// refusal: [ErrMissing] for the zero Token, [ErrMalformed] or [ErrScope]. The guard need not read
-// the mark for that.
+// OwnToken returns nil if the guard can judge t. The parameter own is the guard's scope. Otherwise
+// it returns the guard's refusal: [ErrMissing] for the zero Token, [ErrMalformed] or [ErrScope].
+// The guard need not read the mark for that.
 func OwnToken(t Token, own string) error {
 	if err := t.Validate(); err != nil {
 		return err
@@ -32,8 +32,9 @@ func OwnToken(t Token, own string) error {
 	return nil
 }
 
-// OwnScope returns nil if scope is own, the scope whose mark the guard keeps. Otherwise it returns
-// the error that the guard's method Mark must return: [ErrMalformed] or [ErrScope].
+// OwnScope returns nil if scope equals own. The parameter own is the scope whose mark the guard
+// keeps. Otherwise OwnScope returns the error that the guard's method Mark must return:
+// [ErrMalformed] or [ErrScope].
 func OwnScope(scope, own string) error {
 	if err := ValidateScope(scope); err != nil {
 		return err
@@ -44,10 +45,11 @@ func OwnScope(scope, own string) error {
 	return nil
 }
 
-// ParseMark reads a mark that a guard for the scope own has stored, in the text form of [Token]. If
-// the text is no token, the error is [ErrUnavailable]. If the mark is of another scope, the error
-// is [ErrUnavailable] and also [ErrScope]. So nothing is admitted before somebody has repaired the
-// mark. The error is never [ErrMalformed], which would blame the caller's token.
+// ParseMark reads a mark that a guard has stored, in the text form of [Token]. The parameter own is
+// the guard's scope. If the text is not a token, the error is [ErrUnavailable]. If the mark is of
+// another scope, the error is [ErrUnavailable] and also [ErrScope]. So nothing is admitted before
+// somebody has repaired the mark. The error is never [ErrMalformed], which would blame the caller's
+// token.
 func ParseMark(text, own string) (Token, error) {
 	mark, err := ParseToken(text)
 	if err != nil {

@@ -21,14 +21,14 @@ import (
 //   - Once in each term (a message such as "a new replica is active"): Key(operation + " " +
 //     t.String()).
 //
-// A key is no fence. The receiver still takes a new operation from a replica whose term is over,
+// A key is not a fence. The receiver still takes a new operation from a replica whose term is over,
 // and it forgets keys after a time that it documents (often 24 hours). So write the operation down
 // first, in a fenced transaction, and send what is written down. That is an outbox:
 // internal/docs/guide/database.md shows one with sqlfence. Send the same parameters each time, or
 // the receiver may refuse.
 //
-// An invalid token is an error, as in [Token.Validate]. An empty operation wraps [ErrMalformed].
-// The key of given arguments is the same in every release.
+// An invalid token is an error, as in [Token.Validate]. If operation is empty, the error
+// wraps [ErrMalformed]. The key of given arguments is the same in every release.
 func (t Token) Key(operation string) (string, error) {
 	if err := t.Validate(); err != nil {
 		return "", err

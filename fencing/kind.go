@@ -33,8 +33,8 @@ func KindOf(err error) Kind {
 	return KindOther
 }
 
-// Err returns the error that k names. It is nil for the zero Kind, for [KindOther], and for words
-// that are no Kind.
+// Err returns the error that k names. It is nil for the zero Kind, for [KindOther], and for any
+// word that is not one of the kinds.
 func (k Kind) Err() error {
 	for _, n := range named() {
 		if n.kind == k {

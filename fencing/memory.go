@@ -64,8 +64,8 @@ func NewMemory(cfg MemoryConfig) (*Memory, error) {
 }
 
 // Announce raises the mark to t, ends the work in flight of older tokens, and waits for that work
-// to leave. See [Guard]. It fails with [ErrUnavailable] if the work has not left within Drain, or
-// before ctx ended. Then retry.
+// to leave. See [Guard]. It fails with [ErrUnavailable] if Drain passes, or ctx ends, before the
+// work has left. Then retry.
 func (m *Memory) Announce(ctx context.Context, t Token) error { return m.admit(ctx, t, nil) }
 
 // Check does what [Memory.Announce] does: it admits the current token, and raises the mark for a

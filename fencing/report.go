@@ -4,10 +4,10 @@ import "context"
 
 type reporterKey struct{}
 
-// WithReporter returns a context in which [Report] passes each refusal of a guard to the function
-// refused. The call is made on the goroutine of the write, possibly on several at once. The
-// function must not block. If it is nil, a reporter that ctx has is removed. The elector puts a
-// reporter into the work's context.
+// WithReporter returns a context with a reporter: the function that is passed as refused. [Report]
+// calls it with each refusal of a guard. Each call is on the goroutine of its write, so several
+// calls may run at once. The reporter must not block. If it is nil, a reporter that ctx has is
+// removed. The elector puts a reporter into the work's context.
 func WithReporter(ctx context.Context, refused func(error)) context.Context {
 	return context.WithValue(ctx, reporterKey{}, refused)
 }

@@ -130,9 +130,9 @@ func ParseToken(s string) (Token, error) {
 }
 
 // Compare returns -1, 0 or +1 if a is older than, the same as, or newer than b. It fails with
-// [ErrScope] if the scopes differ. It fails with a [*ConflictError] (a is Presented, b is Mark) if
-// the epochs are equal and the terms are not. On failure the int is 0. Compare does not validate
-// its arguments.
+// [ErrScope] if the scopes differ. If the epochs are equal and the terms are not, it fails with a
+// [*ConflictError], whose Presented is a and whose Mark is b. On failure the int is 0. Compare does
+// not validate its arguments.
 func Compare(a, b Token) (int, error) {
 	if a.Scope != b.Scope {
 		return 0, fmt.Errorf("%w: %q and %q", ErrScope, a.Scope, b.Scope)
