@@ -18,8 +18,8 @@ import (
 // removed first.
 const AnnotationCost = "controller.kubernetes.io/pod-deletion-cost"
 
-// AnnotationOwnCost has the same value as [AnnotationCost] if this package wrote both. Any other
-// cost is somebody else's, and stays.
+// AnnotationOwnCost is what this package writes on the Pod beside [AnnotationCost], with the same
+// text. A cost without it, or beside another text, is somebody else's, and stays.
 const AnnotationOwnCost = lease.Domain + "pod-deletion-cost"
 
 // lookEach is how soon the end of a term is noticed.

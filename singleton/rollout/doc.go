@@ -27,9 +27,9 @@
 //     the old Pod for a long time.
 //
 // Courtesy does not leave the service without an active replica: if no other replica has taken the
-// Lease within Config.Courtesy, a courteous one does. A part that lacks a right logs once which
-// one, and changes nothing. So does a part whose object does not exist. While the API server is out
-// of reach, the Follower goes by what it saw last.
+// Lease within Config.Courtesy, a courteous one does. A part changes nothing if it lacks a right,
+// or if its object does not exist. It logs the reason once. While the API server is out of reach,
+// the Follower goes by what it saw last.
 //
 // # Rights
 //
@@ -46,7 +46,7 @@
 //	rules:
 //	- {apiGroups: [""], resources: [nodes], verbs: [watch]}
 //
-// The rule for Deployments may have the resourceNames of yours. A Role cannot name Pods that do not
+// The rule for Deployments may name yours in resourceNames. A Role cannot name Pods that do not
 // exist yet. So with patch on Pods, a replica may change any Pod of its namespace.
 //
 // # Cost

@@ -21,7 +21,7 @@ const (
 	core = "/api/v1"
 	apps = "/apis/apps/v1"
 
-	answerWithin = 10 * time.Second // of a request that is no watch
+	answerWithin = 10 * time.Second // of a request that is not a watch
 
 	// Pauses between attempts.
 	pauseLeast = time.Second
@@ -59,8 +59,9 @@ type run struct {
 
 // Run does what Config switches on until ctx ends, and then returns nil. It sets the elector's
 // courtesy ([singleton.Elector.SetCourtesy]), so nobody else should. It makes the elector
-// ineligible at most once, and never eligible. Give it the context of the elector's Run. A failed
-// request does not end Run. While a call runs, another one returns [ErrRunning].
+// ineligible at most once, and does not make it eligible again. Give it the context of the
+// elector's Run. A failed request does not end Run. While a call runs, another one returns
+// [ErrRunning].
 func (f *Follower) Run(ctx context.Context, elector *singleton.Elector) error {
 	if !f.running.CompareAndSwap(false, true) {
 		return ErrRunning

@@ -29,7 +29,8 @@
 //     Lease is kept for them, and no handler runs at the same time as the next active replica's
 //     work. A handler has the same stop budget as work.
 //
-// A 503 has these fields. Its body is a problem (RFC 9457) that also says whether the handler ran.
+// A 503 has these header fields. Its body is JSON (problem details, RFC 9457), and also says
+// whether the handler ran.
 //
 //	Retry-After: 1
 //	Connection: close

@@ -17,7 +17,7 @@ var ErrNotActive = errors.New("serving: this replica is not active")
 
 // NotActiveError is ErrNotActive with what this replica knows.
 type NotActiveError struct {
-	State   singleton.State // of this replica; never active
+	State   singleton.State // of this replica; never StateActive
 	Holder  string          // as last seen on the Lease; empty: nobody
 	Handled bool            // the request was let in, and may have had effects
 }
@@ -65,9 +65,9 @@ func NewGate(elector *singleton.Elector) *Gate {
 
 // Work returns work that opens the gate while it runs. When the context of work ends, or work
 // returns or panics, the gate shuts: the contexts of the requests that were let in end, and idle
-// connections are closed ([Gate.ConnState]). Then the function that Work returned waits for these
-// requests before it returns. Run it with the elector of the gate. If another elector runs it, it
-// returns an error that says so.
+// connections are closed ([Gate.ConnState]). Before the returned work ends, it waits for these
+// requests. Run it with the elector of the gate. With an elector of another Lease it fails at once,
+// and the error says so.
 func (g *Gate) Work(work singleton.Work) singleton.Work {
 	return func(ctx context.Context, of *singleton.Term) error {
 		if scope := of.Token().Scope; scope != g.elector.Scope() {
