@@ -54,8 +54,8 @@
 //	writes above READ COMMITTED                 SELECT, UPDATE of a      SELECT
 //	                                            column
 //	announces (the elector: Announce, Check)    SELECT, INSERT, UPDATE   SELECT, INSERT, UPDATE
-//	announces, with HoldLimit or IdleLimit      the same, and logs in    the same, and PROCESS
-//	                                            as the writers' user
+//	announces, with HoldLimit or IdleLimit      the same, and logs in    the same, PROCESS, and logs
+//	                                            as the writers' user     in as the writers' user
 //	runs Schema                                 CREATE in the schema     CREATE
 //	runs Triggers                               owns the guarded table,  TRIGGER on guarded tables,
 //	                                            reads the marks          reads the marks
