@@ -45,8 +45,8 @@
 //     late or out of order neither shortens a term nor revives one that is over.
 //   - T3. A standby waits a lease duration from when it saw the last change of the claim.
 //   - T4. It waits for the longer of its own duration and the one on the Lease. The one on the
-//     Lease counts for at most [MaxLeaseDuration]. If somebody edited it by hand, the limit is the
-//     longest duration that an elector wrote before, and that the standby saw.
+//     Lease counts for at most [MaxLeaseDuration]. If somebody edited it by hand, it counts for at
+//     most the longest duration that the standby saw an elector write.
 //   - T5. Each machine compares only its own elapsed times. The times on the Lease are for people.
 //   - T6. A timer ends the work's context when validity ends, even if everything else hangs.
 //     Term.Valid does not rely on the timer: it reads the clock itself.
@@ -82,12 +82,11 @@
 //     hold it up. A renewal may arrive when its term is already over. Then it prolongs nothing
 //     (T2).
 //   - W2. A renewal is due each RetryPeriod. While one is unanswered, the next is not sent until
-//     that one is RenewDeadline/4 old. If writes take more than half of RenewDeadline, the next is
-//     sent early enough for its answer to come in time.
+//     that one is RenewDeadline/4 old. If writes take more than half of RenewDeadline, both waits
+//     are shortened if need be, because the next answer has to come before the term ends.
 //   - W3. When a renewal is acknowledged, those sent before it are cancelled. If its answer was
-//     slow, a new renewal is sent at once. Another renewal may have been sent just before that
-//     answer came. It is cancelled too. Otherwise two renewals in flight would make each other fail
-//     in turn.
+//     slow, a new renewal is sent at once. A renewal that was sent just before the slow answer came
+//     is cancelled too: it and the new one would make each other fail in turn.
 //   - W4. A repair, and each write that changes the holder, tests the UID, the version, the whole
 //     spec and our annotations. Neither the version nor the content is enough alone.
 //   - W5. renewTime changes with each write, even if the wall clock stands still.
@@ -97,8 +96,8 @@
 //     the conflict. It is repeated a few times at most.
 //   - W8. If the verb patch is refused, writes are updates by UID and version, one at a time. The
 //     refusal is logged once. patch is tried again after a lease duration.
-//   - W9. A patch may be refused although the store has what the patch tests for. The API server
-//     then tested the patch on a cache. An update by version bypasses that cache.
+//   - W9. A patch may be refused although the store has what the patch tests for, because the API
+//     server tested it on a cache. An update by version bypasses that cache.
 //
 // C, what a change proves about earlier claims.
 //
@@ -167,10 +166,11 @@
 //   - A7. A replica that is stopped while it acquires waits a while for the outcome. If it got the
 //     Lease, it releases the Lease.
 //   - A8. A Lease may name a successor: in the annotation [AnnotationSuccessor], or in
-//     spec.preferredHolder. A standby that is named answers by writing its identity into the
-//     annotation, if the same term still holds the Lease. The holder hands over to such an
-//     identity, and never to a name that nobody has answered to. Once the Lease comes free, the
-//     successor acquires at once, and all others RetryPeriod/2 later. An acquire removes the name.
+//     spec.preferredHolder. A standby that sees its name there answers by writing its identity into
+//     the annotation. The write fails if the term that the standby saw no longer holds the Lease.
+//     The holder hands over to such an identity, and never to a name that nobody has answered to.
+//     Once the Lease comes free, the successor acquires at once, and all others RetryPeriod/2
+//     later. An acquire removes the name.
 //   - A9. A courteous replica acquires later than others. Elector.SetCourtesy says by how much: by
 //     a lease duration at most.
 //
@@ -217,9 +217,10 @@
 //     that term and its holder. A takeover and a release remove it.
 //   - P2. The holder also publishes a version of the Lease: the last one that it knew while its
 //     term was valid. In an acquire, that is the version that the acquire replaces.
-//   - P3. The death of a holder counts only if its claim is known to be the last one. That is so if
-//     the holder's write replaced exactly the version that it published, and if all records since
-//     are of the same term. A watch shows that, or a look a few versions back.
+//   - P3. The death of a holder counts only if its claim is known to be the last one: nobody else
+//     has held the Lease since its term began. That is so if a write of the holder replaced exactly
+//     the version that the same write published (P2), and if all records since are of the same
+//     term. A watch shows that, or a look a few versions back.
 //   - P4. The death of a holder ends the wait for its own claim, as its release does. It does not
 //     end the wait for a claim that an unexplained change may have hidden, nor any other wait.
 //   - P5. After a GET of the Lease, and before the acquire, a standby asks whether the holder is

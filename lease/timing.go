@@ -14,12 +14,12 @@ const (
 	DefaultRetryPeriod   = 2 * time.Second
 	DefaultMaxClockDrift = 0.05
 
-	// MinLeaseDuration is the shortest safe lease duration. A Lease has whole seconds, and at one
-	// second a standby cannot tell whether the holder has renewed. (Measured on client-go: standbys
-	// took the Lease from a live holder at 1 s, never at 2 s.)
+	// MinLeaseDuration is the shortest safe lease duration. A Lease stores its duration in whole
+	// seconds. At one second a standby cannot tell whether the holder has renewed. (Measured on
+	// client-go: standbys took the Lease from a live holder at 1 s, never at 2 s.)
 	MinLeaseDuration = 2 * time.Second
-	// MinRetryPeriod catches a typing error (2 for 2*time.Second), which would write to the API server
-	// without a pause.
+	// MinRetryPeriod catches a typing error: 2 for 2*time.Second. With a RetryPeriod of 2 ns, an
+	// elector would write to the API server without a pause.
 	MinRetryPeriod = 100 * time.Millisecond
 	// MaxLeaseDuration is the longest lease duration that a process may ask for, and the longest that
 	// a standby believes. A typing error on the Lease must not keep everybody out for years.
