@@ -10,8 +10,8 @@ import (
 // Store keeps the marks of a [Durable] guard: one token per scope, with a version. Package
 // filestore has a Store over files. Implementations are safe for concurrent use. If several
 // processes share the medium, that holds across the processes too. Implementations do not retry for
-// longer than ctx lasts. On any error the guard refuses: with [ErrWiring] if the error is one, else
-// with [ErrUnavailable].
+// longer than ctx lasts. On any error the guard refuses: with [ErrWiring] if the error wraps it,
+// else with [ErrUnavailable].
 type Store interface {
 	// Load returns the mark of a scope and its version, which may be any string. The zero Token means
 	// that the scope never had a mark; this state has a version too. A mark that cannot be read,
@@ -49,7 +49,7 @@ type Store interface {
 // something that they share, such as a transaction.
 //
 // A Durable also remembers what it saw. If the store is restored to an earlier state under a
-// running guard, no mark is lowered, and the next announcement raises the store again.
+// running guard, the guard keeps its higher marks, and the next announcement stores the mark again.
 type Durable struct {
 	store  Store
 	flight *Memory // work in flight, and the highest marks this process saw

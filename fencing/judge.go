@@ -90,10 +90,10 @@ func Judge(t, mark Token) (raises bool, err error) {
 }
 
 // FailClosed turns err into a guard's answer. Use it for errors that arise after [OwnToken] has
-// accepted the token. FailClosed returns a verdict ([ErrStale], [ErrConflict]), [ErrWiring],
-// [ErrUnavailable] and nil unchanged. It wraps everything else in [ErrUnavailable]. The guard
-// itself must first map permanent errors to [ErrWiring]: only the guard knows how its store words
-// them.
+// accepted the token. FailClosed returns err unchanged if it is nil, a verdict ([ErrStale] or
+// [ErrConflict]), [ErrWiring] or [ErrUnavailable]. It wraps everything else in [ErrUnavailable].
+// The guard itself must first map permanent errors to [ErrWiring]: only the guard knows how its
+// store words them.
 func FailClosed(err error) error {
 	if err == nil || errors.Is(err, ErrStale) || errors.Is(err, ErrConflict) ||
 		errors.Is(err, ErrUnavailable) {

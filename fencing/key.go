@@ -14,8 +14,8 @@ import (
 //
 // The key is the same in all terms, and it must be. Suppose that one active replica asks for a
 // payment and dies before it has noted the answer. The next one has to ask again, and only the same
-// key tells the receiver that it is the same payment. A key that depended on the term would pay
-// twice.
+// key tells the receiver that it is the same payment. If the key depended on the term, the
+// payment would be made twice.
 //
 //   - Once for all terms (a charge, a mail): Key(operation).
 //   - Once in each term (a message such as "a new replica is active"): Key(operation + " " +
@@ -27,8 +27,8 @@ import (
 // internal/docs/guide/database.md shows one with sqlfence. Send the same parameters each time, or
 // the receiver may refuse.
 //
-// An invalid token is an error, as in [Token.Validate]. If operation is empty, the error
-// wraps [ErrMalformed]. The key of given arguments is the same in every release.
+// An invalid token is an error, as in [Token.Validate]. If operation is empty, the error wraps
+// [ErrMalformed]. Every version of this library makes the same key from the same arguments.
 func (t Token) Key(operation string) (string, error) {
 	if err := t.Validate(); err != nil {
 		return "", err

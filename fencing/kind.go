@@ -19,8 +19,9 @@ const (
 )
 
 // KindOf returns the kind of err. If several kinds fit, it returns the first in the order of the
-// constants. For example, a mark of another scope is unavailable too, but is of [KindScope]. KindOf
-// is safe for concurrent use, and does not allocate for nil.
+// constants. For example, the error for a mark of another scope is both [ErrScope] and
+// [ErrUnavailable], and its kind is [KindScope]. KindOf is safe for concurrent use, and does not
+// allocate for nil.
 func KindOf(err error) Kind {
 	if err == nil {
 		return ""
