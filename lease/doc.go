@@ -83,10 +83,12 @@
 //     (T2).
 //   - W2. A renewal is due each RetryPeriod. While one is unanswered, the next is not sent until
 //     that one is RenewDeadline/4 old. If writes take more than half of RenewDeadline, both waits
-//     are shortened if need be, because the next answer has to come before the term ends.
+//     are shortened if need be, because the next answer has to come before the term ends. Neither
+//     becomes shorter than RetryPeriod/4.
 //   - W3. When a renewal is acknowledged, those sent before it are cancelled. If its answer was
 //     slow, a new renewal is sent at once. A renewal that was sent just before the slow answer came
-//     is cancelled too: it and the new one would make each other fail in turn.
+//     is cancelled too: it and the new one would make each other fail in turn. It is not cancelled
+//     while writes take more than half of RenewDeadline, because then no renewal can wait for another.
 //   - W4. A repair, and each write that changes the holder, tests the UID, the version, the whole
 //     spec and our annotations. Neither the version nor the content is enough alone.
 //   - W5. renewTime changes with each write, even if the wall clock stands still.
