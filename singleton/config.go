@@ -109,9 +109,9 @@ type FencingConfig struct {
 	// holds a higher mark.
 	MaxRaise int64
 	// Settle is how long the Lease is left alone after its holder is proven dead (Config.Evidence).
-	// Without Guards, requests that the dead process has sent must have arrived by then, or failed. It
-	// must be the same in all replicas, and below LeaseDuration. Default 0: the Lease is acquired at
-	// once. It has no effect without Evidence.
+	// Without Guards, choose Settle so long that by its end every request of the dead process has
+	// arrived or failed. It must be the same in all replicas, and below LeaseDuration. Default 0: the
+	// Lease is acquired at once. It has no effect without Evidence.
 	Settle time.Duration
 }
 

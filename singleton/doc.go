@@ -70,9 +70,9 @@
 //     wait.
 //   - etcd was restored from a backup less than a LeaseDuration ago, and the backup lacks recent
 //     changes of the Lease. A replica that never saw those changes may acquire the Lease while the
-//     old holder still works. The overlap lasts until the old holder notices. Three kinds of
-//     replica can do so: one that was cut off; one that had an acquire request in flight; and, only
-//     if etcd was restored without --mark-compacted, one that has just started.
+//     old holder still works. Three kinds of replica can acquire it like this: one that was cut
+//     off; one that had an acquire request in flight; and, only if etcd was restored without
+//     --mark-compacted, one that has just started. The overlap lasts until the old holder notices.
 //   - etcd was restored in the same way while an API server went on running, and the backup lacks
 //     even the old holder's term. Another replica acquires the Lease as in the item above. Then the
 //     Lease is deleted or cleared. The old holder was never shown the other replica's term, so it
@@ -82,8 +82,9 @@
 //     LeaseDuration and the one on the Lease, up to [lease.MaxLeaseDuration]. If somebody shortens
 //     the duration on the Lease while the holder is cut off, a replica that never saw the longer
 //     duration waits for its own only.
-//   - Somebody clears the holder by hand and writes hotseat's release annotation
-//     ([lease.AnnotationReleased]), with the resourceVersion that the Lease has at that moment.
+//   - Somebody clears the holder by hand and forges hotseat's release annotation
+//     ([lease.AnnotationReleased]). The forged value names the resourceVersion that the Lease has
+//     just before the edit, as the value of a true release does.
 //
 // Epochs come from the revision of the API server's store. So there are two exceptions to G2:
 //   - Somebody raises an epoch by hand above that revision. Later, the Lease or its epoch
@@ -105,8 +106,9 @@
 //
 // The active replica renews the Lease every RetryPeriod. It goes on renewing while its work drains,
 // unless the term was lost. An unanswered renewal delays the next one by RenewDeadline/4 at most.
-// Validity ends RenewDeadline after the last acknowledged write was sent. A timer then ends the
-// work's context, even if everything else hangs. The proof that this keeps G1 is at [lease.Timing].
+// The term stays valid for RenewDeadline, counted from the moment when the last acknowledged write
+// was sent. A timer then ends the work's context, even if everything else hangs. The proof that
+// this keeps G1 is at [lease.Timing].
 //
 // # What ends a term
 //
@@ -116,14 +118,15 @@
 //	not renewed                                   RenewDeadline after the last good renewal was sent
 //	Resign, or Run's context ends                 at once; the Lease is kept until work returns
 //	a guard refuses the token, or is unavailable  before work starts
-//	a guard has seen a later token                when the token is announced again
+//	a guard has seen a later token                at the next announcement of the term's own token
 //	a write of work is refused as stale           at once, unless Fencing.KeepOnStale is set
-//	work returns or panics                        at once, and Run returns or panics too
+//	work returns by itself, or panics             at once, and Run returns or panics too
 //
-// Work counts as returning by itself only if, when it returns, its context has not ended and
-// [Term.Valid] is true. Otherwise Run stands by again and calls work for the next term, unless
-// Run's context has ended or Config.OneTerm is set. A failed or conflicting request does not end a
-// term on its own.
+// Work has returned by itself if its context has not ended yet and [Term.Valid] is still true. Run
+// then returns too. Otherwise Run stands by again and calls work for the next term, unless Run's
+// context has ended or Config.OneTerm is set.
+//
+// A failed or conflicting request does not end a term on its own.
 //
 // If work returns [ErrUnfinished], the Lease is not released, and Run ends.
 //

@@ -157,10 +157,10 @@ func (e *Elector) IsActive() bool {
 	return s.state == StateActive && s.term.Valid()
 }
 
-// WaitActive waits until this replica is active, and returns its term. By then work runs, or is
-// about to: the announcement to guards and OnAcquire come first. The error is the cause of ctx's
-// end. WaitActive is for programs and tests that run alongside the work. The term may end soon
-// after.
+// WaitActive waits until this replica is active, and returns its term. Work may not have started by
+// then: it starts once every guard has accepted the token and OnAcquire has returned. The error is
+// the cause of ctx's end. WaitActive is for programs and tests that run alongside the work. The
+// term may end soon after.
 func (e *Elector) WaitActive(ctx context.Context) (*Term, error) {
 	for {
 		s := e.status.Load()

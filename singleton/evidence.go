@@ -21,19 +21,21 @@ type Evidence interface {
 	// Identify returns a text by which other replicas recognize this process. The elector publishes
 	// the text on the Lease while it holds the Lease. It has 1 to [MaxEvidence] bytes of valid UTF-8
 	// without control characters. Identify is called when Run begins. It may take seconds, and should
-	// return only once it is sure. A term does not wait for it. If it fails, it is called again.
+	// return only once it is sure that the text identifies this process. A term does not wait for
+	// Identify. If Identify fails, it is called again.
 	Identify(ctx context.Context) (string, error)
 	// Await returns nil when the process that published identity seems to be dead. It is called only
-	// on a standby, and only while another replica holds the Lease. It is a hint: [Evidence.Dead]
-	// decides. If it fails, it is called again after a pause of up to RetryPeriod.
+	// on a standby, and only while another replica holds the Lease. Its answer is a hint:
+	// [Evidence.Dead] decides. If Await fails, it is called again after a pause of up to RetryPeriod.
 	Await(ctx context.Context, identity string) error
-	// Dead reports whether the process that published identity is proven dead, by a fresh look. It has
-	// a quarter of RenewDeadline to answer. The identity comes from the Lease, so it may be anything
-	// that somebody wrote there. If Dead cannot make sense of it, nobody is proven dead.
+	// Dead looks afresh, and reports whether the process that published identity is proven dead. It
+	// has a quarter of RenewDeadline to answer. The identity comes from the Lease, so it may be
+	// anything that somebody wrote there. If Dead does not understand the identity, it returns false
+	// or an error. An error proves nothing.
 	Dead(ctx context.Context, identity string) (bool, error)
 }
 
-// MaxEvidence is the greatest length, in bytes, of the text that Identify of an [Evidence] returns.
+// MaxEvidence is the greatest length, in bytes, of the text that [Evidence.Identify] returns.
 const MaxEvidence = protocol.MaxEvidence
 
 // publishable returns an error for what must not be published.

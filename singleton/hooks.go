@@ -22,7 +22,7 @@ type Hooks struct {
 	// Lease was given up. So OnLose may end the process. cause is the cause of the end of the work's
 	// context.
 	OnLose func(term *Term, cause error)
-	// OnHolder is called when [Status].Holder changes, which is the holder as this replica sees it:
+	// OnHolder is called when [Status].Holder changes:
 	//   - It is called with an empty Identity when nobody holds the Lease any more, because the
 	//     Lease was released, cleared or deleted. This call is left out if the next holder follows
 	//     at once. It is also left out after a crash, because the Lease goes on naming the replica

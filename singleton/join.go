@@ -1,6 +1,7 @@
 package singleton
 
-// JoinHooks returns hooks that call those of all, in the order given. A nil function is left out.
+// JoinHooks returns Hooks whose functions call the functions of every argument, in the order given.
+// A nil function is left out.
 //
 // If one of them panics, the others are called all the same. So whenever an OnLose is called, the
 // OnAcquire of the same Hooks was called before. Put [ExitOnOverrun] last: it does not return.

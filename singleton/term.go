@@ -119,9 +119,9 @@ func (t *Term) ResignTo(successor string) error {
 }
 
 // Raise lifts the term's epoch above mark. Call it when a guard's mark is above the term's epoch
-// although this replica still holds the Lease: the API server was restored to an earlier state. If
-// the Lease no longer names the term, the term ends instead. The new token is announced to every
-// guard before Raise returns.
+// although this replica still holds the Lease. That happens if the API server was restored to an
+// earlier state. If the Lease no longer names the term, the term ends instead. The new token is
+// announced to every guard before Raise returns.
 //
 // Raise fails with one of these errors. After the last two, retry while the term is valid.
 //   - A [*lease.FieldError]: mark exceeds the epoch by Config.Fencing.MaxRaise or more.

@@ -15,8 +15,8 @@ import (
 // Apply is server-side apply of config: an apply configuration of client-go, or anything else that
 // marshals to the JSON of an object, with apiVersion and kind. Apply stamps the object if its mark
 // is lower. Then it applies config with the resourceVersion of the stamped object, so the server
-// refuses the apply once a later term wrote. The mark is no part of what is applied, and so is not
-// among the fields of opts.FieldManager. Replicas may use the same manager, and a change of the
+// refuses the apply once a later term wrote. The mark is no part of what is applied, so
+// opts.FieldManager does not come to own it. Replicas may use the same manager, and a change of the
 // mark is no conflict of managers.
 //
 // The object must exist. The server has no apply that only creates, so an apply without a version

@@ -17,8 +17,8 @@ import (
 //
 // Get must return a copy that the caller may change. It should read from the API server, not from a
 // cache. A cache costs retries, never safety: each write names the version that was read, and a
-// [Guard] confirms each answer by a write. Update must reach the API server each time, even if
-// nothing changed.
+// [Guard] admits no token until a write has confirmed the read. Update must reach the API server
+// each time, even if nothing changed.
 type Client[T metav1.Object] interface {
 	Get(ctx context.Context, name string, o metav1.GetOptions) (T, error)
 	Create(ctx context.Context, object T, o metav1.CreateOptions) (T, error)

@@ -4,8 +4,8 @@
 //
 //	active n                       object (mark)                   active n+1
 //	   | read            --------->  n, version 7
-//	   | ... frozen ...              n+1, version 8  <------------  stamp, of version 7 |
-//	   | write, of version 7 ----->  refused: conflict
+//	   | ... frozen ...              n+1, version 8  <------------  stamp, if version 7 |
+//	   | write, if version 7 ----->  refused: conflict
 //	   | read, compare   --------->  *StaleError
 //
 // # The mark
@@ -44,8 +44,8 @@
 //
 // With the mark alone, as in NewGuard(mark), a stale term is refused in two cases only: when it
 // asks ([Guard.Check]), and when it writes an object that the successor has written. For other
-// objects, a check before the write narrows the gap, but does not close it. [Policy.Announced] does
-// not close it either.
+// objects, a check before the write does not suffice: a write may still land after a newer term was
+// announced. [Policy.Announced] makes that rarer, but does not rule it out either.
 //
 // # What is not guaranteed
 //

@@ -104,9 +104,9 @@ var _ fencing.Checker = (*Guard)(nil)
 // the guard created the object anew, its mark would be forgotten. If a right is missing, the error
 // is [fencing.ErrWiring] too.
 //
-// The guard confirms each answer by a write on condition that the object still has the version that
-// was read. So it works just as well over a Client that reads from a cache. If the cache hangs, the
-// answer is [fencing.ErrUnavailable].
+// The guard does not trust a read alone. Before it admits a token or returns the mark, it makes a
+// write on condition that the object still has the version that was read. So it works just as well
+// over a Client that reads from a cache. If the cache hangs, the error is [fencing.ErrUnavailable].
 func NewGuard(mark Object, others ...Object) (*Guard, error) {
 	g := &Guard{objects: append([]Object{mark}, others...)}
 	for i, o := range g.objects {

@@ -45,8 +45,8 @@ type Config struct {
 //   - [ErrUnknown], if the write may have happened, or may still happen;
 //   - the API server's own answer, wrapped, if it refused the write or if there is no such object:
 //     nothing was written;
-//   - [fencing.ErrUnavailable], if the object could not be read, or others wrote it in every try:
-//     nothing was written.
+//   - [fencing.ErrUnavailable], if the object could not be read, or if during each try somebody
+//     else wrote the object: nothing was written.
 type Objects[T metav1.Object] struct {
 	client Client[T]
 	config Config

@@ -26,8 +26,8 @@ import (
 //   - any write to an object whose mark is no token of Scope. To repair the mark, remove the policy
 //     first.
 //
-// Admission runs on the stored object, in the same compare-and-swap as the write. So no write comes
-// between check and effect, as with [Objects]. Refusals are 403 Forbidden. The policy has
+// Admission runs on the stored object, in the same compare-and-swap as the write. So, as with
+// [Objects], no write comes between check and effect. Refusals are 403 Forbidden. The policy has
 // failurePolicy Fail: if it cannot be evaluated, nothing is written.
 //
 // # What it cannot see
@@ -41,7 +41,7 @@ import (
 // exist. An object is still deleted together with its owner, and with its namespace. For admission,
 // the eviction of a Pod is not a delete.
 //
-// A scale request carries no token either, and neither the mark nor the labels of the object.
+// A scale request carries no token either. It does not show the mark or the labels of the object.
 // Scalers restricts who may scale.
 //
 // Status updates of most built-in kinds carry annotations, and are guarded. In status updates of
@@ -74,8 +74,8 @@ type Policy struct {
 
 	// Deleters are the users who may delete objects that have a mark, and may change their
 	// ownerReferences: for example "system:serviceaccount:shop:invoicer". The cluster's garbage
-	// collector and namespace controller always may. Name any controller that adopts objects. If
-	// Deleters is empty, only RBAC decides.
+	// collector and namespace controller always may. If a controller adopts objects, list its user
+	// here too. If Deleters is empty, only RBAC decides.
 	Deleters []string
 
 	// Scalers are the users who may write the scale subresource. If Scalers is empty, only RBAC

@@ -99,8 +99,8 @@ func (g *Guard) Announce(ctx context.Context, t fencing.Token) error {
 }
 
 // Check does what [Guard.Announce] does, except that it admits a zero token under
-// [fencing.AllowUnfenced]. Nothing binds a later effect to Check: use [Guard.InTx], or
-// [Guard.Verify] in your own transaction.
+// [fencing.AllowUnfenced]. Check does not fence the write that follows it: a newer term may be
+// admitted in between. To write, use [Guard.InTx], or [Guard.Verify] in your own transaction.
 func (g *Guard) Check(ctx context.Context, t fencing.Token) error { return g.core.Check(ctx, t) }
 
 // Mark returns the mark of a scope. See [fencing.Guard].

@@ -101,11 +101,11 @@ var errNotTheMark = fmt.Errorf("%w: sqlfence: the mark changed while a transacti
 	fencing.ErrUnavailable)
 
 // Begin begins a fenced transaction of t on the connection of s. k must be the Known of that
-// connection. Begin calls send with the guard's statements, as the text lock. The function send
-// must transmit one message: BEGIN with the options of the transaction, a semicolon, and lock. So
-// the transaction begins in one round trip. If any of these statements fails, send must roll back
-// and return the error. Begin may then call send again, with another lock. level is the isolation
-// level that send sets; sql.LevelDefault is that of the session.
+// connection. Begin calls send, and passes the guard's statements as the argument lock. The
+// function send must transmit one message: BEGIN with the options of the transaction, a semicolon,
+// and lock. So the transaction begins in one round trip. If any of these statements fails, send
+// must roll back and return the error. Begin may then call send again, with another lock. level is
+// the isolation level that send sets; sql.LevelDefault is that of the session.
 func (c *Core) Begin(
 	ctx context.Context, s Session, k *Known, t fencing.Token, level sql.IsolationLevel,
 	send func(lock string) error,

@@ -41,7 +41,7 @@
 //	})
 //
 // Two things are optional:
-//   - [Guard.Triggers] refuse writers that know nothing of guards.
+//   - The triggers of [Guard.Triggers] refuse writers that know nothing of guards.
 //   - [Guard.RowSet] fences single rows without the lock.
 //
 // # Rights
@@ -51,7 +51,7 @@
 //
 //	who                                         PostgreSQL               MariaDB, MySQL
 //	writes, with InTx or Verify                 SELECT                   SELECT
-//	writes above READ COMMITTED                 SELECT, UPDATE of a      SELECT
+//	writes, at isolation above READ COMMITTED   SELECT, UPDATE of a      SELECT
 //	                                            column
 //	announces (the elector: Announce, Check)    SELECT, INSERT, UPDATE   SELECT, INSERT, UPDATE
 //	announces, with HoldLimit or IdleLimit      the same, and logs in    the same, PROCESS, and logs
@@ -66,9 +66,9 @@
 //	GRANT SELECT, INSERT, UPDATE ON hotseat_fence TO announcers -- the elector's
 //
 // InTx announces a token that is newer than the mark. A role that only writes may not do that: it
-// gets ErrUnavailable, with the text of the database's refusal. Above READ COMMITTED, PostgreSQL
-// demands UPDATE for locking the mark's row. The right to any one column is enough. It may be a
-// column that nobody uses:
+// gets ErrUnavailable, with the text of the database's refusal. At isolation levels above READ
+// COMMITTED, PostgreSQL demands UPDATE for locking the mark's row. The right to any one column is
+// enough. It may be a column that nobody uses:
 //
 //	ALTER TABLE hotseat_fence ADD COLUMN lockable boolean;
 //	GRANT UPDATE (lockable) ON hotseat_fence TO writers
@@ -153,7 +153,7 @@
 // # Recovery
 //
 //	how a mark is lost or poisoned     what is seen                  what to do
-//	the table was dropped              ErrWiring, from all           run Schema again, then write the
+//	the table was dropped              ErrWiring, from every call    run Schema again, then write the
 //	                                                                 row by hand
 //	the row was deleted; an old backup nothing: older tokens pass    write the row by hand before the
 //	restored; a lagging replica        until the term is announced   writers come back; if you do
@@ -162,10 +162,10 @@
 //	the epoch is too high (a test's,   ErrStale for every write and  raise the Lease's epoch above
 //	that of another cluster)           announcement of the current   the mark's (an elector does that
 //	                                   term                          itself, by up to MaxRaise); if
-//	                                                                 the mark's is the greatest there
-//	                                                                 is, write the row by hand
+//	                                                                 no higher epoch is possible,
+//	                                                                 write the row by hand
 //	the epoch or the term is invalid   ErrUnavailable: "damaged"     write the row by hand
-//	the column's type was changed      as damaged, or ErrWiring      change the column back, then
+//	the column's type was changed      ErrUnavailable, or ErrWiring  change the column back, then
 //	                                                                 write the row by hand
 //
 // "By hand" means: stop the writers, then write the epoch and the term from the Lease's annotations
@@ -246,6 +246,6 @@
 //     transactions. With READ UNCOMMITTED, it sees marks that may never be committed. Announce and
 //     Check would trust such marks.
 //   - In MySQL, tables of other engines than InnoDB do not roll back. Schema changes and TRUNCATE
-//     commit their transaction, and so drop its lock. Do not use them in fn: InTx then returns
-//     ErrCommitUnknown.
+//     commit their transaction, and so drop its lock. Do not use them in fn. If fn does, InTx
+//     returns ErrCommitUnknown.
 package sqlfence

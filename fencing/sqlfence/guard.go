@@ -23,8 +23,8 @@ func (g *marks) Announce(ctx context.Context, t fencing.Token) error {
 }
 
 // Check does what [Guard.Announce] does, except that it admits a zero token under
-// [fencing.AllowUnfenced]. Nothing binds a later effect to Check: use [Guard.InTx], or
-// [Guard.Verify] in your own transaction.
+// [fencing.AllowUnfenced]. Check does not fence the write that follows it: a newer term may be
+// admitted in between. To write, use [Guard.InTx], or [Guard.Verify] in your own transaction.
 func (g *marks) Check(ctx context.Context, t fencing.Token) error {
 	if fencing.Unfenced(ctx, t) {
 		return nil

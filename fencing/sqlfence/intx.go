@@ -44,9 +44,10 @@ import (
 //     What ends a transaction early is a failed statement whose error fn swallowed, a change of the
 //     schema in MySQL, or fn's own COMMIT. (If fn then began another transaction, only [Connector],
 //     MySQL and SQLite notice.)
-//   - any other error: the database refused the commit (a deferred constraint, a serialization
-//     failure; over [Connector] also after a swallowed error), or there was no commit because ctx
-//     had ended. Nothing was written.
+//   - any other error: nothing was written. Either there was no commit because ctx had ended, or
+//     the database refused the commit. It refuses the commit for a deferred constraint or a
+//     serialization failure. Over [Connector] it also does so if fn swallowed the error of a failed
+//     statement.
 func (g *Guard) InTx(
 	ctx context.Context, t fencing.Token, opts *sql.TxOptions,
 	fn func(context.Context, *sql.Tx) error,

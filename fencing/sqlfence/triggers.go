@@ -21,8 +21,9 @@ import (
 //
 // [Guard.InTx] and [Guard.Verify] carry the token on their connection. Other writers may set the
 // token themselves, as text: the list says where. Each change takes the shared lock. So a successor
-// waits for the transaction of the change, as for one of InTx. A refusal names both tokens.
-// [Connector] has to find the triggers first; see there.
+// waits for the transaction of the change, as it waits for a transaction of InTx. A refusal names
+// both tokens. A connection of [Connector] that is already open may not know of new triggers yet:
+// the documentation of Connector says what happens then.
 //
 //   - PostgreSQL: the triggers judge INSERT, UPDATE, DELETE and TRUNCATE, once per statement, even
 //     a statement that touches no row. The token is in the setting hotseat.token: SET LOCAL
