@@ -253,7 +253,8 @@ func judged(t *testing.T, history []trial.Event, c reach.Change) change {
 	return change{nobody: c.Nobody(), handover: time.Duration(began - ended)}
 }
 
+// percentile is the least of them that p of 100 do not exceed.
 func percentile(all []time.Duration, p int) time.Duration {
 	all = slices.Sorted(slices.Values(all))
-	return all[min(len(all)-1, len(all)*p/100)]
+	return all[(len(all)*p+99)/100-1]
 }

@@ -104,8 +104,15 @@ func (l *lab) kubectl(stdin string, args ...string) string {
 	return out
 }
 
-// deploy applies examples/deploy, with the replicas' image and what they are told.
+// deploy applies examples/deploy in a namespace of the lab's own.
 func (l *lab) deploy() {
+	l.t.Helper()
+	l.kubectl("", "create", "namespace", l.namespace)
+	l.apply()
+}
+
+// apply applies examples/deploy, with the replicas' image and what they are told, which may be more.
+func (l *lab) apply(more ...any) {
 	l.t.Helper()
 	l.spec.Ledger = l.ledger.URL
 	spec, err := json.Marshal(l.spec)
@@ -114,15 +121,13 @@ func (l *lab) deploy() {
 	if l.spec.Evidence {
 		components = append(components, "evidence")
 	}
-	objects := shipped(l.t, components, func(container map[string]any) {
+	l.kubectl(shipped(l.t, components, func(container map[string]any) {
 		container["image"] = replicaImage + ":1"
-		container["env"] = append(container["env"].([]any),
+		container["env"] = append(append(container["env"].([]any),
 			map[string]any{"name": "TRIAL", "value": string(spec)},
-			map[string]any{"name": "REPORT", "value": l.reports.LocalAddr().String()})
+			map[string]any{"name": "REPORT", "value": l.reports.LocalAddr().String()}), more...)
 		container["resources"] = map[string]any{"limits": map[string]any{"memory": "96Mi"}}
-	})
-	l.kubectl("", "create", "namespace", l.namespace)
-	l.kubectl(objects, "apply", "-f", "-")
+	}), "apply", "-f", "-")
 	l.complete()
 }
 

@@ -88,7 +88,7 @@ func newManagers(t *testing.T, c *Cluster, elector string, port int) managers {
 }
 
 // withoutSurge has the next rollout end a Pod before it starts another.
-func (l managers) withoutSurge() {
+func (l *lab) withoutSurge() {
 	l.t.Helper()
 	l.kubectl("", "patch", "deployment/invoicer", "-p",
 		`{"spec":{"strategy":{"rollingUpdate":{"maxSurge":0,"maxUnavailable":1}}}}`)
@@ -112,7 +112,7 @@ func fresh(old map[int]string, e trial.Event) bool {
 }
 
 // gone waits until these have ended: a rollout does not wait for that.
-func (l managers) gone(old map[int]string) {
+func (l *lab) gone(old map[int]string) {
 	l.t.Helper()
 	for pid, pod := range old {
 		l.await(0, pod+"'s end", func(e trial.Event) bool { return e.Kind == trial.Exited && e.PID == pid })

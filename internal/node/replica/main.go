@@ -1,7 +1,8 @@
 // Command replica is a replica in a Pod. It reports to the test by datagrams, so that nobody has to
 // read it. GET /crash?how=panic|exit|oom ends it.
 //
-//   - As a rule it is one of package trial's, and writes to the test's ledger.
+//   - As a rule it is one of package trial's, and writes to the test's ledger. With ROLLOUT, the JSON of
+//     a rollout.Config, it follows its Pod.
 //   - With WAY or TRAFFIC it serves requests, and leads them to the active in the way of that name.
 //   - EVIDENCE and TRAFFIC are what components of examples/deploy set.
 package main
@@ -17,12 +18,14 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/hotseat-go/hotseat/internal/e2e/trial"
 	"github.com/hotseat-go/hotseat/singleton"
 	"github.com/hotseat-go/hotseat/singleton/evidence"
+	"github.com/hotseat-go/hotseat/singleton/rollout"
 )
 
 func main() {
@@ -72,9 +75,18 @@ func (r *reporter) onTrial(ctx context.Context) error {
 		probes(mux, ready, live)
 		go serve(mux)
 	}
+	var following sync.WaitGroup
+	defer following.Wait()
+	follow, err := follower(client)
+	if err != nil {
+		return err
+	}
 	means := trial.Means{
 		Client: client, Report: r.report, PID: r.pid,
-		Candidate: func(e *singleton.Elector) { answer(e.Ready, e.Live) },
+		Candidate: func(e *singleton.Elector) {
+			answer(e.Ready, e.Live)
+			following.Go(func() { follow(ctx, e) })
+		},
 	}
 	if os.Getenv("EVIDENCE") == "pods" {
 		if means.Evidence, err = evidence.NewPods(client, evidence.Config{}); err != nil {
@@ -86,6 +98,27 @@ func (r *reporter) onTrial(ctx context.Context) error {
 		answer(always, always)
 	}
 	return trial.Run(ctx, spec, means)
+}
+
+// follower has package rollout follow the own Pod, if ROLLOUT says so.
+func follower(client *singleton.Client) (func(context.Context, *singleton.Elector), error) {
+	text := os.Getenv("ROLLOUT")
+	if text == "" {
+		return func(context.Context, *singleton.Elector) {}, nil
+	}
+	var config rollout.Config
+	if err := json.Unmarshal([]byte(text), &config); err != nil {
+		return nil, fmt.Errorf("ROLLOUT: %w", err)
+	}
+	f, err := rollout.New(client, config)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, e *singleton.Elector) {
+		if err := f.Run(ctx, e); err != nil {
+			log.Print(err)
+		}
+	}, nil
 }
 
 // reporter tells the test what happens. This process's id is 1 like everybody's in a Pod, so it has
