@@ -12,14 +12,15 @@ import (
 	coordv1beta1 "k8s.io/api/coordination/v1beta1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coordv1beta1client "k8s.io/client-go/kubernetes/typed/coordination/v1beta1"
+	"k8s.io/client-go/rest"
 
 	"github.com/hotseat-go/hotseat/internal/controlplane"
 	"github.com/hotseat-go/hotseat/internal/e2e/trial"
 )
 
-// coordinated is an API server that elects leaders itself, among the LeaseCandidates for a Lease. It
-// says whom it prefers as the Lease's preferredHolder. A Lease without a holder, or whose holder it
-// takes for gone, it gives to that candidate, for 5 s.
+// coordinated is an API server that elects leaders itself, among the LeaseCandidates for a Lease.
+// It writes the one that it prefers on the Lease, as preferredHolder. If the Lease has no holder,
+// or was not renewed in time, it makes that candidate the holder, for 5 s.
 func coordinated(t *testing.T) (*controlplane.Cluster, []scenario) {
 	c := ownClusterOf(t, controlplane.Options{APIServer: []string{
 		"--feature-gates=CoordinatedLeaderElection=true",
@@ -27,7 +28,7 @@ func coordinated(t *testing.T) (*controlplane.Cluster, []scenario) {
 	}})
 	const given = 5 * time.Second
 	return c, []scenario{
-		{name: "a standby preferred by hand", play: func(l *lab) {
+		{name: "a standby preferred by hand", short: true, play: func(l *lab) {
 			a, b := l.active(), l.standby()
 			from := l.strike("the preference", a)
 			l.prefer(b.Name)
@@ -81,7 +82,8 @@ func (l *lab) standby() *candidate {
 
 // prefer is what an administrator writes.
 func (l *lab) prefer(name string) {
-	l.patch(`{"spec":{"strategy":"` + string(coordv1.OldestEmulationVersion) + `","preferredHolder":"` + name + `"}}`)
+	l.patch(`{"spec":{"strategy":"` + string(coordv1.OldestEmulationVersion) +
+		`","preferredHolder":"` + name + `"}}`)
 }
 
 // preferred waits until the API server says whom it prefers.
@@ -106,7 +108,8 @@ func (l *lab) keeps(from int, a *candidate) {
 	l.t.Helper()
 	events, _ := l.journal.Since(from)
 	for _, e := range events {
-		require.NotContains(l.t, []trial.Kind{trial.Acquired, trial.Ended}, e.Kind, "%s: %s", e.Replica, e.Text)
+		changes := []trial.Kind{trial.Acquired, trial.Ended}
+		require.NotContains(l.t, changes, e.Kind, "%s: %s", e.Replica, e.Text)
 	}
 	require.Equal(l.t, a, l.active())
 }
@@ -127,7 +130,7 @@ func (l *lab) stands(name string) {
 	require.NoError(l.t, err)
 	l.done.Go(func() {
 		for ctx.Err() == nil {
-			_ = l.acknowledge(ctx, name) // it tries again
+			_ = acknowledge(ctx, all, name) // it tries again
 			select {
 			case <-ctx.Done():
 			case <-time.After(200 * time.Millisecond):
@@ -137,8 +140,7 @@ func (l *lab) stands(name string) {
 }
 
 // acknowledge answers a ping, if there is one.
-func (l *lab) acknowledge(ctx context.Context, name string) error {
-	all := l.candidates()
+func acknowledge(ctx context.Context, all candidacies, name string) error {
 	c, err := all.Get(ctx, name, metav1.GetOptions{})
 	if err != nil || c.Spec.PingTime == nil || !c.Spec.RenewTime.Before(c.Spec.PingTime) {
 		return err
@@ -148,6 +150,13 @@ func (l *lab) acknowledge(ctx context.Context, name string) error {
 	return err
 }
 
-func (l *lab) candidates() coordv1beta1client.LeaseCandidateInterface {
-	return l.Admin().CoordinationV1beta1().LeaseCandidates(l.namespace)
+type candidacies = coordv1beta1client.LeaseCandidateInterface
+
+// candidates are the shop's. Each answer warns that this version of the API is deprecated.
+func (l *lab) candidates() candidacies {
+	config := l.AdminConfig()
+	config.WarningHandler = rest.NoWarnings{}
+	client, err := coordv1beta1client.NewForConfig(config)
+	require.NoError(l.t, err)
+	return client.LeaseCandidates(l.namespace)
 }

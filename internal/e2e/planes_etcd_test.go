@@ -114,7 +114,8 @@ func twoServers(t *testing.T) (*controlplane.Cluster, []scenario) {
 
 // balance has clients reach two API servers through a balancer.
 func balance(t *testing.T, c *controlplane.Cluster) {
-	b := services.HAProxy(t, balancer, map[string]string{"A": c.ServerAddress(0), "B": c.ServerAddress(1)})
+	servers := map[string]string{"A": c.ServerAddress(0), "B": c.ServerAddress(1)}
+	b := services.HAProxy(t, balancer, servers)
 	require.NoError(t, c.Through(b.Addr()))
 }
 

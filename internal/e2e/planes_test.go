@@ -26,7 +26,7 @@ func planes() []plane {
 	return []plane{
 		{name: "three members of etcd", start: threeMembers},
 		{name: "two API servers", start: twoServers, spread: true, short: true},
-		{name: "coordinated leader election", start: coordinated},
+		{name: "coordinated leader election", start: coordinated, short: true},
 		{name: "kine on SQLite", start: kineOnSQLite, forget: true},
 		{name: "kine on PostgreSQL", start: kineOnPostgres, forget: true},
 		{name: "two API servers, each on a kine of its own", start: kinesOnPostgres, spread: true},
