@@ -86,9 +86,10 @@
 //     are shortened if need be, because the next answer has to come before the term ends. Neither
 //     becomes shorter than RetryPeriod/4.
 //   - W3. When a renewal is acknowledged, those sent before it are cancelled. If its answer was
-//     slow, a new renewal is sent at once. A renewal that was sent just before the slow answer came
-//     is cancelled too: it and the new one would make each other fail in turn. It is not cancelled
-//     while writes take more than half of RenewDeadline, because then no renewal can wait for another.
+//     slow, a new renewal is sent at once. Another renewal may have been sent just before the slow
+//     answer came. That one is cancelled too, because it and the new one would hold each other up
+//     by conflicts. It is kept while writes take more than half of RenewDeadline: two writes in a
+//     row then do not fit into RenewDeadline.
 //   - W4. A repair, and each write that changes the holder, tests the UID, the version, the whole
 //     spec and our annotations. Neither the version nor the content is enough alone.
 //   - W5. renewTime changes with each write, even if the wall clock stands still.
@@ -220,9 +221,9 @@
 //   - P2. The holder also publishes a version of the Lease: the last one that it knew while its
 //     term was valid. In an acquire, that is the version that the acquire replaces.
 //   - P3. The death of a holder counts only if its claim is known to be the last one: nobody else
-//     has held the Lease since its term began. That is so if a write of the holder replaced exactly
-//     the version that the same write published (P2), and if all records since are of the same
-//     term. A watch shows that, or a look a few versions back.
+//     has held the Lease since its term began. Two facts together prove that: a write of the holder
+//     replaced the very version that the write itself published (P2), and all records since are of
+//     the same term. A standby learns both from a watch, or from a look a few versions back.
 //   - P4. The death of a holder ends the wait for its own claim, as its release does. It does not
 //     end the wait for a claim that an unexplained change may have hidden, nor any other wait.
 //   - P5. After a GET of the Lease, and before the acquire, a standby asks whether the holder is

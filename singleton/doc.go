@@ -74,17 +74,17 @@
 //     off; one that had an acquire request in flight; and, only if etcd was restored without
 //     --mark-compacted, one that has just started. The overlap lasts until the old holder notices.
 //   - etcd was restored in the same way while an API server went on running, and the backup lacks
-//     even the old holder's term. Another replica acquires the Lease as in the item above. Then the
-//     Lease is deleted or cleared. The old holder was never shown the other replica's term, so it
-//     acquires the Lease again while the other replica is still at work.
+//     even the old holder's term. Another replica, B, acquires the Lease as in the item above. Then
+//     the Lease is deleted or cleared. The old holder never saw B's term, so it acquires the Lease
+//     again while B is still at work.
 //   - A candidate on the same Lease uses client-go's elector, which follows client-go's rules only.
 //   - Replicas have different LeaseDurations. A standby waits for the longer of its own
 //     LeaseDuration and the one on the Lease, up to [lease.MaxLeaseDuration]. If somebody shortens
 //     the duration on the Lease while the holder is cut off, a replica that never saw the longer
 //     duration waits for its own only.
 //   - Somebody clears the holder by hand and forges hotseat's release annotation
-//     ([lease.AnnotationReleased]). The forged value names the resourceVersion that the Lease has
-//     just before the edit, as the value of a true release does.
+//     ([lease.AnnotationReleased]). Like a true release, the forged value names the resourceVersion
+//     that the edit replaces.
 //
 // Epochs come from the revision of the API server's store. So there are two exceptions to G2:
 //   - Somebody raises an epoch by hand above that revision. Later, the Lease or its epoch
@@ -118,7 +118,7 @@
 //	not renewed                                   RenewDeadline after the last good renewal was sent
 //	Resign, or Run's context ends                 at once; the Lease is kept until work returns
 //	a guard refuses the token, or is unavailable  before work starts
-//	a guard has seen a later token                at the next announcement of the term's own token
+//	a guard has seen a later token                when the token is next announced; see Config.Guards
 //	a write of work is refused as stale           at once, unless Fencing.KeepOnStale is set
 //	work returns by itself, or panics             at once, and Run returns or panics too
 //

@@ -25,8 +25,8 @@ import (
 //	}
 //
 // Its members are these.
-//   - state is this replica's [State]. It is "active" only with 200. While work waits for guards
-//     and OnAcquire, it is "acquiring". Once the term has ended, it is "draining".
+//   - state is a [State], but not always that of [Status]: it is "active" only with 200. While work
+//     waits for guards and OnAcquire, it is "acquiring". Once the term has ended, it is "draining".
 //   - identity is this replica's, see [Elector.Identity].
 //   - holder is who this replica saw last on the Lease, and token is the holder's. They are empty
 //     if there is none.

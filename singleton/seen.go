@@ -8,7 +8,7 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// become goes on with the next candidate, and reports what the one before did not know.
+// become makes next the current candidate, and reports what the last candidate did not know.
 func (r *run) become(next *protocol.Candidate) {
 	before := r.candidate.View()
 	r.candidate = next
@@ -47,7 +47,7 @@ func (r *run) become(next *protocol.Candidate) {
 		log.Info("holder seen", "holder", holder.Identity, "epoch", holder.Token.Epoch)
 	}
 	program, own := record.Program(), r.config.Replica.Program
-	// An elector that knows no programs leaves the annotation of the one before.
+	// An elector that knows no programs does not remove the annotation that another elector wrote.
 	wrote := record.Annotation(lease.AnnotationHolder) == holder.Identity
 	if holder.Identity != "" && !holder.Self && wrote && program != "" && program != own {
 		log.Warn("another program holds the Lease: two applications must not share one Lease",

@@ -19,9 +19,9 @@ import (
 // opts.FieldManager does not come to own it. Replicas may use the same manager, and a change of the
 // mark is no conflict of managers.
 //
-// The object must exist. The server has no apply that only creates, so an apply without a version
-// could land on an object that a later term created. See [Objects.Create]. Apply returns the object
-// as stored.
+// The object must exist. To create it, use [Objects.Create]. An apply that creates names no
+// resourceVersion, so it could instead change an object that a later term has just created. Apply
+// returns the object as stored.
 func (o *Objects[T]) Apply(
 	ctx context.Context, t fencing.Token, name string, config any, opts metav1.ApplyOptions,
 ) (stored T, _ error) {

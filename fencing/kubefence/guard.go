@@ -44,8 +44,8 @@ func (o object[T]) raise(ctx context.Context, t fencing.Token) error {
 	})
 }
 
-// mark returns the object's mark, proven by a write that changes nothing. The API server compares
-// such a write, and does not store it.
+// mark returns the object's mark, proven by a write that changes nothing. For such a
+// write the API server compares the version, but stores nothing.
 func (o object[T]) mark(ctx context.Context) (mark fencing.Token, _ error) {
 	err := o.settle(ctx, func(current T) (err error) {
 		mark, err = markOf(current, o.config.Scope)
@@ -100,9 +100,8 @@ var _ fencing.Checker = (*Guard)(nil)
 // The announcement does not fence objects that are not named. For each of them, the successor's
 // first write does.
 //
-// The guard never creates objects. If an object is missing, the error is [fencing.ErrWiring]: if
-// the guard created the object anew, its mark would be forgotten. If a right is missing, the error
-// is [fencing.ErrWiring] too.
+// The guard never creates an object, because a new object would lack the mark of the old one. If an
+// object or a right is missing, the error is [fencing.ErrWiring].
 //
 // The guard does not trust a read alone. Before it admits a token or returns the mark, it makes a
 // write on condition that the object still has the version that was read. So it works just as well

@@ -27,8 +27,8 @@ import (
 //     first.
 //
 // Admission runs on the stored object, in the same compare-and-swap as the write. So, as with
-// [Objects], no write comes between check and effect. Refusals are 403 Forbidden. The policy has
-// failurePolicy Fail: if it cannot be evaluated, nothing is written.
+// the type [Objects], no write comes between check and effect. Refusals are 403 Forbidden. The
+// policy has failurePolicy Fail: if it cannot be evaluated, nothing is written.
 //
 // # What it cannot see
 //

@@ -174,7 +174,8 @@
 //	UPDATE hotseat_fence SET epoch = 42, term = '9f86d081884c7d659a2feaa0c55ad015'
 //	  WHERE scope = 'shop/invoicer'
 //
-// or INSERT the row. Such a statement waits for no writer, and needs no new announcement. In
+// or INSERT the row. Writers have to stop first because in PostgreSQL such a statement does not
+// always wait for open transactions. The mark counts at once, without a new announcement. In
 // MariaDB the row ' committed' is no mark; leave it.
 //
 // # What it costs
@@ -237,10 +238,11 @@
 //   - Statements outside of the transactions of InTx and Verify are not fenced, nor are tables in
 //     other databases.
 //   - In MySQL and SQLite, some errors of a statement end the transaction. See [Guard.InTx] for
-//     what that demands of fn. PostgreSQL refuses all that follows such an error. In MySQL, InTx
-//     rolls back what follows. For that, each transaction takes four more short round trips. Your
+//     what that demands of fn. In MySQL, InTx rolls back what fn sends after such an error. So each
+//     transaction of InTx takes four more short round trips in MySQL, even if nothing fails. Your
 //     own transactions, with Verify, have no such help. But in MySQL, the triggers of
-//     [Guard.Triggers] judge writes even after the transaction has ended.
+//     [Guard.Triggers] judge writes even after the transaction has ended. PostgreSQL keeps a
+//     transaction open after an error, and refuses all later statements in it.
 //   - In MySQL, connections of Config.DB must have autocommit on, and must not be READ UNCOMMITTED
 //     by default. With autocommit off, a connection goes on seeing an old mark outside of
 //     transactions. With READ UNCOMMITTED, it sees marks that may never be committed. Announce and
