@@ -27,6 +27,7 @@ toolchains=(go1.27.4) # beside the one that is installed
 # The quick tests: what speaks to an API server through client-go, or to Prometheus. Of singleton
 # those of connections, credentials, watches and metrics; the rest is about the rules.
 packages=(./lease ./internal/protocol ./fencing ./fencing/fencingprom ./singleton/singletontest ./singleton/leaderlock
+  ./singleton/evidence ./singleton/route ./singleton/rollout ./internal/apiclient
   ./singleton/events ./singleton/leadermetrics ./singleton/leaderflags ./internal/leasetest)
 singleton='Connection|RevokedToken|Hardened|DefaultClient|Client|SharedWatch|OneWatch|Permissions|Polls'
 singleton+='|Metrics|Collectors|TakingTurns'
