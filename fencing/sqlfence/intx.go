@@ -38,7 +38,8 @@ import (
 // For a zero t, InTx returns [fencing.ErrMissing], unless ctx allows unfenced writes
 // ([fencing.AllowUnfenced]). Then InTx checks nothing and waits for nothing. Other errors are
 //   - an error of the guard: nothing was written, and fn was not called.
-//   - fn's error: nothing was written.
+//   - fn's error: nothing was written. The exception is in SQLite, if fn swallowed an earlier error
+//     that had ended the transaction.
 //   - [ErrCommitUnknown]: the answer to the commit was lost, so all or nothing was written. Or the
 //     database had ended the transaction before fn returned nil, so a part may have been written.
 //     What ends a transaction early is a failed statement whose error fn swallowed, a change of the
