@@ -62,7 +62,7 @@ func TestDeaths(t *testing.T) {
 	fmt.Fprintf(&table, deathsHead, longTiming().LeaseDuration)
 	worst := time.Duration(0)
 	t.Run("hotseat", func(t *testing.T) {
-		worst = testDeaths(t, c, 8201, howMany(t), &table)
+		worst = testDeaths(t, c, 8201, howMany(t, "HOTSEAT_NODE_DEATHS", 30), &table)
 	})
 	t.Run("client-go", func(t *testing.T) {
 		l := newLab(t, c, "deaths-client-go", 8202, false)
@@ -75,12 +75,12 @@ func TestDeaths(t *testing.T) {
 	report(t, "3-deaths", table.String())
 }
 
-// howMany deaths of each kind there are: HOTSEAT_NODE_DEATHS, or 30.
-func howMany(t *testing.T) int {
+// howMany of each kind there are: what the variable says, or else n.
+func howMany(t *testing.T, variable string, n int) int {
 	t.Helper()
-	text := os.Getenv("HOTSEAT_NODE_DEATHS")
+	text := os.Getenv(variable)
 	if text == "" {
-		return 30
+		return n
 	}
 	n, err := strconv.Atoi(text)
 	require.NoError(t, err)

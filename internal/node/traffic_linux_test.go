@@ -44,14 +44,14 @@ func TestTraffic(t *testing.T) {
 		t.Skip("TestTrafficShort is the short run")
 	}
 	c := newCluster(t, Options{Nodes: 2, Images: replicaImages(), Proxy: true})
-	table := trafficTable{}
+	table, times := trafficTable{}, howMany(t, "HOTSEAT_NODE_TRAFFIC", 3)
 	for place, w := range ways() {
 		t.Run(strings.ReplaceAll(w.name, " ", "_"), func(t *testing.T) {
 			var bare floor
 			if w.bare != nil {
-				bare = bareFloor(t, c, w, 10+place, 10)
+				bare = bareFloor(t, c, w, 10+place, 3*times)
 			}
-			newFront(t, c, w, place).playAll(&table, bare, w.played(), 3)
+			newFront(t, c, w, place).playAll(&table, bare, w.played(), times)
 		})
 	}
 	t.Run("control", func(t *testing.T) { table.control(t, c) })
@@ -137,10 +137,12 @@ func (table *trafficTable) add(t *testing.T, w way, e event, all []outcome, bare
 	both := func(all []time.Duration) string {
 		return fmt.Sprintf("%d / %d", percentile(all, 50).Milliseconds(), percentile(all, 100).Milliseconds())
 	}
-	table.rows = append(table.rows, []string{
+	row := []string{
 		w.name, e.name, fmt.Sprint(len(nobody)), both(nobody), both(handover),
 		both(beyond), both(bare), fmt.Sprint(closed.Milliseconds()), verdict,
-	})
+	}
+	table.rows = append(table.rows, row)
+	t.Log(strings.Join(row, " | "))
 }
 
 func (table *trafficTable) String() string {
