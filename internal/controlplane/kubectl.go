@@ -11,10 +11,14 @@ import (
 )
 
 // Kubectl runs kubectl as the administrator, with a standard input, and returns what it says. It is
-// an ErrMissing for a cluster of [Existing], and where the folder of binaries has no kubectl.
+// an ErrMissing for a cluster of [Existing], for the oldest minor as it is built, and where the folder
+// of binaries has no kubectl.
 func (c *Cluster) Kubectl(ctx context.Context, stdin string, args ...string) (string, error) {
 	if !c.Ours() {
 		return "", fmt.Errorf("controlplane: kubectl of a cluster that is not ours: %w", ErrMissing)
+	}
+	if strings.HasPrefix(c.Version, "v"+Oldest+".") && c.binaries.assets == "" {
+		return "", fmt.Errorf("controlplane: %s is built without kubectl: %w", Oldest, ErrMissing)
 	}
 	if err := c.binaries.lacks("kubectl"); err != nil {
 		return "", err

@@ -77,6 +77,9 @@ func (s *suite) readsApart(shown *coordv1.Lease) {
 	require.NoError(s, err)
 	require.Equal(s, shown, cached)
 	_, err = s.leases.List(s.ctx, exactly(shown.Name, shown.ResourceVersion))
+	if s.future(err) {
+		return // 1.33 has the store answer also for all of them
+	}
 	s.refused(err, 504, metav1.StatusReasonTimeout, "Too large resource version")
 	all := s.list(metav1.ListOptions{
 		ResourceVersion: shown.ResourceVersion, ResourceVersionMatch: metav1.ResourceVersionMatchExact,
