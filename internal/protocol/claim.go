@@ -61,13 +61,16 @@ func (c Claim) wrote(r Record, sent Instant) Claim {
 }
 
 // Acknowledged returns the claim after a, an acknowledged write of its term. The order in which
-// writes are answered does not matter.
-func (c Claim) Acknowledged(a Claim) Claim {
+// writes are answered does not matter. learned is when the claim's record was answered or shown: a
+// write that was sent after that is later, whatever its version. Versions go back when the store is
+// restored.
+func (c Claim) Acknowledged(a Claim, learned Instant) Claim {
 	if a.Sent.After(c.Sent) {
 		c.Sent = a.Sent
 	}
 	c.Token.Epoch = max(c.Token.Epoch, a.Token.Epoch)
-	if !c.Record.Exists() || Newer(a.Record.ResourceVersion(), c.Record.ResourceVersion()) {
+	if !c.Record.Exists() || a.Sent.After(learned) ||
+		Newer(a.Record.ResourceVersion(), c.Record.ResourceVersion()) {
 		return c.Rebase(a.Record)
 	}
 	return c.settled()

@@ -75,6 +75,7 @@ func (d death) observe(v *View, o *Observation) death {
 	case v.known && published && r.identical(before): // nothing has changed
 	case published && v.shows(o) && (r.Replaces(before) || d.last && r.Continues(before)):
 		d.last, d.traced = true, false
+	case d.traced && v.shows(o) && r.Continues(before): // another look would end at the same place
 	default:
 		d.last, d.traced = false, false
 	}

@@ -160,6 +160,28 @@ func TestRenewalOfTheDead(t *testing.T) {
 	})
 }
 
+// A look that could not show the last claim is not made again for each renewal after it. It is made
+// again where something may have been missed.
+func TestNoLookForEachRenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := Clock{}.Now()
+		taken := fenced("a_1", termA, "50", "100", evident("70"))
+		c := bereaved(true, taken).Suspect(termA)
+		require.Equal(t, Trace, c.Next(now, true).Action)
+		c = c.Traced(taken, false)
+		for _, test := range []struct {
+			o    Observation
+			want Action
+		}{
+			{event(fenced("a_1", termA, "50", "101", evident("70"), renewed(3)), "101", "100"), Wait},
+			{look(fenced("a_1", termA, "50", "110", evident("70"), renewed(3)), "110"), Trace},
+			{event(fenced("a_1", termA, "50", "101", evident("100"), renewed(3)), "101", "100"), Confirm},
+		} {
+			require.Equal(t, test.want, c.Observe(test.o, now).Next(now, true).Action)
+		}
+	})
+}
+
 // Rule P6: requests of the dead may still be on their way.
 func TestSettle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -37,7 +37,7 @@ func TestRenewalsOverlap(t *testing.T) {
 						renewals = renewals[1:]
 						require.NoError(b, r.err)
 						require.Equal(b, 6*time.Second, b.a.Clock.Since(r.claim.Sent))
-						claim = claim.Acknowledged(r.claim)
+						claim = claim.Acknowledged(r.claim, b.a.Clock.Now())
 					default:
 					}
 					require.Positive(b, b.a.Clock.Until(claim.ValidUntil(b.a.Timing)))
@@ -70,9 +70,9 @@ func TestRenewalsAnsweredOutOfOrder(t *testing.T) {
 				first := <-slow
 				require.NoError(b, first.err)
 				require.Equal(b, 2*time.Second, second.Sent.Sub(first.claim.Sent))
-				claim := base.Acknowledged(second).Acknowledged(first.claim)
+				claim := base.Acknowledged(second, b.a.Clock.Now()).Acknowledged(first.claim, b.a.Clock.Now())
 				require.Equal(b, second.Sent, claim.Sent)
-				require.Equal(b, claim, base.Acknowledged(first.claim).Acknowledged(second))
+				require.Equal(b, claim, base.Acknowledged(first.claim, b.a.Clock.Now()).Acknowledged(second, b.a.Clock.Now()))
 				require.Equal(b, b.stored().ResourceVersion(), claim.Record.ResourceVersion(), "the newest of the store's is the base")
 				require.NoError(b, b.a.Release(b.Context(), claim))
 				require.True(b, b.stored().Released())
@@ -100,13 +100,23 @@ func TestAcknowledged(t *testing.T) {
 		b.ship()
 		_, unwritten := b.claim(b.a)
 		claim := b.acquire(b.a)
-		require.Equal(b, claim.Sent, protocol.Claim{}.Acknowledged(claim).Sent)
-		require.Equal(b, claim.Record, protocol.Claim{}.Acknowledged(claim).Record)
-		require.Equal(b, claim.Sent, unwritten.Acknowledged(claim).Sent)
-		require.Equal(b, claim.Record, unwritten.Acknowledged(claim).Record)
-		require.Equal(b, claim.Sent, claim.Acknowledged(unwritten).Sent)
+		require.Equal(b, claim.Sent, protocol.Claim{}.Acknowledged(claim, b.a.Clock.Now()).Sent)
+		require.Equal(b, claim.Record, protocol.Claim{}.Acknowledged(claim, b.a.Clock.Now()).Record)
+		require.Equal(b, claim.Sent, unwritten.Acknowledged(claim, b.a.Clock.Now()).Sent)
+		require.Equal(b, claim.Record, unwritten.Acknowledged(claim, b.a.Clock.Now()).Record)
+		require.Equal(b, claim.Sent, claim.Acknowledged(unwritten, b.a.Clock.Now()).Sent)
 		rebased := claim.Rebase(b.stored())
 		require.Equal(b, claim.Sent, rebased.Sent, "a look extends nothing")
+
+		// A version that is lower counts only if the write was surely made later.
+		time.Sleep(time.Second)
+		learned := b.a.Clock.Now()
+		time.Sleep(time.Second)
+		lower := unwritten
+		lower.Sent = learned
+		require.Equal(b, claim.Record, claim.Acknowledged(lower, learned).Record)
+		lower.Sent = b.a.Clock.Now()
+		require.Equal(b, lower.Record, claim.Acknowledged(lower, learned).Record)
 	})
 }
 

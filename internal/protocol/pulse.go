@@ -11,6 +11,7 @@ import (
 type pulse struct {
 	due      Instant       // the next one
 	heard    Instant       // when one was acknowledged last
+	learned  Instant       // when the claim's record was answered or shown
 	took     time.Duration // the last one that was acknowledged
 	failures int           // in a row
 	silent   int           // acknowledged renewals since the watch last said anything

@@ -74,7 +74,7 @@ func TestAcquireThatArrivesLate(t *testing.T) {
 		require.NoError(b, late.err, "it was refused; the Lease shows its own term, which it renews")
 		require.Equal(b, claim.Token, late.claim.Token)
 		require.Equal(b, time.Second, late.claim.Sent.Sub(got.Sent), "by a write of its own")
-		b.holds(got.Acknowledged(late.claim))
+		b.holds(got.Acknowledged(late.claim, b.a.Clock.Now()))
 	})
 	inBed(t, apiserver.Options{}, func(b *bed) {
 		b.ship()

@@ -198,7 +198,7 @@ func (t *Tenure) begun(a Answer, now Instant) (*Tenure, Step) {
 	switch {
 	case a.Err == nil && now.Sub(a.Claim.Sent) < t.self.Timing.RenewDeadline:
 		a.Claim.Published.Identity = t.claim.Published.Identity // it may be known since it was sent
-		t.stage, t.claim, t.pulse.heard = held, a.Claim, now
+		t.stage, t.claim, t.pulse.heard, t.pulse.learned = held, a.Claim, now, now
 		t = t.knew()
 		t, end := t.superseded(a, now)
 		return t, Step{Prolonged: true, End: end}
@@ -217,7 +217,7 @@ func (t *Tenure) kept(a Answer, f flight, now Instant) (*Tenure, Step) {
 	switch {
 	case t.stage == over: // a release has to name the version that is left
 		if a.Err == nil {
-			t.claim = t.claim.Acknowledged(a.Claim)
+			t = t.acknowledged(a.Claim, now)
 		}
 		return t, Step{}
 	case isLost:
@@ -237,13 +237,21 @@ func (t *Tenure) kept(a Answer, f flight, now Instant) (*Tenure, Step) {
 func (t *Tenure) prolonged(a Answer, now Instant) (*Tenure, Step) {
 	outage := t.pulse.failures > 0 || now.Sub(t.pulse.heard) > 2*t.self.Timing.RetryPeriod
 	t.pulse.failures, t.pulse.heard = 0, now
-	t.claim = t.claim.Acknowledged(a.Claim)
-	t, end := t.knew().superseded(a, now)
+	t, end := t.acknowledged(a.Claim, now).knew().superseded(a, now)
 	if t.pulse.silent++; t.pulse.silent < silentMost {
 		return t, Step{Prolonged: true, End: end, Announce: outage}
 	}
 	t.pulse.silent = 0
 	return t, Step{Prolonged: true, End: end, Announce: outage, Rewatch: true}
+}
+
+// acknowledged takes in the claim of an acknowledged write.
+func (t *Tenure) acknowledged(c Claim, now Instant) *Tenure {
+	t.claim = t.claim.Acknowledged(c, t.pulse.learned)
+	if t.claim.Record.ResourceVersion() == c.Record.ResourceVersion() {
+		t.pulse.learned = now
+	}
+	return t
 }
 
 func (t *Tenure) lose(lost *LostError) (*Tenure, Step) {
@@ -266,7 +274,7 @@ func (t *Tenure) Observe(o Observation, now Instant) (*Tenure, Step) {
 	lost, isLost := errors.AsType[*LostError](t.claim.Standing(o.Record))
 	switch {
 	case !isLost:
-		t.claim = t.claim.Rebase(o.Record)
+		t.claim, t.pulse.learned = t.claim.Rebase(o.Record), now
 		t = t.knew()
 	case t.ownRaise(lost): // our own raise, seen before its answer, which will tell
 	case o.Listed && !o.Stored: // by a cache that may be ahead of its store: a renewal will tell

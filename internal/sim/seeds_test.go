@@ -100,6 +100,11 @@ func TestFound(t *testing.T) {
 		{"client-go's release over a term of ours", "freeze:2:2m10s:10.725s:0", 30024162},
 		{"a raise by hand undone by the adoption of an acquire", "duplicate:1:11.8s:38.333s:100 hang-answer:-1:1m31.5s:38.334s:60 lose-answer:2:1m31.6s:7.49s:30 " +
 			"slow-guard:0:1m58.42s:12.208s:5332 foreign:-1:1m59.145s:0s:0 raise-epoch:-1:2m10.5s:0s:774", 5680},
+		{"versions that a restore set back, in a release and in looks for a holder's last claim",
+			"name:-1:2.875s:0s:10 name:-1:4.723s:0s:2 name:-1:44.642s:0s:3 crash:0:1m50.702619202s:9.636105092s:0 hang-answer:-1:1m52.4s:33.925s:60 " +
+				"put-back:-1:1m57.955190471s:0s:0 restore-bump:-1:2m35.637s:0s:36708 restore:-1:2m43.802s:0s:12601 name:-1:2m55.556s:0s:1", 25593},
+		{"a dead holder's claim that a restore hides from looks",
+			"lose-answer:0:1m40.611s:1.192s:30 restore:-1:2m9.561s:0s:57888 refuse-once:0:2m22.818s:6.73s:403", 33133},
 	} {
 		p := sim.Draw(found.seed, sim.Hotseat)
 		faults, err := sim.ParseFaults(found.faults)
