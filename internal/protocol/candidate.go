@@ -224,24 +224,6 @@ func (c *Candidate) Beaten(t *Tenure) bool {
 	return r.Holder() != "" && r.Term() != t.claim.Token.Term && Newer(r.ResourceVersion(), t.from.ResourceVersion())
 }
 
-// Verdict is what a failed attempt shows.
-type Verdict int
-
-const (
-	Outage       Verdict = iota // the API server, or the way to it
-	Faster                      // another write came first; the watch is about to tell whose
-	Contested                   // that happened too often in a row
-	Unanswered                  // writes arrive, and no answer does
-	Exhausted                   // a number has to be lowered by hand
-	Denied                      // creating the Lease is not allowed
-	Refused                     // only a person can fix it; it may flicker
-	FirstRefused                // the first of these in a row
-	Hopeless                    // no retry will mend it: Run ends
-)
-
-// fewConflicts in a row only mean that others were faster.
-const fewConflicts = 5
-
 // Failed takes in the error of an attempt to do what was decided.
 func (c *Candidate) Failed(d Decision, err error, now Instant) (next *Candidate, verdict Verdict) {
 	c = c.clone()
