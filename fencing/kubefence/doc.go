@@ -65,8 +65,8 @@
 // The type Objects needs get and update on the objects. It needs patch for [Objects.Apply], create
 // for [Objects.Create] and delete for [Objects.Delete]. Guard needs get and update on the objects
 // that it names; RBAC's resourceNames are enough. If a right or an object is missing, the error is
-// [fencing.ErrWiring]. If that is so from the start of an elector's Run, and still is a LeaseDuration
-// later, Run ends.
+// [fencing.ErrWiring]. If that is so from the start of an elector's Run, and still is a
+// LeaseDuration later, Run ends.
 //
 // Let the mark be a separate ConfigMap, shipped in the manifests. Never use the Lease itself: its
 // holder writes it all the time.
