@@ -159,8 +159,9 @@
 //   - A3. After a conflict, a candidate looks at which term the Lease has. If that is the term that
 //     the candidate is acquiring, one of its writes has arrived. The candidate then renews the
 //     term, because validity counts from an acknowledged write and not from a look.
-//   - A4. An unanswered acquire is repeated with the same term for RenewDeadline + RetryPeriod. If
-//     its writes arrive but no answer does in that time, the replica lets others acquire first.
+//   - A4. An unanswered acquire is repeated with the same term for RenewDeadline + RetryPeriod, but
+//     not until others may acquire (L/k). If its writes arrive but no answer does in that time, the
+//     replica lets others acquire first.
 //   - A5. A standby that lost a race waits a random time after the Lease comes free. The time grows
 //     with each lost race, up to 200 ms.
 //   - A6. A replica that is not eligible neither acquires nor creates a Lease, and resigns a term

@@ -53,8 +53,11 @@ func (r *run) acquire(d protocol.Decision) error {
 // acquiring takes in answers to the term's writes until one is acknowledged.
 func (r *run) acquiring() error {
 	g, clock := r.reign, r.config.Replica.clock
-	// Each write whose answer is lost keeps the others out for another lease duration.
-	giveUp := clock.Now().Add(r.config.Timing.RenewDeadline + r.config.Timing.RetryPeriod)
+	// Each write whose answer is lost keeps the others out for another lease duration. Once one has
+	// passed, another may hold the Lease. A write that is answered then must not begin a term: an edit
+	// may have put back what the first one wrote.
+	timing := r.config.Timing
+	giveUp := clock.Now().Add(timing.RenewDeadline + min(timing.RetryPeriod, timing.StopBudget()))
 	hear := hears{answers: g.answers, stopping: r.ctx.Done()}
 	var noAnswer error
 	r.perform(g.next(clock.Now(), r.updating()))
@@ -79,7 +82,7 @@ func (r *run) acquiring() error {
 			}
 		case onStopping: // wait a little for the outcome of the write
 			hear.stopping = nil
-			giveUp = clock.Now().Add(r.config.Timing.RequestTimeout())
+			giveUp = sooner(giveUp, clock.Now().Add(timing.RequestTimeout()))
 		}
 		if r.candidate.Beaten(g.tenure) {
 			return &lease.RequestError{
