@@ -93,8 +93,13 @@ cluster: ## A real API server and etcd on loopback, until Ctrl-C.
 	$(GO) run ./internal/controlplane/cluster
 
 .PHONY: model
-model: ## The exhaustive model of the protocol: every state within its bounds.
+model: ## The exhaustive model of the protocol: every state within its bounds; then `make spec`.
 	$(GO) run ./internal/model
+	internal/ci/spec.sh
+
+.PHONY: spec
+spec: ## The specification in Promela, checked by spin: it holds, and each wrong rule fails (SPEC_ONLY= regular expression).
+	internal/ci/spec.sh
 
 .PHONY: versions
 versions: ## The quick tests with the oldest and the newest of each client-go minor, and with Go 1.27 (VERSIONS= names). 20 CPU minutes.

@@ -42,10 +42,10 @@ func mappedBy(text string) (folders []string) {
 	return folders
 }
 
-// foldersOf are the folders below root with Go files or scripts.
+// foldersOf are the folders below root with Go files, scripts or specifications.
 func foldersOf(root string) (folders []string, err error) {
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !slices.Contains([]string{".go", ".sh"}, filepath.Ext(path)) {
+		if err != nil || d.IsDir() || !slices.Contains([]string{".go", ".sh", ".pml"}, filepath.Ext(path)) {
 			return err
 		}
 		folder, err := filepath.Rel(root, filepath.Dir(path))
