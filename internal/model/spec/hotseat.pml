@@ -128,7 +128,7 @@ byte since;                   /* ticks since renewTime, kept for the wrong rule 
 #define duration (WRONG == T3 -> L - 1 : (WRONG != T5 -> L : (since + 1 >= L -> 0 : L - since - 1)))
 #define observe(r) copy(me.seen, r); me.ofTerm = (r.epoch > me.maxEpoch -> r.term : me.ofTerm); \
   me.maxEpoch = (r.epoch > me.maxEpoch -> r.epoch : me.maxEpoch)
-#define standBy me.term = 0; me.epoch = 0; me.valid = 0; me.left = 0; me.over = false; \
+#define standBy me.term = 0; me.epoch = 0; me.valid = 0; me.over = false; \
   me.began = false
 #define above (me.seen.epoch >= me.maxEpoch || WRONG == E1 -> me.seen.epoch + 1 : me.maxEpoch + 1)
 #define nextEpoch (above >= me.newest || WRONG == E1 -> above : me.newest)
@@ -148,7 +148,7 @@ proctype candidate(byte i) {
   :: d_step { me.up && me.term == 0 && me.seen.version != 0 && me.wait == 0 && canSend ->
       me.epoch = nextEpoch; me.term = sent + 1; me.left = R; /* acquire: A1, E1, W4 */
       send(acquire); copy(me.request.record, me.seen) }
-  :: d_step { me.term != 0 && !me.began -> standBy } /* give up an acquire: A4 */
+  :: d_step { me.term != 0 && !me.began -> standBy; me.left = 0 } /* give up an acquire: A4 */
   :: d_step { me.term != 0 && mySeat && canSend && (!me.over || me.work == draining) ->
       send(renew) } /* renew: W1, A3, H5 */
   :: d_step { me.term != 0 && !me.began && me.valid > 0 -> /* announce and start: T7, H1, H2 */
@@ -158,7 +158,7 @@ proctype candidate(byte i) {
         me.began = true; me.work = running; me.left = 0; started = me.term;
         deny(HANDOVER, c[1 - i].up); deny(FAILOVER, !c[1 - i].up);
         deny(RESTORED, true); deny(PUTBACK, true)
-      :: else -> standBy /* the guard knows a newer token */
+      :: else -> standBy; me.left = 0 /* the guard knows a newer token */
       fi }
   :: d_step { me.work == running -> /* the context ends: T6, H4, or as it likes */
       me.over = true; me.work = draining; me.left = (WRONG == T8 -> S + 1 : S) }
@@ -170,8 +170,8 @@ proctype candidate(byte i) {
       fenced++; lateEpoch = me.epoch; lateTerm = me.term } /* work sends a fenced write */
   :: d_step { me.up && crashes < CRASHES -> /* crash: requests stay in flight */
       story = (me.work == running && REACH == FAILOVER -> FAILOVER : story);
-      crashes++; standBy; me.up = false; me.work = none; me.wait = 0; me.newest = 0;
-      me.maxEpoch = 0; me.ofTerm = 0; copy(me.seen, nothing) }
+      crashes++; standBy; me.up = false; me.work = none; me.left = 0; me.wait = 0;
+      me.newest = 0; me.maxEpoch = 0; me.ofTerm = 0; copy(me.seen, nothing) }
   :: d_step { !me.up && !carried -> me.up = true } /* a new process */
   od
 }
