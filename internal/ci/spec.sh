@@ -65,8 +65,8 @@ for rule in T1 T3 T5 T6 T8 H5; do check "wrong-$rule" "$g1" "3 0 0 0 0" -DWRONG=
 check wrong-H7 "$own" "3 0 0 0 0" -DWRONG=H7
 check wrong-H1 "$guard" "3 0 0 0 1" -DWRONG=H1
 check wrong-E1 "$epochs" "3 0 1 0 0" -DWRONG=E1
-for rule in C2 A4; do check "wrong-$rule" "$g1" "3 1 0 0 0" -DWRONG=$rule; done
-for rule in C1 C5; do check "wrong-$rule" "$g1" "4 1 0 0 0" -DWRONG=$rule; done
+for rule in C1 C2 A4; do check "wrong-$rule" "$g1" "3 1 0 0 0" -DWRONG=$rule; done
+check wrong-C5 "$g1" "4 1 0 0 0" -DWRONG=C5
 for rule in C9 W4 W5; do check "wrong-$rule" "$g1" "4 0 1 0 0" -DWRONG=$rule; done
 
 for e in BEHIND ACQUIRE; do check "exception-$e" "$epochs" "3 0 1 0 0" -DEXCEPTION=$e; done

@@ -114,8 +114,8 @@ byte since;                   /* ticks since renewTime, kept for the wrong rule 
   copy(r.record, nothing)
 
 /* C1: after a gap, only the same version makes the same claim. */
-#define unchanged (same(me.seen, lease) || \
-  WRONG == C1 && me.seen.version != 0 && content(me.seen, lease))
+#define unchanged same(me.seen, lease)
+#define sameClaim (WRONG == C1 && me.seen.version != 0 && content(me.seen, lease))
 /* C9: a lower version or epoch, or an epoch seen with another term, proves nothing. */
 #define forward (lease.version >= me.seen.version && (lease.epoch > me.maxEpoch || \
   lease.epoch == me.maxEpoch && (me.ofTerm == 0 || lease.term == me.ofTerm)) || WRONG == C9)
@@ -142,7 +142,7 @@ byte since;                   /* ticks since renewTime, kept for the wrong rule 
 proctype candidate(byte i) {
   do
   :: d_step { me.up && me.term == 0 && !unchanged -> /* look: R5, C */
-      me.wait = (proven || neverHeld -> 0 : duration);
+      me.wait = (proven || neverHeld -> 0 : (sameClaim -> me.wait : duration));
       story = (proven && REACH == HANDOVER -> HANDOVER : story);
       observe(lease); me.newest = revision }
   :: d_step { me.up && me.term == 0 && me.seen.version != 0 && me.wait == 0 && canSend ->
