@@ -14,9 +14,7 @@ import (
 // context.
 func TestFaultsStrike(t *testing.T) {
 	t.Parallel()
-	if !whole.Run() {
-		t.Skip("takes more seeds than there is time for in the quick loop, or under the race detector")
-	}
+	whole.Only(t) // it takes more seeds than there is time for
 	struck, peers, skewed, fast := map[sim.Kind]int{}, 0, 0, 0
 	for seed := range uint64(strikeSeeds) {
 		r := play(t, sim.Draw(seed, sim.Hotseat), false)

@@ -27,9 +27,9 @@ func Share(all, few uint64) uint64 {
 	return min(all, few)
 }
 
-// Main runs the tests of a package whose parallel tests mostly wait: eight at a time.
+// Main runs the tests of a package whose parallel tests mostly wait: eight at a time, unless -parallel
+// says otherwise.
 func Main(m *testing.M) {
-	flag.Parse()
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
