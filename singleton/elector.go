@@ -28,8 +28,14 @@ type Elector struct {
 	stance    stance
 	resigning atomic.Bool         // Resign was called while acquiring
 	previous  *protocol.Candidate // what the last Run knew, nil before; owned by Run
-	status    atomic.Pointer[status]
-	guard     atomic.Pointer[GuardError] // the last failed announcement; see Status.Guard
+	published
+}
+
+// published is what others read while Run goes on. Each value is immutable.
+type published struct {
+	status atomic.Pointer[status]
+	past   atomic.Pointer[history]
+	guard  atomic.Pointer[GuardError] // the last failed announcement; see Status.Guard
 }
 
 // stance is how far this replica wants to be active.

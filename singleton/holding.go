@@ -30,6 +30,7 @@ func (r *run) term() (done bool, err error) {
 		t.Resign()
 	}
 	r.metrics.started(g.tenure.Claim())
+	r.began(t)
 	worked := r.startWork(t)
 	out := r.active(worked)
 	if out == nil {
@@ -147,6 +148,7 @@ func (r *run) finish(out *outcome) (done bool, err error) {
 	g.unfinished = out.unfinished()
 	r.hearOut(valid && !g.unfinished)
 	r.metrics.ended(cause.Reason)
+	r.ended(t, cause)
 	r.logEnd(t, cause, valid, out)
 	r.leave(valid, cause)
 	if hook := r.config.Hooks.OnLose; out.acquired && hook != nil {

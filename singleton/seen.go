@@ -11,6 +11,7 @@ import (
 // become makes next the current candidate, and reports what the last candidate did not know.
 func (r *run) become(next *protocol.Candidate) {
 	before := r.candidate.View()
+	r.saw(next)
 	r.candidate = next
 	record := next.View().Record()
 	if record.Exists() {

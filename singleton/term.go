@@ -37,7 +37,8 @@ type validity struct {
 	until atomic.Pointer[protocol.Instant] // it ends then
 	over  atomic.Bool                      // it has ended, whatever until says
 	lost  chan struct{}                    // closed when over is set
-	once  sync.Once                        // closes lost
+	at    time.Time                        // of that; to be read once lost is closed
+	once  sync.Once                        // sets at, and closes lost
 
 	working atomic.Bool // work was called: guards know the token, and OnAcquire has returned
 }
@@ -183,7 +184,10 @@ func (t *Term) lose(cause *EndError) {
 // finish ends validity.
 func (t *Term) finish() {
 	t.over.Store(true)
-	t.once.Do(func() { close(t.lost) })
+	t.once.Do(func() {
+		t.at = time.Now()
+		close(t.lost)
+	})
 }
 
 // expired is the cause of a term's end at until.
