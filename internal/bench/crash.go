@@ -62,6 +62,7 @@ func failoverTable(t *testing.T, out io.Writer) {
 	fmt.Fprintln(out, "| timing | | min | mean | max | bare write p50 | max |")
 	fmt.Fprintln(out, "|---|---|---|---|---|---|---|")
 	met := true
+	kept := s.samples("connections cut -> the standby's work running")
 	for _, timing := range []timing{defaults(), frozenTiming()} {
 		run := crashRun{leases: crashes, timing: timing}
 		measure := func(e elector) spread {
@@ -73,6 +74,8 @@ func failoverTable(t *testing.T, out io.Writer) {
 			return times
 		}
 		our, theirs := measure(ours()), measure(peer())
+		kept.Add(fmt.Sprintf("hotseat, %s", timing), our)
+		kept.Add(fmt.Sprintf("client-go, %s", timing), theirs)
 		beyond := func(s spread) time.Duration { return s.max() - timing.LeaseDuration }
 		fmt.Fprintf(out, "| %s | crash: client-go / hotseat | %s | %s | %s | | |\n", timing,
 			ratio(theirs.min(), our.min()), ratio(theirs.mean(), our.mean()), ratio(theirs.max(), our.max()))
@@ -80,4 +83,5 @@ func failoverTable(t *testing.T, out io.Writer) {
 		met = met && beyond(our) <= 500*time.Millisecond
 	}
 	bar(out, "hotseat max within LeaseDuration + 0.5 s", met)
+	keep(t, kept, "crash")
 }

@@ -146,8 +146,14 @@ func handoverTable(t *testing.T, out io.Writer) {
 	const turns = 2
 	h := handoverRun{leases: 10, rounds: 10}
 	fmt.Fprintf(out, "\n## Graceful handover on the real API server: 15/10/2 s, %d handovers each\n\n", turns*h.leases*h.rounds)
-	all := h.compare(t, startServer(t), turns)
+	at := startServer(t)
+	all := h.compare(t, at, turns)
 	all.print(out)
+	kept := at.samples("stop asked for -> the next replica's work running, at 15/10/2 s")
+	kept.Add("bare writes", all.floor)
+	kept.Add("hotseat", all.our)
+	kept.Add("client-go", all.theirs)
+	keep(t, kept, "handover")
 	bar(out, "hotseat p50 within 2 x the floor's", all.our.quantile(.5) <= 2*all.floor.quantile(.5))
 	bar(out, "hotseat p99 within 250 ms", all.our.quantile(.99) <= 250*time.Millisecond)
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/hotseat-go/hotseat/internal/controlplane"
+	"github.com/hotseat-go/hotseat/internal/samples"
 	"github.com/hotseat-go/hotseat/internal/scenario"
 )
 
@@ -26,6 +27,12 @@ type server struct {
 
 // buildTime bounds a first build on a slow machine.
 const buildTime = 60 * time.Minute
+
+// samples are of what was measured on the server.
+func (s *server) samples(what string) samples.Set {
+	return samples.New("make bench", what,
+		fmt.Sprintf("Kubernetes %s, client-go %s", s.Version, moduleVersion("k8s.io/client-go")))
+}
 
 // startServer starts one that ends with the test.
 func startServer(t *testing.T) *server {

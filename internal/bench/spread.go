@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"testing"
 	"time"
+
+	"github.com/hotseat-go/hotseat/internal/samples"
 )
 
 // spread is a set of measured times, sorted.
@@ -40,4 +43,12 @@ func ratio[N time.Duration | float64](a, b N) string {
 		return fmt.Sprintf("%.3gx", r)
 	}
 	return fmt.Sprintf("%.0fx", float64(a)/float64(b))
+}
+
+// keep keeps every time of a section, for the pictures.
+func keep(t *testing.T, set samples.Set, name string) {
+	t.Helper()
+	if err := set.Keep(name); err != nil {
+		t.Fatal(err)
+	}
 }
