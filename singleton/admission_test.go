@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -48,6 +49,7 @@ func (s *admitting) RoundTrip(request *http.Request) (*http.Response, error) {
 // overlap that are answered within RenewDeadline/4, though that is more than a
 // RetryPeriod.
 func TestSlowAdmission(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	for _, took := range []time.Duration{
 		500 * time.Millisecond, 1900 * time.Millisecond, 2100 * time.Millisecond, 3 * time.Second, 3500 * time.Millisecond, 3900 * time.Millisecond, 4500 * time.Millisecond,

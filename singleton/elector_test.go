@@ -17,6 +17,7 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -285,6 +286,7 @@ func TestLongDrainKeepsTheLease(t *testing.T) {
 
 // Work that never returns keeps the Lease: after Config.Replica.DrainLimit that is told, once.
 func TestStuckDrainIsTold(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	inLab(t, func(l lab) {
 		told := 0

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/scenario"
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -167,6 +168,7 @@ func epochOf(t *testing.T, s *scenario.Stage) int64 {
 }
 
 func TestLabelStorm(t *testing.T) {
+	whole.Only(t)
 	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
 		trio(t, s)
 		for i := range 3000 {
@@ -260,6 +262,7 @@ func TestSilentWatchIsNoticedBeforeTheLeaseRunsOut(t *testing.T) {
 // While the Lease is missing no wait for it has begun: a standby that could not
 // create it must not let long pauses pass once it can.
 func TestMissingLeaseIsCreatedSoonAfterAnOutage(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	for outage := 12 * time.Second; outage < 17*time.Second; outage += 250 * time.Millisecond { // anywhere in a pause
 		onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -136,6 +137,7 @@ func TestGuardWiredToSomethingElseEndsRun(t *testing.T) {
 
 // What is not from the start, or could mend by itself, is waited out.
 func TestGuardsThatMendEndNobody(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	stale := func(_ context.Context, t fencing.Token) error {
 		return &fencing.StaleError{Presented: t, Mark: above(1 << 60)}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -172,6 +173,7 @@ func TestSlowGuard(t *testing.T) {
 
 // A raise takes one write, however slow, and gets along with renewals beside it.
 func TestRaiseOnASlowAPIServer(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	for _, takes := range []time.Duration{3 * second, 4 * second, 6 * second} {
 		inLab(t, func(l lab) {

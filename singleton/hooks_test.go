@@ -18,6 +18,7 @@ import (
 
 	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/scenario"
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -228,6 +229,7 @@ func TestExitOnOverrun(t *testing.T) {
 
 // Hundreds of terms leave no goroutine behind: the bubble would not end.
 func TestManyTermsLeakNothing(t *testing.T) {
+	whole.Only(t)
 	onStage(t, scenario.Options{}, func(t *testing.T, s *scenario.Stage) {
 		trio(t, s)
 		before := runtime.NumGoroutine()

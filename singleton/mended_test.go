@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -20,6 +21,7 @@ import (
 // A proxy that buffers (nginx with its defaults) holds back the header of a watch's
 // answer, so that its opening times out each time.
 func TestWatchThatNeverOpens(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	t.Run("the active's", func(t *testing.T) { neverOpens(t, "a", false) })
 	t.Run("a standby's", func(t *testing.T) { neverOpens(t, "b", false) })

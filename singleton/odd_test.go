@@ -14,6 +14,7 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -52,6 +53,7 @@ func TestLengthenedWhileNobodyRenews(t *testing.T) {
 
 // A new process finds the edited one, and knows no better: an hour at most.
 func TestLengthenedSeenFirst(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.start("a")

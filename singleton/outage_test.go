@@ -7,12 +7,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
 // An API server that cannot be reached is said at once and now and then, not
 // for every request; and so is its coming back.
 func TestOutageIsSaidOnceInAWhile(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	for name, fault := range map[string]apiserver.Fault{"503": {Status: 503}, "401": {Status: 401}, "cut": {LoseRequest: true}} {
 		t.Run(name+" from the start", func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -184,6 +185,7 @@ func TestRaiseIsSentAgain(t *testing.T) {
 // A raise in the midst of a term, at various moments, on a server whose admission is
 // slow. No term is lost to it while two writes and a half fit into RenewDeadline.
 func TestRaiseUnderSlowAdmission(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	for _, took := range []time.Duration{second, 2 * second, 3 * second} {
 		for at := time.Duration(0); at < 5*second; at += second / 2 {

@@ -17,6 +17,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/hotseat-go/hotseat/internal/whole"
 )
 
 // deadAtMost is when a dead connection has been left for another: after about 5 s,
@@ -137,6 +139,7 @@ func TestFrozenServerIsLeft(t *testing.T) {
 // TestDeadConnectionOverHTTP1: without pings, the request that was given a dead
 // connection waits for its own deadline. It is one request only.
 func TestDeadConnectionOverHTTP1(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	s := serve(t, false, nil)
 	l := s.client(t)

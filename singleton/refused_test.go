@@ -128,6 +128,7 @@ func TestRoleShrinksUnderTheActive(t *testing.T) {
 
 // A Lease that never comes: a Role without create, GitOps that leaves Leases out.
 func TestLeaseThatNeverComes(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	for _, shared := range []bool{false, true} {
 		inWorldWith(t, func(w *world) { w.shared = shared }, func(w *world) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/scenario"
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -134,6 +135,7 @@ func TestLengthenedDurationDoesNotStick(t *testing.T) {
 // What is refused for a while at failover, by servers that restart, must not end
 // standbys that have never written.
 func TestTransientRefusalsEndNobody(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	for _, status := range []int{400, 403, 405, 415, 422} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -256,6 +258,7 @@ func TestUnheardReplicaRecoversInTime(t *testing.T) {
 
 // While something fails for long, a standby asks a few times a second at most.
 func TestLastingFailuresAreNotHammered(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	for _, fault := range []apiserver.Fault{
 		{Verbs: []string{"update", "patch"}, Status: 500}, {Verbs: []string{"update"}, Status: 429},

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -39,6 +40,7 @@ func TestMissingRightShowsAtTheStart(t *testing.T) {
 }
 
 func TestMissingRightIsGranted(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	beside(t, func(l lab, b *singleton.Elector, log *lines) {
 		l.Forbid("b", "update", "patch")
@@ -82,6 +84,7 @@ func TestReadyWaitsForTheAnswer(t *testing.T) {
 
 // A standby asks once, and one of those that share a watch asks for all.
 func TestRehearsalsAreFew(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	beside(t, func(l lab, b *singleton.Elector, _ *lines) {
 		l.run(b, idle)

@@ -182,6 +182,7 @@ func TestSharedWatchOfTheActiveDiesSilently(t *testing.T) {
 // Without the right to watch all Leases each elector watches its own, which is
 // said once; and the shared watch is used as soon as it may be.
 func TestSharedWatchForbidden(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	for _, verb := range []string{"watch", "list"}[:whole.Share(2, 1)] {
 		t.Run(verb, func(t *testing.T) {

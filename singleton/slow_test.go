@@ -66,6 +66,7 @@ func table(rows []availability) string {
 }
 
 func TestSlowWrites(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	var rows []availability
 	for _, takes := range []time.Duration{second, 2 * second, 3 * second, 4 * second, 6 * second} {
@@ -95,6 +96,7 @@ func TestSlowWrites(t *testing.T) {
 // A wire that takes most of RenewDeadline, more or less. A first term may be lost to
 // learn that.
 func TestSlowWire(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	var rows []availability
 	for _, takes := range []time.Duration{7400 * time.Millisecond, 8500 * time.Millisecond} {
@@ -123,6 +125,7 @@ func TestSlowWire(t *testing.T) {
 
 // An API server under load: each request takes between nothing and most, evenly.
 func TestUnevenlySlowAPIServer(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	lasts := time.Hour
 	if !whole.Run() {
@@ -148,6 +151,7 @@ func TestUnevenlySlowAPIServer(t *testing.T) {
 
 // A standby takes over from a crashed holder through a slow server, and keeps it.
 func TestTakeoverOnASlowServer(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	for _, takes := range []time.Duration{3 * second, 6 * second} {
 		for _, verbs := range [][]string{{"update", "patch"}, {"get", "list", "update", "patch"}} {

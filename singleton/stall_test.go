@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -60,6 +61,7 @@ func unheard(t *testing.T, fault apiserver.Fault, stall, most time.Duration) {
 // At 800 ms round trip the last renewal is under way when SIGTERM comes: the
 // successor is active three round trips and a second later at the latest.
 func TestHandoverAtLongRoundTrips(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	for _, trip := range []time.Duration{100 * time.Millisecond, 800 * time.Millisecond, 1600 * time.Millisecond} {
 		for _, standbys := range []string{"b", "bc"} {

@@ -74,6 +74,7 @@ func TestOutageOfOneRequest(t *testing.T) {
 
 // Renewals that fail are told when it begins and now and then.
 func TestFailingRenewalsAreToldOnceInAWhile(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	for _, status := range []int{409, 403, 429, 503, 500} {
 		inWorld(t, func(w *world) {
@@ -103,6 +104,7 @@ func TestFailingRenewalsAreToldOnceInAWhile(t *testing.T) {
 
 // Where writes fail and reads work, that is one outage, told as one.
 func TestFailingWritesAreToldOnceInAWhile(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	for name, test := range map[string]struct {
 		fault apiserver.Fault
@@ -148,6 +150,7 @@ func TestUnansweredRenewalsAreTold(t *testing.T) {
 
 // Work that ignores its context's end after Resign keeps the Lease; it is told.
 func TestStuckDrainOfHours(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	for name, limit := range map[string]time.Duration{"the default": 0, "a minute": time.Minute} {
 		t.Run(name, func(t *testing.T) {

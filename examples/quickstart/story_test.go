@@ -26,10 +26,12 @@ import (
 // These run the program as its user does, with real processes and real time;
 // mostly they wait, so they wait at the same time.
 
-// wholeStories are the ones that wait for all five acts. The quick loop leaves them to make test.
+// wholeStories are the ones that wait for several acts. The quick loop leaves them to make test.
 var wholeStories = []string{
 	"the story holds",
 	"the story holds on a cluster",
+	"interrupted, it stops what it started",
+	"killed, it leaves no process",
 	"without a terminal there are no escapes",
 }
 

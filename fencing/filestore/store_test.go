@@ -18,6 +18,7 @@ import (
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/internal/guardtest"
+	"github.com/hotseat-go/hotseat/internal/whole"
 )
 
 func open(t testing.TB, dir string) *Store {
@@ -65,7 +66,7 @@ func TestGuard(t *testing.T) {
 	}
 	t.Run("Conformance", suite.Conformance)
 	t.Run("Linearizable", func(t *testing.T) { suite.Linearizable(t, guardtest.Load{Rounds: 3}) })
-	t.Run("Hammer", func(t *testing.T) { suite.Hammer(t, time.Second) })
+	t.Run("Hammer", func(t *testing.T) { suite.Hammer(t, whole.Lasts(time.Second, 300*time.Millisecond)) })
 }
 
 func TestOpenNeedsAFolder(t *testing.T) {

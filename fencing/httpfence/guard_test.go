@@ -16,6 +16,7 @@ import (
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/fencing/httpfence"
 	"github.com/hotseat-go/hotseat/internal/guardtest"
+	"github.com/hotseat-go/hotseat/internal/whole"
 )
 
 // register is the suite's register as a real server on loopback: PUT writes, GET reads.
@@ -148,4 +149,6 @@ func TestGuardLinearizable(t *testing.T) {
 	t.Run("none lost", func(t *testing.T) { suite(0).Linearizable(t, guardtest.Load{Rounds: 2}) })
 }
 
-func TestGuardHammer(t *testing.T) { suite(0).Hammer(t, time.Second) }
+func TestGuardHammer(t *testing.T) {
+	suite(0).Hammer(t, whole.Lasts(time.Second, 300*time.Millisecond))
+}

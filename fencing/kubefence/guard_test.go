@@ -17,6 +17,7 @@ import (
 	"github.com/hotseat-go/hotseat/fencing/kubefence"
 	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/guardtest"
+	"github.com/hotseat-go/hotseat/internal/whole"
 )
 
 const namespace = "shop"
@@ -124,10 +125,10 @@ func TestGuard(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			t.Run("Conformance", suite(r).Conformance)
-			t.Run("Hammer", func(t *testing.T) { suite(r).Hammer(t, time.Second) })
+			t.Run("Hammer", func(t *testing.T) { suite(r).Hammer(t, whole.Lasts(time.Second, 300*time.Millisecond)) })
 			r.lossy = true
 			t.Run("Linearizable", func(t *testing.T) {
-				suite(r).Linearizable(t, guardtest.Load{Rounds: 2, Calls: 25, Timeout: 2 * time.Second})
+				suite(r).Linearizable(t, guardtest.Load{Rounds: int(whole.Share(2, 1)), Calls: 25, Timeout: time.Second})
 			})
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/whole"
 )
 
 // register is a register in this process behind a guard, with its bugs, if any.
@@ -104,8 +105,8 @@ func (r *register) Read(context.Context) (string, error) {
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	t.Run("Conformance", suite(none, false).Conformance)
-	t.Run("Linearizable", func(t *testing.T) { suite(none, true).Linearizable(t, Load{Rounds: 20}) })
-	t.Run("Hammer", func(t *testing.T) { suite(none, false).Hammer(t, 2*time.Second) })
+	t.Run("Linearizable", func(t *testing.T) { suite(none, true).Linearizable(t, Load{Rounds: int(whole.Share(20, 5))}) })
+	t.Run("Hammer", func(t *testing.T) { suite(none, false).Hammer(t, whole.Lasts(2*time.Second, 300*time.Millisecond)) })
 }
 
 // TestBugsShow: each bug is seen by the test that is there for it, from the

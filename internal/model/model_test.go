@@ -13,6 +13,8 @@ import (
 // Together these visit four of five states of this test: the quick loop leaves them to make test.
 var dear = []string{
 	"an acquire on its way through a restore",
+	"by the version only",
+	"patient acquire",
 	"patient release",
 	"release without a version",
 	"revived by a late answer",

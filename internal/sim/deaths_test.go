@@ -12,7 +12,7 @@ import (
 // TestDeaths plays schedules in which the API shows which processes are dead: late, out of date, by
 // halves, or with the death of another container. SIM_DEATHS says how many.
 func TestDeaths(t *testing.T) {
-	n := number(t, "SIM_DEATHS", whole.Share(200, 12))
+	n := number(t, "SIM_DEATHS", whole.Share(200, 6))
 	from := number(t, "SIM_FROM", 0)
 	proven := 0
 	for i := range n {

@@ -16,6 +16,7 @@ import (
 	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/internal/whole"
 )
 
 // storeSeeds is how many sequences of 80 operations are compared.
@@ -36,7 +37,7 @@ type pair struct {
 // apiserver answers as a real kube-apiserver does (internal/leasetest,
 // internal/e2e). The double of the double must not be kinder either.
 func TestStoreAnswersLikeTheServer(t *testing.T) {
-	for seed := range uint64(storeSeeds) {
+	for seed := range whole.Share(storeSeeds, 10) {
 		synctest.Test(t, func(t *testing.T) {
 			c := apiserver.New(apiserver.Options{})
 			defer c.Close()

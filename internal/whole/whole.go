@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"testing"
+	"time"
 )
 
 // Run reports whether everything is played.
@@ -21,6 +22,14 @@ func Only(t *testing.T) {
 
 // Share is how many of all cases are played: the quick loop plays a few.
 func Share(all, few uint64) uint64 {
+	if Run() {
+		return all
+	}
+	return min(all, few)
+}
+
+// Lasts is for how long something is done: the quick loop takes less.
+func Lasts(all, few time.Duration) time.Duration {
 	if Run() {
 		return all
 	}

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 	"github.com/hotseat-go/hotseat/singleton/events"
@@ -149,6 +150,7 @@ func TestEventsAreAboutWhatTheConfigSays(t *testing.T) {
 
 // A replica that flaps cannot flood the API server, and nobody takes what is left for all there was.
 func TestFlappingIsLimited(t *testing.T) {
+	whole.Only(t)
 	const burst, interval = 10, 10 * time.Minute
 	onBench(t, events.Config{Burst: burst, Interval: interval}, func(b *bench) {
 		b.run(idle)

@@ -71,7 +71,7 @@ func TestStormOfSoundServices(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if slices.Contains([]string{"warms up", "long stop budget", "long"}, name) {
+			if slices.Contains([]string{"warms up", "long stop budget", "short", "long"}, name) {
 				whole.Only(t)
 			}
 			Storm(t, start)
