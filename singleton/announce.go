@@ -22,7 +22,7 @@ const announceTries = 3
 // again, to all guards.
 func announce(ctx context.Context, t *Term) error {
 	err := announceAbove(ctx, t)
-	t.announced(ctx, err)
+	t.announced(ctx, t, err)
 	return err
 }
 

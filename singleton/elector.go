@@ -36,6 +36,8 @@ type published struct {
 	status atomic.Pointer[status]
 	past   atomic.Pointer[history]
 	guard  atomic.Pointer[GuardError] // the last failed announcement; see Status.Guard
+	told   atomic.Pointer[Announcement]
+	record atomic.Pointer[lease.Record]
 }
 
 // stance is how far this replica wants to be active.
@@ -90,6 +92,19 @@ func New[L lease.Client](client LeasesGetter[L], config Config) (*Elector, error
 // Identity returns the name that the Lease shows as its holder while this replica holds it. Each
 // elector has its own, which ends in random bits.
 func (e *Elector) Identity() string { return e.config.Replica.Identity }
+
+// Timing returns the timings of this elector: those of Config.Timing, with defaults filled in.
+func (e *Elector) Timing() lease.Timing { return e.config.Timing }
+
+// Lease returns the Lease as this replica last read it. The zero Record says that there was none,
+// or that it was not read yet: [Status].Missing tells which. Like Status().Holder it is not updated
+// while Run is not running. Lease takes no lock and makes no request.
+func (e *Elector) Lease() lease.Record {
+	if record := e.record.Load(); record != nil {
+		return *record
+	}
+	return lease.Record{}
+}
 
 // Scope returns the scope of this elector's tokens: [fencing.Scope] of its Lease. It includes the
 // namespace even if Config left the namespace to its default. The guards in Config.Guards have to

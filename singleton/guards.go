@@ -48,13 +48,37 @@ func guardErrors(err error) (all []*GuardError) {
 	return all
 }
 
+// Announcement is what all guards answered to one announcement of a token.
+type Announcement struct {
+	Token  fencing.Token // the announced token
+	At     time.Time     // when the last guard had answered, or was given up
+	Guards int           // how many there are
+	Failed []*GuardError // of the guards that did not accept the token, by index; empty: all accepted
+}
+
+// Announced returns the last announcement of a term of this replica to Config.Guards. ok is false
+// if there was none, or if there are no guards. Announced takes no lock and makes no request. Do
+// not modify the answer.
+func (e *Elector) Announced() (last Announcement, ok bool) {
+	if told := e.told.Load(); told != nil {
+		return *told, true
+	}
+	return Announcement{}, false
+}
+
 // announced records the outcome of an announcement to all guards, for Status and the metrics. If
 // the caller's context has ended, the outcome says nothing about a guard.
-func (e *Elector) announced(ctx context.Context, err error) {
+func (e *Elector) announced(ctx context.Context, t *Term, err error) {
+	failed := guardErrors(err)
+	if len(e.config.Guards) > 0 && (err == nil || len(failed) > 0 && ctx.Err() == nil) {
+		e.told.Store(&Announcement{
+			Token: t.Token(), At: time.Now(), Guards: len(e.config.Guards), Failed: failed,
+		})
+	}
 	if err == nil {
 		e.guard.Store(nil)
 	}
-	for _, failure := range guardErrors(err) {
+	for _, failure := range failed {
 		if ctx.Err() == nil {
 			e.guard.Store(failure)
 			e.metrics.guardFailed(fencing.KindOf(failure))

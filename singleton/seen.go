@@ -14,6 +14,7 @@ func (r *run) become(next *protocol.Candidate) {
 	r.saw(next)
 	r.candidate = next
 	record := next.View().Record()
+	r.record.Store(&record.Record)
 	if record.Exists() {
 		r.tell.Over(outage.Creating)
 	}

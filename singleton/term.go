@@ -27,7 +27,7 @@ type Term struct {
 	ctx    context.Context // the work's
 	cancel context.CancelCauseFunc
 
-	announced   func(ctx context.Context, err error) // is called after each announcement
+	announced   func(context.Context, *Term, error) // is called after each announcement
 	raises      chan raiseRequest
 	reconnected chan struct{} // buffered; a renewal was acknowledged after one was not
 }
@@ -52,7 +52,7 @@ type raiseRequest struct {
 func newTerm(ctx context.Context, config *Config, claim protocol.Claim) *Term {
 	t := &Term{
 		config: config, began: time.Now(), validity: validity{lost: make(chan struct{})},
-		announced: func(context.Context, error) {},
+		announced: func(context.Context, *Term, error) {},
 		raises:    make(chan raiseRequest), reconnected: make(chan struct{}, 1),
 	}
 	t.extend(claim)
