@@ -23,7 +23,7 @@ import (
 func TestDockerfile(t *testing.T) {
 	f, err := os.Open(filepath.Join(folder, "Dockerfile"))
 	require.NoError(t, err)
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	read, err := parser.Parse(f)
 	require.NoError(t, err)
 	require.Empty(t, read.Warnings)
@@ -70,7 +70,7 @@ func TestDockerfile(t *testing.T) {
 
 		binary, err := elf.Open(program)
 		require.NoError(t, err)
-		defer binary.Close()
+		defer func() { _ = binary.Close() }()
 		require.False(t, slices.ContainsFunc(binary.Progs, func(p *elf.Prog) bool {
 			return p.Type == elf.PT_INTERP
 		}), "a static program needs no loader, and scratch has none")
