@@ -3,6 +3,7 @@ package singleton
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hotseat-go/hotseat/internal/outage"
 	"github.com/hotseat-go/hotseat/internal/protocol"
@@ -30,7 +31,7 @@ func (r *run) acquire(d protocol.Decision) error {
 			return errNotNow
 		}
 	}
-	view := r.candidate.View()
+	view, vacantSince := r.candidate.View(), r.lastSign
 	from := view.Last() // a later change shows in the answer to the write
 	inputs := protocol.EpochInputs{
 		Remembered: view.Epoch(), ResourceVersion: view.Newest(), Floor: floor,
@@ -46,6 +47,11 @@ func (r *run) acquire(d protocol.Decision) error {
 		r.reign = nil
 		return err
 	}
+	vacant := time.Duration(0)
+	if !vacantSince.IsZero() {
+		vacant = r.config.Replica.clock.Since(vacantSince)
+	}
+	r.metrics.started(d, r.reign.tenure.Claim(), vacant)
 	r.acquired(d)
 	return nil
 }

@@ -29,7 +29,6 @@ func (r *run) term() (done bool, err error) {
 	if r.stance.ineligible.Load() {
 		t.Resign()
 	}
-	r.metrics.started(g.tenure.Claim())
 	r.began(t)
 	worked := r.startWork(t)
 	out := r.active(worked)

@@ -41,6 +41,7 @@ type run struct {
 	wiring    wiring
 	witness   *witness
 	tell      outage.Teller
+	lastSign  protocol.Instant // of a holder: its last renewal that was seen, or its release
 }
 
 func newRun(ctx context.Context, e *Elector, work Work) *run {

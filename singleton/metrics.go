@@ -2,34 +2,63 @@ package singleton
 
 import (
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/internal/protocol"
+	"github.com/hotseat-go/hotseat/lease"
 )
 
-// metrics of one elector: plain numbers, because a process may have a thousand electors. They are
-// turned into Prometheus metrics at each scrape. Gauges are read from the elector's status then, so
-// they are always current, even right after Run returned.
+// metrics of one elector. They are plain numbers, because a process may have a thousand electors,
+// and they are turned into Prometheus metrics at each scrape (collector.go). No lock is taken, so a
+// scrape delays no renewal.
 type metrics struct {
-	mu       sync.Mutex
-	terms    map[Reason]uint64
-	sources  map[protocol.Source]uint64
-	failures map[string]uint64
-	guards   map[string]uint64 // failed announcements
-	evidence map[string]uint64
-	overruns uint64
-	durations
+	terms    tally // by why they ended
+	acquired tally // by what proved that nobody else was at work
+	sources  tally // terms that began, by what their epoch was derived from
+	guards   tally // failed announcements, by kind
+	evidence tally // by result
+	overruns atomic.Uint64
+	vacant   atomic.Int64 // nanoseconds in which nobody was active before the last term
+	renewals
 }
 
-// durations of renewals.
-type durations struct {
-	renewals uint64
-	seconds  float64  // the sum of all renewals' durations
-	upTo     []uint64 // for each of renewBuckets: renewals in it and not in the bucket before
+// renewals of all terms.
+type renewals struct {
+	failed      tally // by reason
+	buckets     tally // acknowledged ones, by the upper bound of how long they took
+	nanoseconds atomic.Int64
+	late        atomic.Uint64
+	overlapping atomic.Uint64
+}
+
+// tally counts by the values of a label, which are a fixed list. The zero tally costs little, because
+// most of a thousand electors stand by.
+type tally struct {
+	counts atomic.Pointer[[]atomic.Uint64]
+}
+
+// add counts the i-th of so many values.
+func (t *tally) add(i, of int) {
+	if t.counts.Load() == nil {
+		counts := make([]atomic.Uint64, of)
+		t.counts.CompareAndSwap(nil, &counts)
+	}
+	(*t.counts.Load())[i].Add(1)
+}
+
+func (t *tally) get(i int) uint64 {
+	if counts := t.counts.Load(); counts != nil {
+		return (*counts)[i].Load()
+	}
+	return 0
+}
+
+func count[V ~string](t *tally, values []V, value V) {
+	if i := slices.Index(values, value); i >= 0 {
+		t.add(i, len(values))
+	}
 }
 
 func renewBuckets() []float64 {
@@ -42,42 +71,8 @@ func failureReasons() []string {
 	}
 }
 
-func (m *metrics) started(c protocol.Claim) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	count(&m.sources, c.Source)
-}
-
-func (m *metrics) ended(r Reason) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	count(&m.terms, r)
-}
-
-func (m *metrics) renewed(took time.Duration) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	buckets := renewBuckets()
-	if m.upTo == nil {
-		m.upTo = make([]uint64, len(buckets))
-	}
-	m.renewals++
-	m.seconds += took.Seconds()
-	if i, _ := slices.BinarySearch(buckets, took.Seconds()); i < len(buckets) {
-		m.upTo[i]++
-	}
-}
-
-func (m *metrics) renewalFailed(reason string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	count(&m.failures, reason)
-}
-
-func (m *metrics) guardFailed(kind fencing.Kind) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	count(&m.guards, string(kind))
+func sources() []protocol.Source {
+	return []protocol.Source{protocol.SourceStore, protocol.SourceCounter}
 }
 
 // What came of Config.Evidence.
@@ -88,140 +83,43 @@ const (
 	evidenceFailed   = "failed"   // an error
 )
 
-func (m *metrics) witnessed(result string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	count(&m.evidence, result)
+func testimonies() []string {
+	return []string{evidenceUsed, evidenceUnproven, evidenceUntraced, evidenceFailed}
 }
 
-func (m *metrics) overran() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.overruns++
+// started takes in that a term began, by which proof, and how long nobody was active before it.
+func (m *metrics) started(d protocol.Decision, c protocol.Claim, vacant time.Duration) {
+	count(&m.acquired, protocol.Proofs(), d.Proof())
+	count(&m.sources, sources(), c.Source)
+	m.vacant.Store(int64(vacant))
 }
 
-func count[K comparable](counts *map[K]uint64, key K) {
-	if *counts == nil {
-		*counts = map[K]uint64{}
+func (m *metrics) ended(r Reason)                { count(&m.terms, reasons(), r) }
+func (m *metrics) guardFailed(kind fencing.Kind) { count(&m.guards, fencing.Kinds(), kind) }
+func (m *metrics) witnessed(result string)       { count(&m.evidence, testimonies(), result) }
+func (m *metrics) overran()                      { m.overruns.Add(1) }
+
+// renewed takes in that a renewal was acknowledged, when the term was valid for left more. A renewal
+// has RenewDeadline less RetryPeriod. It is late once it used more than half of that.
+func (m *renewals) renewed(took, left time.Duration, timing lease.Timing) {
+	bounds := renewBuckets()
+	i, _ := slices.BinarySearch(bounds, took.Seconds())
+	m.buckets.add(i, len(bounds)+1)
+	m.nanoseconds.Add(int64(took))
+	if left < (timing.RenewDeadline-timing.RetryPeriod)/2 {
+		m.late.Add(1)
 	}
-	(*counts)[key]++
 }
+
+func (m *renewals) renewalFailed(reason string) { count(&m.failed, failureReasons(), reason) }
 
 // histogram returns the renewals as Prometheus counts them: each bucket includes those below it.
-func (m *metrics) histogram() map[float64]uint64 {
-	buckets, sum := map[float64]uint64{}, uint64(0)
-	for i, most := range renewBuckets() {
-		if m.upTo != nil {
-			sum += m.upTo[i]
-		}
-		buckets[most] = sum
+func (m *renewals) histogram() (count uint64, seconds float64, buckets map[float64]uint64) {
+	seconds, buckets = time.Duration(m.nanoseconds.Load()).Seconds(), map[float64]uint64{}
+	bounds := renewBuckets()
+	for i, bound := range bounds {
+		count += m.buckets.get(i)
+		buckets[bound] = count
 	}
-	return buckets
-}
-
-// descs are the descriptions of an elector's metrics.
-type descs struct {
-	gauges
-	counters
-}
-
-type (
-	gauges   struct{ active, state, validity, epoch, overrun, missing *prometheus.Desc }
-	counters struct{ terms, renewals, failures, overruns, sources, guards, evidence *prometheus.Desc }
-)
-
-func (e *Elector) descs() descs {
-	labels := prometheus.Labels{"namespace": e.config.Namespace, "lease": e.config.Name}
-	desc := func(name, help string, variable ...string) *prometheus.Desc {
-		return prometheus.NewDesc("hotseat_"+name, help, variable, labels)
-	}
-	return descs{
-		gauges{
-			active: desc("active", "1 while this replica's term is valid, else 0."),
-			state:  desc("state", "1 for the state the elector is in, 0 for the others.", "state"),
-			validity: desc("validity_remaining_seconds",
-				"How long the term stays valid unless renewed; 0 without a term."),
-			epoch:   desc("epoch", "Fencing epoch of this replica's current term; 0 without a term."),
-			overrun: desc("overrun", "1 while work has overrun its stop budget or drain limit, else 0."),
-			missing: desc("lease_missing",
-				"1 while there is no Lease, so that nobody can be active, else 0."),
-		}, counters{
-			terms: desc("terms_total", "Terms of this replica that ended, by reason.", "reason"),
-			renewals: desc("renew_duration_seconds",
-				"Time from sending a renewal to its acknowledgement, retries on conflicts included."),
-			failures: desc("renew_failures_total", "Renewals that failed, by reason.", "reason"),
-			overruns: desc("overruns_total", "Terms whose work overran its stop budget or drain limit."),
-			sources: desc("terms_started_total",
-				"Terms of this replica that began, by what their epoch was derived from.", "source"),
-			guards: desc("guard_failures_total",
-				"Announcements to the guards that failed, by reason.", "reason"),
-			evidence: desc("evidence_total",
-				"What came of the evidence that a holder is dead, by result.", "result"),
-		},
-	}
-}
-
-// Describe implements prometheus.Collector.
-func (e *Elector) Describe(ch chan<- *prometheus.Desc) {
-	d := e.descs()
-	for _, desc := range []*prometheus.Desc{
-		d.active, d.state, d.validity, d.epoch, d.overrun, d.missing,
-		d.terms, d.renewals, d.failures, d.overruns, d.sources, d.guards, d.evidence,
-	} {
-		ch <- desc
-	}
-}
-
-// Collect implements prometheus.Collector. All metrics are named hotseat_* and
-// carry the labels namespace and lease.
-func (e *Elector) Collect(ch chan<- prometheus.Metric) {
-	for _, metric := range e.collect() {
-		ch <- metric
-	}
-}
-
-func (e *Elector) collect() (all []prometheus.Metric) {
-	d, m, now := e.descs(), &e.metrics, e.Status()
-	add := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
-		all = append(all, prometheus.MustNewConstMetric(desc, kind, value, labels...))
-	}
-	add(d.active, prometheus.GaugeValue, truth(now.ValidFor > 0))
-	add(d.validity, prometheus.GaugeValue, now.ValidFor.Seconds())
-	add(d.epoch, prometheus.GaugeValue, float64(now.Token.Epoch))
-	add(d.overrun, prometheus.GaugeValue, truth(now.Overrun))
-	add(d.missing, prometheus.GaugeValue, truth(now.Missing))
-	for s := StateStopped; s <= StateDraining; s++ {
-		add(d.state, prometheus.GaugeValue, truth(s == now.State), s.String())
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, reason := range reasons() {
-		add(d.terms, prometheus.CounterValue, float64(m.terms[reason]), string(reason))
-	}
-	for _, source := range []protocol.Source{protocol.SourceStore, protocol.SourceCounter} {
-		add(d.sources, prometheus.CounterValue, float64(m.sources[source]), string(source))
-	}
-	for _, reason := range failureReasons() {
-		add(d.failures, prometheus.CounterValue, float64(m.failures[reason]), reason)
-	}
-	for _, kind := range fencing.Kinds() {
-		add(d.guards, prometheus.CounterValue, float64(m.guards[string(kind)]), string(kind))
-	}
-	if e.config.Evidence != nil {
-		for _, result := range []string{
-			evidenceUsed, evidenceUnproven, evidenceUntraced, evidenceFailed,
-		} {
-			add(d.evidence, prometheus.CounterValue, float64(m.evidence[result]), result)
-		}
-	}
-	add(d.overruns, prometheus.CounterValue, float64(m.overruns))
-	return append(all,
-		prometheus.MustNewConstHistogram(d.renewals, m.renewals, m.seconds, m.histogram()))
-}
-
-func truth(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
+	return count + m.buckets.get(len(bounds)), seconds, buckets
 }

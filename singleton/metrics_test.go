@@ -1,6 +1,7 @@
 package singleton_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,6 +108,86 @@ func TestRenewalsAreCountedInBuckets(t *testing.T) {
 				return ""
 			}
 			require.Equal(l, shown(theirs), shown(e))
+		})
+	}
+}
+
+// A term's metrics say since when it lasts, what it was taken by, and how long nobody was active.
+func TestMetricsOfATakeover(t *testing.T) {
+	inLab(t, func(l lab) {
+		a, b := l.elector("a"), l.elector("b")
+		start := time.Now()
+		sleep(5 * second)
+		r := l.run(a, func(ctx context.Context, _ *singleton.Term) error {
+			<-ctx.Done()
+			sleep(3 * second)
+			return nil
+		})
+		l.run(b, idle)
+		sleep(4 * second)
+		since := func(e *singleton.Elector) float64 {
+			return metric(l, e, "hotseat_active_since_timestamp_seconds")
+		}
+		at := func(d time.Duration) float64 { return float64(start.Add(d).Unix()) }
+		require.InDelta(l, at(5*second), since(a), 0.01)
+		require.Zero(l, since(b))
+		require.EqualValues(l, 1, metric(l, a, "hotseat_acquired_total", "reason", "unheld"))
+		require.Zero(l, metric(l, a, "hotseat_vacancy_seconds"), "nobody was seen before")
+		require.EqualValues(l, 15, metric(l, a, "hotseat_lease_duration_seconds"))
+		require.EqualValues(l, 10, metric(l, a, "hotseat_renew_deadline_seconds"))
+
+		draining := func() float64 { return metric(l, a, "hotseat_draining_since_timestamp_seconds") }
+		require.Zero(l, draining())
+		r.stop()
+		sleep(second)
+		require.InDelta(l, at(9*second), draining(), 0.01)
+		require.InDelta(l, at(5*second), since(a), 0.01, "the Lease is kept")
+		require.NoError(l, r.wait(l))
+		synctest.Wait()
+		require.Zero(l, draining())
+		require.Zero(l, since(a))
+		require.InDelta(l, at(12*second), since(b), 0.01)
+		require.EqualValues(l, 1, metric(l, b, "hotseat_acquired_total", "reason", "released"))
+		require.InDelta(l, 0, metric(l, b, "hotseat_vacancy_seconds"), 0.01, "released")
+
+		l.run(a, idle)
+		l.Link("b").BlackHole()
+		sleep(30 * second)
+		require.EqualValues(l, 1, metric(l, a, "hotseat_acquired_total", "reason", "expired"))
+		require.InDelta(l, 15, metric(l, a, "hotseat_vacancy_seconds"), 0.5, "since the last renewal")
+		require.EqualValues(l, 1, metric(l, b, "hotseat_terms_total", "reason", "expired"))
+		l.Link("b").Heal()
+	})
+}
+
+// What the elector cleared away itself is no longer than its own doing: no time without an active.
+func TestVacancyOfASeatTakenBack(t *testing.T) {
+	inLab(t, func(l lab) {
+		a := l.elector("a")
+		l.run(a, idle)
+		sleep(5 * second)
+		require.True(l, l.DeleteLease("shop", "invoicer"))
+		sleep(5 * second)
+		require.EqualValues(l, 1, metric(l, a, "hotseat_acquired_total", "reason", "retaken"))
+		require.Less(l, metric(l, a, "hotseat_vacancy_seconds"), 1.)
+	})
+}
+
+// Renewals overlap when answers take longer than a RetryPeriod, and are late when they take so long
+// that the term is about to end.
+func TestSlowRenewalsAreCounted(t *testing.T) {
+	for _, c := range []struct {
+		answer            time.Duration
+		overlapping, late bool
+	}{{1500 * time.Millisecond, false, false}, {3 * second, true, false}, {6 * second, true, true}} {
+		inLab(t, func(l lab) {
+			a := l.elector("a")
+			l.run(a, idle)
+			l.Link("a").Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, DelayAfter: c.answer})
+			sleep(30 * second)
+			require.EqualValues(l, 1, metric(l, a, "hotseat_active"), c)
+			require.Equal(l, c.overlapping, metric(l, a, "hotseat_renewals_overlapping_total") > 0, c)
+			require.Equal(l, c.late, metric(l, a, "hotseat_renewals_late_total") > 0, c)
 		})
 	}
 }

@@ -78,6 +78,9 @@ func (r *run) perform(s protocol.Step) {
 			return r.lock.Ensure(ctx, from, claim)
 		})
 	case protocol.WriteRenew:
+		if g.tenure.InFlight() > 1 {
+			r.metrics.overlapping.Add(1)
+		}
 		r.send(s.ID, nil, func(ctx context.Context) (protocol.Claim, error) {
 			return r.lock.Renew(ctx, claim)
 		})
@@ -133,13 +136,14 @@ func (r *run) hear(a *answer) {
 func (r *run) prolonged(a *answer) {
 	g := r.reign
 	r.tell.Over(outage.Renewing)
+	left := g.term.left()
 	// An earlier raise has arrived whose own answer is still missing.
 	arrived := a.raise == nil && g.tenure.Claim().Token != g.term.Token()
 	g.term.extend(g.tenure.Claim())
 	if arrived {
 		g.term.reconnect()
 	}
-	r.metrics.renewed(a.Took)
+	r.metrics.renewed(a.Took, left, r.config.Timing)
 	r.tellFallback()
 	r.know(a.Claim.Written(r.config.Replica.clock.Now()))
 }

@@ -15,6 +15,10 @@ func (r *run) become(next *protocol.Candidate) {
 	r.candidate = next
 	record := next.View().Record()
 	r.record.Store(&record.Record)
+	if now := record.ResourceVersion(); now != before.Record().ResourceVersion() &&
+		record.Holder()+before.Record().Holder() != "" {
+		r.lastSign = next.View().Last().At
+	}
 	if record.Exists() {
 		r.tell.Over(outage.Creating)
 	}

@@ -140,3 +140,23 @@ func (v View) decide(now Instant, fresh bool) Decision {
 		return Decision{Action: Acquire, Why: "unchanged for a lease duration"}
 	}
 }
+
+// Proof is what proved to an acquire that nobody else was at work, in one word of [Proofs]. Why says
+// it in a sentence.
+func (d Decision) Proof() string {
+	switch {
+	case d.Seat:
+		return "retaken"
+	case d.Dead:
+		return "dead"
+	case d.Why == "released":
+		return "released"
+	case d.Why == "never held":
+		return "unheld"
+	default:
+		return "expired"
+	}
+}
+
+// Proofs are all that an acquire can have.
+func Proofs() []string { return []string{"unheld", "released", "expired", "dead", "retaken"} }

@@ -1,0 +1,87 @@
+package singleton_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hotseat-go/hotseat/internal/apiserver"
+	"github.com/hotseat-go/hotseat/internal/whole"
+	"github.com/hotseat-go/hotseat/singleton"
+)
+
+// made are metrics that only have to be handed on: the least that a scrape of as many can cost.
+type made []prometheus.Metric
+
+func (m made) Describe(ch chan<- *prometheus.Desc) {
+	for _, one := range m {
+		ch <- one.Desc()
+	}
+}
+
+func (m made) Collect(ch chan<- prometheus.Metric) {
+	for _, one := range m {
+		ch <- one
+	}
+}
+
+func collect(e *singleton.Elector) (all made) {
+	ch := make(chan prometheus.Metric, 1000)
+	e.Collect(ch)
+	close(ch)
+	for one := range ch {
+		all = append(all, one)
+	}
+	return all
+}
+
+// crowds are registries of a thousand electors in one process, and of as many metrics that are made
+// already.
+func crowds(t testing.TB) (ours, floor *prometheus.Registry) {
+	c := apiserver.New(apiserver.Options{})
+	t.Cleanup(c.Close)
+	ours, floor = prometheus.NewRegistry(), prometheus.NewRegistry()
+	for i := range crowd {
+		e, err := singleton.New(c.Client("a"), singleton.Config{Namespace: "shop", Name: crowdName(i), Logger: quiet()})
+		require.NoError(t, err)
+		require.NoError(t, ours.Register(e))
+		require.NoError(t, floor.Register(collect(e)))
+	}
+	return ours, floor
+}
+
+// A scrape of many electors costs little more than client_golang's own part of it.
+func TestScrapeOfACrowd(t *testing.T) {
+	whole.Only(t)
+	ours, floor := crowds(t)
+	took := func(r *prometheus.Registry) time.Duration {
+		best := time.Hour
+		for range 3 {
+			began := time.Now()
+			families, err := r.Gather()
+			best = min(best, time.Since(began))
+			require.NoError(t, err)
+			require.Len(t, families[0].GetMetric(), crowd*5, families[0].GetName())
+		}
+		return best
+	}
+	a, b := took(ours), took(floor)
+	t.Logf("%d electors: %v, of which client_golang takes %v", crowd, a, b)
+	require.Less(t, a, 4*b)
+}
+
+// BenchmarkScrape has both sides of TestScrapeOfACrowd.
+func BenchmarkScrape(b *testing.B) {
+	ours, floor := crowds(b)
+	for name, registry := range map[string]*prometheus.Registry{"electors": ours, "floor": floor} {
+		b.Run(fmt.Sprintf("%s=%d", name, crowd), func(b *testing.B) {
+			for b.Loop() {
+				_, err := registry.Gather()
+				require.NoError(b, err)
+			}
+		})
+	}
+}
