@@ -50,7 +50,7 @@ func (e *Elector) Describe(ch chan<- *prometheus.Desc) {
 }
 
 // Collect implements prometheus.Collector. All metrics are named hotseat_* and carry the labels
-// namespace and lease. The guide's page metrics.md says what each is for. Collect takes no lock, and
+// namespace and lease. The guide's page metrics.md says what each is for. Collect takes no lock and
 // never waits for the elector.
 func (e *Elector) Collect(ch chan<- prometheus.Metric) {
 	labels := e.labels()

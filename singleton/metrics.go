@@ -33,8 +33,8 @@ type renewals struct {
 	overlapping atomic.Uint64
 }
 
-// tally counts by the values of a label, which are a fixed list. The zero tally costs little, because
-// most of a thousand electors stand by.
+// tally counts by the values of a label, which are a fixed list. A tally that has counted nothing
+// takes little memory, because most of a thousand electors stand by.
 type tally struct {
 	counts atomic.Pointer[[]atomic.Uint64]
 }
@@ -99,7 +99,7 @@ func (m *metrics) guardFailed(kind fencing.Kind) { count(&m.guards, fencing.Kind
 func (m *metrics) witnessed(result string)       { count(&m.evidence, testimonies(), result) }
 func (m *metrics) overran()                      { m.overruns.Add(1) }
 
-// renewed takes in that a renewal was acknowledged, when the term was valid for left more. A renewal
+// renewed takes in that a renewal was acknowledged, when the term was still valid for left. A renewal
 // has RenewDeadline less RetryPeriod. It is late once it used more than half of that.
 func (m *renewals) renewed(took, left time.Duration, timing lease.Timing) {
 	bounds := renewBuckets()
