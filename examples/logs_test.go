@@ -80,11 +80,11 @@ func story(t *testing.T, act func(c *singletontest.Cluster, stopA func())) (text
 
 // The guide shows the log of a handover and of a failover. Here they happen.
 func TestLogsInTheDocsAreReal(t *testing.T) {
-	page, err := os.ReadFile("../internal/docs/guide/operations.md")
+	page, err := os.ReadFile("../internal/docs/guide/logs.md")
 	require.NoError(t, err)
 	for heading, act := range map[string]func(c *singletontest.Cluster, stopA func()){
-		"### A handover": func(_ *singletontest.Cluster, stopA func()) { stopA() },
-		"### A failover": func(c *singletontest.Cluster, _ func()) {
+		"## A handover": func(_ *singletontest.Cluster, stopA func()) { stopA() },
+		"## A failover": func(c *singletontest.Cluster, _ func()) {
 			c.Link("a").Cut()
 			time.Sleep(20 * time.Second)
 			c.Link("a").Heal()
