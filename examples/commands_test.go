@@ -118,6 +118,8 @@ func works(t *testing.T, command string, whole bool) error {
 		return isProgram(words[2], words[3:])
 	case words[0] == "go" && len(words) > 2 && words[1] == "test":
 		return isTest(t, words[2:])
+	case words[0] == "go" && len(words) > 3 && words[1] == "build" && words[2] == "-C":
+		return isProgram(words[3], nil)
 	case command == "go mod tidy" || command == "go mod tidy\n":
 		return nil
 	case words[0] == "go" && len(words) == 5 && words[1] == "mod" && words[2] == "edit":
@@ -254,7 +256,7 @@ func edits(t *testing.T, args []string) error {
 
 // kubectls play what kubectl does with the arguments after each verb.
 var kubectls = map[string]func(t *testing.T, args []string) error{
-	"get": getsLease, "annotate": annotatesLease, "apply": applies, "scale": scales,
+	"get": getsLease, "annotate": annotatesLease, "apply": applies, "scale": scales, "hotseat": plugin,
 }
 
 // onRealServer are the verbs that internal/e2e plays to a real API server.

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/spf13/pflag"
+	coordv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/hotseat-go/hotseat/lease"
+)
+
+// statusFlags are those of the verb status.
+type statusFlags struct {
+	all  bool
+	look time.Duration
+}
+
+func statusVerb() verb {
+	return verb{
+		name: "status", args: "[LEASE]", json: true,
+		about: "Shows who holds which Lease, for how long, and what is wrong.",
+		flags: func(set *pflag.FlagSet) func(context.Context, *call) error {
+			f := &statusFlags{}
+			set.BoolVarP(&f.all, "all-namespaces", "A", false, "the Leases of all namespaces")
+			set.DurationVar(&f.look, "look", 5*time.Second,
+				"how long to watch for a renewal; 0 only reads the Leases once")
+			return f.run
+		},
+	}
+}
+
+// report is what status found. Its JSON is documented in README.md.
+type report struct {
+	ReadAt     time.Time `json:"readAt"` // by this machine's clock
+	LookedFor  float64   `json:"lookedForSeconds"`
+	ClockAhead float64   `json:"clockAheadSeconds"` // this machine's clock before the API server's
+	Leases     []entry   `json:"leases"`
+	Others     int       `json:"otherLeases"` // Leases that hotseat has never written
+	Notes      []string  `json:"notes"`
+}
+
+func (f *statusFlags) run(ctx context.Context, c *call) error {
+	if len(c.args) > 1 {
+		return misused("at most one Lease can be named, not %d", len(c.args))
+	}
+	if f.look < 0 {
+		return misused("--look is %v, must not be negative", f.look)
+	}
+	if err := c.connect(); err != nil {
+		return err
+	}
+	s := scope{namespace: c.namespace}
+	if f.all {
+		s.namespace = ""
+	}
+	if len(c.args) == 1 {
+		s.name = trimKind(c.args[0], "lease")
+	}
+	found, err := f.find(ctx, c, s)
+	if err != nil {
+		return err
+	}
+	c.inspectPods(ctx, found)
+	if c.json {
+		err = c.printJSON(found)
+	} else {
+		c.printReport(found, s)
+	}
+	bad := func(e entry) bool { return len(e.Problems) > 0 }
+	if err == nil && slices.ContainsFunc(found.Leases, bad) {
+		err = errProblem
+	}
+	return err
+}
+
+// find looks at the Leases for a while, and judges them.
+func (f *statusFlags) find(ctx context.Context, c *call, s scope) (*report, error) {
+	begin := c.now()
+	look := &look{cluster: c.cluster, once: f.look == 0, sights: map[scope]*sight{}}
+	watching, cancel := context.WithTimeout(ctx, f.look+c.reach.timeout)
+	defer cancel()
+	look.started = func() { time.AfterFunc(f.look, cancel) }
+	notes := []string{}
+	err := c.follow(watching, s, look)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil && look.began && apierrors.IsForbidden(err):
+		notes = append(notes, "renewals could not be watched: "+err.Error())
+	case err != nil:
+		return nil, err
+	case s.name != "" && len(look.sights) == 0:
+		return nil, c.failed(ctx, s.of("list"), apierrors.NewNotFound(coordv1.Resource("leases"), s.name))
+	}
+	r := &report{
+		ReadAt: c.now().UTC(), LookedFor: c.now().Sub(begin).Seconds(), Leases: []entry{}, Notes: notes,
+	}
+	for _, seen := range look.sights {
+		if s.name == "" && !ours(seen.record.Lease()) {
+			r.Others++
+			continue
+		}
+		r.Leases = append(r.Leases, judge(*seen, c.serverTime()))
+	}
+	slices.SortFunc(r.Leases, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	if ahead := -time.Duration(c.ahead.Load()); ahead.Abs() > farOff {
+		r.ClockAhead = ahead.Seconds()
+		r.Notes = append(r.Notes, "this machine's clock is "+apart(ahead)+" the API server's")
+	}
+	return r, nil
+}
+
+// look collects sights until each holder was seen to renew.
+type look struct {
+	cluster *cluster
+	once    bool
+	began   bool
+	started func() // called after the first List
+	sights  map[scope]*sight
+}
+
+func (k *look) listed(items []coordv1.Lease) bool {
+	if !k.began {
+		k.began = true
+		k.started()
+	}
+	for i := range items {
+		k.changed(&items[i], false)
+	}
+	return !k.once && !k.complete()
+}
+
+func (k *look) failed(error) bool { return true }
+
+func (k *look) changed(l *coordv1.Lease, deleted bool) bool {
+	key := scope{l.Namespace, l.Name}
+	now := lease.NewRecord(l)
+	seen := k.sights[key]
+	if seen == nil {
+		k.sights[key] = &sight{record: now}
+		return true
+	}
+	before := seen.record
+	seen.record, seen.missing = now, deleted
+	switch {
+	case deleted:
+		seen.deleted++
+	case now.Holder() == "":
+	case now.Holder() != before.Holder() || now.Term() != before.Term():
+		seen.terms++
+	case !now.RenewTime().Equal(before.RenewTime()):
+		seen.renewals++
+		seen.ahead = now.RenewTime().Sub(k.cluster.serverTime())
+	}
+	return !k.complete()
+}
+
+// complete reports whether more looking would tell nothing new.
+func (k *look) complete() bool {
+	for _, seen := range k.sights {
+		if ours(seen.record.Lease()) && (seen.missing || seen.renewals == 0) {
+			return false
+		}
+	}
+	return true
+}
