@@ -112,13 +112,13 @@ func (b *bed) edit(edit func(*coordv1.Lease)) {
 func (b *bed) record() lease.Record { return lease.NewRecord(b.server.Lease("shop", "invoicer")) }
 
 // replica is an elector that runs until the test ends or stop is called.
-type replica struct {
+type running struct {
 	elector *singleton.Elector
 	stop    func()
 }
 
 // start starts a replica of invoicer. Its work returns a while after its context's end.
-func (b *bed) start(name string, drain time.Duration) replica {
+func (b *bed) start(name string, drain time.Duration) running {
 	elector, err := singleton.New(b.server.Client(name), singleton.Config{
 		Namespace: "shop", Name: "invoicer",
 		Replica: singleton.ReplicaConfig{Identity: name},
@@ -129,21 +129,21 @@ func (b *bed) start(name string, drain time.Duration) replica {
 	})
 	require.NoError(b.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() {
+	var all sync.WaitGroup
+	all.Go(func() {
 		_ = elector.Run(ctx, func(ctx context.Context, _ *singleton.Term) error {
 			<-ctx.Done()
 			time.Sleep(drain)
 			return nil
 		})
 	})
-	r := replica{elector, func() { cancel(); running.Wait() }}
+	r := running{elector, func() { cancel(); all.Wait() }}
 	b.t.Cleanup(r.stop)
 	return r
 }
 
 // active starts the replica a, and returns once it is active.
-func (b *bed) active(drain time.Duration) replica {
+func (b *bed) active(drain time.Duration) running {
 	b.create("invoicer", nil)
 	a := b.start("a", drain)
 	require.Eventually(b.t, a.elector.IsActive, 30*time.Second, 10*time.Millisecond)

@@ -82,8 +82,15 @@ func (f *fenceFlags) fence(ctx context.Context, c *call, s scope, r lease.Record
 
 // raiseTo writes an epoch to the Lease if its epoch and its term are still those of r.
 func raiseTo(r lease.Record, epoch int64) []operation {
-	path := annotationPath(lease.AnnotationEpoch)
-	return append(unchanged(r),
-		operation{"test", path, r.Annotation(lease.AnnotationEpoch)},
-		operation{"replace", path, strconv.FormatInt(epoch, 10)})
+	path, text := annotationPath(lease.AnnotationEpoch), strconv.FormatInt(epoch, 10)
+	writes := unchanged(r)
+	if before := r.Annotation(lease.AnnotationEpoch); before != "" {
+		writes = append(writes, operation{"test", path, before})
+	}
+	if r.Lease().Annotations == nil {
+		return append(writes, operation{
+			"add", "/metadata/annotations", map[string]string{lease.AnnotationEpoch: text},
+		})
+	}
+	return append(writes, operation{"add", path, text})
 }

@@ -147,13 +147,15 @@ func annotationPath(key string) string {
 	return "/metadata/annotations/" + strings.ReplaceAll(key, "/", "~1")
 }
 
-// unchanged tests that the Lease still has the term of r, so that nothing is written over another.
+// unchanged tests that the Lease still has the term of r, so that nothing is written over another. A
+// Lease that nobody holds is not renewed, so that its version can be tested.
 func unchanged(r lease.Record) []operation {
-	return []operation{
-		{"test", "/metadata/uid", r.UID()},
-		{"test", "/spec/holderIdentity", r.Holder()},
-		{"test", annotationPath(lease.AnnotationTerm), r.Term()},
+	tests := []operation{{"test", "/metadata/uid", r.UID()}}
+	if r.Holder() == "" {
+		return append(tests, operation{"test", "/metadata/resourceVersion", r.ResourceVersion()})
 	}
+	return append(tests, operation{"test", "/spec/holderIdentity", r.Holder()},
+		operation{"test", annotationPath(lease.AnnotationTerm), r.Term()})
 }
 
 // errMoved: the Lease has changed hands since it was read.

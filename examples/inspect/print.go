@@ -22,6 +22,10 @@ func (c *call) printReport(r *report, s scope) {
 		c.print("")
 		table(c.stdout, "  ", r.Leases[0].details(c.serverTime()))
 	}
+	if len(r.Replicas) > 0 {
+		c.print("")
+		table(c.stdout, "", r.replicaRows())
+	}
 	c.printProblems(r, s)
 	if s.name != "" {
 		for _, e := range r.Leases {

@@ -56,7 +56,7 @@ type call struct {
 
 func verbs() []verb {
 	return []verb{
-		statusVerb(), watchVerb(), handoverVerb(), fenceVerb(),
+		statusVerb(), historyVerb(), watchVerb(), handoverVerb(), fenceVerb(), guardsVerb(),
 	}
 }
 

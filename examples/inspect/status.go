@@ -15,8 +15,9 @@ import (
 
 // statusFlags are those of the verb status.
 type statusFlags struct {
-	all  bool
-	look time.Duration
+	all   bool
+	look  time.Duration
+	pages pageFlags
 }
 
 func statusVerb() verb {
@@ -28,6 +29,7 @@ func statusVerb() verb {
 			set.BoolVarP(&f.all, "all-namespaces", "A", false, "the Leases of all namespaces")
 			set.DurationVar(&f.look, "look", 5*time.Second,
 				"how long to watch for a renewal; 0 only reads the Leases once")
+			f.pages.add(set)
 			return f.run
 		},
 	}
@@ -39,6 +41,7 @@ type report struct {
 	LookedFor  float64   `json:"lookedForSeconds"`
 	ClockAhead float64   `json:"clockAheadSeconds"` // this machine's clock before the API server's
 	Leases     []entry   `json:"leases"`
+	Replicas   []replica `json:"replicas"`    // of the one Lease that was named
 	Others     int       `json:"otherLeases"` // Leases that hotseat has never written
 	Notes      []string  `json:"notes"`
 }
@@ -49,6 +52,12 @@ func (f *statusFlags) run(ctx context.Context, c *call) error {
 	}
 	if f.look < 0 {
 		return misused("--look is %v, must not be negative", f.look)
+	}
+	if len(f.pages.urls) > 0 && len(c.args) == 0 {
+		return misused("with --url, name the Lease")
+	}
+	if err := f.pages.check(); err != nil {
+		return err
 	}
 	if err := c.connect(); err != nil {
 		return err
@@ -65,6 +74,9 @@ func (f *statusFlags) run(ctx context.Context, c *call) error {
 		return err
 	}
 	c.inspectPods(ctx, found)
+	if len(found.Leases) == 1 && s.name != "" {
+		f.pages.inspectReplicas(ctx, c, found)
+	}
 	if c.json {
 		err = c.printJSON(found)
 	} else {
@@ -97,7 +109,8 @@ func (f *statusFlags) find(ctx context.Context, c *call, s scope) (*report, erro
 		return nil, c.failed(ctx, s.of("list"), apierrors.NewNotFound(coordv1.Resource("leases"), s.name))
 	}
 	r := &report{
-		ReadAt: c.now().UTC(), LookedFor: c.now().Sub(begin).Seconds(), Leases: []entry{}, Notes: notes,
+		ReadAt: c.now().UTC(), LookedFor: c.now().Sub(begin).Seconds(), Leases: []entry{}, Replicas: []replica{},
+		Notes: notes,
 	}
 	for _, seen := range look.sights {
 		if s.name == "" && !ours(seen.record.Lease()) {

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hotseat-go/hotseat/singleton"
+	"github.com/hotseat-go/hotseat/singleton/statuspage"
+)
+
+// replica is what a replica's status page says, in short. Its JSON is documented in README.md.
+type replica struct {
+	Source   string    `json:"source"` // its Pod, or the URL of its page
+	Identity string    `json:"identity"`
+	State    string    `json:"state"`
+	Since    time.Time `json:"since"` // of the state
+	ValidFor float64   `json:"validForSeconds"`
+	Holder   string    `json:"holder,omitempty"` // whom it saw last
+	Guards   string    `json:"guards,omitempty"` // "ok", or what is wrong
+	Program  string    `json:"program,omitempty"`
+}
+
+// inspectReplicas adds what the replicas of the one Lease say of themselves.
+func (f *pageFlags) inspectReplicas(ctx context.Context, c *call, r *report) {
+	e := &r.Leases[0]
+	pod := ""
+	if e.Holder != nil {
+		pod = e.Holder.Pod
+	}
+	pages, err := f.read(ctx, c, e.Namespace, pod)
+	if err != nil {
+		r.Notes = append(r.Notes, "the replicas are not shown: "+err.Error())
+		return
+	}
+	read, notes := own(pages, e.Namespace, e.Name)
+	r.Notes = append(r.Notes, notes...)
+	for _, p := range read {
+		r.Replicas = append(r.Replicas, inShort(p))
+	}
+	e.judgePages(read)
+}
+
+func inShort(p page) replica {
+	s := p.status
+	return replica{
+		Source: shown(p.source), Identity: s.Identity, State: s.State, Since: s.Since, ValidFor: s.ValidForSeconds,
+		Holder: s.Holder.Identity, Guards: guardsOf(s), Program: s.Program,
+	}
+}
+
+func guardsOf(s statuspage.Status) string {
+	var wrong []string
+	for _, g := range s.Guards {
+		if !g.Accepted {
+			wrong = append(wrong, fmt.Sprintf("%d: %s", g.Index, g.Kind))
+		}
+	}
+	switch {
+	case len(s.Guards) == 0:
+		return ""
+	case len(wrong) == 0:
+		return "ok"
+	}
+	return strings.Join(wrong, ", ")
+}
+
+// longDrain is from when a drain is worth a word: Kubernetes itself gives a Pod 30 s to end.
+const longDrain = 30 * time.Second
+
+// judgePages says what the replicas' accounts show that the Lease does not.
+func (e *entry) judgePages(pages []page) {
+	var active, standing []string
+	for _, p := range pages {
+		s, name := p.status, shown(p.source)
+		switch s.State {
+		case singleton.StateActive.String():
+			active = append(active, name)
+		case singleton.StateStandby.String():
+			standing = append(standing, name)
+		}
+		if s.NotReady != "" {
+			e.problem("%s could not take over: %s", name, s.NotReady)
+		}
+		if s.LeaseMissing {
+			e.problem("%s found no Lease when it looked last", name)
+		}
+		e.judgeWork(name, s)
+		for _, g := range s.Guards {
+			e.judgeGuard(name, g)
+		}
+		first := pages[0].status
+		if s.Timings != first.Timings {
+			e.problem("%s and %s have different timings: %+v and %+v", shown(pages[0].source), name, first.Timings,
+				s.Timings)
+		}
+	}
+	if len(active) > 1 {
+		e.problem("%d replicas say that they are active: %s", len(active), strings.Join(active, ", "))
+	}
+	if len(pages) > 0 && len(standing) == 0 {
+		e.note("no replica stands by: if the active ends, nobody takes over at once")
+	}
+}
+
+func (e *entry) judgeWork(name string, s statuspage.Status) {
+	drained := s.At.Sub(s.Since)
+	draining := s.State == singleton.StateDraining.String() && drained > longDrain
+	switch {
+	case s.Overrun:
+		e.problem("the work of %s has not returned in time after its term's end: it ignores its context; end"+
+			" the process", name)
+	case draining:
+		e.problem("%s has been draining for %s: its work may ignore its context", name, short(drained))
+	}
+}
+
+func (e *entry) judgeGuard(name string, g statuspage.Guard) {
+	switch {
+	case g.Accepted:
+	case g.Mark != "":
+		e.problem("guard %d of %s refuses epoch %s (%s): its mark is %s, so look at 'kubectl hotseat guards'",
+			g.Index, name, g.Epoch, g.Kind, g.Mark)
+	default:
+		e.problem("guard %d of %s does not accept epoch %s: %s; look at that replica's log", g.Index, name,
+			g.Epoch, g.Kind)
+	}
+}
+
+// replicaRows are the table of replicas.
+func (r *report) replicaRows() [][]string {
+	rows := [][]string{{"REPLICA", "STATE", "SINCE", "VALID", "SEES", "GUARDS"}}
+	for _, p := range r.Replicas {
+		valid := "-"
+		if p.ValidFor > 0 {
+			valid = short(time.Duration(p.ValidFor * float64(time.Second)))
+		}
+		rows = append(rows, []string{
+			p.Source, p.State, since(p.Since, r.ReadAt), valid, dash(podOf(p.Holder)), dash(p.Guards),
+		})
+	}
+	return rows
+}
