@@ -37,25 +37,21 @@ func TestReadmeShowsCompiledExamples(t *testing.T) {
 	}
 }
 
-// The exceptions that the guide lists are shown by tests, which it cites, and those named so
-// are all cited.
+// The exceptions that the guide lists are shown by tests, which it cites, and those named so are
+// all cited. The documentation of package singleton cites the same.
 func TestGuideCitesItsExceptions(t *testing.T) {
-	_, list, ok := strings.Cut(read(t, guide+"guarantees.md"), "## Exceptions to one at a time\n")
-	require.True(t, ok)
-	list, _, ok = strings.Cut(list, "\n## ")
-	require.True(t, ok)
-	var cited []string
-	for _, name := range regexp.MustCompile("`(TestException\\w+)`").FindAllStringSubmatch(list, -1) {
-		cited = append(cited, name[1])
-	}
+	list := section(t, read(t, guide+"guarantees.md"), "## Exceptions to one at a time\n", "\n## ") +
+		section(t, read(t, guide+"guarantees.md"), "## Exceptions to growing tokens\n", "\n## ")
+	doc := section(t, read(t, "../singleton/doc.go"), "// # Exceptions to G1\n", "// # States\n")
+	cited := matches(list, "`(Test\\w+)")
+	require.ElementsMatch(t, cited, matches(doc, `\b(Test\w+)`))
 	var shown []string
 	files, err := filepath.Glob("../singleton/*_test.go")
 	require.NoError(t, err)
 	for _, file := range files {
-		for _, name := range regexp.MustCompile(`(?m)^func (TestException\w+)\(`).FindAllStringSubmatch(read(t, file), -1) {
-			shown = append(shown, name[1])
-		}
+		shown = append(shown, matches(read(t, file), `(?m)^func (TestException\w+)\(`)...)
 	}
+	shown = append(shown, "TestFaults") // in internal/e2e
 	require.ElementsMatch(t, shown, cited)
 	for _, line := range strings.Split(list, "\n* ")[1:] {
 		require.Contains(t, line, "`Test", "an exception without its test")
@@ -63,4 +59,21 @@ func TestGuideCitesItsExceptions(t *testing.T) {
 	// The first exception's.
 	require.Contains(t, read(t, "../internal/e2e/faults_test.go"), `name: "the same without a guard"`)
 	require.Contains(t, read(t, "../README.md"), "internal/docs/guide/guarantees.md#exceptions-to-one-at-a-time")
+}
+
+// section is what text has between two marks.
+func section(t *testing.T, text, from, to string) string {
+	_, rest, ok := strings.Cut(text, from)
+	require.True(t, ok, from)
+	rest, _, ok = strings.Cut(rest, to)
+	require.True(t, ok, to)
+	return rest
+}
+
+// matches are what the pattern's group is in text.
+func matches(text, pattern string) (all []string) {
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+		all = append(all, m[1])
+	}
+	return all
 }

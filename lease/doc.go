@@ -177,6 +177,10 @@
 //     later. An acquire removes the name.
 //   - A9. A courteous replica acquires later than others. Elector.SetCourtesy says by how much: by
 //     a lease duration at most.
+//   - A10. If work stalls (H9), or fails before its term has lasted for a lease duration, its
+//     replica acquires later than others from then on: by HoldOff, and by twice as much after each
+//     further failure, but by a lease duration at most. Failures are forgotten once work has served
+//     for a lease duration, and ten minutes after the last one.
 //
 // E, epochs and whose term it is.
 //
@@ -213,6 +217,9 @@
 //     each record since is known to be of its own term. Then only edits and renewals have changed
 //     the Lease.
 //   - H8. Work that overruns its stop budget, or DrainLimit, is reported.
+//   - H9. With ProgressWithin, work that reports no progress for that long has stalled, and its
+//     term ends. Time in which the process did not run does not count. A term that is over has not
+//     stalled: it is lost.
 //
 // P, proof of death. It needs Config.Evidence, which tells whether a process is dead.
 //

@@ -48,6 +48,7 @@ const (
 	ReasonShutdown    Reason = "shutdown"    // Run's context ended
 	ReasonReturned    Reason = "returned"    // work returned by itself
 	ReasonPanicked    Reason = "panicked"    // work or a hook panicked
+	ReasonStalled     Reason = "stalled"     // work reported no progress
 )
 
 // reasons in the order of the metrics.
@@ -55,6 +56,7 @@ func reasons() []Reason {
 	return []Reason{
 		ReasonExpired, ReasonTaken, ReasonCleared, ReasonDeleted, ReasonFenced, ReasonRefused,
 		ReasonUnavailable, ReasonResigned, ReasonShutdown, ReasonReturned, ReasonPanicked,
+		ReasonStalled,
 	}
 }
 
@@ -68,10 +70,13 @@ func reasons() []Reason {
 //   - Err.
 type EndError struct {
 	Reason    Reason
-	Holder    string    // for ReasonTaken: who took the Lease
-	Successor string    // for ReasonResigned: who was named to be active next; may be empty
-	Since     time.Time // for ReasonExpired: when the last acknowledged write was sent
-	Err       error     // what proved or caused the end; may be nil
+	Holder    string // for ReasonTaken: who took the Lease
+	Successor string // for ReasonResigned: who was named to be active next; may be empty
+	Err       error  // what proved or caused the end; may be nil
+
+	// Since is when the last acknowledged write was sent, for ReasonExpired. For ReasonStalled it is
+	// when work last reported progress.
+	Since time.Time
 }
 
 func (e *EndError) Error() string {
@@ -97,6 +102,8 @@ func (e *EndError) Error() string {
 		return "resigned"
 	case ReasonShutdown:
 		return "shutting down"
+	case ReasonStalled:
+		return "stalled: no progress since " + e.Since.Format(time.RFC3339Nano)
 	}
 	if e.Err == nil {
 		return string(e.Reason)

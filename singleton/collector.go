@@ -101,6 +101,11 @@ func (e *Elector) gauges(now *Status) []family {
 	for s := StateStopped; s <= StateDraining; s++ {
 		states.samples = append(states.samples, sample{s.String(), truth(s == now.State)})
 	}
+	progress := gauge("hotseat_progress_age_seconds",
+		"Time since work last reported progress; 0 while no work runs.", now.Term.progressAge().Seconds())
+	if e.config.Replica.ProgressWithin == 0 {
+		progress.samples = nil
+	}
 	timing := e.config.Timing
 	return []family{
 		gauge("hotseat_active", "1 while this replica's term is valid, else 0.",
@@ -117,6 +122,7 @@ func (e *Elector) gauges(now *Status) []family {
 			time.Duration(e.metrics.vacant.Load()).Seconds()),
 		gauge("hotseat_draining_since_timestamp_seconds",
 			"Unix time since when this replica's work drains; 0 while none does.", unix(draining)),
+		progress,
 		gauge("hotseat_overrun",
 			"1 while work has overrun its stop budget or drain limit, else 0.", truth(now.Overrun)),
 		gauge("hotseat_lease_missing",

@@ -130,16 +130,27 @@ type ReplicaConfig struct {
 	// Run.
 	WarmUp func(ctx context.Context) error
 	// HoldOff is how long this replica stands back: it does not try to acquire the Lease, so that
-	// another replica can win. It stands back after it resigned, and after a guard stopped it. If Run
-	// is called again after work returned by itself or panicked, it stands back too. Default: twice
-	// RetryPeriod, which is enough for a standby that has no right to watch and so polls every
-	// RetryPeriod.
+	// another replica can win. It stands back after it resigned, after its work stalled, and after a
+	// guard stopped it. If Run is called again after work returned by itself or panicked, it stands
+	// back too. If work fails again and again, it lets others go first for longer: see the package's
+	// documentation. Default: twice RetryPeriod, which is enough for a standby that has no right to
+	// watch and so polls every RetryPeriod.
 	HoldOff time.Duration
 	// DrainLimit is how long work may take to return while the Lease is kept for it: after Resign,
 	// after a refused token, and after Run's context ended. Work that takes longer counts as stuck.
 	// Status.Overrun, [Elector.Live], Hooks.OnOverrun and hotseat_overruns_total report it, once per
 	// term. The Lease is still kept. Default: 5 minutes, longer than most drains are meant to take.
 	DrainLimit time.Duration
+	// ProgressWithin ends a term whose work makes no progress. Work that goes on calls
+	// [Term.Progress], at the latest ProgressWithin after it began and after each call. Otherwise its
+	// term ends with ReasonStalled. The Lease is kept until work has returned, then released, and
+	// this replica stands back for HoldOff. Work that does not return even then counts as stuck after
+	// DrainLimit.
+	//
+	// Time in which this process did not run hardly counts: a freeze counts as one RetryPeriod at
+	// most. Default 0: work need not call Progress. Otherwise the least is twice RetryPeriod. Choose
+	// several times the longest time that work needs between two calls.
+	ProgressWithin time.Duration
 	// SharedWatch, if set, observes the Lease for this elector, which then has no watch of its own. It
 	// is for processes that are candidates for many Leases of one namespace.
 	SharedWatch *SharedWatch
@@ -169,11 +180,16 @@ func (c Config) withDefaults() (Config, error) {
 		time.Duration
 	}{
 		{"Replica.HoldOff", c.Replica.HoldOff}, {"Replica.DrainLimit", c.Replica.DrainLimit},
+		{"Replica.ProgressWithin", c.Replica.ProgressWithin},
 		{"Fencing.AnnouncePeriod", c.Fencing.AnnouncePeriod}, {"Fencing.Settle", c.Fencing.Settle},
 	} {
 		if d.Duration < 0 {
 			refuse(d.field, d.Duration, "must not be negative")
 		}
+	}
+	if d, least := c.Replica.ProgressWithin, 2*c.Timing.RetryPeriod; d > 0 && d < least {
+		refuse("Replica.ProgressWithin", d,
+			fmt.Sprintf("must be 0 or at least twice RetryPeriod, %v", least))
 	}
 	c.Replica.HoldOff = cmp.Or(c.Replica.HoldOff, 2*c.Timing.RetryPeriod)
 	c.Replica.DrainLimit = cmp.Or(c.Replica.DrainLimit, defaultDrainLimit)

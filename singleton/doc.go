@@ -45,8 +45,8 @@
 // G4, recovery. After faults end, a replica is active within LeaseDuration + 0.5 s, without the
 // restart of any process. This needs a replica that
 //   - has warmed up and is eligible ([Elector.SetEligible]),
-//   - neither stands back (ReplicaConfig.HoldOff) nor lets others go first ([Elector.SetCourtesy]),
-//     and
+//   - neither stands back (ReplicaConfig.HoldOff) nor lets others go first ([Elector.SetCourtesy],
+//     or because its work failed), and
 //   - has a token that its guards accept.
 //
 // For this guarantee, a fault has ended once its effects have been noticed:
@@ -61,37 +61,54 @@
 //
 // # Exceptions to G1
 //
-// Two replicas can be at work in these cases; the tests named TestException show them.
+// Two replicas can be at work in these cases. A test shows each.
 //
 //   - A process is frozen in the middle of a request that carries no token, and finishes it when it
-//     thaws.
-//   - A Lease is deleted and created again from its manifest while its holder is cut off. A process
-//     that never saw the term mistakes the new Lease for the Lease of a first install, and does not
-//     wait.
+//     thaws. (TestFaults/whole/the_same_without_a_guard in internal/e2e)
+//   - A Lease is deleted and created again from its manifest while its holder is cut off or still
+//     stopping. A process that never saw the term mistakes the new Lease for the Lease of a first
+//     install, and does not wait. (TestExceptionShippedAnewBesideANewProcess)
 //   - etcd was restored from a backup less than a LeaseDuration ago, and the backup lacks recent
 //     changes of the Lease. A replica that never saw those changes may acquire the Lease while the
-//     old holder still works. Three kinds of replica can acquire it like this: one that was cut
-//     off; one that had an acquire request in flight; and, only if etcd was restored without
-//     --mark-compacted, one that has just started. The overlap lasts until the old holder notices.
+//     old holder still works. The overlap lasts until the old holder notices. The second list says
+//     which replicas can do so.
 //   - etcd was restored in the same way while an API server went on running, and the backup lacks
 //     even the old holder's term. Another replica, B, acquires the Lease as in the item above. Then
 //     the Lease is deleted or cleared. The old holder never saw B's term, so it acquires the Lease
-//     again while B is still at work.
+//     again while B is still at work. (TestExceptionForgottenHolderTakesItsSeatBack)
 //   - A candidate on the same Lease uses client-go's elector, which follows client-go's rules only.
+//     (TestExceptionClientGoTakesADeletedLease)
 //   - Replicas have different LeaseDurations. A standby waits for the longer of its own
 //     LeaseDuration and the one on the Lease, up to [lease.MaxLeaseDuration]. If somebody shortens
 //     the duration on the Lease while the holder is cut off, a replica that never saw the longer
 //     duration waits for its own only.
+//     (TestExceptionShortenedDurationBesideAShorterLeaseDuration)
 //   - Somebody clears the holder by hand and forges hotseat's release annotation
 //     ([lease.AnnotationReleased]). Like a true release, the forged value names the resourceVersion
-//     that the edit replaces.
+//     that the edit replaces. (TestExceptionForgedRelease)
+//   - With Config.Evidence, somebody forges the evidence annotation ([lease.AnnotationEvidence]).
+//     The forged value names the holder's term, the resourceVersion that the edit replaces, and a
+//     process that is dead. (TestExceptionForgedEvidence)
 //
-// Epochs come from the revision of the API server's store. So there are two exceptions to G2:
+// After a restore, these replicas can acquire the Lease beside the old holder:
+//   - one that was cut off (TestExceptionRestoredBesideAStandbyThatWasBehind);
+//   - one that has just started, if etcd was restored without --mark-compacted, and the backup has
+//     the Lease unheld (TestExceptionRestoredBesideANewProcess), or, with Config.Evidence, held by
+//     a process that is dead by now (TestExceptionRestoredBesideTheDead);
+//   - one that had an acquire request in flight (TestExceptionRestoredUnderAnAcquireOnItsWay); and
+//   - one that has just started, if the release of an earlier term was in flight, and the backup has
+//     the Lease just as that term left it (TestExceptionRestoredUnderAReleaseOnItsWay).
+//
+// # Exceptions to G2
+//
+// Epochs come from the revision of the API server's store. A later term can have an epoch that is
+// not above all earlier ones in these cases:
 //   - Somebody raises an epoch by hand above that revision. Later, the Lease or its epoch
 //     annotation ([lease.AnnotationEpoch]) is removed while no process that saw the raised epoch is
-//     running.
+//     running. (TestExceptionRaisedEpochIsForgotten)
 //   - The store goes back to a state from before a term, and no running process saw that term. A
 //     restore without a bumped revision does that, and so does a new cluster.
+//     (TestExceptionRestoredEpochComesAgain)
 //
 // Config.Fencing.Floor keeps tokens growing in both cases.
 //
@@ -120,7 +137,13 @@
 //	a guard refuses the token, or is unavailable  before work starts
 //	a guard has seen a later token                when the token is next announced; see Config.Guards
 //	a write of work is refused as stale           at once, unless Fencing.KeepOnStale is set
+//	work reports no progress                      after Replica.ProgressWithin, if that is set
 //	work returns by itself, or panics             at once, and Run returns or panics too
+//
+// A replica whose work stalled, or failed within a LeaseDuration, lets other replicas acquire the
+// Lease first: for HoldOff, and for twice as long after each further failure, but for a
+// LeaseDuration at most. A term of a LeaseDuration, or ten minutes without a failure, end that. A
+// replica that is alone becomes active all the same.
 //
 // Work has returned by itself if its context has not ended yet and [Term.Valid] is still true. Run
 // then returns too. Otherwise Run stands by again and calls work for the next term, unless Run's

@@ -50,6 +50,30 @@ func TestRestoredAndCompactedBesideANewProcess(t *testing.T) {
 	})
 }
 
+// a's release is sent twice, because its answer is late. The first copy arrives after a restore, on
+// the very record that it replaces. What was before it is not compacted. To a new process that
+// proves that nobody is at work, though b has taken over from the second copy.
+func TestExceptionRestoredUnderAReleaseOnItsWay(t *testing.T) {
+	inLab(t, func(l lab) {
+		c := &crew{}
+		a := l.run(l.elector("a"), idle)
+		l.run(l.elector("b"), c.work)
+		sleep(5 * second)
+		l.Link("a").Inject(apiserver.Fault{Verbs: []string{"patch"}, Count: 1, DelayBefore: 4 * second})
+		backup := l.Snapshot()
+		a.stop()
+		sleep(3 * second)
+		require.NoError(l, a.wait(l))
+		require.EqualValues(l, 1, c.working.Load(), "b has taken over")
+		l.Link("b").BlackHole()
+		l.Restore(backup, true)
+		sleep(500 * time.Millisecond)
+		require.NotEmpty(l, l.record().Holder(), "the first copy has not arrived")
+		l.run(l.elector("n"), c.work)
+		c.twoAtWork(l, second)
+	})
+}
+
 // b has sent its acquire, and is not shown that a was faster. What it was decided upon
 // is put back, to the letter, before it arrives.
 func TestExceptionRestoredUnderAnAcquireOnItsWay(t *testing.T) {

@@ -48,8 +48,11 @@ func (r *run) active(worked <-chan outcome) *outcome {
 		answers: g.answers, returned: worked, raises: g.term.raises,
 		cancelled: g.term.ctx.Done(), stopping: r.ctx.Done(), panicked: r.hooks.bad,
 	}
+	var watched stall
 	for {
-		switch e := r.wait(g.tenure.Due(), hear); e.kind {
+		var look protocol.Instant
+		watched, look = r.heed(watched)
+		switch e := r.wait(sooner(g.tenure.Due(), look), hear); e.kind {
 		case onCancelled:
 			return nil
 		case onReturned:
@@ -148,6 +151,7 @@ func (r *run) finish(out *outcome) (done bool, err error) {
 	r.hearOut(valid && !g.unfinished)
 	r.metrics.ended(cause.Reason)
 	r.ended(t, cause)
+	r.worked(t, cause)
 	r.logEnd(t, cause, valid, out)
 	r.leave(valid, cause)
 	if hook := r.config.Hooks.OnLose; out.acquired && hook != nil {

@@ -48,7 +48,7 @@ func newRun(ctx context.Context, e *Elector, work Work) *run {
 	e.lock.Wall = chance.Wall(ctx)
 	self := &protocol.Self{
 		Identity: e.config.Replica.Identity, Timing: e.config.Timing, Draw: chance.Of(ctx),
-		Settle: e.config.Fencing.Settle,
+		HoldOff: e.config.Replica.HoldOff, Settle: e.config.Fencing.Settle,
 	}
 	now := e.config.Replica.clock.Now()
 	r := &run{

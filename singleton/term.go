@@ -22,7 +22,7 @@ type Term struct {
 	config *Config
 	claim  atomic.Pointer[protocol.Claim] // as last acknowledged
 	validity
-	began time.Time
+	course
 
 	ctx    context.Context // the work's
 	cancel context.CancelCauseFunc
@@ -39,8 +39,13 @@ type validity struct {
 	lost  chan struct{}                    // closed when over is set
 	at    time.Time                        // of that; to be read once lost is closed
 	once  sync.Once                        // sets at, and closes lost
+}
 
-	working atomic.Bool // work was called: guards know the token, and OnAcquire has returned
+// course of a term's work.
+type course struct {
+	began    time.Time    // of the term
+	working  atomic.Bool  // work was called: guards know the token, and OnAcquire has returned
+	progress atomic.Int64 // when work last reported it: nanoseconds after began
 }
 
 type raiseRequest struct {
@@ -51,7 +56,7 @@ type raiseRequest struct {
 
 func newTerm(ctx context.Context, config *Config, claim protocol.Claim) *Term {
 	t := &Term{
-		config: config, began: time.Now(), validity: validity{lost: make(chan struct{})},
+		config: config, course: course{began: time.Now()}, validity: validity{lost: make(chan struct{})},
 		announced: func(context.Context, *Term, error) {},
 		raises:    make(chan raiseRequest), reconnected: make(chan struct{}, 1),
 	}

@@ -75,6 +75,7 @@ func TestCauses(t *testing.T) {
 		{&EndError{Reason: ReasonReturned, Err: io.EOF}, "returned: EOF", io.EOF},
 		{&EndError{Reason: ReasonRefused, Err: fencing.ErrStale}, "refused: fencing: stale token", fencing.ErrStale},
 		{&EndError{Reason: ReasonUnavailable, Err: fencing.ErrUnavailable}, "unavailable: fencing: guard unavailable", fencing.ErrUnavailable},
+		{&EndError{Reason: ReasonStalled, Since: since}, "stalled: no progress since 2026-01-02T03:04:05Z", nil},
 		{&EndError{Reason: ReasonPanicked, Err: &PanicError{Value: "x"}}, "panicked: x", nil},
 	} {
 		require.EqualError(t, test.cause, test.text)
@@ -94,7 +95,8 @@ func TestCauses(t *testing.T) {
 // sleeper is a machine that can be suspended: its monotonic clock, and every
 // timer, stand still meanwhile. start runs an elector on it.
 type sleeper struct {
-	slept atomic.Int64
+	slept  atomic.Int64
+	within time.Duration // has work report progress
 	*apiserver.Cluster
 }
 
@@ -107,7 +109,7 @@ func (m *sleeper) start(t *testing.T, work Work) (stop func() error) {
 	require.NoError(t, err)
 	e, err := New(m.Client("a"), Config{
 		Name: "invoicer", Namespace: "shop", Logger: slog.New(slog.DiscardHandler),
-		Replica: ReplicaConfig{clock: elapsed.WithSuspend(func() (low, high time.Duration) {
+		Replica: ReplicaConfig{ProgressWithin: m.within, clock: elapsed.WithSuspend(func() (low, high time.Duration) {
 			d := time.Duration(m.slept.Load())
 			return d, d
 		})},

@@ -29,6 +29,8 @@ type Self struct {
 	Timing   lease.Timing
 	// Draw makes the random part of pauses. It always returns zero if there is to be none.
 	Draw chance.Draw
+	// HoldOff is how long others go first after a term whose work failed.
+	HoldOff time.Duration
 	// Settle is how long after proof of its holder's death the Lease may be acquired.
 	Settle time.Duration
 }
@@ -58,12 +60,14 @@ const createSpread = 100 * time.Millisecond
 const silenceLeast = 2
 
 // NewCandidate returns a candidate that begins now. It keeps what the candidate before knew of the
-// Lease, and stands back for as long as that one did. before may be nil. Do not modify self.
+// Lease and of failures, and stands back for as long as that one did. before may be nil. Do not
+// modify self.
 func NewCandidate(self *Self, before *Candidate, now Instant) *Candidate {
 	period := self.Timing.RetryPeriod
 	c := &Candidate{self: self, leave: leave{began: now}, manners: manners{silence: silenceLeast*period + self.Draw(period)}}
 	if before != nil {
 		c.view, c.leave.holdOff = before.view, before.leave.holdOff
+		c.manners.failed = before.manners.failed
 	}
 	return c
 }

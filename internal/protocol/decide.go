@@ -76,7 +76,8 @@ func (c *Candidate) turn(d Decision) Instant {
 	if named != "" {
 		wait += grace(c.self.Timing)
 	}
-	return later(later(at, c.leave.holdOff), free.Add(wait+c.manners.yield))
+	_, failed := c.Failures(free)
+	return later(later(at, c.leave.holdOff), free.Add(wait+max(c.manners.yield, failed)))
 }
 
 func (d Decision) reads() bool {

@@ -12,6 +12,7 @@ type manners struct {
 	yield     time.Duration // how much longer than that others may take
 	crowd     crowd         // of those that want it
 	silence   time.Duration // after which the watch is not relied on
+	failed    failed        // its own terms
 }
 
 // courtesy is how much later than the others a candidate tries if it has reason to let them go

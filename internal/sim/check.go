@@ -148,7 +148,9 @@ func (c *checker) contextEnded(j *job) {
 	}
 	now := time.Now()
 	c.checkDeadline(j, now)
-	j.ended = now
+	if j.ended = now; j.stalled() && !j.hung {
+		c.violate("wedged work gives way", "%s has made progress, and is told that it has stalled", j.process.name)
+	}
 	c.note(j.process.node.index, false, fmt.Sprintf("context ended: %v", cause(j.ctx)))
 	c.w.rouse()
 }

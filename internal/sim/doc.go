@@ -54,7 +54,9 @@
 // the step the decision falls in; what its clients saw of announced, checked and
 // refused writes is linearizable (internal/linear, in the tests of this package, so that
 // nothing links it); stale writes are refused; every request has a deadline;
-// somebody is active soon after the last fault; and then only renewals are sent.
+// somebody is active soon after the last fault; and then only renewals are sent. In plans in
+// which work hangs, it has to report progress (wedge.go): a term ends in time if its work hangs,
+// and no other term ends as stalled.
 // rules_test.go has a case in which each rule fires and one in which it must not;
 // strikes_test.go counts that each fault has an effect.
 //

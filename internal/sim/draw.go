@@ -99,6 +99,7 @@ func shapes() []shape {
 		{StaleCache, 4, long, false, false, between(100, 60_000)},
 		{SlowAdmission, 0, long, false, false, between(100, 3500)}, // see drawAdmission
 		{Name, 0, once, false, false, between(0, 11)},              // see drawNames
+		{Wedge, 0, long, false, true, oneOf(0, 0, 0, 1)},           // see drawWedges
 	}
 }
 

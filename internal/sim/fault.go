@@ -77,6 +77,7 @@ const (
 	Stop         Kind = "stop"       // graceful, drains N ms; back after For
 	Resign       Kind = "resign"     // gives its term up
 	Overrun      Kind = "overrun"    // work outstays its context; N=1: which a resignation ends, 2: an intruder
+	Wedge        Kind = "wedge"      // work hangs until its context ends; N=1: then it outstays that
 	Hooks        Kind = "hooks"      // block
 	GuardDown    Kind = "guard-down" // the guard cannot be reached
 	SlowGuard    Kind = "slow-guard" // calls of the guard take up to N ms each way, and effects too

@@ -104,6 +104,9 @@ func (p Plan) patience() time.Duration {
 	if misled {
 		limit += p.Timing.LeaseDuration + requestsPastACache*slow
 	}
+	if p.wedges() { // whose work has stalled lets others go first
+		limit += p.Timing.LeaseDuration
+	}
 	if !p.Pure() {
 		limit += p.Timing.LeaseDuration // its standbys poll, and its crashed holder has no term
 	}

@@ -56,7 +56,7 @@ func (p *process) peerOnce(ctx context.Context, identity string) error {
 				token := fencing.Token{Scope: fencing.Scope(namespace, leaseName), Epoch: lock.Token()}
 				p.work(&job{
 					process: p, ctx: ctx, began: time.Now(), valid: func() bool { return ctx.Err() == nil },
-					token: func() fencing.Token { return token },
+					token: func() fencing.Token { return token }, progress: func() {},
 				})
 			},
 			OnStoppedLeading: func() {},

@@ -144,6 +144,7 @@ func Draw(seed uint64, e Elector) Plan {
 		p.Evidence, p.Faults = e == Hotseat, append(p.Faults, drawDeaths(seed, p)...)
 	}
 	p.Faults = append(p.Faults, drawNames(seed, p)...)
+	p.Faults = append(p.Faults, drawWedges(seed, p)...)
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
 	p.Shared = seed%sharedOdds == 0
 	if p.REST = seed%restOdds == 0 && p.Pure(); p.REST { // what a clock shows is translated at the other wire only

@@ -25,7 +25,7 @@ type node struct {
 	pod     pod
 
 	// Under the world's mutex.
-	hooksUntil, overrunUntil time.Time
+	hooksUntil, overrunUntil, wedgedUntil time.Time
 }
 
 // process is one incarnation of a candidate.
@@ -171,8 +171,10 @@ func (p *process) hotseat(ctx context.Context) error {
 	elector, err := singleton.New(api, singleton.Config{
 		Evidence: evidence,
 		Name:     leaseName, Namespace: namespace, Timing: t,
-		Replica: singleton.ReplicaConfig{Identity: p.name, SharedWatch: shared},
-		Guards:  []fencing.Guard{announcing{process: p}}, Fencing: singleton.FencingConfig{MaxRaise: 1 << 40},
+		Replica: singleton.ReplicaConfig{
+			Identity: p.name, SharedWatch: shared, ProgressWithin: p.world.plan.progressWithin(p.node.Node),
+		},
+		Guards: []fencing.Guard{announcing{process: p}}, Fencing: singleton.FencingConfig{MaxRaise: 1 << 40},
 		Hooks: singleton.Hooks{
 			OnAcquire: func(context.Context, *singleton.Term) { p.hook() },
 			OnLose:    func(*singleton.Term, error) { p.hook() },
@@ -188,7 +190,7 @@ func (p *process) hotseat(ctx context.Context) error {
 	p.validFor = func() time.Duration { return elector.Status().ValidFor }
 	p.world.mu.Unlock()
 	return elector.Run(ctx, func(ctx context.Context, term *singleton.Term) error {
-		p.work(&job{process: p, ctx: ctx, valid: term.Valid, token: term.Token, began: time.Now()})
+		p.work(&job{process: p, ctx: ctx, valid: term.Valid, token: term.Token, progress: term.Progress, began: time.Now()})
 		return nil
 	})
 }

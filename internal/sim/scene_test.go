@@ -45,7 +45,7 @@ func newScene(t *testing.T) *scene {
 // work has p begin a term; the returned functions end its context and its work.
 func (s *scene) work(p *process, epoch int64) (j *job, lose, back func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	j = &job{process: p, ctx: ctx, began: time.Now(), valid: func() bool { return ctx.Err() == nil }, token: func() fencing.Token {
+	j = &job{process: p, ctx: ctx, began: time.Now(), progress: func() {}, valid: func() bool { return ctx.Err() == nil }, token: func() fencing.Token {
 		return fencing.Token{Scope: fencing.Scope(namespace, leaseName), Epoch: epoch, Term: p.name}
 	}}
 	s.begin(j)

@@ -9,7 +9,7 @@ import (
 // from when the first process was there until all are asked to stop.
 //
 // It leaves out, for all electors alike, what [Result].AtWork does: the work of a
-// node is none while that is frozen; and work beside another's that was frozen
+// node is none while that is frozen or hangs; and work beside another's that was frozen
 // once, outstayed its budget because a fault made it, or was taken under an
 // exception, does not make two.
 type Share struct{ None, One, Two time.Duration }
@@ -33,7 +33,7 @@ func (s Share) Of(part time.Duration) float64 {
 func (c *checker) share(from, to time.Time) (out Share) {
 	changes := []time.Time{from, to}
 	for _, f := range c.w.plan.Faults {
-		if f.Kind == Freeze {
+		if f.Kind == Freeze || f.Kind == Wedge {
 			changes = append(changes, c.w.began.Add(f.At), c.w.began.Add(f.At+f.For))
 		}
 	}
@@ -63,7 +63,7 @@ func (c *checker) share(from, to time.Time) (out Share) {
 func (c *checker) together(t time.Time) int {
 	var there []*job
 	for _, j := range c.jobs {
-		if !j.began.After(t) && j.returned.After(t) && !c.frozenAt(j, t) {
+		if !j.began.After(t) && j.returned.After(t) && !c.idleAt(j, t) {
 			there = append(there, j)
 		}
 	}
@@ -77,10 +77,11 @@ func (c *checker) together(t time.Time) int {
 	return min(len(there), 1)
 }
 
-func (c *checker) frozenAt(j *job, t time.Time) bool {
+// idleAt reports whether a fault has a job do nothing: its node is frozen, or the job hangs.
+func (c *checker) idleAt(j *job, t time.Time) bool {
 	return slices.ContainsFunc(c.w.plan.Faults, func(f Fault) bool {
 		at := c.w.began.Add(f.At)
-		return f.Kind == Freeze && f.Node == j.process.node.index && !t.Before(at) && t.Before(at.Add(f.For))
+		return (f.Kind == Freeze || f.Kind == Wedge) && f.Node == j.process.node.index && !t.Before(at) && t.Before(at.Add(f.For))
 	})
 }
 

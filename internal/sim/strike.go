@@ -75,6 +75,11 @@ func (w *world) strike(f Fault) {
 		case 2:
 			w.edit(Fault{Kind: Foreign, Node: -1})
 		}
+	case Wedge:
+		w.setUntil(&w.nodes[f.Node].wedgedUntil, f.For)
+		if f.N == 1 {
+			w.setUntil(&w.nodes[f.Node].overrunUntil, f.For)
+		}
 	case Hooks:
 		w.setUntil(&w.nodes[f.Node].hooksUntil, f.For)
 	default:

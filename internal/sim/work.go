@@ -11,11 +11,12 @@ import (
 // job is one term's work: it writes to the guarded resource every few seconds
 // until its context ends, and then takes a while to return.
 type job struct {
-	process *process
-	ctx     context.Context
-	valid   func() bool
-	token   func() fencing.Token
-	began   time.Time
+	process  *process
+	ctx      context.Context
+	valid    func() bool
+	token    func() fencing.Token
+	progress func() // reports it
+	began    time.Time
 
 	// The checker's, under the world's mutex.
 	origin
@@ -40,6 +41,7 @@ type course struct {
 	frozen   bool // at least once
 	stuck    bool // after its context had ended: it cannot return
 	overran  bool // a fault made it outstay its budget
+	hung     bool // a fault had it hang
 	killed   bool
 }
 
@@ -57,7 +59,9 @@ func (p *process) work(j *job) {
 	p.world.check.begin(j)
 	defer p.world.check.end(j)
 	for j.ctx.Err() == nil && p.alive() {
+		p.hang(j)
 		p.writeSome(j)
+		j.progress()
 		select {
 		case <-j.ctx.Done():
 		case <-p.killed:

@@ -31,6 +31,7 @@
 //	TokenRefused      Warning  a guard has seen a later token
 //	GuardUnavailable  Warning  a guard could not decide
 //	Panicked          Warning  work or a hook panicked
+//	Stalled           Warning  work reported no progress
 //	Overrun           Warning  work has outstayed its stop budget or drain limit
 //	TermEnded         Warning  the term ended for a reason that this package does not know
 //

@@ -61,6 +61,9 @@ func endOf(cause error) (of kind, why string) {
 		return kind{warning, "GuardUnavailable"}, "a guard could not decide about its token"
 	case singleton.ReasonPanicked:
 		return kind{warning, "Panicked"}, "its work or a hook panicked"
+	case singleton.ReasonStalled:
+		return kind{warning, "Stalled"},
+			"its work reported no progress since " + end.Since.UTC().Format(time.RFC3339Nano)
 	}
 	return kind{warning, "TermEnded"}, "its term ended"
 }

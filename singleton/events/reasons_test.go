@@ -21,7 +21,7 @@ func TestReasonsInTheDocs(t *testing.T) {
 		return slices.Compact(all)
 	}
 	reasons := found("message.go", `kind\{\w+, "(\w+)"\}`)
-	require.Len(t, reasons, 14)
+	require.Len(t, reasons, 15)
 	require.Equal(t, reasons, found("doc.go", `(?m)^//\t([A-Z]\w+) +(?:Normal|Warning) `))
 	guide := found("../../internal/docs/guide/familiar.md", "`([A-Z][A-Za-z]+)`[,.]")
 	for _, reason := range reasons {

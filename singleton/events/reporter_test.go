@@ -100,6 +100,15 @@ func TestNoEventQuotesAnError(t *testing.T) {
 	}
 }
 
+func TestStallHasItsEvent(t *testing.T) {
+	within := func(c *singleton.Config) { c.Replica.ProgressWithin = 30 * second }
+	onBench(t, events.Config{}, func(b *bench) {
+		b.run(func(ctx context.Context, _ *singleton.Term) error { <-ctx.Done(); return nil })
+		sleep(31 * second)
+		require.Equal(b, "Warning Stalled is not active any more: its work reported no progress since 2000-01-01T00:00:00Z", b.recorder.said(b.elector)[1])
+	}, within)
+}
+
 func TestOverrunHasItsEvent(t *testing.T) {
 	onBench(t, events.Config{}, func(b *bench) {
 		b.run(func(ctx context.Context, _ *singleton.Term) error {
