@@ -31,6 +31,7 @@ func scraped(t *testing.T) (elector, guard map[string]shown) {
 	e, err := singleton.New(c.Client("a"), singleton.Config{
 		Namespace: "shop", Name: "invoicer", Evidence: noEvidence{},
 		Fencing: singleton.FencingConfig{Settle: time.Second},
+		Replica: singleton.ReplicaConfig{ProgressWithin: time.Minute},
 	})
 	require.NoError(t, err)
 	memory, err := fencing.NewMemory(fencing.MemoryConfig{})

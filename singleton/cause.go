@@ -72,11 +72,10 @@ type EndError struct {
 	Reason    Reason
 	Holder    string // for ReasonTaken: who took the Lease
 	Successor string // for ReasonResigned: who was named to be active next; may be empty
-	Err       error  // what proved or caused the end; may be nil
-
 	// Since is when the last acknowledged write was sent, for ReasonExpired. For ReasonStalled it is
 	// when work last reported progress.
 	Since time.Time
+	Err   error // what proved or caused the end; may be nil
 }
 
 func (e *EndError) Error() string {

@@ -96,8 +96,8 @@
 //     the Lease unheld (TestExceptionRestoredBesideANewProcess), or, with Config.Evidence, held by
 //     a process that is dead by now (TestExceptionRestoredBesideTheDead);
 //   - one that had an acquire request in flight (TestExceptionRestoredUnderAnAcquireOnItsWay); and
-//   - one that has just started, if the release of an earlier term was in flight, and the backup has
-//     the Lease just as that term left it (TestExceptionRestoredUnderAReleaseOnItsWay).
+//   - one that has just started, if the release of an earlier term was in flight, and the backup
+//     has the Lease just as that term left it (TestExceptionRestoredUnderAReleaseOnItsWay).
 //
 // # Exceptions to G2
 //

@@ -11,10 +11,10 @@ type failed struct {
 // remembered is for how long a failure counts.
 const remembered = 10 * time.Minute
 
-// Worked takes in that a term has ended at now in which work served for so long. failed says that
-// the term ended because work failed. From then on the candidate lets others go first, for HoldOff
-// and twice as long after each further failure, but for a lease duration at most. Work that served
-// for a lease duration makes up for earlier failures.
+// Worked takes in that a term has ended at now, in which work served for so long. If it ended
+// because work failed, the candidate lets others go first from then on: for HoldOff, and for twice
+// as long after each further failure, but for a lease duration at most. Work that served for a
+// lease duration makes up for earlier failures.
 func (c *Candidate) Worked(served time.Duration, fails bool, now Instant) *Candidate {
 	c = c.clone()
 	if served >= c.self.Timing.LeaseDuration {
@@ -27,8 +27,8 @@ func (c *Candidate) Worked(served time.Duration, fails bool, now Instant) *Candi
 	return c
 }
 
-// Failures returns how many terms in a row have failed, and for how long the candidate lets others go
-// first if the Lease comes free at free.
+// Failures returns how many terms in a row have failed, and for how long the candidate lets others
+// go first if the Lease comes free at free.
 func (c *Candidate) Failures(free Instant) (row int, wait time.Duration) {
 	f, most := c.manners.failed, c.self.Timing.LeaseDuration
 	if f.row == 0 || free.Sub(f.last) > remembered {

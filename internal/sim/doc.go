@@ -74,7 +74,7 @@
 //     edit, a deletion, a restore or a lie misled to take the Lease.
 //   - A restore from a backup, for a lease: a process that was not shown the term
 //     or the renewals it wiped out has nothing that tells of them, a write sent
-//     before it may fit a version that has come back, and an active whose term it
+//     before it, an acquire or a release, may fit a version that has come back, and an active whose term it
 //     wiped out, and whose Lease is deleted before it learns of that, takes the
 //     deletion for one under its own term.
 //   - A Lease deleted and shipped anew, for a lease, in favor of a process that

@@ -176,6 +176,9 @@ func (c *checker) committed(ch change) {
 	if after.Holder() != "" {
 		return
 	}
+	if m.sent.Before(c.restored) { // a release that fits what was put back
+		c.freed = time.Now()
+	}
 	for _, j := range c.live {
 		if j.process == p {
 			c.violate("release after work", "%s released the Lease with work of epoch %d not returned", p.name, j.token().Epoch)

@@ -99,6 +99,22 @@ func TestOverlapRules(t *testing.T) {
 			s.work(s.b, 2)
 			s.tick(second)
 		}},
+		"wiped out by a restore, under a release sent before": {"", func(s *scene) {
+			_, lose, _ := s.work(s.a, 1)
+			s.tick(second)
+			s.releases(second)
+			lose()
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
+		"wiped out by a restore, under a release sent after": {"one at a time", func(s *scene) {
+			_, lose, _ := s.work(s.a, 1)
+			s.tick(second)
+			s.releases(0)
+			lose()
+			s.work(s.b, 2)
+			s.tick(second)
+		}},
 		"renewals wiped out by a restore, and not shown before": {"", func(s *scene) {
 			_, lose, _ := s.work(s.a, 1)
 			s.tick(second)

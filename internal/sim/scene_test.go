@@ -70,6 +70,15 @@ func (s *scene) writes(p *process, before, after *coordv1.Lease) {
 	s.serving = nil
 }
 
+// releases has b release a Lease that a restore put back, by a request sent that long before it.
+func (s *scene) releases(before time.Duration) {
+	s.rewind(true, false, "")
+	mine := s.b.elector.Identity()
+	s.serving = &message{from: s.b, sent: time.Now().Add(-before)}
+	s.committed(change{old: record(mine, "1", "earlier"), new: record("", "1", "earlier")})
+	s.serving = nil
+}
+
 func record(holder, epoch, term string) *coordv1.Lease {
 	return &coordv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{Name: leaseName, Annotations: map[string]string{

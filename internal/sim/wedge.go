@@ -50,18 +50,18 @@ func (p *process) hang(j *job) {
 	p.world.mu.Unlock()
 	over := time.NewTimer(time.Until(until))
 	defer over.Stop()
-	limit, stop := context.WithCancel(context.Background())
-	defer stop()
+	var limit <-chan time.Time
 	if within := p.world.plan.progressWithin(p.node.Node); within > 0 {
-		limit, stop = context.WithTimeout(limit, within+time.Millisecond)
-		defer stop()
+		t := time.NewTimer(within + time.Millisecond)
+		defer t.Stop()
+		limit = t.C
 	}
 	select {
 	case <-over.C:
 	case <-p.killed:
 	case <-j.ctx.Done():
 		p.world.check.wedged(j)
-	case <-limit.Done():
+	case <-limit:
 		p.world.check.unheeded(j)
 	}
 }
