@@ -99,8 +99,8 @@ func (m *metrics) guardFailed(kind fencing.Kind) { count(&m.guards, fencing.Kind
 func (m *metrics) witnessed(result string)       { count(&m.evidence, testimonies(), result) }
 func (m *metrics) overran()                      { m.overruns.Add(1) }
 
-// renewed takes in that a renewal was acknowledged, when the term was still valid for left. A renewal
-// has RenewDeadline less RetryPeriod. It is late once it used more than half of that.
+// renewed takes in that a renewal was acknowledged, when the term was still valid for left. A
+// renewal has RenewDeadline less RetryPeriod. It is late once it used more than half of that.
 func (m *renewals) renewed(took, left time.Duration, timing lease.Timing) {
 	bounds := renewBuckets()
 	i, _ := slices.BinarySearch(bounds, took.Seconds())
