@@ -90,8 +90,10 @@ func (e *Elector) families() []family {
 // gauges are read from the elector's status, so they are right even after Run returned.
 func (e *Elector) gauges(now *Status) []family {
 	var began, draining time.Time
+	var failing bool
 	if now.Term != nil {
 		began = now.Term.began
+		failing = now.Guard != nil && now.Guard.Token.Term == now.Token.Term
 	}
 	if now.State == StateDraining {
 		draining = now.Since
@@ -128,8 +130,7 @@ func (e *Elector) gauges(now *Status) []family {
 		gauge("hotseat_lease_missing",
 			"1 while there is no Lease, so that nobody can be active, else 0.", truth(now.Missing)),
 		gauge("hotseat_guard_failing",
-			"1 while a guard has not accepted the last token that was announced to it, else 0.",
-			truth(now.Guard != nil)),
+			"1 while a guard has not accepted the current term's token, else 0.", truth(failing)),
 		gauge("hotseat_lease_duration_seconds", "Timing.LeaseDuration.", timing.LeaseDuration.Seconds()),
 		gauge("hotseat_renew_deadline_seconds", "Timing.RenewDeadline.", timing.RenewDeadline.Seconds()),
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/hotseat-go/hotseat/singleton"
 )
@@ -53,7 +54,7 @@ func run(ctx context.Context) error {
 
 // end of README example
 
-// serve answers the probes; serve the metrics with promhttp as you do already.
+// serve answers the probes and Prometheus.
 func serve(elector *singleton.Elector) {
 	log.Fatal(newServer(probes(elector)).ListenAndServe()) // without probes, nobody would notice that it is stuck
 }
@@ -70,6 +71,7 @@ func probes(elector *singleton.Elector) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle("/readyz", probe(elector.Ready))
 	mux.Handle("/livez", probe(elector.Live))
+	mux.Handle("/metrics", promhttp.Handler())
 	return mux
 }
 
