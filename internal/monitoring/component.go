@@ -1,18 +1,13 @@
-// Package main shows the component monitoring of examples/deploy at work: a real Prometheus scrapes
-// replicas that are broken on purpose. It writes RESULTS.md: which alerts fired, and which panels of
-// the dashboard had data. Its tests check the alerts one by one, the dashboard, the runbooks and the
-// metrics, with Prometheus' own tools.
-package main
+// Package monitoring reads the component monitoring of examples/deploy. Its tests check the alerts one
+// by one, the dashboard, the runbooks and the metrics, with Prometheus' own tools.
+package monitoring
 
 import (
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
@@ -56,29 +51,6 @@ func ruleFile(rules []rule) ([]byte, error) {
 		Rules []rule `json:"rules"`
 	}
 	return json.MarshalIndent(map[string][]group{"groups": {{"hotseat", rules}}}, "", " ")
-}
-
-// faster returns the alerts with all their times divided by factor: `for`, the ranges, and the bound
-// of a drain. So what takes minutes can be shown in seconds.
-func faster(rules []rule, factor int) (all []rule, err error) {
-	shorten := func(text string) string {
-		d, parseErr := time.ParseDuration(text)
-		if parseErr != nil {
-			err = parseErr
-		}
-		return fmt.Sprintf("%dms", (d / time.Duration(factor)).Milliseconds())
-	}
-	for _, r := range rules {
-		if r.For != "" {
-			r.For = shorten(r.For)
-		}
-		r.Expr = regexp.MustCompile(`\[\w+\]`).ReplaceAllStringFunc(r.Expr, func(s string) string {
-			return "[" + shorten(strings.Trim(s, "[]")) + "]"
-		})
-		r.Expr = regexp.MustCompile(`> 120$`).ReplaceAllString(strings.TrimSpace(r.Expr), "> "+strconv.Itoa(120/factor))
-		all = append(all, r)
-	}
-	return all, err
 }
 
 // dashboard is what is used of Grafana's format.

@@ -1,4 +1,4 @@
-package main
+package monitoring
 
 import (
 	"encoding/json"
@@ -81,7 +81,7 @@ type scene struct {
 // healthy is a service with one active and two standbys, for half an hour.
 func healthy() map[string]string {
 	series := map[string]string{
-		pod("hotseat_acquired_total", "a", "reason", "released"): "1+0x120",
+		pod("hotseat_acquired_total", "a", "reason", "released"):                     "1+0x120",
 		`hotseat_guard_checks_total{namespace="shop",guard="ledger",result="stale"}`: "0+0x120",
 		`hotseat_guard_checks_total{namespace="shop",guard="ledger",result="ok"}`:    "0+10x120",
 	}

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -45,7 +47,7 @@ func Build(folder string, components ...string) ([]byte, error) {
 func overlay(folder string, components []string) (filesys.FileSystem, error) {
 	files := filesys.MakeFsInMemory()
 	err := filepath.WalkDir(folder, func(path string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" {
+		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" && filepath.Ext(path) != ".json" {
 			return err
 		}
 		text, err := os.ReadFile(path)
@@ -78,7 +80,11 @@ func name(text []byte, components []string) ([]byte, error) {
 	return bytes.Replace(text, []byte(Placeholder), []byte(list), 1), nil
 }
 
-// Objects are those of a built YAML. A field that Kubernetes does not know is an error.
+// monitoring is the API group of the Prometheus operator.
+const monitoring = "monitoring.coreos.com/v1"
+
+// Objects are those of a built YAML. A field that Kubernetes does not know is an error. Objects of
+// the Prometheus operator are not typed.
 func Objects(built []byte) ([]runtime.Object, error) {
 	var all []runtime.Object
 	decoder := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
@@ -89,6 +95,18 @@ func Objects(built []byte) ([]runtime.Object, error) {
 		}
 		if err != nil {
 			return nil, fmt.Errorf("manifests: %w", err)
+		}
+		var kind metav1.TypeMeta
+		if err := yaml.Unmarshal(document, &kind); err != nil {
+			return nil, fmt.Errorf("manifests: %w:\n%s", err, document)
+		}
+		if kind.APIVersion == monitoring {
+			object := &unstructured.Unstructured{}
+			if err := yaml.Unmarshal(document, &object.Object); err != nil {
+				return nil, fmt.Errorf("manifests: %w:\n%s", err, document)
+			}
+			all = append(all, object)
+			continue
 		}
 		object, _, err := decoder.Decode(document, nil, nil)
 		if err != nil {

@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 const folder = "../../../examples/deploy"
@@ -148,6 +150,42 @@ func TestOptIns(t *testing.T) {
 		}
 		require.True(t, env["POD_NAME"] && env["POD_NAMESPACE"], "what the base has is still there")
 	}
+}
+
+// What the component monitoring scrapes is a port of the Pods, which answers Prometheus on that path.
+// The dashboard is one that Grafana's sidecar finds.
+func TestMonitoring(t *testing.T) {
+	built, err := Build(folder, "monitoring")
+	require.NoError(t, err)
+	objects, err := Objects(built)
+	require.NoError(t, err)
+	var deployment *appsv1.Deployment
+	var dashboard *corev1.ConfigMap
+	others := map[string]map[string]any{}
+	for _, o := range objects {
+		switch o := o.(type) {
+		case *appsv1.Deployment:
+			deployment = o
+		case *corev1.ConfigMap:
+			dashboard = o
+		case *unstructured.Unstructured:
+			require.Equal(t, monitoring, o.GetAPIVersion())
+			others[o.GetKind()] = o.Object["spec"].(map[string]any)
+		}
+	}
+	require.Len(t, others, 2)
+	require.NotEmpty(t, others["PrometheusRule"]["groups"])
+	require.Equal(t, "1", dashboard.Labels["grafana_dashboard"])
+	require.True(t, json.Valid([]byte(dashboard.Data["dashboard.json"])))
+
+	require.Equal(t, map[string]any{"app": "invoicer"}, others["PodMonitor"]["selector"].(map[string]any)["matchLabels"])
+	require.Equal(t, map[string]string{"app": "invoicer"}, deployment.Spec.Template.Labels)
+	endpoint := others["PodMonitor"]["podMetricsEndpoints"].([]any)[0].(map[string]any)
+	require.Equal(t, true, endpoint["honorLabels"])
+	require.Equal(t, deployment.Spec.Template.Spec.Containers[0].Ports[0].Name, endpoint["port"])
+	worker, err := os.ReadFile("../../../examples/worker/main.go")
+	require.NoError(t, err)
+	require.Contains(t, string(worker), `mux.Handle("`+endpoint["path"].(string)+`", promhttp.Handler())`)
 }
 
 func TestWrong(t *testing.T) {
