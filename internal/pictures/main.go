@@ -48,6 +48,7 @@ func pictures() []picture {
 			strip{axis: logarithmic, unit: "time, on a logarithmic axis"}.draw},
 		{"crash", "Failover after a crash, without evidence", []string{"crash"},
 			strip{unit: "seconds"}.draw},
+		{"proof", "Why two never work at once: the default timings", nil, drawProof},
 	}
 }
 

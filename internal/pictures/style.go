@@ -108,6 +108,9 @@ func frame(title string, height vg.Length, sets []samples.Set, plots ...*plot.Pl
 // caption says what the times are, and where they come from.
 func caption(sets []samples.Set) string {
 	s := sets[0]
+	if s.Date == "" { // it is computed
+		return fmt.Sprintf("%s.\nDrawn by %s", s.What, s.Command)
+	}
 	return fmt.Sprintf("%s.\nWritten by %s, %s: %s", s.What, s.Command, s.Date, s.Versions)
 }
 
