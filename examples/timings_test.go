@@ -124,6 +124,27 @@ func (r timingRow) crash(t *testing.T, since time.Duration) {
 	require.LessOrEqual(t, took, r.most)
 }
 
+// fast is for services that are back within seconds.
+func fast() singleton.Config {
+	return singleton.Config{
+		Name: "invoicer",
+		Timing: lease.Timing{
+			LeaseDuration: 3 * time.Second,
+			RenewDeadline: 2 * time.Second,
+			RetryPeriod:   500 * time.Millisecond,
+		},
+	}
+}
+
+// The table has the fast profile, and what the guide says of it holds.
+func TestFast(t *testing.T) {
+	first := timingRows(t)[0]
+	require.Equal(t, fast().Timing.WithDefaults(), first.timing)
+	require.Equal(t, time.Second, first.tolerated)
+	require.Equal(t, 800*time.Millisecond, first.budget)
+	require.Equal(t, lease.DefaultRetryPeriod, 4*first.timing.RetryPeriod)
+}
+
 // The guide's table of defaults and bounds.
 func TestTimingDefaultsAreTold(t *testing.T) {
 	page, err := os.ReadFile("../internal/docs/guide/timings.md")
