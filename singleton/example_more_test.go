@@ -114,6 +114,32 @@ func ExampleElector_Resign() {
 	// Output: true <nil> false
 }
 
+// Work reports its progress. If it hangs, its term ends.
+func ExampleTerm_Progress() {
+	cluster := shop()
+	defer cluster.Close()
+	elector := replica(cluster, "a", func(c *singleton.Config) {
+		c.OneTerm = true
+		c.Timing.RetryPeriod = 100 * time.Millisecond
+		c.Replica.ProgressWithin = 500 * time.Millisecond // a real program takes a minute, say
+	})
+	err := elector.Run(context.Background(), func(ctx context.Context, term *singleton.Term) error {
+		for i := range 2 {
+			fmt.Println("billed invoice", i)
+			term.Progress()
+		}
+		<-ctx.Done() // the third one hangs
+		return context.Cause(ctx)
+	})
+	if end, ok := errors.AsType[*singleton.EndError](err); ok {
+		fmt.Println("the term has", end.Reason)
+	}
+	// Output:
+	// billed invoice 0
+	// billed invoice 1
+	// the term has stalled
+}
+
 // A replica that is about to be taken down is made ineligible, and then resigns: it goes on
 // observing, and acquires nothing.
 func ExampleElector_SetEligible() {
