@@ -36,7 +36,7 @@ func TestFaults(t *testing.T) {
 	t.Run("whole", func(t *testing.T) { // the control plane stays so
 		c := sharedCluster(t)
 		noteStore(c)
-		play(t, slices.Concat(processFaults(), wireFaults(), leaseFaults()), func(t *testing.T, s scenario, place int) {
+		play(t, slices.Concat(processFaults(), workFaults(), wireFaults(), leaseFaults()), func(t *testing.T, s scenario, place int) {
 			t.Parallel()
 			s.run(t, c, place, table)
 		})

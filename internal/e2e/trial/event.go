@@ -21,6 +21,7 @@ const (
 	Written    Kind = "written"    // the ledger acknowledged record N
 	Refused    Kind = "refused"    // the ledger refused record N
 	Unanswered Kind = "unanswered" // it may or may not have record N
+	Hung       Kind = "hung"       // its work hangs after record N
 	Frozen     Kind = "frozen"     // it sends itself SIGSTOP, record N decided and not sent
 )
 

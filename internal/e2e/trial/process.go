@@ -73,6 +73,9 @@ func (p *Process) Terminate() error {
 // Freeze has it stop (SIGSTOP) before it sends its next record; it says so.
 func (p *Process) Freeze() error { return p.child.Signal(syscall.SIGUSR1) }
 
+// Hang has its work hang after its next record, until the work's context ends; it says so.
+func (p *Process) Hang() error { return p.child.Signal(syscall.SIGUSR2) }
+
 // Thaw lets it go on (SIGCONT).
 func (p *Process) Thaw() error {
 	p.note(Thawed, "")

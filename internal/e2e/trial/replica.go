@@ -40,6 +40,8 @@ type Spec struct {
 	Drain              time.Duration // for how long it goes on writing when told to end
 	// Overstay is for how long it goes on writing when it may not any more: what an audit must find.
 	Overstay time.Duration
+	// Progress is how often its work has to report progress; 0: it need not.
+	Progress time.Duration
 	MaxRaise int64
 	Floor    bool // the ledger's mark bounds each new epoch
 	// Evidence has its Pod prove that its process died: see Means.Evidence.
@@ -67,7 +69,7 @@ const envReplica = "HOTSEAT_TRIAL_REPLICA"
 // IsReplica is the whole life of a replica if this process is to be one, and
 // says whether it was. SIGTERM ends it gracefully; the end of standard input, at
 // once. On SIGUSR1 it freezes itself (SIGSTOP) between deciding on a record and
-// sending it.
+// sending it. On SIGUSR2 its work hangs until its context ends.
 func IsReplica() bool {
 	if os.Getenv(envReplica) == "" {
 		return false
@@ -107,7 +109,8 @@ type Means struct {
 // Run is the life of a replica until ctx ends.
 func Run(ctx context.Context, spec Spec, m Means) error {
 	r := &replica{
-		Spec: spec, pid: cmp.Or(m.PID, os.Getpid()), freeze: make(chan os.Signal, 1), tell: m.Report,
+		Spec: spec, pid: cmp.Or(m.PID, os.Getpid()), tell: m.Report,
+		freeze: make(chan os.Signal, 1), hang: make(chan os.Signal, 1),
 		ledger: &ledgerClient{spec.Ledger, &http.Client{Transport: &http.Transport{}}},
 	}
 	if r.tell == nil {
@@ -117,8 +120,10 @@ func Run(ctx context.Context, spec Spec, m Means) error {
 		return r.runPeer(ctx, m.Client)
 	}
 	signal.Notify(r.freeze, syscall.SIGUSR1)
+	signal.Notify(r.hang, syscall.SIGUSR2)
 	config := singleton.Config{
-		Name: spec.Lease, Namespace: spec.Namespace, Replica: singleton.ReplicaConfig{Identity: spec.Name},
+		Name: spec.Lease, Namespace: spec.Namespace,
+		Replica: singleton.ReplicaConfig{Identity: spec.Name, ProgressWithin: spec.Progress},
 		Timing:  lease.Timing{LeaseDuration: spec.Timing.LeaseDuration, RenewDeadline: spec.Timing.RenewDeadline, RetryPeriod: spec.Timing.RetryPeriod},
 		Guards:  []fencing.Guard{r.ledger},
 		Fencing: singleton.FencingConfig{MaxRaise: spec.MaxRaise}, Evidence: m.Evidence,
@@ -164,6 +169,7 @@ type replica struct {
 	pid    int
 	wrote  int // records decided so far; terms of one process follow each other
 	freeze chan os.Signal
+	hang   chan os.Signal
 	tell   func(Event)
 }
 
@@ -176,6 +182,13 @@ func (r *replica) work(ctx context.Context, term *singleton.Term) error {
 	r.report(Event{Kind: Acquired, Token: term.Token()})
 	for r.goesOn(ctx, term) {
 		r.record(term)
+		term.Progress()
+		select {
+		case <-r.hang:
+			r.report(Event{Kind: Hung, Token: term.Token(), N: r.wrote})
+			<-ctx.Done()
+		default:
+		}
 	}
 	if errors.Is(context.Cause(ctx), singleton.ErrShuttingDown) {
 		for end := time.Now().Add(r.Drain); time.Now().Before(end) && term.Valid(); {
