@@ -56,6 +56,9 @@ bench: ## Benchmarks, and the side-by-side runs of internal/bench: writes its RE
 sim: ## 20000 simulated fault schedules, and client-go beside us in one table (SIM_SEEDS=, SIM_FROM=).
 	internal/ci/sim.sh
 
+.PHONY: beside
+beside: sim bench frameworks ## Hotseat beside client-go in the same faults: all that the guide's page "Two leaders, measured" quotes. 2 hours.
+
 .PHONY: mutants
 mutants: ## Deliberate bugs in lease, singleton and the guards: tests and simulator must catch each (MUTANTS= names, MUTANTS_BY=suite|sim|both).
 	internal/ci/mutants.sh

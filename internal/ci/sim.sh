@@ -4,12 +4,21 @@
 # of fault alone. Prints the tables, and fails where hotseat did what it must not, or where it has less time with exactly one at work
 # than client-go by no rule that is stated (internal/sim/costs_test.go), or by more than that may cost. Last, SIM_DEATHS
 # schedules (default 20000) in which the API tells of deaths: late, out of date, by halves, or of another container.
+# The tables become internal/sim/RESULTS.md, and what the picture shows internal/pictures/samples.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 mkdir -p .cache
 # The machine's clocks, which a simulated node must not see, are half of what a schedule costs: they are left out.
 "$GO" test -c -tags hotseat_nosuspend -o .cache/sim.test ./internal/sim
-SIM_TABLE=1 .cache/sim.test -test.run '^TestTable$' -test.timeout 0
+(
+  cd internal/sim
+  SIM_TABLE=1 SIM_RESULTS=RESULTS.md HOTSEAT_SAMPLES=../pictures/samples \
+    ../../.cache/sim.test -test.run '^TestTable$' -test.timeout 0
+)
+(
+  cd internal/pictures
+  "$GO" run .
+)
 deaths=${SIM_DEATHS:-20000} cores=$(nproc) failed=0
 pids=()
 for ((i = 0; i < cores; i++)); do

@@ -99,7 +99,7 @@ func quantile(sorted []float64, q float64) float64 {
 // tell is a time as people read it.
 func tell(seconds float64) string {
 	value, unit := seconds, " s"
-	if seconds < 1 {
+	if 0 < seconds && seconds < 1 {
 		value, unit = seconds*1000, " ms"
 	}
 	return strconv.FormatFloat(value, 'g', 3, 64) + unit
