@@ -9,7 +9,7 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
-// maxHistory is how many terms an elector remembers. A standby pays 128 bytes for each.
+// maxHistory is how many terms an elector remembers. A standby pays 152 bytes for each.
 const maxHistory = 10
 
 // SeenTerm is a term as one replica saw it. See [Elector.History].
@@ -25,6 +25,9 @@ type SeenTerm struct {
 	// End is when this replica saw that the term was over. It is zero until then. An own term is over
 	// once its work has returned or its validity has ended, whichever is first.
 	End time.Time
+	// Renewed is when this replica last saw another replica's term being renewed. It is set with End.
+	// If the holder crashed, the term ended between Renewed and End.
+	Renewed time.Time
 	// Reason is why the term ended, as far as this replica knows. It is empty while End is zero.
 	Reason Reason
 	// Own reports whether it was a term of this replica.
@@ -73,10 +76,11 @@ type history []SeenTerm
 // glance is two observations, one right after the other.
 type glance struct {
 	before, now lease.Record
-	at          time.Time
-	unbroken    bool // nothing can have happened between them
-	dead        bool // the holder of before is proven dead
-	expired     bool // the lease duration of before has passed
+	renewed     time.Time // when the claim of before was seen
+	at          time.Time // of now
+	unbroken    bool      // nothing can have happened between them
+	dead        bool      // the holder of before is proven dead
+	expired     bool      // the lease duration of before has passed
 }
 
 // saw returns the history after a glance.
@@ -87,7 +91,7 @@ func (h history) saw(g glance) history {
 	}
 	if len(h) > 0 && h[0].End.IsZero() && !h[0].Own {
 		h = slices.Clone(h)
-		h[0].End, h[0].Reason = g.at, g.reason()
+		h[0].Renewed, h[0].End, h[0].Reason = g.renewed, g.at, g.reason()
 	}
 	if g.now.Holder() == "" || h.find(token) >= 0 { // an edit put the record of an earlier term back
 		return h
@@ -195,7 +199,8 @@ func (r *run) saw(next *protocol.Candidate) {
 	}
 	r.remember(func(h history) history {
 		return h.saw(glance{
-			before: before.Record().Record, now: now.Record, at: last.At.Wall(),
+			before: before.Record().Record, now: now.Record,
+			renewed: before.Since().Wall(), at: last.At.Wall(),
 			unbroken: unbroken, dead: r.candidate.HolderDead(),
 			// Another replica may have seen the last renewal earlier.
 			expired: !before.FreeAt().Add(-r.config.Timing.RetryPeriod).After(last.At),

@@ -15,16 +15,21 @@ import (
 
 // told is what a history says, but for tokens, one term a line: the holder, whether the term was
 // joined or the replica's own, from when to when, and why it ended. Times are since the bubble began.
-func told(began time.Time, terms []singleton.SeenTerm) (lines []string) {
-	return toldBy(second, began, terms)
+func told(tb require.TestingT, began time.Time, terms []singleton.SeenTerm) (lines []string) {
+	return toldBy(tb, second, began, terms)
 }
 
 // toldBy is told with times that are rounded down.
-func toldBy(unit time.Duration, began time.Time, terms []singleton.SeenTerm) (lines []string) {
+func toldBy(tb require.TestingT, unit time.Duration, began time.Time, terms []singleton.SeenTerm) (lines []string) {
 	at := func(t time.Time) time.Duration {
 		return (t.Sub(began) + 10*time.Millisecond).Truncate(unit) / second
 	}
 	for _, t := range terms {
+		if t.Own || t.End.IsZero() {
+			require.Zero(tb, t.Renewed)
+		} else {
+			require.False(tb, t.Renewed.Before(t.Start) || t.Renewed.After(t.End), "%v", t)
+		}
 		line := t.Holder[:1]
 		if t.Own {
 			line += " own"
@@ -92,8 +97,12 @@ func TestHistoryOfATerm(t *testing.T) {
 				sleep(10*second - time.Millisecond)
 				c.end(l, a, run)
 				sleep(14 * second)
-				require.Equal(l, c.a, told(began, a.History()))
-				require.Equal(l, c.b, told(began, b.History()))
+				require.Equal(l, c.a, told(l, began, a.History()))
+				require.Equal(l, c.b, told(l, began, b.History()))
+				if name == "crash" {
+					renewed := b.History()[1].Renewed.Sub(began)
+					require.InDelta(l, 8, renewed.Seconds(), 0.1, "the last one that b saw")
+				}
 				if name != "taken" { // by one that writes no token
 					requireTokens(l, a, b)
 				}
@@ -133,7 +142,7 @@ func TestHistoryOfAProvenDeath(t *testing.T) {
 		sleep(second)
 		m.kill("a")
 		sleep(second)
-		require.Equal(l, []string{"b own 10", "a joined 0-10 dead"}, told(began, b.History()))
+		require.Equal(l, []string{"b own 10", "a joined 0-10 dead"}, told(l, began, b.History()))
 	})
 }
 
@@ -187,7 +196,7 @@ func TestHistoryWithoutWatching(t *testing.T) {
 				sleep(10 * second)
 				l.Link("c").Heal()
 				sleep(4 * second)
-				require.Equal(l, c.want, toldBy(10*second, began, observer.History()))
+				require.Equal(l, c.want, toldBy(l, 10*second, began, observer.History()))
 			})
 		})
 	}
@@ -208,7 +217,7 @@ func TestHistoryOfARecordPutBack(t *testing.T) {
 		w.putBack(former)
 		sleep(time.Millisecond)
 		require.Equal(w, []string{"b 10-20 taken", "a joined 5-10 released"},
-			told(w.began, observer.History()))
+			told(w, w.began, observer.History()))
 	})
 }
 
@@ -255,12 +264,12 @@ func TestHistoryAfterARestart(t *testing.T) {
 		require.NoError(l, run.wait(l))
 		l.run(b, idle)
 		sleep(10 * second)
-		require.Equal(l, []string{"a own 0-10 shutdown"}, told(began, a.History()))
+		require.Equal(l, []string{"a own 0-10 shutdown"}, told(l, began, a.History()))
 		l.run(a, idle)
 		anew := l.elector("a")
 		l.run(anew, idle)
-		require.Equal(l, []string{"b joined 20", "a own 0-10 shutdown"}, told(began, a.History()))
-		require.Equal(l, []string{"b joined 20"}, told(began, anew.History()))
+		require.Equal(l, []string{"b joined 20", "a own 0-10 shutdown"}, told(l, began, a.History()))
+		require.Equal(l, []string{"b joined 20"}, told(l, began, anew.History()))
 	})
 }
 
@@ -275,16 +284,16 @@ func TestHistoryOfARaisedEpoch(t *testing.T) {
 		sleep(10 * second)
 		require.NoError(l, term.Raise(l.Context(), 1000))
 		sleep(second)
-		require.Equal(l, []string{"a own 0"}, told(began, a.History()))
-		require.Equal(l, []string{"a joined 0"}, told(began, b.History()))
+		require.Equal(l, []string{"a own 0"}, told(l, began, a.History()))
+		require.Equal(l, []string{"a joined 0"}, told(l, began, b.History()))
 		requireTokens(l, a, b)
 		require.EqualValues(l, 1001, b.History()[0].Token.Epoch)
 		sleep(9 * second)
 		l.edit(func(o *coordv1.Lease) { o.Annotations[lease.AnnotationEpoch] = "2000" })
 		sleep(second)
-		require.Equal(l, "a own 0-20 fenced", told(began, a.History())[1])
+		require.Equal(l, "a own 0-20 fenced", told(l, began, a.History())[1])
 		require.EqualValues(l, 1001, a.History()[1].Token.Epoch, "the guards knew no other one")
-		require.Equal(l, []string{"b own 20", "a joined 0-20 released"}, told(began, b.History()))
+		require.Equal(l, []string{"b own 20", "a joined 0-20 released"}, told(l, began, b.History()))
 	})
 }
 
@@ -298,7 +307,7 @@ func TestHistoryBesideClientGo(t *testing.T) {
 		sleep(10 * second)
 		w.clientGo("x", true)
 		sleep(10 * second)
-		require.Equal(w, []string{"x 20", "x 0-10 released"}, told(w.began, e.History()))
+		require.Equal(w, []string{"x 20", "x 0-10 released"}, told(w, w.began, e.History()))
 		require.Zero(w, e.History()[0].Token)
 	})
 }

@@ -124,6 +124,9 @@ func (v *View) Newest() string { return v.newest }
 // clock. It may be in the past.
 func (v *View) FreeAt() Instant { return v.debt.freeAt() }
 
+// Since is when the last claim was observed first: a renewal, an acquire or an edit.
+func (v *View) Since() Instant { return v.debt.since }
+
 func later(a, b Instant) Instant {
 	if b.After(a) {
 		return b

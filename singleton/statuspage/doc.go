@@ -3,9 +3,13 @@
 //
 //	mux.Handle("/status", statuspage.Handler(elector))
 //
+// A browser gets a page that keeps itself current, and anybody else JSON. [SideBySide] shows
+// several replicas on one page. The guide's page status.md says what its headlines mean, and what
+// to do.
+//
 // # JSON
 //
-// The answer to GET is a [Status] in JSON. [Merge] joins the histories of several replicas.
+// The JSON of a replica is a [Status]. [Merge] joins the histories of several replicas.
 //
 //	{
 //	  "at": "2026-11-30T12:04:00Z",
@@ -66,7 +70,8 @@
 //	      "end": "2026-11-30T12:01:00Z",
 //	      "reason": "released",
 //	      "own": false,
-//	      "joined": true
+//	      "joined": true,
+//	      "renewed": "2026-11-30T12:00:59Z"
 //	    }
 //	  ],
 //	  "version": "v0.1.0",

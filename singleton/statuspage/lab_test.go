@@ -3,10 +3,12 @@ package statuspage
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
+	coordclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/singleton"
@@ -48,8 +50,20 @@ func (l lab) start(name string, guards ...fencing.Guard) (e *singleton.Elector, 
 }
 
 // scripted is a guard that answers what the test says.
-type scripted struct{ err error }
+type scripted struct{ err atomic.Pointer[error] }
 
-func (g *scripted) Announce(context.Context, fencing.Token) error { return g.err }
+func (g *scripted) says(err error) { g.err.Store(&err) }
+
+func (g *scripted) Announce(context.Context, fencing.Token) error {
+	if err := g.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 func (g *scripted) Mark(context.Context, string) (fencing.Token, error) { return fencing.Token{}, nil }
+
+// nowhere is a client of an elector that is not run.
+type nowhere struct{}
+
+func (nowhere) Leases(string) coordclient.LeaseInterface { return nil }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // Merge returns the terms that several replicas remember, each once, newest first. The order of its
@@ -13,7 +14,7 @@ import (
 // the end and reason are those that the other replicas saw: the holder may have been frozen or
 // killed before it could tell. Of two accounts by other replicas, the start that was seen counts
 // rather than one that may have been earlier ([Term].Joined), and then the earlier one. The reason
-// that says more counts, with its end.
+// that says more counts, with its end. The last renewal that anybody saw counts.
 //
 // Terms are the same if their tokens have the same random id. A term without a token is the same as
 // another one of that holder if they overlap.
@@ -70,6 +71,12 @@ func both(a, b Term) Term {
 	if a.End.IsZero() || !a.Own && !b.End.IsZero() && better {
 		t.End, t.Reason = b.End, b.Reason
 	}
+	if t.Renewed = a.Renewed; b.Renewed.After(t.Renewed) {
+		t.Renewed = b.Renewed
+	}
+	if a.Own && !a.End.IsZero() {
+		t.Renewed = time.Time{}
+	}
 	return t
 }
 
@@ -86,11 +93,13 @@ func says(reason string) int {
 	return 3
 }
 
-// epoch is 0 if there is none.
-func (t Term) epoch() int64 {
-	epoch, err := strconv.ParseInt(t.Epoch, 10, 64)
+func (t Term) epoch() int64 { return number(t.Epoch) }
+
+// number is 0 if there is none.
+func number(epoch string) int64 {
+	n, err := strconv.ParseInt(epoch, 10, 64)
 	if err != nil {
 		return 0
 	}
-	return epoch
+	return n
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
-// Status is what one replica knows, as its page answers in JSON. Its members are stable; later
+// Status is what one replica knows, as its handler answers in JSON. Its members are stable; later
 // versions may add some. All times are by the clock of the replica's machine, but for those of
 // Lease, which are by the clocks of whoever wrote the Lease.
 type Status struct {
@@ -110,6 +110,9 @@ type Term struct {
 	Reason string    `json:"reason,omitempty"` // a [singleton.Reason]
 	Own    bool      `json:"own"`              // this is the holder's own account
 	Joined bool      `json:"joined"`           // it may have begun before Start
+
+	// Renewed is when the last renewal was seen, if Own is false and the term has ended.
+	Renewed time.Time `json:"renewed,omitzero"`
 }
 
 // Versions is a part of [Status]: what runs.
@@ -199,7 +202,7 @@ func historyOf(seen []singleton.SeenTerm) []Term {
 	terms := make([]Term, len(seen))
 	for i, t := range seen {
 		terms[i] = Term{
-			Term: t.Token.Term, Holder: t.Holder, Start: t.Start, End: t.End,
+			Term: t.Token.Term, Holder: t.Holder, Start: t.Start, End: t.End, Renewed: t.Renewed,
 			Reason: string(t.Reason), Own: t.Own, Joined: t.Joined,
 		}
 		if !t.Token.IsZero() {

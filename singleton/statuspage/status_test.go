@@ -82,7 +82,7 @@ func TestStatusOfGuards(t *testing.T) {
 	inLab(t, func(l lab) {
 		good, bad := &scripted{}, &scripted{}
 		a, _ := l.start("a", good, bad)
-		bad.err = fmt.Errorf("%w: password=hunter2", fencing.ErrUnavailable)
+		bad.says(fmt.Errorf("%w: password=hunter2", fencing.ErrUnavailable))
 		time.Sleep(15*time.Second + time.Millisecond)
 		s := ask(l, Handler(a))
 		require.Len(l, s.Guards, 2)
@@ -91,7 +91,7 @@ func TestStatusOfGuards(t *testing.T) {
 		body, err := json.Marshal(s)
 		require.NoError(l, err)
 		require.NotContains(l, string(body), "hunter2", "an error's text may hold a secret")
-		bad.err = nil
+		bad.says(nil)
 		time.Sleep(15 * time.Second)
 		require.True(l, ask(l, Handler(a)).Guards[1].Accepted)
 	})

@@ -1,0 +1,203 @@
+package statuspage
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// get asks h as a browser does.
+func get(h http.Handler, accept string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodGet, "/status", nil)
+	r.Header.Set("Accept", accept)
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestWanted(t *testing.T) {
+	for accept, want := range map[string]string{
+		"": typeJSON, "*/*": typeJSON, "application/json": typeJSON, "text/plain": typeJSON,
+		"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": typeHTML,
+		"text/event-stream": typeEvents, "text/html;q=0": typeJSON, "text/html;q=x": typeJSON,
+		"text/html;q=0.5, application/json": typeJSON, "application/json;q=0.1, TEXT/HTML;q=0.2": typeHTML,
+		";;;,": typeJSON,
+	} {
+		require.Equal(t, want, wanted(accept), accept)
+	}
+}
+
+// The policy allows the page's own style and script by their hashes, and nothing else.
+func TestPagePolicy(t *testing.T) {
+	inLab(t, func(l lab) {
+		a, _ := l.start("a")
+		w := get(Handler(a), "text/html")
+		require.Equal(l, http.StatusOK, w.Code)
+		require.Equal(l, "text/html; charset=utf-8", w.Header().Get("Content-Type"))
+		require.Equal(l, "Accept", w.Header().Get("Vary"))
+		require.Equal(l, "no-store", w.Header().Get("Cache-Control"))
+		policy := w.Header().Get("Content-Security-Policy")
+		require.Contains(l, policy, "default-src 'none'")
+		require.NotContains(l, policy, "unsafe")
+		body := w.Body.String()
+		for _, element := range []string{"style", "script"} {
+			all := regexp.MustCompile("(?s)<"+element+">(.*?)</"+element+">").FindAllStringSubmatch(body, -1)
+			require.Len(l, all, 1)
+			sum := sha256.Sum256([]byte(all[0][1]))
+			require.Contains(l, policy, element+"-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
+		}
+		rest := regexp.MustCompile("(?s)<(style|script)>.*?</(style|script)>").ReplaceAllString(body, "")
+		require.NotRegexp(l, `(?i)<[^>]*\s(style|on\w+)=|src=|<link[^>]*href="[^d]`, rest, "nothing inline, nothing from outside")
+		require.Contains(l, body, "a is active")
+		require.Contains(l, body, a.Identity()[1:])
+	})
+}
+
+// Texts from outside are text on the page.
+func TestPageEscapes(t *testing.T) {
+	evil := `"><script>alert(1)</script><b onclick='x'>`
+	status := Status{Replica: Replica{
+		At: at(0), Identity: evil, Namespace: evil, Name: evil, State: evil, Holder: Holder{Identity: evil, Epoch: evil, Since: at(0)},
+		Health: Health{NotReady: evil, ValidForSeconds: 1, Guards: []Guard{{Kind: evil, Mark: evil, Epoch: evil}}},
+	}, Lease: Lease{UID: evil, Holder: evil, ResourceVersion: evil, Marks: Marks{Epoch: evil, Program: evil, Successor: evil, Term: evil}},
+		History: []Term{{Holder: evil, Epoch: evil, Reason: evil, Start: at(0), End: at(1)}}}
+	peer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(status)
+	}))
+	defer peer.Close()
+	body := get(SideBySide(func() []string { return []string{peer.URL, evil} }), "text/html").Body.String()
+	require.Equal(t, 1, strings.Count(body, "<script"))
+	require.NotContains(t, body, "<b onclick")
+	require.Contains(t, body, "&lt;script&gt;alert(1)")
+}
+
+// What the headline says of replicas.
+func TestSummary(t *testing.T) {
+	status := func(name, state string, change ...func(*Status)) Seen {
+		s := Status{Replica: Replica{
+			At: at(60), Identity: name + "_1", State: state, Since: at(30),
+			Holder: Holder{Identity: "a_1", Self: name == "a", Epoch: "9", Since: at(30)},
+		}, Timings: Timings{LeaseDurationSeconds: 15, RenewDeadlineSeconds: 10}}
+		if state == "active" || state == "draining" {
+			s.ValidForSeconds = 8
+			s.Holder.Identity, s.Holder.Self = s.Identity, true
+		}
+		for _, f := range change {
+			f(&s)
+		}
+		return Seen{URL: "http://" + name, Status: s}
+	}
+	silent := func(s Seen) Seen { s.Error = "no answer within 1s"; return s }
+	released := func(s *Status) {
+		s.Holder = Holder{}
+		s.History = []Term{{Holder: "a_1", Epoch: "9", Start: at(0), End: at(55), Reason: "released"}}
+	}
+	for name, c := range map[string]struct {
+		seen        []Seen
+		level, says string
+		detail      string
+		since       time.Time
+	}{
+		"no replicas": {nil, bad, "No replica answers", "", time.Time{}},
+		"one active":  {[]Seen{status("a", "active"), status("b", "standby")}, ok, "a is active", "", at(30)},
+		"two active": {
+			[]Seen{status("a", "active"), status("b", "active", func(s *Status) { s.Holder.Epoch = "10" })},
+			bad, "2 replicas say that they are active", "Their clocks may differ. The guards refuse the writes of the lower epoch.", time.Time{},
+		},
+		"a handover between two looks": {
+			[]Seen{status("a", "active", func(s *Status) { s.At = at(29) }), status("b", "active", func(s *Status) { s.Holder.Epoch = "10" })},
+			ok, "b is active", "", at(30),
+		},
+		"draining": {[]Seen{status("a", "draining")}, warn, "a is draining: its work has to return first", "", at(30)},
+		"stuck": {
+			[]Seen{status("a", "draining", func(s *Status) { s.Overrun = true })},
+			bad, "a is stuck: its work does not return", "", at(30),
+		},
+		"a guard is down": {
+			[]Seen{status("a", "active", func(s *Status) { s.Guards = []Guard{{Kind: "unavailable"}} })},
+			warn, "a is active", "A guard did not accept its token: see below.", at(30),
+		},
+		"a standby's own page": {[]Seen{status("b", "standby")}, "", "a holds the Lease", "b sees it that way, and stands by.", at(30)},
+		"the active is silent": {
+			[]Seen{silent(status("a", "active")), status("b", "standby", func(s *Status) { s.Lease.RenewTime = at(58) })},
+			bad, "a holds the Lease, but does not answer",
+			"It renewed the Lease last at 12:00:58 UTC. If no renewal follows, a standby takes over 15 s after it.", at(30),
+		},
+		"all are silent": {[]Seen{silent(status("a", "active"))}, bad, "No replica answers", "", time.Time{}},
+		"released":       {[]Seen{status("b", "standby", released)}, bad, "Nobody is active", "", at(55)},
+		"missing": {
+			[]Seen{status("b", "standby", released, func(s *Status) { s.LeaseMissing = true })},
+			bad, "Nobody is active: the Lease is missing", "", at(55),
+		},
+		"dead": {
+			[]Seen{status("b", "standby", func(s *Status) { s.Holder.Dead = true })}, bad, "Nobody is active: a is dead", "", time.Time{},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := newView(c.seen, at(60)).Summary
+			require.Equal(t, []string{c.level, c.says, c.detail}, []string{got.Level, got.Says, got.Detail})
+			require.Equal(t, c.since, got.Since)
+		})
+	}
+}
+
+// A gap is as exact as what is known of the end before it.
+func TestRows(t *testing.T) {
+	terms := []Term{
+		{Epoch: "5", Holder: "a_1", Start: at(60)},
+		{Epoch: "4", Holder: "b_1", Start: at(45), End: at(60), Reason: "expired", Renewed: at(50)},
+		{Epoch: "3", Holder: "a_1", Start: at(30), End: at(40), Reason: "expired", Own: true},
+		{Epoch: "2", Holder: "b_1", Start: at(10), End: at(30), Reason: "released", Renewed: at(29)},
+		{Epoch: "1", Holder: "a_1", Start: at(0), End: at(10), Reason: "unseen", Renewed: at(4), Joined: true},
+	}
+	var got [][]string
+	for _, r := range rows(terms, at(65)) {
+		got = append(got, []string{r.Epoch, r.Lasted, r.Vacancy})
+	}
+	require.Equal(t, [][]string{
+		{"5", "5.00 s", "≤ 10 s"}, {"4", "≥ 5.00 s", "5.00 s"}, {"3", "10 s", "0.00 s"}, {"2", "20 s", "≤ 6.00 s"}, {"1", "≥ 4.00 s", ""},
+	}, got)
+	all, begin := lanes(terms, at(100))
+	require.Equal(t, at(0), begin)
+	require.Len(t, all, 2)
+	require.Equal(t, []string{"a", "b"}, []string{all[0].Name, all[1].Name})
+	require.Len(t, all[0].Bars, 3)
+	require.InDelta(t, 600, all[0].Bars[2].X, 0.1)
+	require.InDelta(t, 400, all[0].Bars[2].Width, 0.1)
+	for _, d := range []struct {
+		d    time.Duration
+		want string
+	}{
+		{-time.Second, "0.00 s"}, {1500 * time.Millisecond, "1.50 s"}, {90 * time.Second, "90 s"},
+		{3*time.Minute + 5*time.Second, "3 min 05 s"}, {25 * time.Hour, "25 h 00 min"}, {49 * time.Hour, "2 d 1 h"},
+	} {
+		require.Equal(t, d.want, short(d.d))
+	}
+}
+
+// Each reason of an elector has words, in the file and on the page.
+func TestReasonsHaveWords(t *testing.T) {
+	reasons := 0
+	for _, file := range []string{"../cause.go", "../history.go"} {
+		source, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, match := range regexp.MustCompile(`Reason\w+ +Reason = "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
+			reasons++
+			words := because(Term{Reason: match[1], End: at(1)})
+			if match[1] != "resigned" {
+				require.NotEqual(t, match[1], words)
+			}
+		}
+	}
+	require.GreaterOrEqual(t, reasons, 15)
+	require.Equal(t, "of a later version", because(Term{Reason: "of a later version", End: at(1)}))
+}
