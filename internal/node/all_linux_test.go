@@ -20,6 +20,9 @@ Written by ` + "`make node`" + ` on %s: Kubernetes %s, containerd %s, runc %s, t
 replicas of examples/deploy with a lease duration of %v, in a trial for each row. "Back within" is
 from the fault's end until a replica is active; a crash is over as soon as it has happened.
 
+With evidence, the Lease tells how to prove the holder's death before anything is done to it. Of these
+faults the death of a process alone is proven.
+
 Two rows are there to be caught. Where replicas overstay on purpose the audit has to find that two were
 at work; the guard refuses what the first of them wrote. Where the ledger has no guard the audit has to
 find the write that a frozen process still sent when it thawed.
@@ -167,7 +170,7 @@ func (l *lab) scale() {
 // dies ends the active's process, which the kubelet starts anew in the same Pod.
 func (l *lab) dies(how string) {
 	l.t.Helper()
-	victim, i := l.active(), l.journal.Len()
+	victim, i := l.published(), l.journal.Len()
 	l.end(victim, how)
 	l.next(i)
 	l.restarts(victim, i)

@@ -294,7 +294,7 @@ func (s scenario) run(t *testing.T, c *Cluster, place int, table *trial.Table) {
 		s.spec(&l.spec)
 	}
 	l.deploy()
-	l.active()
+	l.published()
 	l.rest(settled)
 	s.play(l)
 	l.rest(settled)
