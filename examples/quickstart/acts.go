@@ -13,6 +13,9 @@ import (
 // play is the story. It returns when it is over, or at the first thing that did
 // not happen.
 func (s *story) play(ctx context.Context) error {
+	if err := s.awaitViewer(ctx); err != nil {
+		return err
+	}
 	for _, act := range []func(context.Context) error{
 		s.start, s.handOver, s.crash, s.freeze, s.deleteLease,
 	} {
@@ -26,10 +29,12 @@ func (s *story) play(ctx context.Context) error {
 	return nil
 }
 
+func names() []string { return []string{"a", "b", "c"} }
+
 func (s *story) start(ctx context.Context) error {
 	s.announce("Act 1/5, start: three replicas. Look: one gets active, two stand by.")
 	from := s.journal.next()
-	for _, name := range []string{"a", "b", "c"} {
+	for _, name := range names() {
 		if err := s.spawn(name); err != nil {
 			return err
 		}

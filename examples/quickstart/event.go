@@ -18,6 +18,7 @@ const (
 	kindRefused    kind = "refused"    // the ledger refused record N
 	kindUnanswered kind = "unanswered" // it may or may not have record N
 	kindEnded      kind = "ended"      // work of a term has returned
+	kindPage       kind = "page"       // the URL of its status page
 
 	kindAct     kind = "act"     // what the viewer should look at
 	kindStarted kind = "started" // a process

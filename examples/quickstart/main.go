@@ -34,6 +34,7 @@ const (
 type options struct {
 	fast, json, verbose        bool
 	kubeconfig, namespace, dir string
+	listen                     string
 }
 
 // pace is the story's timings.
@@ -74,6 +75,7 @@ func main() {
 	flag.StringVar(&o.kubeconfig, "kubeconfig", "", "run on the cluster of this `file` instead of the embedded API server")
 	flag.StringVar(&o.namespace, "namespace", "", "with -kubeconfig: where to put the Lease (default: the context's namespace)")
 	flag.StringVar(&o.dir, "dir", "", "keep ledger.jsonl and events.jsonl in this `folder`")
+	flag.StringVar(&o.listen, "listen", "", "serve the replicas' status pages side by side on this `address`, such as 127.0.0.1:8080")
 	flag.Parse()
 	switch out := flag.CommandLine.Output(); {
 	case flag.NArg() > 0:

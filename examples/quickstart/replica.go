@@ -29,6 +29,7 @@ type replicaConfig struct {
 	Timing    lease.Timing
 	Write     time.Duration
 	Verbose   bool
+	Page      bool // it serves its status page
 }
 
 const statusPeriod = 200 * time.Millisecond
@@ -73,6 +74,13 @@ func runReplica() error {
 		return err
 	}
 
+	if config.Page {
+		stop, err := r.servePage(elector)
+		if err != nil {
+			return fmt.Errorf("serving the page: %w", err)
+		}
+		defer func() { _ = stop() }()
+	}
 	var reporting sync.WaitGroup
 	reportCtx, stopReporting := context.WithCancel(context.Background())
 	reporting.Go(func() { r.reportStatus(reportCtx, elector) })

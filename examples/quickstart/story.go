@@ -7,11 +7,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,6 +36,7 @@ type story struct {
 	ledgerPath string
 	replicas   map[string]*process // by name; none once they are stopped
 	cleanups   []func() error      // run backwards, after the replicas
+	opened     <-chan struct{}     // is closed when somebody looks at the page; nil: there is none
 }
 
 // errInterrupted: ctx ended or nobody reads the output any more. There is no
@@ -104,7 +104,7 @@ func (s *story) serve(ctx context.Context, dir string) error {
 	}
 	s.template.Namespace, s.template.Lease, s.template.Ledger = namespace, name, ledgerURL
 	s.template.Timing, s.template.Write, s.template.Verbose = s.timing, s.write, s.verbose
-	return nil
+	return s.servePage()
 }
 
 // reachCluster makes the client of the embedded API server or of the user's.
@@ -147,15 +147,12 @@ func (s *story) serveLedger(dir, scope string) (url string, err error) {
 	if err != nil {
 		return "", err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	url, stop, err := serveHTTP("127.0.0.1:0", ledger)
 	if err != nil {
 		return "", err
 	}
-	server := &http.Server{Handler: ledger, ReadHeaderTimeout: 10 * time.Second}
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = server.Serve(listener) })
-	s.cleanups = append(s.cleanups, func() error { defer serving.Wait(); return server.Close() })
-	return "http://" + listener.Addr().String(), nil
+	s.cleanups = append(s.cleanups, stop)
+	return strings.TrimSuffix(url, "/"), nil
 }
 
 func (s *story) cleanUp() error {

@@ -8,9 +8,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -21,6 +23,7 @@ import (
 
 	"github.com/hotseat-go/hotseat/internal/apiserver"
 	"github.com/hotseat-go/hotseat/internal/whole"
+	"github.com/hotseat-go/hotseat/singleton/statuspage"
 )
 
 // These run the program as its user does, with real processes and real time;
@@ -30,6 +33,7 @@ import (
 var wholeStories = []string{
 	"the story holds",
 	"the story holds on a cluster",
+	"the story is on the page",
 	"interrupted, it stops what it started",
 	"killed, it leaves no process",
 	"without a terminal there are no escapes",
@@ -51,6 +55,7 @@ func TestProgram(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, program){
 		"the story holds":                         theStoryHolds,
 		"the story holds on a cluster":            theStoryHoldsOnACluster,
+		"the story is on the page":                theStoryIsOnThePage,
 		"interrupted, it stops what it started":   interrupted,
 		"unread, it stops what it started":        unread,
 		"killed, it leaves no process":            killed,
@@ -98,6 +103,55 @@ func theStoryHoldsOnACluster(t *testing.T, p program) {
 	require.NotEmpty(t, entries)
 	require.True(t, strings.HasPrefix(entries[0].Token.Scope, "from-context/"), entries[0].Token.Scope)
 	require.FileExists(t, filepath.Join(dir, "events.jsonl"))
+}
+
+// The page shows each act, in the words of its JSON. The story waits for its first viewer.
+func theStoryIsOnThePage(t *testing.T, p program) {
+	q := p.start(t, "-fast", "-json", "-listen", "127.0.0.1:0")
+	q.until(t, func(e event) bool { return e.Kind == kindAct })
+	url := regexp.MustCompile(`http://\S+`).FindString(q.events[0].Text)
+	require.NotEmpty(t, url)
+	time.Sleep(200 * time.Millisecond)
+	require.Empty(t, q.lines, "it waits")
+	look := func() (o statuspage.Overview) {
+		response, err := http.Get(url)
+		if err != nil { // the story is over
+			return o
+		}
+		defer response.Body.Close()
+		_ = json.NewDecoder(response.Body).Decode(&o)
+		return o
+	}
+	seen, reasons := map[string]bool{}, map[string]bool{}
+	silent, ended := false, make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			o := look()
+			if o.At.IsZero() {
+				return
+			}
+			for _, r := range o.Replicas {
+				name, _, _ := strings.Cut(r.Status.Identity, "_")
+				seen[name+" "+r.Status.State] = true
+				silent = silent || r.Error != ""
+			}
+			for _, term := range o.History {
+				reasons[term.Reason] = true
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}()
+	q.wait(t, 0)
+	<-ended
+	require.True(t, q.audit(t).OK)
+	require.True(t, silent, "one was killed, and one was frozen")
+	for _, reason := range []string{"released", "expired", "deleted"} {
+		require.True(t, reasons[reason], "%s: %v", reason, reasons)
+	}
+	for _, name := range names() {
+		require.True(t, seen[name+" standby"], "%v", seen)
+	}
 }
 
 // SIGINT while a replica is frozen: nothing is left, not even the Lease.

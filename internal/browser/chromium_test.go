@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ type tab struct {
 
 	mu       sync.Mutex
 	problems []string // what the console shows as errors, and exceptions
+	expected string   // a problem with that text is none
 }
 
 // open opens url, and requires at the end of the test that the console has shown no error.
@@ -68,7 +70,16 @@ func open(t *testing.T, url string) *tab {
 func (b *tab) problem(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.problems = append(b.problems, text)
+	if b.expected == "" || !strings.Contains(text, b.expected) {
+		b.problems = append(b.problems, text)
+	}
+}
+
+// expect says that problems with that text are none from now on.
+func (b *tab) expect(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.expected = text
 }
 
 func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
