@@ -46,6 +46,7 @@ type cluster struct {
 	namespace string // the flag's, else the context's
 	host      string
 	client    kubernetes.Interface
+	slowest   atomic.Int64 // answer of the API server, in nanoseconds
 	ahead     atomic.Int64 // of the API server's clock before ours, in nanoseconds; 0 if not known
 }
 
@@ -79,13 +80,15 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// dateOf reads the API server's clock off its answers.
+// dateOf reads the API server's clock off its answers, and how long they take.
 func (c *cluster) dateOf(next http.RoundTripper) http.RoundTripper {
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
+		sent := c.clock()
 		response, err := next.RoundTrip(r)
 		if err != nil {
 			return nil, err
 		}
+		c.slowest.Store(max(c.slowest.Load(), int64(c.clock().Sub(sent))))
 		if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
 			c.ahead.Store(int64(date.Add(500 * time.Millisecond).Sub(c.clock()))) // whole seconds
 		}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -53,4 +54,14 @@ func TestAPIServerAway(t *testing.T) {
 	require.NoError(t, closed.Close())
 	b.use("http://" + closed.Addr().String())
 	require.Contains(t, b.exits(exitError, "status"), "the API server at "+b.url+" cannot be reached: ")
+}
+
+// An API server that answers slowly is a problem of its own.
+func TestSlowAPIServer(t *testing.T) {
+	b := newBed(t)
+	b.active(0)
+	b.server.Link(anonymous).Inject(apiserver.Fault{DelayBefore: 1200 * time.Millisecond})
+	found, e := b.status(exitProblem)
+	require.True(t, contains(found.Problems, "the API server is slow: it took "))
+	require.Empty(t, e.Problems)
 }

@@ -58,6 +58,7 @@ type sight struct {
 	record   lease.Record
 	renewals int           // how many were seen
 	ahead    time.Duration // of the holder's clock before the API server's, at the last one
+	blur     time.Duration // how wrong that may be, because answers take time
 	terms    int           // how many began while status looked
 	deleted  int           // how often it was deleted while status looked
 	missing  bool          // nobody has created it since
@@ -81,7 +82,7 @@ func judge(s sight, now time.Time) entry {
 		e.Renewal.Age = float64(now.Sub(r.RenewTime()).Round(100*time.Millisecond).Milliseconds()) / 1000
 	}
 	if r.Holder() == "" {
-		e.judgeFree(r)
+		e.judgeFree(s)
 	} else {
 		e.judgeHeld(s, now)
 	}
@@ -110,12 +111,14 @@ func (e *entry) note(format string, args ...any) {
 	e.Notes = append(e.Notes, fmt.Sprintf(format, args...))
 }
 
-func (e *entry) judgeFree(r lease.Record) {
-	const nobody = "nobody is active: no replica acquires the Lease; look at the replicas' logs"
+func (e *entry) judgeFree(s sight) {
+	r := s.record
 	switch {
 	case r.Released():
 		e.State = stateReleased
-		e.problem(nobody)
+		if s.terms == 0 { // else terms end as soon as they begin, which judge tells
+			e.problem("nobody is active: no replica acquires the Lease; look at the replicas' logs")
+		}
 	case r.Term() == "" && !r.Vacant() && r.RenewTime().IsZero(), r.Vacant():
 		e.State = stateNeverHeld
 		e.problem("nobody has held the Lease since it was created: is a replica running, with the right to" +
@@ -150,7 +153,7 @@ func (e *entry) judgeHeld(s sight, now time.Time) {
 		e.problem("not renewed for %v: its holder is dead, frozen or cut off, and no standby takes over",
 			short(now.Sub(r.RenewTime())))
 	}
-	if s.renewals > 0 && s.ahead.Abs() > farOff {
+	if s.renewals > 0 && s.ahead.Abs() > farOff+s.blur {
 		e.problem("the holder's clock is %s the API server's: times on the Lease are wrong by that much;"+
 			" hotseat does not compare clocks, but people and other electors do", apart(s.ahead))
 	}

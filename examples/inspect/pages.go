@@ -162,6 +162,9 @@ func own(pages []page, namespace, name string) (read []page, notes []string) {
 	return read, notes
 }
 
+// name is the replica's, in its own words.
+func (p page) name() string { return podOf(p.status.Identity) }
+
 // shown is a source without a password.
 func shown(source string) string {
 	if u, err := url.Parse(source); err == nil && u.Scheme != "" {

@@ -55,6 +55,11 @@ func TestHistoryThroughThePodProxy(t *testing.T) {
 	require.Equal(t, singleton.ReasonResigned, singleton.Reason(old.Reason))
 	require.True(t, contains(found.Notes, "no status page of c: "), found.Notes)
 
+	only := []string{"status", "invoicer", "--url"}
+	page := httptest.NewServer(statuspage.Handler(first.elector))
+	t.Cleanup(page.Close)
+	require.Contains(t, strings.Join(strings.Fields(b.exits(exitProblem, append(only, page.URL)...)), " "),
+		"the holder is none of these replicas")
 	text := b.exits(exitFine, "history", "invoicer")
 	require.Regexp(t, `(?s)EPOCH +HOLDER.*\n\d+ +b .*\(goes on\) +holder\n\d+ +a .*resigned +holder\n`, text)
 
@@ -121,6 +126,7 @@ func TestStatusJudgesReplicas(t *testing.T) {
 		"2 replicas say that they":        {of(singleton.StateActive, same), of(singleton.StateActive, same)},
 		"has been draining for 1h0m":      {of(singleton.StateDraining, same)},
 		"it ignores its context":          {of(singleton.StateDraining, func(s *statuspage.Status) { s.Overrun = true })},
+		"does not stand for election":     {of(singleton.StateStopped, same)},
 		"could not take over: no update":  {of(singleton.StateStandby, func(s *statuspage.Status) { s.NotReady = "no update" })},
 		"found no Lease":                  {of(singleton.StateStandby, func(s *statuspage.Status) { s.LeaseMissing = true })},
 		"have different timings":          {of(singleton.StateActive, same), of(singleton.StateStandby, func(s *statuspage.Status) { s.Timings.LeaseDurationSeconds = 9 })},

@@ -124,6 +124,10 @@ func (c *call) printProblems(r *report, s scope) {
 			c.print("PROBLEM: %s", wrap(name+": "+problem, width-9, "         "))
 		}
 	}
+	for _, problem := range r.Problems {
+		found = true
+		c.print("PROBLEM: %s", wrap(problem, width-9, "         "))
+	}
 	if !found && len(r.Leases) > 0 {
 		c.print("No problem found.")
 	}

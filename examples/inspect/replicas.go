@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,10 @@ func (f *pageFlags) inspectReplicas(ctx context.Context, c *call, r *report) {
 		r.Replicas = append(r.Replicas, inShort(p))
 	}
 	e.judgePages(read)
+	if e.Holder != nil && len(read) > 0 && len(read) == len(pages) && !slices.ContainsFunc(read, e.isHolder) {
+		e.problem("the holder is none of these replicas, and says that it is the program %s: does another"+
+			" application use this Lease?", dash(e.Holder.Program))
+	}
 }
 
 func inShort(p page) replica {
@@ -66,6 +71,8 @@ func guardsOf(s statuspage.Status) string {
 	return strings.Join(wrong, ", ")
 }
 
+func (e *entry) isHolder(p page) bool { return p.status.Identity == e.Holder.Identity }
+
 // longDrain is from when a drain is worth a word: Kubernetes itself gives a Pod 30 s to end.
 const longDrain = 30 * time.Second
 
@@ -73,14 +80,17 @@ const longDrain = 30 * time.Second
 func (e *entry) judgePages(pages []page) {
 	var active, standing []string
 	for _, p := range pages {
-		s, name := p.status, shown(p.source)
+		s, name := p.status, p.name()
 		switch s.State {
 		case singleton.StateActive.String():
 			active = append(active, name)
 		case singleton.StateStandby.String():
 			standing = append(standing, name)
 		}
-		if s.NotReady != "" {
+		switch {
+		case s.State == singleton.StateStopped.String():
+			e.problem("%s does not stand for election: its Run has ended; look at its log", name)
+		case s.NotReady != "":
 			e.problem("%s could not take over: %s", name, s.NotReady)
 		}
 		if s.LeaseMissing {
@@ -92,8 +102,7 @@ func (e *entry) judgePages(pages []page) {
 		}
 		first := pages[0].status
 		if s.Timings != first.Timings {
-			e.problem("%s and %s have different timings: %+v and %+v", shown(pages[0].source), name, first.Timings,
-				s.Timings)
+			e.problem("%s and %s have different timings: %+v and %+v", pages[0].name(), name, first.Timings, s.Timings)
 		}
 	}
 	if len(active) > 1 {
@@ -137,7 +146,7 @@ func (r *report) replicaRows() [][]string {
 			valid = short(time.Duration(p.ValidFor * float64(time.Second)))
 		}
 		rows = append(rows, []string{
-			p.Source, p.State, since(p.Since, r.ReadAt), valid, dash(podOf(p.Holder)), dash(p.Guards),
+			podOf(p.Identity), p.State, since(p.Since, r.ReadAt), valid, dash(podOf(p.Holder)), dash(p.Guards),
 		})
 	}
 	return rows

@@ -43,6 +43,7 @@ type report struct {
 	Leases     []entry   `json:"leases"`
 	Replicas   []replica `json:"replicas"`    // of the one Lease that was named
 	Others     int       `json:"otherLeases"` // Leases that hotseat has never written
+	Problems   []string  `json:"problems"`    // that are no Lease's own
 	Notes      []string  `json:"notes"`
 }
 
@@ -83,7 +84,7 @@ func (f *statusFlags) run(ctx context.Context, c *call) error {
 		c.printReport(found, s)
 	}
 	bad := func(e entry) bool { return len(e.Problems) > 0 }
-	if err == nil && slices.ContainsFunc(found.Leases, bad) {
+	if err == nil && (len(found.Problems) > 0 || slices.ContainsFunc(found.Leases, bad)) {
 		err = errProblem
 	}
 	return err
@@ -110,7 +111,7 @@ func (f *statusFlags) find(ctx context.Context, c *call, s scope) (*report, erro
 	}
 	r := &report{
 		ReadAt: c.now().UTC(), LookedFor: c.now().Sub(begin).Seconds(), Leases: []entry{}, Replicas: []replica{},
-		Notes: notes,
+		Problems: []string{}, Notes: notes,
 	}
 	for _, seen := range look.sights {
 		if s.name == "" && !ours(seen.record.Lease()) {
@@ -126,8 +127,15 @@ func (f *statusFlags) find(ctx context.Context, c *call, s scope) (*report, erro
 		r.ClockAhead = ahead.Seconds()
 		r.Notes = append(r.Notes, "this machine's clock is "+apart(ahead)+" the API server's")
 	}
+	if slowest := time.Duration(c.slowest.Load()); slowest > slow {
+		r.Problems = append(r.Problems, "the API server is slow: it took "+short(slowest)+" to begin an answer;"+
+			" a term ends if renewals are not answered within RenewDeadline")
+	}
 	return r, nil
 }
+
+// slow is from when an answer of the API server is worth a word: a Lease is tiny.
+const slow = time.Second
 
 // look collects sights until each holder was seen to renew.
 type look struct {
@@ -170,6 +178,7 @@ func (k *look) changed(l *coordv1.Lease, deleted bool) bool {
 	case !now.RenewTime().Equal(before.RenewTime()):
 		seen.renewals++
 		seen.ahead = now.RenewTime().Sub(k.cluster.serverTime())
+		seen.blur = 2 * time.Duration(k.cluster.slowest.Load()) // the write's way, and the answer's with the date
 	}
 	return !k.complete()
 }
