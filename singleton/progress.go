@@ -52,7 +52,7 @@ func (r *run) heed(s stall) (next stall, at protocol.Instant) {
 	case !working: // its start counts as a report
 	case left > 0:
 		step = min(step, left)
-	case t.Valid(): // else it is lost, and the watchdog says so
+	case t.ctx.Err() == nil && t.Valid(): // else it is over, or lost, as the watchdog will say
 		end := &EndError{Reason: ReasonStalled, Since: t.began.Add(s.progress)}
 		r.config.Logger.Warn("work reports no progress: the term ends",
 			"token", t.Token().String(), "since", end.Since, "progress_within", within)
