@@ -8,6 +8,6 @@ rm -rf "$results"
 mkdir -p "$results"
 "$GO" run ./internal/controlplane/cluster -build
 cd internal/node
-HOTSEAT_NODE_RESULTS=$results "$GO" test -count=1 -v -timeout 150m ./...
+HOTSEAT_NODE_RESULTS=$results HOTSEAT_SAMPLES=$PWD/../pictures/samples "$GO" test -count=1 -v -timeout 150m ./...
 sections=("$results"/*.md)
 [[ ! -e ${sections[0]} ]] || awk 'FNR == 1 && NR > 1 { print "" } { print }' "${sections[@]}" >RESULTS.md

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/hotseat-go/hotseat/internal/e2e/trial"
+	"github.com/hotseat-go/hotseat/internal/samples"
 	"github.com/hotseat-go/hotseat/lease"
 )
 
@@ -23,10 +25,11 @@ const deathsHead = `## Failover by proof of death
 The active's process dies, and package evidence proves it to the others by its Pod's status. The lease
 duration is %v. The time is from the end of the process, as the kernel shows it, to the begin of the next
 term's work. Kubelets wait at most 1 s before they start a container anew. In a crash loop the Pod's next
-container dies as soon as it is there, too. Beside it client-go's elector, at 15/10/2 s.
+container dies as soon as it is there, too. Beside it, at 15/10/2 s, hotseat without evidence and
+client-go's elector. A process dies at any time between two renewals.
 
-| elector   | death      | n  | p50     | p95     | max     |
-|-----------|------------|----|---------|---------|---------|
+| elector     | death      | n  | p50     | p95     | max     |
+|-------------|------------|----|---------|---------|---------|
 `
 
 // longTiming is that of replicas with evidence: a minute without an API server is nothing to them.
@@ -60,19 +63,30 @@ func TestDeaths(t *testing.T) {
 	})
 	var table strings.Builder
 	fmt.Fprintf(&table, deathsHead, longTiming().LeaseDuration)
+	kept := samples.New("make node", "process died -> the next replica's work running",
+		fmt.Sprintf("Kubernetes %s, containerd %s", c.Plane().Version, c.Containerd()))
 	worst := time.Duration(0)
 	t.Run("hotseat", func(t *testing.T) {
-		worst = testDeaths(t, c, 8201, howMany(t, "HOTSEAT_NODE_DEATHS", 30), &table)
+		worst = testDeaths(t, c, 8201, howMany(t, "HOTSEAT_NODE_DEATHS", 30), &table, &kept)
 	})
-	t.Run("client-go", func(t *testing.T) {
-		l := newLab(t, c, "deaths-client-go", 8202, false)
-		l.spec.Peer, l.spec.Timing = true, lease.Timing{}.WithDefaults()
-		l.deploy()
-		best := row(&table, "client-go", killed, l.deaths(killed, 6)).best
-		l.kubectl("", "delete", "namespace", l.namespace, "--wait=false")
-		require.Less(t, worst, best, "ours at its slowest, client-go's at its fastest")
-	})
+	waited := func(name string, port int, peer bool) {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, c, fmt.Sprintf("deaths-%d", port), port, false)
+			l.spec.Peer, l.spec.Timing = peer, lease.Timing{}.WithDefaults()
+			l.deploy()
+			all := l.deaths(killed, howMany(t, "HOTSEAT_NODE_DEATHS_WAITED", 10))
+			kept.Add(name+", 15/10/2 s", all)
+			best := row(&table, name, killed, all).best
+			l.kubectl("", "delete", "namespace", l.namespace, "--wait=false")
+			require.Less(t, worst, best, "with evidence at its slowest, without at its fastest")
+		})
+	}
+	waited("no evidence", 8203, false)
+	waited("client-go", 8202, true)
 	report(t, "3-deaths", table.String())
+	if !t.Failed() {
+		require.NoError(t, kept.Keep("deaths"))
+	}
 }
 
 // howMany of each kind there are: what the variable says, or else n.
@@ -89,13 +103,17 @@ func howMany(t *testing.T, variable string, n int) int {
 
 // testDeaths plays n deaths of each kind, has all judged, and returns the longest time until a replica
 // was active again.
-func testDeaths(t *testing.T, c *Cluster, port, n int, table *strings.Builder) (worst time.Duration) {
+func testDeaths(
+	t *testing.T, c *Cluster, port, n int, table *strings.Builder, kept *samples.Set,
+) (worst time.Duration) {
 	t.Helper()
 	l := newLab(t, c, "deaths", port, false)
 	provenLong(&l.spec)
 	l.deploy()
 	for _, kind := range deathKinds() {
-		worst = max(worst, row(table, "hotseat", kind, l.deaths(kind, n)).worst)
+		all := l.deaths(kind, n)
+		kept.Add("hotseat, evidence, "+kind, all)
+		worst = max(worst, row(table, "hotseat", kind, all).worst)
 	}
 	v := l.judge()
 	require.Empty(t, v.Violations)
@@ -114,7 +132,7 @@ func (l *lab) deaths(kind string, n int) (all []time.Duration) {
 	}
 	for range n {
 		victim := l.published()
-		l.rest(settled)
+		l.rest(settled + rand.N(min(l.spec.Timing.RetryPeriod, 2*time.Second)))
 		i := l.journal.Len()
 		at := l.end(victim, how)
 		next := l.next(i)
@@ -173,7 +191,7 @@ func row(table *strings.Builder, elector, kind string, all []time.Duration) spre
 	at := func(share float64) time.Duration {
 		return all[min(len(all)-1, int(share*float64(len(all))))].Round(10 * time.Millisecond)
 	}
-	fmt.Fprintf(table, "| %-9s | %-10s | %-2d | %-7v | %-7v | %-7v |\n", elector, kind, len(all),
+	fmt.Fprintf(table, "| %-11s | %-10s | %-2d | %-7v | %-7v | %-7v |\n", elector, kind, len(all),
 		at(.5), at(.95), at(1))
 	return spread{all[0], all[len(all)-1]}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hotseat-go/hotseat/internal/e2e/trial"
+	"github.com/hotseat-go/hotseat/internal/samples"
 )
 
 // TestShort is make test's share: what every deployment meets.
@@ -32,7 +33,7 @@ func TestShort(t *testing.T) {
 	table.Print(t.Output())
 	t.Run("deaths", func(t *testing.T) {
 		var deaths strings.Builder
-		testDeaths(t, c, 8200, 2, &deaths)
+		testDeaths(t, c, 8200, 2, &deaths, &samples.Set{})
 		fmt.Fprintln(t.Output(), deaths.String())
 	})
 }

@@ -48,6 +48,8 @@ func pictures() []picture {
 			strip{axis: logarithmic, unit: "time, on a logarithmic axis"}.draw},
 		{"crash", "Failover after a crash, without evidence", []string{"crash"},
 			strip{unit: "seconds"}.draw},
+		{"deaths", "Failover after a crash, with evidence and without, on real nodes", []string{"deaths"},
+			strip{unit: "seconds"}.draw},
 		{"availability", "Simulated faults: nobody at work, and two at work", []string{"sim-nobody", "sim-two"},
 			drawCurves},
 		{"proof", "Why two never work at once: the default timings", nil, drawProof},
