@@ -93,6 +93,10 @@ func New[L lease.Client](client LeasesGetter[L], config Config) (*Elector, error
 // elector has its own, which ends in random bits.
 func (e *Elector) Identity() string { return e.config.Replica.Identity }
 
+// Program returns the name that the Lease shows for this program while this replica holds it:
+// Config.Replica.Program, or its default.
+func (e *Elector) Program() string { return e.config.Replica.Program }
+
 // Timing returns the timings of this elector: those of Config.Timing, with defaults filled in.
 func (e *Elector) Timing() lease.Timing { return e.config.Timing }
 

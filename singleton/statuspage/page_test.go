@@ -201,3 +201,67 @@ func TestReasonsHaveWords(t *testing.T) {
 	require.GreaterOrEqual(t, reasons, 15)
 	require.Equal(t, "of a later version", because(Term{Reason: "of a later version", End: at(1)}))
 }
+
+// What a card says besides the state.
+func TestNotes(t *testing.T) {
+	fine := func(change ...func(*Status)) Seen {
+		s := Status{
+			Replica: Replica{At: at(60), Identity: "b_1", State: "standby", Holder: Holder{Identity: "a_1", Epoch: "9"}},
+			Timings: Timings{LeaseDurationSeconds: 15, RenewDeadlineSeconds: 10, RetryPeriodSeconds: 2},
+			Lease:   Lease{UID: "u", RenewTime: at(59)}, Versions: Versions{"v1", "p", "go1"},
+		}
+		for _, f := range change {
+			f(&s)
+		}
+		return Seen{Status: s}
+	}
+	active := func(s *Status) {
+		s.State, s.ValidForSeconds, s.Holder.Self = "active", 9, true
+		s.Guards = []Guard{{Accepted: true, Epoch: "9", At: at(50)}, {Index: 1, Kind: "stale", Mark: "12", Epoch: "9", At: at(50)}, {Index: 2, Kind: "unavailable", Epoch: "9", At: at(50)}}
+	}
+	silent := fine(active)
+	silent.Error = "no answer within 1s"
+	for name, c := range map[string]struct {
+		seen []Seen
+		want []note
+	}{
+		"fine": {[]Seen{fine(), fine()}, []note{{ok, "Ready."}}},
+		"not ready": {
+			[]Seen{fine(func(s *Status) { s.NotReady = "singleton: the Lease does not exist" })},
+			[]note{{bad, "Not ready: the Lease does not exist."}},
+		},
+		"guards": {[]Seen{fine(active)}, []note{
+			{ok, "Guard 0 accepted epoch 9 at 12:00:50."},
+			{bad, "Guard 1 refused epoch 9 at 12:00:50: it has seen epoch 12."},
+			{bad, "Guard 2 did not accept epoch 9 at 12:00:50: unavailable. The log has the error."},
+		}},
+		"silent": {[]Seen{silent}, []note{
+			{bad, "Does not answer: no answer within 1s."},
+			{bad, "Guard 1 refused epoch 9 at 12:00:50: it has seen epoch 12."},
+			{bad, "Guard 2 did not accept epoch 9 at 12:00:50: unavailable. The log has the error."},
+		}},
+		"two applications": {[]Seen{fine(func(s *Status) { s.OtherProgram = "mailer" })}, []note{
+			{ok, "Ready."}, {bad, "Another program holds the Lease: mailer. Two applications must not share one."},
+		}},
+		"a slow clock": {[]Seen{fine(func(s *Status) { s.Lease.RenewTime = at(60 - 3600) })}, []note{
+			{ok, "Ready."},
+			{warn, "By the holder's clock, the last renewal was 60 min 00 s ago. If it still renews, its clock or this replica's is wrong."},
+		}},
+		"a fast clock": {[]Seen{fine(func(s *Status) { s.Lease.RenewTime = at(90) })}, []note{
+			{ok, "Ready."},
+			{warn, "The last renewal is 30 s ahead of this replica's clock. One of the two clocks is wrong."},
+		}},
+		"not updated": {[]Seen{fine(), fine(func(s *Status) { s.Version = "v2"; s.Timings.RetryPeriodSeconds = 3 })}, []note{
+			{ok, "Ready."},
+			{warn, "Not all replicas have its timings: lease duration 15 s, renew deadline 10 s, retry period 2 s."},
+			{"", "Not all replicas run the same: p, hotseat v1, go1."},
+		}},
+		"stuck": {[]Seen{fine(func(s *Status) { s.State, s.Overrun = "draining", true })}, []note{
+			{bad, "Work has not returned in time after its term ended."},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, c.want, newView(c.seen, at(60)).Replicas[0].Notes)
+		})
+	}
+}

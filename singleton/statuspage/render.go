@@ -46,7 +46,7 @@ func templates() *template.Template {
 func (v *view) parts(t *template.Template) (map[string]string, error) {
 	parts := map[string]string{}
 	for _, id := range []string{
-		"title", "headline", "summary", "replicas", "lanes", "terms", "lease", "settings",
+		"title", "name", "headline", "summary", "replicas", "lanes", "terms", "lease", "settings",
 	} {
 		var out strings.Builder
 		if err := t.ExecuteTemplate(&out, id, v); err != nil {

@@ -42,7 +42,10 @@ type Health struct {
 	ValidForSeconds float64 `json:"validForSeconds"`
 	// NotReady is why this replica could not take over; left out if it could. See
 	// [singleton.Elector.Ready].
-	NotReady     string  `json:"notReady,omitempty"`
+	NotReady string `json:"notReady,omitempty"`
+	// OtherProgram is the program of the holder, if that is another one than this replica's: two
+	// applications may share the Lease by mistake.
+	OtherProgram string  `json:"otherProgram,omitempty"`
 	Overrun      bool    `json:"overrun"`      // see [singleton.Status]
 	LeaseMissing bool    `json:"leaseMissing"` // there was no Lease at the last look
 	Guards       []Guard `json:"guards"`       // what each answered last; empty if none was asked
@@ -147,6 +150,10 @@ func Of(e *singleton.Elector) Status {
 	}
 	if err := e.Ready(); err != nil {
 		out.NotReady = err.Error()
+	}
+	wrote := record.Annotation(lease.AnnotationHolder) == record.Holder() // and with it the program
+	if program := record.Program(); wrote && !now.Holder.Self && program != e.Program() {
+		out.OtherProgram = program
 	}
 	return out
 }

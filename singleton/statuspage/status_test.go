@@ -14,6 +14,7 @@ import (
 	coordv1 "k8s.io/api/coordination/v1"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -117,6 +118,19 @@ func TestStatusOfTheLease(t *testing.T) {
 		require.Zero(l, s.Holder)
 		require.Zero(l, s.Lease)
 		require.Equal(l, "deleted", s.History[0].Reason)
+	})
+}
+
+// A holder of another program is told of.
+func TestStatusBesideAnotherProgram(t *testing.T) {
+	inLab(t, func(l lab) {
+		a, _ := l.start("a")
+		b, _ := l.start("b")
+		require.Empty(l, ask(l, Handler(b)).OtherProgram)
+		require.NoError(l, l.EditLease(func(o *coordv1.Lease) { o.Annotations[lease.AnnotationProgram] = "mailer" }))
+		time.Sleep(time.Second)
+		require.Equal(l, "mailer", ask(l, Handler(b)).OtherProgram)
+		require.Empty(l, ask(l, Handler(a)).OtherProgram)
 	})
 }
 

@@ -91,7 +91,7 @@ func TestStream(t *testing.T) {
 		_, ended := stream(Handler(b), w)
 		events, _ := w.sent()
 		require.Len(l, events, 1, "all of it, at once")
-		require.Len(l, events[0].Parts, 8)
+		require.Len(l, events[0].Parts, 9)
 		require.Contains(l, events[0].Parts["headline"], "a holds the Lease")
 		require.Equal(l, began.UnixMilli(), events[0].Now)
 		time.Sleep(20*time.Second + time.Millisecond)
@@ -102,7 +102,7 @@ func TestStream(t *testing.T) {
 		for i := range times[1:] {
 			require.GreaterOrEqual(l, times[i+1].Sub(times[i]), streamTick)
 			require.LessOrEqual(l, times[i+1].Sub(times[i]), streamBeat)
-			require.Less(l, len(events[i+1].Parts), 8, "what did not change is not sent")
+			require.Less(l, len(events[i+1].Parts), 9, "what did not change is not sent")
 		}
 		<-ended
 		require.Equal(l, streamLife, time.Since(began))

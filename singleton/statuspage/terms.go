@@ -33,7 +33,10 @@ func rows(terms []Term, now time.Time) (all []row) {
 		}
 		r.Lasted = short(end.Sub(t.Start))
 		if t.unclear() {
-			r.Lasted = "≥ " + short(t.Renewed.Sub(t.Start))
+			r.Lasted = short(t.Renewed.Sub(t.Start))
+		}
+		if t.unclear() || t.Joined {
+			r.Lasted = "≥ " + r.Lasted
 		}
 		if i+1 < len(terms) && !t.Joined {
 			r.Vacancy = vacancy(terms[i+1], t)

@@ -41,8 +41,6 @@ type card struct {
 	Notes      []note
 }
 
-type note struct{ Level, Text string }
-
 const (
 	ok   = "ok"
 	warn = "warn"
@@ -51,12 +49,12 @@ const (
 
 // newView returns what seen means at now, which is a time of this machine's clock.
 func newView(seen []Seen, now time.Time) *view {
-	v := &view{Now: now.Round(0).UTC(), Lease: "no replica"}
+	v := &view{Now: now.Round(0).UTC(), Lease: "not known yet"}
 	for _, s := range seen {
 		if s.Status.Identity != "" && (v.Last.Status.Identity == "" || fresher(s, v.Last)) {
 			v.Last = s
 		}
-		v.Replicas = append(v.Replicas, newCard(s, now))
+		v.Replicas = append(v.Replicas, newCard(s, seen, now))
 	}
 	if last := v.Last.Status; last.Name != "" {
 		v.Lease = last.Namespace + "/" + last.Name
@@ -80,7 +78,7 @@ func fresher(a, b Seen) bool {
 // holds reports whether the replica is sure that it holds the Lease.
 func holds(s Status) bool { return s.ValidForSeconds > 0 }
 
-func newCard(s Seen, now time.Time) card {
+func newCard(s Seen, all []Seen, now time.Time) card {
 	c := card{Seen: s, State: s.Status.State, Full: s.Status.Timings.RenewDeadlineSeconds}
 	c.Name, c.Rest = split(s.Status.Identity)
 	c.Level = levelOf(s.Status.State)
@@ -93,7 +91,7 @@ func newCard(s Seen, now time.Time) card {
 		until := s.Status.At.Add(left).Round(100 * time.Millisecond)
 		c.Until, c.Left = until.UnixMilli(), max(0, until.Sub(now).Seconds())
 	}
-	c.Notes = notes(s)
+	c.Notes = append(notes(s), differences(s, all)...)
 	if s.Error != "" {
 		c.State, c.Level = "no answer", bad
 	}
@@ -109,38 +107,6 @@ func levelOf(state string) string {
 	}
 	return ""
 }
-
-// notes are what may be wrong with a replica.
-func notes(s Seen) (all []note) {
-	add := func(level, format string, args ...any) {
-		all = append(all, note{level, fmt.Sprintf(format, args...)})
-	}
-	if s.Error != "" {
-		add(bad, "Does not answer: %s.", s.Error)
-	}
-	if s.Status.Overrun {
-		add(bad, "Work has not returned in time after its term ended.")
-	}
-	if s.Status.NotReady != "" {
-		add(bad, "Not ready: %s.", strings.TrimPrefix(s.Status.NotReady, "singleton: "))
-	}
-	for _, g := range s.Status.Guards {
-		switch {
-		case g.Accepted && (!holds(s.Status) || s.Error != ""): // of a term that may be over
-		case g.Accepted:
-			add(ok, "Guard %d accepted epoch %s at %s.", g.Index, g.Epoch, clock(g.At))
-		case g.Mark != "":
-			add(bad, "Guard %d refused epoch %s at %s: it has seen epoch %s.",
-				g.Index, g.Epoch, clock(g.At), g.Mark)
-		default:
-			add(bad, "Guard %d did not accept epoch %s at %s: %s. The log has the error.",
-				g.Index, g.Epoch, clock(g.At), g.Kind)
-		}
-	}
-	return all
-}
-
-func clock(t time.Time) string { return t.UTC().Format("15:04:05") }
 
 // split divides an identity into what names the Pod, and the random rest.
 func split(identity string) (name, rest string) {
