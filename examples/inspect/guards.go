@@ -181,16 +181,13 @@ func (m *mark) judge(seen, current fencing.Token, r lease.Record, from *store) {
 			" not have this guard?"
 	case seen.Epoch > current.Epoch && seen.Epoch < math.MaxInt64 && believed(seen.Epoch+1, r.ResourceVersion()):
 		m.State = markTooHigh
-		m.Text = fmt.Sprintf("it refuses every token of the Lease up to %d", seen.Epoch)
-		m.Mend = []string{
-			fmt.Sprintf("kubectl annotate lease %s -n %s --overwrite %s=%d", r.Lease().Name, r.Lease().Namespace,
-				lease.AnnotationEpoch, seen.Epoch+1),
-			"The same by this tool: kubectl hotseat guards " + r.Lease().Name + " --mend --yes",
-			"The active's term ends, and the next one has a greater token.",
-		}
+		m.Text = fmt.Sprintf("it refuses every token of the Lease up to %d: raise the Lease's epoch above it, as"+
+			" the line below or --mend --yes does. The active's term then ends", seen.Epoch)
+		m.Mend = []string{fmt.Sprintf("kubectl annotate lease %s -n %s --overwrite %s=%d", r.Lease().Name,
+			r.Lease().Namespace, lease.AnnotationEpoch, seen.Epoch+1)}
 	case seen.Epoch > current.Epoch:
 		m.State = markTooHigh
-		m.Text = "it is so high that electors refuse a greater epoch on the Lease"
+		m.Text = "it is so high that electors refuse a greater epoch on the Lease: replace it by hand"
 		m.Mend = from.byHand(current)
 	case seen.Term != current.Term:
 		m.State = markConflict

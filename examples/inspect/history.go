@@ -117,8 +117,8 @@ func (f *historyFlags) show(c *call, found *past) error {
 	if c.json {
 		return c.printJSON(found)
 	}
-	c.print("Lease %s, namespace %s: %d terms, as %d replicas remember them", found.Name, found.Namespace,
-		len(found.Terms), found.Replicas)
+	c.print("Lease %s, namespace %s: the terms that %d of its replicas remember", found.Name, found.Namespace,
+		found.Replicas)
 	c.print("")
 	rows := [][]string{{"EPOCH", "HOLDER", "START (UTC)", "LASTED", "ENDED BY", "TOLD BY"}}
 	for _, t := range found.Terms {
@@ -137,7 +137,7 @@ func termRow(t statuspage.Term, now time.Time) []string {
 	if t.Own {
 		by = "holder"
 	}
-	start, lasted := t.Start.UTC().Format("01-02 15:04:05"), short(end.Sub(t.Start))
+	start, lasted := t.Start.UTC().Format("01-02 15:04:05"), gap(end.Sub(t.Start))
 	if t.Joined && !t.Own { // whoever tells it came later
 		lasted = ">" + lasted
 	}

@@ -100,7 +100,7 @@ func TestHistoryByURL(t *testing.T) {
 	b.kubeconfig = "none"
 	withPassword := strings.Replace(none.URL, "//", "//me:hunter2@", 1)
 	text := b.exits(exitFine, "history", "--url", page.URL, "--url", other.URL, "--url", withPassword)
-	require.Contains(t, text, "Lease invoicer, namespace shop: 1 terms, as 1 replicas remember them")
+	require.Contains(t, text, "Lease invoicer, namespace shop: the terms that 1 of its replicas remember")
 	require.Contains(t, text, other.URL+" is a replica of another Lease, shop/biller")
 	require.Contains(t, text, "answers 404")
 	require.NotContains(t, text, "hunter2")

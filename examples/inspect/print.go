@@ -103,7 +103,7 @@ func (e entry) details(now time.Time) [][]string {
 		add("renewed", fmt.Sprintf("%s, by the holder's clock; seen %d times",
 			e.Renewal.At.Format(timeFormat), e.Renewal.Seen))
 	}
-	if e.Renewal.Duration > 0 {
+	if e.Renewal.Duration > 0 && e.Holder != nil {
 		add("duration", fmt.Sprintf("%.0fs: a standby waits for so long after the last renewal",
 			e.Renewal.Duration))
 	}

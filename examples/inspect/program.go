@@ -102,7 +102,7 @@ func (p *program) call(ctx context.Context, v verb, args []string) error {
 	reach := reachFlags(set)
 	set.Usage = func() {
 		fmt.Fprintf(p.stdout, "%s\n\nUsage: kubectl hotseat %s %s [flags]\n\nFlags:\n%s", v.about, v.name,
-			v.args, set.FlagUsages())
+			v.args, set.FlagUsagesWrapped(width))
 	}
 	switch err := set.Parse(args); {
 	case errors.Is(err, pflag.ErrHelp):
