@@ -143,7 +143,7 @@ func (c *cluster) failed(ctx context.Context, w what, err error) error {
 }
 
 func singular(resource string) string {
-	return map[string]string{"leases": "Lease", "pods": "Pod"}[resource]
+	return map[string]string{"leases": "Lease", "pods": "Pod", "pods/proxy": "page of the Pod"}[resource]
 }
 
 // bare is a failed request's error without its URL, which says nothing new.

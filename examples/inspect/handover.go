@@ -132,22 +132,28 @@ func (f *handoverFlags) move(ctx context.Context, c *call, s scope, r lease.Reco
 	moved := &outcome{call: c, term: r, ask: func() error {
 		c.print("Naming %s as the successor of %s, epoch %s.", to, podOf(r.Holder()),
 			r.Annotation(lease.AnnotationEpoch))
-		return c.patch(ctx, s, append(unchanged(r), operation{"add", path, to}))
+		whole := context.WithoutCancel(ctx) // Ctrl-C must not leave open whether it is written
+		return c.patch(whole, s, append(unchanged(r), operation{"add", path, to}))
 	}}
-	if err := moved.await(ctx, s, f.answer, f.timeout); err != nil {
+	err := moved.await(ctx, s, f.answer, f.timeout)
+	switch {
+	case err == nil && moved.hasReacted():
+		return moved.tell(to)
+	case moved.hasReacted() || moved.at.asked.IsZero():
 		return err
 	}
-	if moved.hasReacted() {
-		return moved.tell(to)
-	}
-	err := c.patch(ctx, s, append(unchanged(r), operation{"test", path, to}, operation{"remove", path, nil}))
-	switch {
-	case err == nil:
+	withdraw := append(unchanged(r), operation{"test", path, to}, operation{"remove", path, nil})
+	switch back := c.patch(context.WithoutCancel(ctx), s, withdraw); { // also after Ctrl-C
+	case back == nil && err == nil:
 		c.print("No answer within %v: its name is taken back, and nothing has moved. Is %s a replica of this"+
 			" Lease, is it running, and may it patch the Lease?", f.answer, to)
 		return errProblem
-	case !errors.Is(err, errMoved):
-		return fmt.Errorf("no answer within %v, and the name cannot be taken back: %w", f.answer, err)
+	case back == nil:
+		return fmt.Errorf("%w: the name of %s is taken back, and nothing has moved", err, to)
+	case !errors.Is(back, errMoved):
+		return fmt.Errorf("no answer yet, and the name of %s cannot be taken back: %w", to, errors.Join(err, back))
+	case err != nil:
+		return err
 	}
 	if err := moved.await(ctx, s, f.timeout, f.timeout); err != nil { // it answered meanwhile
 		return err

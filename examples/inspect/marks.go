@@ -81,11 +81,16 @@ func (s *store) openRedis(dsn, key, scope string) error {
 		return errors.New("the driver refuses it")
 	}
 	options.MaxRetries = -1
+	redis.SetLogger(silent{}) // the error of a command says enough
 	client := redis.NewClient(options)
 	s.where, s.close = key, client.Close
 	s.guard, err = redisfence.New(goredis.Eval(client), redisfence.Config{Scope: scope, Key: key})
 	return err
 }
+
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
 
 // clean takes secrets out of an error. Its chain stays, for errors.Is.
 func (s *store) clean(err error) error {

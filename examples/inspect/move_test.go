@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	coordv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/hotseat-go/hotseat/lease"
@@ -100,4 +103,22 @@ func TestFence(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, after, epoch+1)
 	require.Equal(t, "b", podOf(b.record().Holder()))
+}
+
+// Ctrl-C before an answer takes the name back.
+func TestHandoverIsInterrupted(t *testing.T) {
+	b := newBed(t)
+	b.active(0)
+	b.pod("b", true)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		b.server.WaitLease("shop", "invoicer", 30*time.Second, func(l *coordv1.Lease) bool {
+			return l.Annotations[lease.AnnotationSuccessor] == "b"
+		})
+	}()
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, exitError, b.runTo(ctx, &stdout, &stderr, "handover", "invoicer", "--to", "b"))
+	require.Contains(t, stderr.String(), "the name of b is taken back, and nothing has moved")
+	require.NotContains(t, b.record().Lease().Annotations, lease.AnnotationSuccessor)
 }

@@ -56,10 +56,13 @@ func (o *outcome) listed(items []coordv1.Lease) bool {
 		return false
 	}
 	if o.ask != nil {
-		ask := o.ask
-		o.ask, o.at.asked = nil, o.call.now()
-		o.failure = ask()
-		return o.failure == nil
+		ask, at := o.ask, o.call.now()
+		o.ask = nil
+		if o.failure = ask(); o.failure != nil {
+			return false
+		}
+		o.at.asked = at
+		return true
 	}
 	return o.changed(&items[0], false)
 }
