@@ -411,3 +411,29 @@ func TestEvidenceCostsNoRequests(t *testing.T) {
 	}
 	require.Equal(t, requests(t, false), requests(t, true))
 }
+
+// A handover ends the question about the holder. That is no failure: nothing is told of it.
+func TestHandoverIsNoFailedQuestion(t *testing.T) {
+	inWorld(t, func(w *world) {
+		m, log := newMorgue(), &lines{}
+		all := map[string]*singleton.Elector{}
+		for _, who := range []string{"a", "b"} {
+			all[who] = w.start(who, m.by(who), logTo(log))
+			sleep(second)
+		}
+		all["c"] = w.observe("c", m.by("c"), logTo(log)) // it sees the Lease while nobody holds it
+		for range 4 {
+			sleep(30 * second)
+			_, _, open := m.counts()
+			require.Equal(w, 2, open, "each standby has asked")
+			before := w.who()
+			all[before].Resign()
+			sleep(second)
+			require.NotEqual(w, before, w.who())
+		}
+		require.Zero(w, log.count("no proof that the holder is dead"))
+		for who, e := range all {
+			require.Zero(w, metric(w, e, "hotseat_evidence_total", "result", "failed"), who)
+		}
+	})
+}

@@ -56,3 +56,30 @@ func TestOutageIsSaidOnceInAWhile(t *testing.T) {
 		})
 	}
 }
+
+// That a watch works again is told while it works, not when it ends.
+func TestWatchThatWorksAgainIsToldAtOnce(t *testing.T) {
+	for _, shared := range []bool{false, true} {
+		inWorld(t, func(w *world) {
+			log := &lines{}
+			w.start("a")
+			sleep(second)
+			w.start("b", logTo(log), func(c *singleton.Config) {
+				if shared {
+					c.Replica.SharedWatch = singleton.NewSharedWatch(w.client("b"), "shop", c.Logger)
+				}
+			})
+			sleep(10 * second)
+			mend := w.Link("b").Inject(apiserver.Fault{Verbs: []string{"watch"}, Status: 500})
+			w.Link("b").EndWatches()
+			sleep(10 * second)
+			require.Positive(w, log.count("cannot watch"))
+			require.Zero(w, log.count("works again"))
+			mend()
+			sleep(10 * second)
+			require.Equal(w, 1, log.count("works again"), "shared: %v", shared)
+			sleep(time.Minute)
+			require.Equal(w, 1, log.count("works again"), "shared: %v", shared)
+		})
+	}
+}

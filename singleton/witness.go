@@ -31,6 +31,7 @@ type question struct {
 	term, identity string
 	dead           bool // Dead is called, else Await
 	end            context.CancelFunc
+	ended          bool // end was called: the answer says nothing about the holder
 }
 
 // answered is what became of a question.
@@ -145,6 +146,7 @@ func (r *run) ask(q question, timeout time.Duration) {
 func (w *witness) rest() {
 	if w.open != nil {
 		w.open.end()
+		w.open.ended = true
 	}
 }
 
@@ -185,7 +187,7 @@ func (r *run) testified(a *answered) {
 	w.open = nil
 	current := a.term == r.candidate.View().Record().Term()
 	switch {
-	case a.dead || !current:
+	case a.dead || a.ended || !current:
 	case a.err != nil:
 		r.unproven(a.err)
 	default:

@@ -30,6 +30,15 @@ type look struct {
 	denied  time.Duration // and where nobody is let in
 }
 
+// saw takes in that a watch of that age has shown something. Whether it works is told then, because
+// it may last for minutes.
+func (p *pacer) saw(age time.Duration) {
+	if age > retry.Most {
+		p.tell.Over(p.watch)
+		p.tell.Over(outage.Unopened)
+	}
+}
+
 // looked returns how long to pause after a look.
 func (p *pacer) looked(ctx context.Context, l look) time.Duration {
 	before := p.reached

@@ -146,7 +146,11 @@ func (s *Source) look(ctx context.Context) (reached bool, err error) {
 	watchCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.rewatchBy(cancel)
-	err = s.lock.Watch(watchCtx, first, s.put)
+	began := time.Now()
+	err = s.lock.Watch(watchCtx, first, func(o protocol.Observation) {
+		s.put(o)
+		s.pace.saw(time.Since(began))
+	})
 	if watchCtx.Err() != nil && !errors.Is(err, protocol.ErrUnopened) {
 		return true, nil
 	}

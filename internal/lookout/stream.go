@@ -111,7 +111,11 @@ func (s *stream) look(ctx context.Context, p *pacer) (reached bool, err error) {
 	watchCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.begin(cancel)
-	err = s.leases.Watch(watchCtx, all, timeout, s.deliver)
+	began := time.Now()
+	err = s.leases.Watch(watchCtx, all, timeout, func(name string, o protocol.Observation) {
+		s.deliver(name, o)
+		p.saw(time.Since(began))
+	})
 	if watchCtx.Err() != nil && !errors.Is(err, protocol.ErrUnopened) {
 		err = nil
 	}
