@@ -10,6 +10,7 @@ FUZZTIME ?= 30s
 COVER_MIN ?= 90
 VERSION  ?=
 NODES    ?= 2
+IMAGE    ?=
 ARGS     ?= get nodes,pods -A -o wide
 
 # Pinned, and rebuilt when the pin or the Go version changes: a linter built by an older Go refuses newer code.
@@ -76,8 +77,8 @@ node: ## All fault runs on real nodes: kubelet, containerd, runc. Needs root and
 	internal/ci/node.sh
 
 .PHONY: node-up node-down node-kubectl
-node-up: ## A cluster with real nodes, until Ctrl-C or `make node-down` (NODES=2).
-	cd internal/node && $(GO) run ./node up -nodes $(NODES)
+node-up: ## A cluster with real nodes, until Ctrl-C or `make node-down` (NODES=2, IMAGE=name:tag=package of this checkout).
+	cd internal/node && $(GO) run ./node up -proxy -nodes $(NODES) $(if $(IMAGE),-image $(IMAGE))
 node-down: ## End it, and clean up after one that was killed.
 	cd internal/node && $(GO) run ./node down
 node-kubectl: ## kubectl in it (ARGS="get pods -A").

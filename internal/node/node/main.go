@@ -2,7 +2,7 @@
 
 // Command node runs a real cluster until it is interrupted, and says how to reach it.
 //
-//	node up [-nodes 2] [-image NAME=PACKAGE ...]
+//	node up [-nodes 2] [-proxy] [-image NAME=PACKAGE ...]
 //	node check    whether this machine can run nodes, and what it lacks
 //	node image NAME=PACKAGE FILE    an archive for clusters elsewhere
 //	node kubectl ARGUMENT ...    as its administrator, from elsewhere
@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string) error {
 		"check":   func(context.Context, []string) error { return node.Possible() },
 	}
 	if len(args) == 0 || command[args[0]] == nil {
-		return errors.New("usage: node check | up [-nodes N] [-image NAME=PACKAGE] | down | " +
+		return errors.New("usage: node check | up [-nodes N] [-proxy] [-image NAME=PACKAGE] | down | " +
 			"kubectl [ARGUMENT] | image NAME=PACKAGE FILE")
 	}
 	return command[args[0]](ctx, args[1:])
@@ -72,6 +72,8 @@ func up(ctx context.Context, args []string) error {
 	o := node.Options{Progress: os.Stderr}
 	flags := flag.NewFlagSet("up", flag.ExitOnError)
 	flags.IntVar(&o.Nodes, "nodes", 2, "how many `nodes`")
+	flags.BoolVar(&o.Proxy, "proxy", false,
+		"a kube-proxy on each node; without, every Service leads to the API server")
 	const usage = "an image that each node has: `NAME=PACKAGE`, of a command in this checkout"
 	flags.Func("image", usage, func(s string) error {
 		i, err := parseImage(s)
