@@ -216,3 +216,22 @@ func TestWorkThatFailsAgainAndAgain(t *testing.T) {
 		require.Zero(l, again(second, nil), "HoldOff is over as well")
 	})
 }
+
+// A process that is killed leaves the Lease to expire. The next one in its Pod sees the Lease later
+// than the standbys did, so one of them is first, each time.
+func TestKilledActiveIsNotActiveAgain(t *testing.T) {
+	for range 10 { // pauses are drawn
+		inLab(t, func(l lab) {
+			l.run(l.elector("a"), idle)
+			b := l.elector("b")
+			l.run(b, idle)
+			sleep(5 * second)
+			l.Link("a").BlackHole() // it is as good as killed
+			again := l.electorOf(l.Client("a again"), "a")
+			l.run(again, idle)
+			sleep(15 * second)
+			require.True(l, b.IsActive())
+			require.False(l, again.IsActive())
+		})
+	}
+}
