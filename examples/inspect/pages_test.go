@@ -128,6 +128,7 @@ func TestStatusJudgesReplicas(t *testing.T) {
 		"it ignores its context":          {of(singleton.StateDraining, func(s *statuspage.Status) { s.Overrun = true })},
 		"does not stand for election":     {of(singleton.StateStopped, same)},
 		"could not take over: no update":  {of(singleton.StateStandby, func(s *statuspage.Status) { s.NotReady = "no update" })},
+		"holds the Lease: mailer":         {of(singleton.StateStandby, func(s *statuspage.Status) { s.OtherProgram = "mailer" }), of(singleton.StateStandby, func(s *statuspage.Status) { s.OtherProgram = "mailer" })},
 		"found no Lease":                  {of(singleton.StateStandby, func(s *statuspage.Status) { s.LeaseMissing = true })},
 		"have different timings":          {of(singleton.StateActive, same), of(singleton.StateStandby, func(s *statuspage.Status) { s.Timings.LeaseDurationSeconds = 9 })},
 		"guard 1 of a does not accept ep": {of(singleton.StateActive, func(s *statuspage.Status) { s.Guards = []statuspage.Guard{{Index: 1, Kind: "unavailable"}} })},
@@ -155,4 +156,20 @@ func TestReplicasHaveTheLabelsThatAllShare(t *testing.T) {
 	pods, err := c.replicas(t.Context(), pod)
 	require.NoError(t, err)
 	require.Len(t, pods, 2)
+}
+
+func TestStatusJudgesHistory(t *testing.T) {
+	now := time.Now()
+	ended := func(reason singleton.Reason, ago time.Duration) statuspage.Term {
+		return statuspage.Term{Reason: string(reason), End: now.Add(-ago)}
+	}
+	e := entry{}
+	history := []statuspage.Term{
+		{}, ended(singleton.ReasonStalled, time.Minute), ended(singleton.ReasonRefused, 2*time.Minute),
+		ended(singleton.ReasonShutdown, 3*time.Minute), ended(singleton.ReasonStalled, 11*time.Minute),
+	}
+	e.judgeHistory(history, now)
+	require.Empty(t, e.Problems)
+	e.judgeHistory(append(history, ended(singleton.ReasonStalled, 4*time.Minute)), now)
+	require.Equal(t, []string{"3 terms ended within 10m0s: refused (1), stalled (2); 'kubectl hotseat history' lists them"}, e.Problems)
 }

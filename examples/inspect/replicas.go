@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +43,7 @@ func (f *pageFlags) inspectReplicas(ctx context.Context, c *call, r *report) {
 		r.Replicas = append(r.Replicas, inShort(p))
 	}
 	e.judgePages(read)
+	e.judgeHistory(terms(read), c.now())
 	if e.Holder != nil && len(read) > 0 && len(read) == len(pages) && !slices.ContainsFunc(read, e.isHolder) {
 		e.problem("the holder is none of these replicas, and says that it is the program %s: does another"+
 			" application use this Lease?", dash(e.Holder.Program))
@@ -71,6 +74,34 @@ func guardsOf(s statuspage.Status) string {
 	return strings.Join(wrong, ", ")
 }
 
+// recently is how far back judgeHistory looks.
+const recently = 10 * time.Minute
+
+// judgeHistory tells of terms that end again and again, but not of those that somebody ended.
+func (e *entry) judgeHistory(history []statuspage.Term, now time.Time) {
+	count := map[string]int{}
+	ended := 0
+	for _, t := range history {
+		switch singleton.Reason(t.Reason) {
+		case "", singleton.ReasonShutdown, singleton.ReasonResigned, singleton.ReasonReleased:
+			continue
+		}
+		if !t.End.IsZero() && now.Sub(t.End) < recently {
+			count[t.Reason]++
+			ended++
+		}
+	}
+	if ended < 3 {
+		return
+	}
+	var reasons []string
+	for _, reason := range slices.Sorted(maps.Keys(count)) {
+		reasons = append(reasons, fmt.Sprintf("%s (%d)", reason, count[reason]))
+	}
+	e.problem("%d terms ended within %s: %s; 'kubectl hotseat history' lists them", ended, short(recently),
+		strings.Join(reasons, ", "))
+}
+
 func (e *entry) isHolder(p page) bool { return p.status.Identity == e.Holder.Identity }
 
 // longDrain is from when a drain is worth a word: Kubernetes itself gives a Pod 30 s to end.
@@ -79,6 +110,7 @@ const longDrain = 30 * time.Second
 // judgePages says what the replicas' accounts show that the Lease does not.
 func (e *entry) judgePages(pages []page) {
 	var active, standing []string
+	other := ""
 	for _, p := range pages {
 		s, name := p.status, p.name()
 		switch s.State {
@@ -93,6 +125,7 @@ func (e *entry) judgePages(pages []page) {
 		case s.NotReady != "":
 			e.problem("%s could not take over: %s", name, s.NotReady)
 		}
+		other = cmp.Or(other, s.OtherProgram)
 		if s.LeaseMissing {
 			e.problem("%s found no Lease when it looked last", name)
 		}
@@ -104,6 +137,10 @@ func (e *entry) judgePages(pages []page) {
 		if s.Timings != first.Timings {
 			e.problem("%s and %s have different timings: %+v and %+v", pages[0].name(), name, first.Timings, s.Timings)
 		}
+	}
+	if other != "" {
+		e.problem("another program than the replicas' holds the Lease: %s; two applications must not share one"+
+			" Lease", other)
 	}
 	if len(active) > 1 {
 		e.problem("%d replicas say that they are active: %s", len(active), strings.Join(active, ", "))

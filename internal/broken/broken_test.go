@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,7 +103,11 @@ func bites() map[string]func(view) bool {
 			}) && v.some(is(singleton.StateActive))
 		},
 		"wedged work": func(v view) bool {
-			return v.some(is(singleton.StateActive)) && v.written() == wedgedAfter && !v.grows()
+			return v.written() >= wedgedAfter && v.some(func(s statuspage.Status) bool {
+				return slices.ContainsFunc(s.History, func(t statuspage.Term) bool {
+					return t.Reason == string(singleton.ReasonStalled)
+				})
+			})
 		},
 		"poisoned mark": func(v view) bool { return v.logged("1000000") && !v.grows() },
 	}

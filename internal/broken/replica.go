@@ -27,7 +27,7 @@ type behaviour struct {
 	program string        // whose program it is, on the Lease
 	skew    time.Duration // of its wall clock
 	deaf    bool          // its work ignores its context
-	wedged  bool          // its work stops working after a while, and holds the Lease
+	wedged  bool          // its work stands still after a while
 }
 
 // replica is one process of the service, as a goroutine.
@@ -95,7 +95,9 @@ func (r *replica) newElector(s *stand, config *rest.Config) (*singleton.Elector,
 	}
 	return singleton.New(client, singleton.Config{
 		Namespace: namespace, Name: service, Timing: s.timing,
-		Replica: singleton.ReplicaConfig{Identity: r.name, Program: r.behaves.program},
+		Replica: singleton.ReplicaConfig{
+			Identity: r.name, Program: r.behaves.program, ProgressWithin: 5 * s.timing.WithDefaults().RetryPeriod,
+		},
 		Guards:  []fencing.Guard{s.guard},
 		Fencing: singleton.FencingConfig{AnnouncePeriod: 5 * time.Second},
 		Logger:  slog.New(slog.NewTextHandler(r.log, nil)),
@@ -126,8 +128,9 @@ const wedgedAfter = 5
 func (r *replica) work(s *stand) singleton.Work {
 	return func(ctx context.Context, term *singleton.Term) error {
 		for n := 0; ctx.Err() == nil; n++ {
+			term.Progress()
 			if r.behaves.wedged && n == wedgedAfter {
-				<-ctx.Done() // what it waits for never comes
+				<-ctx.Done() // what it waits for never comes: it calls Progress no more
 				return nil
 			}
 			err := s.guard.InTx(ctx, term.Token(), nil, func(ctx context.Context, tx *sql.Tx) error {
