@@ -46,7 +46,8 @@ type cluster struct {
 	namespace string // the flag's, else the context's
 	host      string
 	client    kubernetes.Interface
-	slowest   atomic.Int64 // answer of the API server, in nanoseconds
+	fastest   atomic.Int64 // answer of the API server, in nanoseconds; 0 before the first
+	slowest   atomic.Int64
 	ahead     atomic.Int64 // of the API server's clock before ours, in nanoseconds; 0 if not known
 }
 
@@ -88,7 +89,11 @@ func (c *cluster) dateOf(next http.RoundTripper) http.RoundTripper {
 		if err != nil {
 			return nil, err
 		}
-		c.slowest.Store(max(c.slowest.Load(), int64(c.clock().Sub(sent))))
+		took := int64(c.clock().Sub(sent))
+		c.slowest.Store(max(c.slowest.Load(), took))
+		if fastest := c.fastest.Load(); fastest == 0 || took < fastest {
+			c.fastest.Store(took)
+		}
 		if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
 			c.ahead.Store(int64(date.Add(500 * time.Millisecond).Sub(c.clock()))) // whole seconds
 		}

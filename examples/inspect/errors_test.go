@@ -62,6 +62,6 @@ func TestSlowAPIServer(t *testing.T) {
 	b.active(0)
 	b.server.Link(anonymous).Inject(apiserver.Fault{DelayBefore: 1200 * time.Millisecond})
 	found, e := b.status(exitProblem)
-	require.True(t, contains(found.Problems, "the API server is slow: it took "))
+	require.True(t, contains(found.Problems, "the API server is slow: each answer took "))
 	require.Empty(t, e.Problems)
 }

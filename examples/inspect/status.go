@@ -127,14 +127,14 @@ func (f *statusFlags) find(ctx context.Context, c *call, s scope) (*report, erro
 		r.ClockAhead = ahead.Seconds()
 		r.Notes = append(r.Notes, "this machine's clock is "+apart(ahead)+" the API server's")
 	}
-	if slowest := time.Duration(c.slowest.Load()); slowest > slow {
-		r.Problems = append(r.Problems, "the API server is slow: it took "+short(slowest)+" to begin an answer;"+
+	if fastest := time.Duration(c.fastest.Load()); fastest > slow {
+		r.Problems = append(r.Problems, "the API server is slow: each answer took "+short(fastest)+" or longer;"+
 			" a term ends if renewals are not answered within RenewDeadline")
 	}
 	return r, nil
 }
 
-// slow is from when an answer of the API server is worth a word: a Lease is tiny.
+// slow is from when answers of the API server are worth a word: a Lease is tiny.
 const slow = time.Second
 
 // look collects sights until each holder was seen to renew.
