@@ -31,6 +31,7 @@ const envAlone = "HOTSEAT_TEST_ALONE"
 // TestDefaultClientLeavesDeadConnections: all that was under way on it fails at once, reads
 // are repeated by client-go, and nothing of the connection is left behind.
 func TestDefaultClientLeavesDeadConnections(t *testing.T) {
+	whole.Only(t)
 	if os.Getenv(envAlone) == "" { // it counts goroutines, and mostly waits
 		t.Parallel()
 		child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=1m")
@@ -76,6 +77,7 @@ func TestDefaultClientLeavesDeadConnections(t *testing.T) {
 // TestSlowServerKeepsItsConnection: nothing is closed, and so nothing lost, on a server
 // that answers pings: not what it takes its time for.
 func TestSlowServerKeepsItsConnection(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	s := serve(t, true, nil)
 	l := s.client(t)
@@ -92,6 +94,7 @@ func TestSlowServerKeepsItsConnection(t *testing.T) {
 
 // Nor is a watch that is idle.
 func TestIdleWatchKeepsItsConnection(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	s := serve(t, true, nil)
 	w := s.client(t).watch(t)
@@ -107,6 +110,7 @@ func TestIdleWatchKeepsItsConnection(t *testing.T) {
 // TestFrozenServerIsLeft for another behind the same balancer, although that sends the
 // next connection to the frozen one as well: its TLS handshake holds up no other's.
 func TestFrozenServerIsLeft(t *testing.T) {
+	whole.Only(t)
 	t.Parallel()
 	s := serve(t, true, func(n int) int { return min(n/2, 1) })
 	l := s.client(t)

@@ -77,6 +77,6 @@ done < <("$root/internal/ci/modules.sh")
 cd "$root"
 export HOTSEAT_WHOLE=1
 "$GO" test -count=1 -race -run '^(TestProgram|TestDemo|TestStory)$' ./examples/{quickstart,gateway,http} || failed=1
-"$GO" test -count=1 ./singleton ./singleton/{events,leaderlock,route,singletontest} ./internal/{guardtest,model} ./fencing/{filestore,httpfence,kubefence} || failed=1
+"$GO" test -count=1 ./singleton ./singleton/{events,leaderlock,route,singletontest,statuspage} ./internal/{guardtest,model} ./fencing/{filestore,httpfence,kubefence} || failed=1
 "$GO" test -count=1 -v -run '^(TestSeeds|TestFound|TestStoreAnswersLikeTheServer|TestASeedIsOneRun|TestFaultsStrike|TestHistoriesOverlap)$' ./internal/sim || failed=1
 exit "$failed"

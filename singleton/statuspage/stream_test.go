@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hotseat-go/hotseat/internal/whole"
 	"github.com/hotseat-go/hotseat/singleton"
 )
 
@@ -156,6 +157,7 @@ func TestStreamsAreBounded(t *testing.T) {
 // On a real server, a stream outlasts the server's timeouts, and ends when the server is shut down.
 // No goroutine is left.
 func TestStreamOnAServer(t *testing.T) {
+	whole.Only(t)
 	e, err := singleton.New(nowhere{}, singleton.Config{Name: "invoicer", Namespace: "shop"})
 	require.NoError(t, err)
 	peer := httptest.NewServer(Handler(e))

@@ -51,6 +51,7 @@ func newReplica(t *testing.T, name, mode string) *replica {
 
 // What comes of requests is counted as what it is, and for the phase in which they were sent.
 func TestCounts(t *testing.T) {
+	t.Parallel()
 	a := newReplica(t, "a", picking)
 	a.epoch.Store(1)
 	c := Start(Config{Addrs: []string{a.addr}})
@@ -94,6 +95,7 @@ func TestCounts(t *testing.T) {
 
 // Of several replicas the active one is asked, and two that answer after one another are found.
 func TestActiveIsAsked(t *testing.T) {
+	t.Parallel()
 	a, b := newReplica(t, "a", picking), newReplica(t, "b", refusing)
 	a.epoch.Store(1)
 	b.epoch.Store(2)
@@ -121,6 +123,7 @@ func TestActiveIsAsked(t *testing.T) {
 
 // Nobody says that it is active, and so nobody is asked. Requests are given up.
 func TestNobodyIsAsked(t *testing.T) {
+	t.Parallel()
 	a := newReplica(t, "a", refusing)
 	c := Start(Config{Addrs: []string{a.addr, "127.0.0.1:1"}, Patience: time.Second})
 	c.Begin("nobody")
