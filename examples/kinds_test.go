@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -89,6 +90,12 @@ func (q *orderQueue) done() {
 	q.orders = q.orders[1:]
 }
 
+func (l *ledger) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.lines)
+}
+
 // consume is the service's work: it writes a line for each order.
 func consume(orders *orderQueue, ledger *ledger) singleton.Work {
 	return func(ctx context.Context, term *singleton.Term) error {
@@ -127,7 +134,7 @@ func TestConsumerWritesEachOrderOnce(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		cluster.Link("a").BlackHole() // in the middle of its work
 		time.Sleep(2 * time.Minute)
-		require.Equal(t, want, ledger.lines)
+		require.Equal(t, want, ledger.all())
 	})
 }
 
