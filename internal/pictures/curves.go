@@ -19,7 +19,7 @@ func drawCurves(title string, sets []samples.Set) ([]byte, error) {
 	for i, s := range sets {
 		p := newPlot([]string{"nobody at work for longer than", "two at work for longer than"}[i])
 		p.X.Label.Text += ", in seconds"
-		p.Y.Label.Text = "% of the schedules"
+		p.Y.Label.Text = fmt.Sprintf("%% of %d schedules", len(s.Groups[0].Seconds))
 		p.Legend.Top, p.Legend.TextStyle = true, write(9)
 		for _, g := range s.Groups {
 			line, err := plotter.NewLine(longer(g.Seconds))

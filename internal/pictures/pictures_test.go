@@ -72,6 +72,16 @@ func TestBothThemes(t *testing.T) {
 	}
 }
 
+// A curve is the share of what is longer.
+func TestLonger(t *testing.T) {
+	points := longer([]float64{0, .5, 1, 90.5})
+	require.Len(t, points, most+1)
+	for x, want := range map[int]float64{0: 75, 1: 25, 90: 25, 91: 0} {
+		require.InDelta(t, x, points[x].X, 0)
+		require.InDelta(t, want, points[x].Y, 1e-9)
+	}
+}
+
 func TestScatterKeepsEachTime(t *testing.T) {
 	points := scatter([]float64{3, 1, 2}, 5)
 	require.Len(t, points, 3)
