@@ -216,11 +216,15 @@ func (r *run) began(t *Term) {
 
 // ended remembers the end of a term of this replica, whose work has returned.
 func (r *run) ended(t *Term, cause *EndError) {
-	at := t.at.Round(0)
-	if until := t.until.Load().Wall(); until.Before(at) {
-		at = until
+	r.remember(func(h history) history { return h.ended(t.Token(), t.endedAt(), cause.Reason) })
+}
+
+// endedAt is when the term was over. A process that was frozen notices that later.
+func (t *Term) endedAt() time.Time {
+	if until := t.until.Load().Wall(); until.Before(t.at) {
+		return until
 	}
-	r.remember(func(h history) history { return h.ended(t.Token(), at, cause.Reason) })
+	return t.at.Round(0)
 }
 
 // remember publishes a history, if it is another one.

@@ -165,6 +165,16 @@ func TestHistoryWithoutWatching(t *testing.T) {
 			meanwhile: func(_ lab, a, b *singleton.Elector) { b.SetEligible(true); a.Resign() },
 			want:      []string{"b joined 20", "a joined 0-20 unseen"},
 		},
+		"released by another one since": {
+			meanwhile: func(_ lab, a, b *singleton.Elector) {
+				b.SetEligible(true)
+				a.Resign()
+				sleep(5 * second)
+				b.SetEligible(false)
+				b.Resign()
+			},
+			want: []string{"a joined 0-20 unseen"},
+		},
 		"deleted": {
 			meanwhile: func(l lab, _, _ *singleton.Elector) { l.DeleteLease("shop", "invoicer") },
 			want:      []string{"a joined 0-20 deleted"},

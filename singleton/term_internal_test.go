@@ -43,6 +43,22 @@ func TestValidEndsByItself(t *testing.T) {
 	})
 }
 
+// A term is over when its validity ends, even if nothing notices that at the time.
+func TestEndOfATermThatIsNoticedLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		early, _ := testTerm(t)
+		late, _ := testTerm(t)
+		time.Sleep(4 * time.Second)
+		early.finish()
+		time.Sleep(20 * time.Second)
+		late.finish()
+		early.finish()
+		require.Equal(t, 4*time.Second, early.endedAt().Sub(began))
+		require.Equal(t, 10*time.Second, late.endedAt().Sub(began))
+	})
+}
+
 // A term that is known to be over is not valid, whatever its deadline says.
 func TestLostIsNotValid(t *testing.T) {
 	term, _ := testTerm(t)

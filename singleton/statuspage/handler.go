@@ -67,10 +67,10 @@ type Overview struct {
 // lookout is where a request's answer comes from. It belongs to the request's goroutine, which
 // closes it.
 type lookout interface {
-	// look waits for answers. The error is for the request.
+	// look waits for answers, until ctx ends.
 	look(ctx context.Context) []Seen
-	// glance does not wait: it returns what is known, and asks for what is not.
-	glance(ctx context.Context) []Seen
+	// glance does not wait. It returns what is known, and has all be asked again.
+	glance() []Seen
 	// document is the answer in JSON.
 	document([]Seen) any
 	close()
@@ -132,7 +132,7 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // ownLookout is for the elector of this process.
 type ownLookout struct{ e *singleton.Elector }
 
-func (l *ownLookout) look(context.Context) []Seen       { return []Seen{{Status: Of(l.e)}} }
-func (l *ownLookout) glance(ctx context.Context) []Seen { return l.look(ctx) }
-func (l *ownLookout) document(seen []Seen) any          { return seen[0].Status }
-func (l *ownLookout) close()                            {}
+func (l *ownLookout) look(context.Context) []Seen { return l.glance() }
+func (l *ownLookout) glance() []Seen              { return []Seen{{Status: Of(l.e)}} }
+func (l *ownLookout) document(seen []Seen) any    { return seen[0].Status }
+func (l *ownLookout) close()                      {}

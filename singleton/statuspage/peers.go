@@ -68,7 +68,7 @@ func (p *peers) look(ctx context.Context) []Seen {
 	return p.all()
 }
 
-func (p *peers) glance(context.Context) []Seen {
+func (p *peers) glance() []Seen {
 	for {
 		select {
 		case s := <-p.answers:

@@ -86,7 +86,7 @@ func TestPeersDoNotWaitForEachOther(t *testing.T) {
 	p := newPeers(func() []string { return []string{fine.URL, hangs.URL} }, &memory{seen: map[string]Seen{}})
 	defer p.close()
 	require.Eventually(t, func() bool {
-		seen := p.glance(t.Context())
+		seen := p.glance()
 		require.Equal(t, "it was not asked yet", seen[1].Error)
 		return seen[0].Status.Identity == "a_1" && asked.Load() >= 3
 	}, askTimeout, 5*time.Millisecond)

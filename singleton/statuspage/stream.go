@@ -41,7 +41,7 @@ func (p *page) stream(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", typeEvents)
 	w.Header().Set("X-Accel-Buffering", "no") // nginx passes each event on at once
 	out := streamWriter{w, http.NewResponseController(w)}
-	if !optional(out.control.SetReadDeadline(time.Time{})) || !out.send("retry: 500\n\n") {
+	if !out.send("retry: 500\n\n") {
 		return
 	}
 	l := p.lookout()
@@ -51,7 +51,7 @@ func (p *page) stream(w http.ResponseWriter, r *http.Request) {
 	sent, last := map[string]string{}, time.Time{}
 	for {
 		now := time.Now()
-		parts, err := newView(l.glance(ctx), now).parts(p.html)
+		parts, err := newView(l.glance(), now).parts(p.html)
 		if err != nil {
 			return
 		}
@@ -83,16 +83,13 @@ type streamWriter struct {
 
 // send writes at once. Each write has a deadline of its own, in place of the server's.
 func (s streamWriter) send(text string) bool {
-	if !optional(s.control.SetWriteDeadline(time.Now().Add(writeDeadline))) {
+	err := s.control.SetWriteDeadline(time.Now().Add(writeDeadline))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) { // something hides the connection
 		return false
 	}
-	_, err := s.w.Write([]byte(text))
+	_, err = s.w.Write([]byte(text))
 	return err == nil && s.control.Flush() == nil
 }
-
-// optional reports whether err says nothing worse than that something around the ResponseWriter
-// hides the connection.
-func optional(err error) bool { return err == nil || errors.Is(err, http.ErrNotSupported) }
 
 // servers ends streams when their server is shut down: it would wait for them. The zero value is
 // ready to use.
