@@ -52,7 +52,7 @@ func TestWatch(t *testing.T) {
 	await := func(event string, times int) {
 		t.Helper()
 		require.Eventually(t, func() bool { return seen.count(event) >= times }, 60*time.Second, 10*time.Millisecond,
-			"%s: %v", event, seen.lines)
+			event)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var stderr bytes.Buffer
