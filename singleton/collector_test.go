@@ -53,24 +53,26 @@ func crowds(t testing.TB) (ours, floor *prometheus.Registry) {
 	return ours, floor
 }
 
-// A scrape of many electors costs little more than client_golang's own part of it.
+// A scrape of many electors costs little more than client_golang's own part of it. One of a few
+// comparisons has to show that: the machine does other things, too.
 func TestScrapeOfACrowd(t *testing.T) {
 	whole.Only(t)
 	ours, floor := crowds(t)
 	took := func(r *prometheus.Registry) time.Duration {
-		best := time.Hour
-		for range 3 {
-			began := time.Now()
-			families, err := r.Gather()
-			best = min(best, time.Since(began))
-			require.NoError(t, err)
-			require.Len(t, families[0].GetMetric(), crowd*5, families[0].GetName())
-		}
-		return best
+		began := time.Now()
+		families, err := r.Gather()
+		require.NoError(t, err)
+		require.Len(t, families[0].GetMetric(), crowd*5, families[0].GetName())
+		return time.Since(began)
 	}
-	a, b := took(ours), took(floor)
-	t.Logf("%d electors: %v, of which client_golang takes %v", crowd, a, b)
-	require.Less(t, a, 4*b)
+	for range 10 {
+		a, b := took(ours), took(floor)
+		t.Logf("%d electors: %v; of metrics that are made already: %v", crowd, a, b)
+		if a < 3*b {
+			return
+		}
+	}
+	require.Fail(t, "collecting takes longer than all the rest")
 }
 
 // BenchmarkScrape has both sides of TestScrapeOfACrowd.
