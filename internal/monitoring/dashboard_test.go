@@ -15,7 +15,7 @@ import (
 // The dashboard can be imported anywhere: it says of which schema it is, names no data source, and
 // explains each panel.
 func TestDashboard(t *testing.T) {
-	d, err := readDashboard()
+	d, err := ReadDashboard(".")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, d.SchemaVersion, 36, "of Grafana 9")
 	require.LessOrEqual(t, d.SchemaVersion, 41, "of Grafana 12")
@@ -66,14 +66,14 @@ func TestDashboard(t *testing.T) {
 	require.Greater(t, len(titles), 15)
 }
 
-func overlap(a, b panel) bool {
+func overlap(a, b Panel) bool {
 	p, q := a.GridPos, b.GridPos
 	return p.X < q.X+q.W && q.X < p.X+p.W && p.Y < q.Y+q.H && q.Y < p.Y+p.H
 }
 
 // Every query of the dashboard is one that Prometheus parses.
 func TestQueriesParse(t *testing.T) {
-	d, err := readDashboard()
+	d, err := ReadDashboard(".")
 	require.NoError(t, err)
 	check := func(expr string) (string, error) {
 		text, err := ruleFile([]rule{{Alert: "Query", Expr: expr}})
@@ -85,7 +85,7 @@ func TestQueriesParse(t *testing.T) {
 	var all []string
 	for _, p := range d.Panels {
 		for _, q := range p.Targets {
-			all = append(all, "("+q.query("1m")+")")
+			all = append(all, "("+q.Query("1m")+")")
 		}
 	}
 	require.Greater(t, len(all), 20)

@@ -27,7 +27,7 @@ func promtool(t *testing.T, dir, stdin string, args ...string) (string, error) {
 }
 
 func rules(t *testing.T) []rule {
-	all, err := readRules()
+	all, err := readRules(".")
 	require.NoError(t, err)
 	require.Len(t, all, 11)
 	return all
@@ -45,6 +45,27 @@ func written(t *testing.T) string {
 func TestRulesAreValid(t *testing.T) {
 	said, err := promtool(t, written(t), "", "check", "rules", "--lint-fatal", "rules.yaml")
 	require.NoError(t, err, said)
+}
+
+// Faster alerts are the same, but for their times.
+func TestFasterRules(t *testing.T) {
+	slow := rules(t)
+	file, err := FasterRules(".", 12)
+	require.NoError(t, err)
+	text, err := json.Marshal(file)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "rules.yaml"), text, 0o600))
+	said, err := promtool(t, dir, "", "check", "rules", "rules.yaml")
+	require.NoError(t, err, said)
+	var fast struct{ Groups []struct{ Rules []rule } }
+	require.NoError(t, json.Unmarshal(text, &fast))
+	for i, r := range fast.Groups[0].Rules {
+		require.Equal(t, slow[i].Alert, r.Alert)
+		timed := slow[i].For != "" || regexp.MustCompile(`\[\w+\]|> 120\b`).MatchString(slow[i].Expr)
+		require.Equal(t, timed, slow[i].For != r.For || strings.TrimSpace(slow[i].Expr) != r.Expr, r.Alert)
+		require.NotRegexp(t, `\[\d+m\]|> 120`, r.Expr)
+	}
 }
 
 // Each alert leads to its own part of the page, and the page has no others.

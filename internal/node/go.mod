@@ -6,10 +6,13 @@ replace github.com/hotseat-go/hotseat => ../..
 
 replace github.com/hotseat-go/hotseat/internal/e2e => ../e2e
 
+replace github.com/hotseat-go/hotseat/internal/monitoring => ../monitoring
+
 require (
 	github.com/google/go-containerregistry v0.22.1
 	github.com/hotseat-go/hotseat v0.0.0-00010101000000-000000000000
 	github.com/hotseat-go/hotseat/internal/e2e v0.0.0-00010101000000-000000000000
+	github.com/hotseat-go/hotseat/internal/monitoring v0.0.0-00010101000000-000000000000
 	github.com/stretchr/testify v1.12.1
 	github.com/vishvananda/netlink v1.3.1
 	github.com/vishvananda/netns v0.0.5

@@ -80,8 +80,8 @@ func name(text []byte, components []string) ([]byte, error) {
 	return bytes.Replace(text, []byte(Placeholder), []byte(list), 1), nil
 }
 
-// monitoring is the API group of the Prometheus operator.
-const monitoring = "monitoring.coreos.com/v1"
+// Monitoring is the API group of the Prometheus operator.
+const Monitoring = "monitoring.coreos.com/v1"
 
 // Objects are those of a built YAML. A field that Kubernetes does not know is an error. Objects of
 // the Prometheus operator are not typed.
@@ -100,7 +100,7 @@ func Objects(built []byte) ([]runtime.Object, error) {
 		if err := yaml.Unmarshal(document, &kind); err != nil {
 			return nil, fmt.Errorf("manifests: %w:\n%s", err, document)
 		}
-		if kind.APIVersion == monitoring {
+		if kind.APIVersion == Monitoring {
 			object := &unstructured.Unstructured{}
 			if err := yaml.Unmarshal(document, &object.Object); err != nil {
 				return nil, fmt.Errorf("manifests: %w:\n%s", err, document)

@@ -169,7 +169,7 @@ func TestMonitoring(t *testing.T) {
 		case *corev1.ConfigMap:
 			dashboard = o
 		case *unstructured.Unstructured:
-			require.Equal(t, monitoring, o.GetAPIVersion())
+			require.Equal(t, Monitoring, o.GetAPIVersion())
 			others[o.GetKind()] = o.Object["spec"].(map[string]any)
 		}
 	}
