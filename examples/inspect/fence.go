@@ -59,10 +59,10 @@ func (f *fenceFlags) run(ctx context.Context, c *call) error {
 		return fmt.Errorf("the epoch %d of the Lease %s is so great that electors refuse a greater one:"+
 			" lower it first", token.Epoch, record.Scope())
 	}
-	c.print("This raises the epoch of %s from %d to %d. Then %s", record.Scope(), token.Epoch, token.Epoch+1,
-		podOf(record.Holder()))
-	c.print("stops its work and lets another replica acquire the Lease first. If it is out of")
-	c.print("reach, another one takes over %v after its last renewal.", record.Duration())
+	c.print("%s", wrap(fmt.Sprintf("This raises the epoch of %s from %d to %d. Then %s stops its work and lets"+
+		" another replica acquire the Lease first. If it is out of reach, another one takes over %v after its"+
+		" last renewal.", record.Scope(), token.Epoch, token.Epoch+1, podOf(record.Holder()), record.Duration()),
+		width, ""))
 	if !f.yes {
 		return misused("nothing was written: repeat this with --yes")
 	}

@@ -117,8 +117,11 @@ func (f *historyFlags) show(c *call, found *past) error {
 	if c.json {
 		return c.printJSON(found)
 	}
-	c.print("Lease %s, namespace %s: the terms that %d of its replicas remember", found.Name, found.Namespace,
-		found.Replicas)
+	memory := fmt.Sprintf("the terms that %d of its replicas remember", found.Replicas)
+	if found.Replicas == 0 {
+		memory = "the term on the Lease, for no replica could be asked"
+	}
+	c.print("Lease %s, namespace %s: %s", found.Name, found.Namespace, memory)
 	c.print("")
 	rows := [][]string{{"EPOCH", "HOLDER", "START (UTC)", "LASTED", "ENDED BY", "TOLD BY"}}
 	for _, t := range found.Terms {

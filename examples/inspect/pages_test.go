@@ -158,6 +158,22 @@ func TestReplicasHaveTheLabelsThatAllShare(t *testing.T) {
 	require.Len(t, pods, 2)
 }
 
+// The holder is among the replicas, or its Pod has restarted, or it is somebody else.
+func TestStatusJudgesTheHolder(t *testing.T) {
+	of := func(identity string) []page {
+		return []page{{status: statuspage.Status{Replica: statuspage.Replica{Identity: identity}}}}
+	}
+	for identity, want := range map[string]string{
+		"a_31d523f85aa30e15": "", "a_84ca62bd7dbd31a3": "the holder's process has ended, and a runs another one",
+		"b_31d523f85aa30e15": "the holder is none of these replicas",
+	} {
+		e := entry{Holder: &holder{Identity: "a_31d523f85aa30e15", Pod: "a"}}
+		e.judgeHolder(of(identity))
+		require.Equal(t, want == "", len(e.Problems) == 0)
+		require.Contains(t, strings.Join(e.Problems, ""), want)
+	}
+}
+
 func TestStatusJudgesHistory(t *testing.T) {
 	now := time.Now()
 	ended := func(reason singleton.Reason, ago time.Duration) statuspage.Term {

@@ -73,11 +73,8 @@ func (c *call) inspectPods(ctx context.Context, r *report) {
 		switch {
 		case apierrors.IsNotFound(err):
 			e.note("there is no Pod %s: the holder runs elsewhere, or its Pod is gone", e.Holder.Pod)
-		case apierrors.IsForbidden(err):
-			r.Notes = append(r.Notes, "the holders' Pods are not shown: "+err.Error())
-			return
 		case err != nil:
-			r.Notes = append(r.Notes, "the holders' Pods are not shown: "+err.Error())
+			r.Notes = append(r.Notes, "Pods, and so replicas, are not shown: "+err.Error())
 			return
 		default:
 			e.judgePod(pod)

@@ -34,7 +34,10 @@ func (f *pageFlags) inspectReplicas(ctx context.Context, c *call, r *report) {
 	}
 	pages, err := f.read(ctx, c, e.Namespace, pod)
 	if err != nil {
-		r.Notes = append(r.Notes, "the replicas are not shown: "+err.Error())
+		told := func(note string) bool { return strings.HasSuffix(note, err.Error()) } // of the holder's Pod
+		if !slices.ContainsFunc(r.Notes, told) {
+			r.Notes = append(r.Notes, "the replicas are not shown: "+err.Error())
+		}
 		return
 	}
 	read, notes := own(pages, e.Namespace, e.Name)
@@ -44,9 +47,8 @@ func (f *pageFlags) inspectReplicas(ctx context.Context, c *call, r *report) {
 	}
 	e.judgePages(read)
 	e.judgeHistory(terms(read), c.now())
-	if e.Holder != nil && len(read) > 0 && len(read) == len(pages) && !slices.ContainsFunc(read, e.isHolder) {
-		e.problem("the holder is none of these replicas, and says that it is the program %s: does another"+
-			" application use this Lease?", dash(e.Holder.Program))
+	if len(read) == len(pages) {
+		e.judgeHolder(read)
 	}
 }
 
@@ -102,7 +104,26 @@ func (e *entry) judgeHistory(history []statuspage.Term, now time.Time) {
 		strings.Join(reasons, ", "))
 }
 
-func (e *entry) isHolder(p page) bool { return p.status.Identity == e.Holder.Identity }
+// judgeHolder looks for the holder among all replicas.
+func (e *entry) judgeHolder(pages []page) {
+	if e.Holder == nil || len(pages) == 0 {
+		return
+	}
+	restarted := false
+	for _, p := range pages {
+		if p.status.Identity == e.Holder.Identity {
+			return
+		}
+		restarted = restarted || p.name() == e.Holder.Pod
+	}
+	if restarted {
+		e.problem("the holder's process has ended, and %s runs another one: a standby takes over %.0fs after the"+
+			" last renewal, or at once with proof of the death", e.Holder.Pod, e.Renewal.Duration)
+		return
+	}
+	e.problem("the holder is none of these replicas, and says that it is the program %s: does another"+
+		" application use this Lease?", dash(e.Holder.Program))
+}
 
 // longDrain is from when a drain is worth a word: Kubernetes itself gives a Pod 30 s to end.
 const longDrain = 30 * time.Second
