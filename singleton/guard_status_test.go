@@ -101,6 +101,47 @@ func TestGuardFailuresAreShownDuringWork(t *testing.T) {
 	})
 }
 
+// Announced shows what all guards answered last. An announcement that was cut short says nothing.
+func TestAnnouncedShowsTheLastAnswers(t *testing.T) {
+	inLab(t, func(l lab) {
+		good, bad := &scripted{Memory: memory(l)}, &scripted{Memory: memory(l)}
+		a := l.elector("a", fenced(func(*singleton.Config) {}, good, bad))
+		_, told := a.Announced()
+		require.False(l, told)
+		r := l.run(a, idle)
+		first, told := a.Announced()
+		require.True(l, told)
+		require.Equal(l, singleton.Announcement{Token: a.Status().Token, At: first.At, Guards: 2}, first)
+		require.True(l, first.At.Equal(time.Now()))
+
+		bad.then(wrongScope)
+		sleep(16 * second)
+		refused, _ := a.Announced()
+		require.Equal(l, 15*second, refused.At.Sub(first.At))
+		require.Len(l, refused.Failed, 1)
+		require.Equal(l, 1, refused.Failed[0].Guard)
+		require.ErrorIs(l, refused.Failed[0], fencing.ErrScope)
+
+		bad.then(func(ctx context.Context, _ fencing.Token) error { <-ctx.Done(); return ctx.Err() })
+		sleep(16 * second)
+		r.stop()
+		require.NoError(l, r.wait(l))
+		last, _ := a.Announced()
+		require.Equal(l, refused, last)
+	})
+}
+
+// Without guards nothing is announced.
+func TestNothingIsAnnouncedToNobody(t *testing.T) {
+	inLab(t, func(l lab) {
+		a := l.elector("a")
+		l.run(a, idle)
+		require.True(l, a.IsActive())
+		_, told := a.Announced()
+		require.False(l, told)
+	})
+}
+
 // A guard of another Lease from the start ends Run, as permissions that never
 // were do.
 func TestGuardWiredToSomethingElseEndsRun(t *testing.T) {

@@ -231,6 +231,28 @@ func TestHistoryOfARecordPutBack(t *testing.T) {
 	})
 }
 
+// Lease is the Lease as last read. It is kept current by renewals, and is none when there is none.
+func TestLeaseAsLastRead(t *testing.T) {
+	inLab(t, func(l lab) {
+		a, b := l.elector("a"), l.elector("b")
+		require.False(l, b.Lease().Exists())
+		l.run(a, idle)
+		l.run(b, idle)
+		for range 3 {
+			sleep(2 * second)
+			for _, e := range []*singleton.Elector{a, b} {
+				require.Equal(l, l.record().Lease(), e.Lease().Lease())
+			}
+		}
+		a.SetEligible(false)
+		b.SetEligible(false)
+		l.DeleteLease("shop", "invoicer")
+		sleep(second)
+		require.False(l, b.Lease().Exists())
+		require.True(l, b.Status().Missing)
+	})
+}
+
 // A replica remembers ten terms, and goes on when Run is called again. What somebody does with the
 // slice changes nothing.
 func TestHistoryIsBounded(t *testing.T) {

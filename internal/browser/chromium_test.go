@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
@@ -113,6 +114,24 @@ func (b *tab) await(expression string) {
 	b.Helper()
 	require.Eventually(b, func() bool { return js[bool](b, expression) }, time.Minute, 20*time.Millisecond,
 		"%s", expression)
+}
+
+// spoken is what a screen reader gets: the role and the name of each node.
+func (b *tab) spoken() (all []string) {
+	b.Helper()
+	require.NoError(b, chromedp.Do(b.ctx, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		tree, err := cdp.Call(ctx, t, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+		if err != nil {
+			return err
+		}
+		for _, node := range tree.Nodes {
+			if !node.Ignored && node.Role != nil && node.Name != nil {
+				all = append(all, strings.Trim(string(node.Role.Value), `"`)+": "+strings.TrimSpace(strings.Trim(string(node.Name.Value), `"`)))
+			}
+		}
+		return nil
+	})))
+	return all
 }
 
 // look is how the page is looked at.

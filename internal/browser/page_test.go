@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -144,6 +145,21 @@ func TestPage(t *testing.T) {
 		require.Equal(t, "Lease as last read", js[string](b, "document.activeElement.innerText"))
 		b.do(chromedp.KeyEvent(kb.Enter))
 		js[bool](b, "document.activeElement.blur(), true")
+	})
+	t.Run("screen reader", func(t *testing.T) {
+		tree := b.spoken()
+		require.Contains(t, tree, "heading: "+first+" is active")
+		require.Contains(t, tree, "meter: validity of its term")
+		require.Contains(t, tree, "columnheader: Ended")
+		require.Contains(t, tree, "cell: "+first)
+		require.Contains(t, tree, "heading: Last terms")
+		b.do(chromedp.EmulateViewport(360, 900))
+		// There rows are shown as cards, with a label in each cell.
+		require.Eventually(t, func() bool {
+			return slices.ContainsFunc(b.spoken(), func(s string) bool {
+				return strings.HasPrefix(s, "cell: Holder") && strings.HasSuffix(s, first)
+			})
+		}, 10*time.Second, 100*time.Millisecond, "%v", b.spoken())
 	})
 	b.under("active", func(l look) { b.fits(l) })
 

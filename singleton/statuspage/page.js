@@ -24,6 +24,7 @@
       meter.querySelector('.left').setAttribute('width', 100 * part);
       meter.querySelector('b').textContent = left.toFixed(1);
       meter.setAttribute('aria-valuenow', left.toFixed(1));
+      meter.setAttribute('aria-valuetext', left.toFixed(1) + ' seconds unless renewed');
       meter.classList.toggle('low', part < 0.3);
     }
     for (const time of document.querySelectorAll('time[data-age]')) {
