@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/hotseat-go/hotseat/lease"
 	"github.com/hotseat-go/hotseat/singleton/statuspage"
@@ -51,12 +52,15 @@ func (f *historyFlags) run(ctx context.Context, c *call) error {
 		return err
 	}
 	s := scope{c.namespace, name}
-	record, err := c.lease(ctx, s)
-	if err != nil {
-		return err
+	record, gone := c.lease(ctx, s)
+	if gone != nil && (!apierrors.IsNotFound(gone) || !f.pages.known()) {
+		return gone
 	}
 	pages, err := f.pages.read(ctx, c, s.namespace, podOf(record.Holder()))
 	read, notes := own(pages, s.namespace, name)
+	if gone != nil {
+		notes = append(notes, gone.Error())
+	}
 	found := &past{Namespace: s.namespace, Name: name, Replicas: len(read), Terms: terms(read), Notes: notes}
 	if len(read) > 0 {
 		return f.show(c, found)

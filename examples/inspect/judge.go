@@ -26,25 +26,49 @@ const (
 
 // entry is what status says of one Lease. Its JSON is documented in README.md.
 type entry struct {
-	Namespace   string   `json:"namespace"`
-	Name        string   `json:"name"`
-	State       string   `json:"state"`
-	Holder      *holder  `json:"holder,omitempty"`
-	Renewal     renewal  `json:"renewal"`
-	Transitions int32    `json:"transitions"`
-	Successor   string   `json:"successor,omitempty"`
-	Problems    []string `json:"problems"`
-	Notes       []string `json:"notes"`
+	Namespace   string  `json:"namespace"`
+	Name        string  `json:"name"`
+	State       string  `json:"state"`
+	Holder      *holder `json:"holder,omitempty"`
+	Renewal     renewal `json:"renewal"`
+	Transitions int32   `json:"transitions"`
+	Successor   string  `json:"successor,omitempty"`
+	findings
+}
+
+// findings are sentences for people.
+type findings struct {
+	Problems []string `json:"problems"` // the program exits with 1 if there are some
+	Warnings []string `json:"warnings"` // harmless as it is, but not as it should be
+	Notes    []string `json:"notes"`
+}
+
+func nothingFound() findings { return findings{[]string{}, []string{}, []string{}} }
+
+func (f *findings) problem(format string, args ...any) {
+	f.Problems = append(f.Problems, fmt.Sprintf(format, args...))
+}
+
+func (f *findings) warn(format string, args ...any) {
+	f.Warnings = append(f.Warnings, fmt.Sprintf(format, args...))
+}
+
+func (f *findings) note(format string, args ...any) {
+	f.Notes = append(f.Notes, fmt.Sprintf(format, args...))
 }
 
 type holder struct {
-	Identity string    `json:"identity"`
-	Pod      string    `json:"pod"`
-	Epoch    string    `json:"epoch,omitempty"` // as text: it may be too large for a JSON number
-	Token    string    `json:"token,omitempty"`
-	Program  string    `json:"program,omitempty"`
-	Since    time.Time `json:"since,omitzero"` // by its clock
+	Identity string        `json:"identity"`
+	Pod      string        `json:"pod"`
+	Epoch    string        `json:"epoch,omitempty"` // as text: it may be too large for a JSON number
+	Token    string        `json:"token,omitempty"`
+	Program  string        `json:"program,omitempty"`
+	Since    time.Time     `json:"since,omitzero"` // by its clock
+	ahead    time.Duration // of its clock before the API server's, if that is far
 }
+
+// held is how long the holder has held the Lease. The time is that of the API server.
+func (h *holder) held(now time.Time) string { return since(h.Since, now.Add(h.ahead)) }
 
 type renewal struct {
 	Seen     int       `json:"seen"`         // while status looked
@@ -73,7 +97,7 @@ func judge(s sight, now time.Time) entry {
 	l := r.Lease()
 	e := entry{
 		Namespace: l.Namespace, Name: l.Name, Transitions: r.Transitions(), Successor: r.Successor(),
-		Problems: []string{}, Notes: []string{},
+		findings: nothingFound(),
 		Renewal: renewal{
 			Seen: s.renewals, At: r.RenewTime().UTC(), Duration: r.Duration().Seconds(),
 		},
@@ -101,14 +125,6 @@ func judge(s sight, now time.Time) entry {
 	}
 	e.judgeEpoch(r)
 	return e
-}
-
-func (e *entry) problem(format string, args ...any) {
-	e.Problems = append(e.Problems, fmt.Sprintf(format, args...))
-}
-
-func (e *entry) note(format string, args ...any) {
-	e.Notes = append(e.Notes, fmt.Sprintf(format, args...))
 }
 
 func (e *entry) judgeFree(s sight) {
@@ -154,8 +170,9 @@ func (e *entry) judgeHeld(s sight, now time.Time) {
 			short(now.Sub(r.RenewTime())))
 	}
 	if s.renewals > 0 && s.ahead.Abs() > farOff+s.blur {
-		e.problem("the holder's clock is %s the API server's: times on the Lease are wrong by that much;"+
-			" hotseat does not compare clocks, but people and other electors do", apart(s.ahead))
+		e.Holder.ahead = s.ahead
+		e.warn("the holder's clock is %s the API server's: times on the Lease are wrong by that much; hotseat"+
+			" does not compare clocks, but people and other electors do", apart(s.ahead))
 	}
 	switch to := r.Annotation(lease.AnnotationSuccessor); {
 	case to == "":

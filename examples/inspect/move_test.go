@@ -72,7 +72,7 @@ func TestHandoverOfWorkThatDrains(t *testing.T) {
 	b.pod("b", true)
 	text := b.exits(exitProblem, "handover", "invoicer", "--to", "b", "--timeout", "1s")
 	require.Contains(t, text, "The work of a has not ended within 1s.")
-	_, e := b.status(exitFine, "--look", "3s")
+	_, e := b.status(exitFine, "--look", "3s", alone)
 	require.Equal(t, stateHandover, e.State)
 	require.Contains(t, b.exits(exitError, "handover", "invoicer", "--to", "b"), "is handing the Lease shop/invoicer over to b already")
 }

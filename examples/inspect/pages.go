@@ -48,6 +48,9 @@ func (f *pageFlags) check() error {
 	return nil
 }
 
+// known reports whether the replicas are known without a holder.
+func (f *pageFlags) known() bool { return len(f.urls) > 0 || f.selector != "" }
+
 // page is a replica's account of its election, or why there is none.
 type page struct {
 	source string // a Pod or a URL

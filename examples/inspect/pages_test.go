@@ -85,6 +85,39 @@ func TestHistoryWithoutRights(t *testing.T) {
 		`not allowed to get pods in namespace shop: grant {apiGroups: [""], resources: [pods], verbs: [get]}`)
 }
 
+// Whoever names a Lease wants to know of its replicas: if none can be asked, all may not be well.
+func TestStatusWhenNoReplicaCanBeAsked(t *testing.T) {
+	b := newBed(t)
+	b.active(0)
+	r := b.run("status", "invoicer")
+	require.Equal(t, exitError, r.code)
+	require.Contains(t, r.stdout, "No problem on the Lease. No replica was asked.")
+	require.Contains(t, r.stdout, "note: the replicas are not shown: ")
+	require.Contains(t, r.stderr, "no replica could be asked")
+	require.Contains(t, b.exits(exitFine, "status", "invoicer", alone), "No replica was asked.")
+}
+
+// Without the Lease, its replicas still tell why, and who was active.
+func TestMissingLease(t *testing.T) {
+	b := newBed(t)
+	a := b.active(0)
+	page := httptest.NewServer(statuspage.Handler(a.elector))
+	t.Cleanup(page.Close)
+	b.server.Forbid("a", "create")
+	b.server.DeleteLease("shop", "invoicer")
+	require.Eventually(t, func() bool { return a.elector.Status().Missing }, 30*time.Second, 10*time.Millisecond)
+	require.Contains(t, b.exits(exitError, "status", "invoicer"), "add --selector or --url")
+	found, e := b.status(exitProblem, "--url", page.URL)
+	require.Equal(t, stateMissing, e.State)
+	require.True(t, contains(e.Problems, "there is no such Lease"))
+	require.True(t, contains(e.Problems, "a found no Lease"), e.Problems)
+	require.Len(t, found.Replicas, 1)
+	text := b.exits(exitFine, "history", "invoicer", "--url", page.URL)
+	require.Regexp(t, `\n\d+ +a .* +holder\n`, text)
+	require.Contains(t, text, "there is no Lease invoicer")
+	require.Contains(t, b.exits(exitError, "history", "invoicer"), "there is no Lease invoicer")
+}
+
 // With URLs no cluster is needed.
 func TestHistoryByURL(t *testing.T) {
 	b := newBed(t)

@@ -62,14 +62,18 @@ func (r *report) rows(namespaces bool, now time.Time) [][]string {
 	for _, e := range r.Leases {
 		row := []string{e.Name, e.State, "-", "-", "-", e.renewed(), strconv.Itoa(int(e.Transitions))}
 		if e.Holder != nil {
-			row[2], row[3], row[4] = e.Holder.Pod, dash(e.Holder.Epoch), since(e.Holder.Since, now)
+			row[2], row[3], row[4] = e.Holder.Pod, dash(e.Holder.Epoch), e.Holder.held(now)
 		}
 		rows = append(rows, row)
 	}
 	if namespaces {
-		rows[0] = append([]string{"NAMESPACE"}, rows[0]...)
+		rows[0] = append(append([]string{"NAMESPACE"}, rows[0]...), "PROGRAM")
 		for i, e := range r.Leases {
-			rows[i+1] = append([]string{e.Namespace}, rows[i+1]...)
+			program := "-"
+			if e.Holder != nil {
+				program = dash(e.Holder.Program)
+			}
+			rows[i+1] = append(append([]string{e.Namespace}, rows[i+1]...), program)
 		}
 	}
 	return rows
@@ -96,7 +100,7 @@ func (e entry) details(now time.Time) [][]string {
 		add("token", dash(h.Token))
 		if !h.Since.IsZero() {
 			add("since", fmt.Sprintf("%s (%s), by the holder's clock", h.Since.Format(timeFormat),
-				since(h.Since, now)))
+				h.held(now)))
 		}
 	}
 	if !e.Renewal.At.IsZero() {
@@ -113,22 +117,33 @@ func (e entry) details(now time.Time) [][]string {
 
 func (c *call) printProblems(r *report, s scope) {
 	c.print("")
-	found := false
+	var problems, warnings []string
 	for _, e := range r.Leases {
 		name := e.Name
 		if s.namespace == "" {
 			name = e.Namespace + "/" + e.Name
 		}
 		for _, problem := range e.Problems {
-			found = true
-			c.print("PROBLEM: %s", wrap(name+": "+problem, width-9, "         "))
+			problems = append(problems, name+": "+problem)
+		}
+		for _, warning := range e.Warnings {
+			warnings = append(warnings, name+": "+warning)
 		}
 	}
-	for _, problem := range r.Problems {
-		found = true
+	problems = append(problems, r.Problems...)
+	for _, problem := range problems {
 		c.print("PROBLEM: %s", wrap(problem, width-9, "         "))
 	}
-	if !found && len(r.Leases) > 0 {
+	for _, warning := range warnings {
+		c.print("WARNING: %s", wrap(warning, width-9, "         "))
+	}
+	switch {
+	case len(problems) > 0 || len(r.Leases) == 0:
+	case len(r.Replicas) > 0:
 		c.print("No problem found.")
+	case s.name == "":
+		c.print("No problem on the Leases. To ask the replicas, name a Lease.")
+	default:
+		c.print("No problem on the Lease. No replica was asked.")
 	}
 }

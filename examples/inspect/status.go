@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 // statusFlags are those of the verb status.
 type statusFlags struct {
 	all   bool
+	ask   bool
 	look  time.Duration
 	pages pageFlags
 }
@@ -29,6 +32,7 @@ func statusVerb() verb {
 			set.BoolVarP(&f.all, "all-namespaces", "A", false, "the Leases of all namespaces")
 			set.DurationVar(&f.look, "look", 5*time.Second,
 				"how long to watch for a renewal; 0 only reads the Leases once")
+			set.BoolVar(&f.ask, "ask", true, "ask the replicas of the one Lease that is named")
 			f.pages.add(set)
 			return f.run
 		},
@@ -74,8 +78,16 @@ func (f *statusFlags) run(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	if s.name != "" && len(found.Leases) == 0 {
+		if !f.ask || !f.pages.known() || s.namespace == "" {
+			err = c.failed(ctx, s.of("list"), apierrors.NewNotFound(coordv1.Resource("leases"), s.name))
+			return fmt.Errorf("%w; to ask its replicas why, add --selector or --url", err)
+		}
+		found.Leases = append(found.Leases, absent(s))
+	}
 	c.inspectPods(ctx, found)
-	if len(found.Leases) == 1 && s.name != "" {
+	asked := f.ask && s.name != "" && len(found.Leases) == 1
+	if asked {
 		f.pages.inspectReplicas(ctx, c, found)
 	}
 	if c.json {
@@ -83,20 +95,43 @@ func (f *statusFlags) run(ctx context.Context, c *call) error {
 	} else {
 		c.printReport(found, s)
 	}
-	bad := func(e entry) bool { return len(e.Problems) > 0 }
-	if err == nil && (len(found.Problems) > 0 || slices.ContainsFunc(found.Leases, bad)) {
-		err = errProblem
+	switch {
+	case err != nil:
+		return err
+	case found.bad():
+		return errProblem
+	case len(found.Leases) == 0:
+		return errors.New("there is no Lease of hotseat: if a service should run here, name its Lease")
+	case asked && len(found.Replicas) == 0:
+		return errors.New("no replica could be asked: see the notes; --ask=false looks at the Lease alone")
 	}
-	return err
+	return nil
+}
+
+func (r *report) bad() bool {
+	return len(r.Problems) > 0 ||
+		slices.ContainsFunc(r.Leases, func(e entry) bool { return len(e.Problems) > 0 })
+}
+
+// absent is said of a Lease that was named and is not there.
+func absent(s scope) entry {
+	e := entry{
+		Namespace: s.namespace, Name: s.name, State: stateMissing, findings: nothingFound(),
+	}
+	e.problem("there is no such Lease: nobody becomes active until a replica that may create it does so," +
+		" or somebody applies it")
+	return e
 }
 
 // find looks at the Leases for a while, and judges them.
 func (f *statusFlags) find(ctx context.Context, c *call, s scope) (*report, error) {
 	begin := c.now()
 	look := &look{cluster: c.cluster, once: f.look == 0, sights: map[scope]*sight{}}
-	watching, cancel := context.WithTimeout(ctx, f.look+c.reach.timeout)
+	watching, cancel := context.WithTimeout(ctx, f.look+2*c.reach.timeout)
 	defer cancel()
-	look.started = func() { time.AfterFunc(f.look, cancel) }
+	look.started = func() { // the watch opens about as fast as the List was answered
+		time.AfterFunc(f.look+time.Duration(c.slowest.Load()), cancel)
+	}
 	notes := []string{}
 	err := c.follow(watching, s, look)
 	switch {
@@ -106,8 +141,6 @@ func (f *statusFlags) find(ctx context.Context, c *call, s scope) (*report, erro
 		notes = append(notes, "renewals could not be watched: "+err.Error())
 	case err != nil:
 		return nil, err
-	case s.name != "" && len(look.sights) == 0:
-		return nil, c.failed(ctx, s.of("list"), apierrors.NewNotFound(coordv1.Resource("leases"), s.name))
 	}
 	r := &report{
 		ReadAt: c.now().UTC(), LookedFor: c.now().Sub(begin).Seconds(), Leases: []entry{}, Replicas: []replica{},

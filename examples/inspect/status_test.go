@@ -15,10 +15,13 @@ import (
 	"github.com/hotseat-go/hotseat/lease"
 )
 
+// alone has status look at the Lease, and ask no replica.
+const alone = "--ask=false"
+
 func TestStatusOfAHeldLease(t *testing.T) {
 	b := newBed(t)
 	b.active(0)
-	found, e := b.status(exitFine)
+	found, e := b.status(exitFine, alone)
 	require.Equal(t, stateHeld, e.State)
 	require.Equal(t, "a", e.Holder.Pod)
 	token, _ := b.record().Token()
@@ -29,7 +32,7 @@ func TestStatusOfAHeldLease(t *testing.T) {
 	require.Empty(t, e.Problems)
 	require.Zero(t, found.ClockAhead)
 	text := b.exits(exitFine, "status")
-	require.Contains(t, text, "No problem found.")
+	require.Contains(t, text, "No problem on the Leases. To ask the replicas, name a Lease.")
 	require.Regexp(t, `invoicer +held +a +\d+ +\S+ +seen +\d`, text)
 }
 
@@ -95,7 +98,7 @@ func TestStatusJudges(t *testing.T) {
 			if tt.problem != "" {
 				code = exitProblem
 			}
-			_, e := b.status(code, "--look", "0")
+			_, e := b.status(code, "--look", "0", alone)
 			require.Equal(t, tt.state, e.State)
 			if tt.problem != "" {
 				require.True(t, contains(e.Problems, tt.problem), e.Problems)
@@ -119,7 +122,7 @@ func TestClocks(t *testing.T) {
 	at := made(t, "a", "t", "5", "").RenewTime()
 	for name, tt := range map[string]struct {
 		server time.Time
-		want   string // empty: no problem
+		want   string // empty: no warning
 	}{
 		"right":  {at.Add(300 * time.Millisecond), ""},
 		"ahead":  {at.Add(-time.Hour), "the holder's clock is 1h0m ahead of the API server's"},
@@ -132,13 +135,15 @@ func TestClocks(t *testing.T) {
 		require.False(t, k.changed(made(t, "a", "t", "5", "").Lease(), false), "a renewal is enough")
 		e := judge(*k.sights[scope{"shop", "invoicer"}], tt.server)
 		require.Equal(t, stateHeld, e.State, name)
-		require.Equal(t, tt.want == "", len(e.Problems) == 0, name)
-		require.Contains(t, strings.Join(e.Problems, ""), tt.want, name)
+		require.Empty(t, e.Problems, name)
+		require.Equal(t, tt.want == "", len(e.Warnings) == 0, name)
+		require.Contains(t, strings.Join(e.Warnings, ""), tt.want, name)
+		require.Equal(t, "1h0m", e.Holder.held(tt.server), "%s: not by the holder's clock", name)
 	}
 	b := newBed(t)
 	b.active(0)
 	b.now = func() time.Time { return time.Now().Add(-time.Hour) }
-	found, e := b.status(exitFine)
+	found, e := b.status(exitFine, alone)
 	require.Empty(t, e.Problems)
 	require.InDelta(t, -3600, found.ClockAhead, 5)
 	require.True(t, contains(found.Notes, "this machine's clock is 1h0m behind the API server's") ||
@@ -164,10 +169,13 @@ func TestStatusOfSeveral(t *testing.T) {
 	require.NotContains(t, text, other.Name)
 	require.NotContains(t, text, "sweeper")
 	text = b.exits(exitProblem, "status", "-A", "--look", "1s")
-	require.Regexp(t, `(?s)NAMESPACE +LEASE.*\nshop +invoicer .*\ntools +sweeper `, text)
+	require.Regexp(t, `(?s)NAMESPACE +LEASE[^\n]* PROGRAM\n.*\nshop +invoicer [^\n]* inspect\ntools +sweeper `, text)
 
+	r := b.run("status", "-n", "none", "-o", "json", "--look", "0")
+	require.Equal(t, exitError, r.code)
+	require.Contains(t, r.stderr, "there is no Lease of hotseat")
 	var found report
-	require.NoError(t, json.Unmarshal([]byte(b.exits(exitFine, "status", "-n", "none", "-o", "json", "--look", "0")), &found))
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &found))
 	require.Equal(t, []entry{}, found.Leases)
 }
 
@@ -191,11 +199,11 @@ func TestStatusWithFewRights(t *testing.T) {
 	b := newBed(t)
 	b.active(0)
 	b.server.Forbid(anonymous, "create", "update", "patch", "delete", "get")
-	found, e := b.status(exitFine)
+	found, e := b.status(exitFine, alone)
 	require.Equal(t, stateHeld, e.State)
 	require.True(t, contains(found.Notes, `not allowed to get pods in namespace shop`))
 	b.server.Forbid(anonymous, "watch")
-	found, e = b.status(exitFine)
+	found, e = b.status(exitFine, alone)
 	require.Equal(t, stateHeld, e.State)
 	require.Zero(t, e.Renewal.Seen)
 	require.True(t, contains(found.Notes, "renewals could not be watched: not allowed to watch leases"))
@@ -208,7 +216,7 @@ func TestStatusWithThePod(t *testing.T) {
 	b := newBed(t)
 	b.active(0)
 	b.pod("a", true)
-	require.Contains(t, b.exits(exitFine, "status", "invoicer"), "its Pod is Running on node n1")
+	require.Contains(t, b.exits(exitFine, "status", "invoicer", alone), "its Pod is Running on node n1")
 	c := newBed(t)
 	c.active(0)
 	c.pod("a", false)
