@@ -101,6 +101,23 @@ func TestMarksInPostgreSQL(t *testing.T) {
 	require.Contains(t, strings.Join(m.Mend, "\n"), "UPDATE hotseat_fence SET epoch = 5, term = '"+now.Term)
 }
 
+func TestMarksInMariaDB(t *testing.T) {
+	server := services.MariaDB(t)
+	db, err := sql.Open("mysql", server.DSN())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	guard, err := sqlfence.New(sqlfence.Config{DB: db, Dialect: sqlfence.MySQL, Table: "marks"})
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), guard.Schema())
+	require.NoError(t, err)
+	b := newBed(t)
+	require.NoError(t, guard.Announce(t.Context(), b.vacant()))
+	b.env["HOTSEAT_DSN"] = "mysql://" + server.DSN()
+	m, text := b.guards(exitFine, "--table", "marks")
+	require.Equal(t, markCurrent, m.State)
+	require.Regexp(t, `HOTSEAT_DSN +MariaDB +5 +current`, text)
+}
+
 func TestMarksInRedis(t *testing.T) {
 	server := services.Redis(t)
 	options, err := redis.ParseURL(server.DSN())
