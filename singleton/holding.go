@@ -74,6 +74,7 @@ func (r *run) draining(worked <-chan outcome) *outcome {
 	g, clock := r.reign, r.config.Replica.clock
 	overrun := clock.Now().Add(r.config.Replica.DrainLimit)
 	r.logDraining(g.term)
+	g.term.mustReturn(overrun)
 	hear := hears{answers: g.answers, returned: worked, raises: g.term.raises, lost: g.term.lost}
 	for {
 		switch e := r.wait(sooner(g.tenure.Due(), overrun), hear); {
@@ -84,6 +85,7 @@ func (r *run) draining(worked <-chan outcome) *outcome {
 			g.tenure = g.tenure.End()
 			g.cancel()
 			overrun = sooner(*g.term.until.Load(), clock.Now()).Add(r.config.Timing.StopBudget())
+			g.term.mustReturn(overrun)
 			if !g.term.cause().lost() { // else logDraining said it
 				r.config.Logger.Warn("the term was lost while work drains: another replica may start soon",
 					"token", g.term.Token().String(),

@@ -11,7 +11,13 @@ import (
 // was achieved, for example after each item. A timer that calls it would hide a stall. Progress is
 // cheap: it reads a clock, and takes no lock. It may be called from any goroutine, and does nothing
 // once the term has ended. Code that has only the elector finds the term in [Status].
-func (t *Term) Progress() { t.progress.Store(int64(time.Since(t.began))) }
+func (t *Term) Progress() {
+	t.progressed()
+	t.reports.Store(true)
+}
+
+// progressed is Progress. The start of work counts as progress, but not as a report.
+func (t *Term) progressed() { t.progress.Store(int64(time.Since(t.began))) }
 
 // progressAge is the time since work last reported progress. It is 0 if no work runs.
 func (t *Term) progressAge() time.Duration {

@@ -143,6 +143,7 @@ func (r *run) prolonged(a *answer) {
 	if arrived {
 		g.term.reconnect()
 	}
+	g.term.renewal.Store(int64(a.Took))
 	r.metrics.renewed(a.Took, left, r.config.Timing)
 	r.tellFallback()
 	r.know(a.Claim.Written(r.config.Replica.clock.Now()))

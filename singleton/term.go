@@ -45,7 +45,11 @@ type validity struct {
 type course struct {
 	began    time.Time    // of the term
 	working  atomic.Bool  // work was called: guards know the token, and OnAcquire has returned
-	progress atomic.Int64 // when work last reported it: nanoseconds after began
+	reports  atomic.Bool  // work has reported progress
+	progress atomic.Int64 // when work began or last reported it: nanoseconds after began
+	renewal  atomic.Int64 // nanoseconds that the last acknowledged renewal took
+
+	limit atomic.Pointer[protocol.Instant] // by when work has to return; nil until it drains
 }
 
 type raiseRequest struct {

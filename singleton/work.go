@@ -51,7 +51,7 @@ func (r *run) startWork(t *Term) <-chan outcome {
 			}
 			r.keepAnnouncing(t)
 			out.started = true
-			t.Progress()
+			t.progressed()
 			t.working.Store(true)
 			return r.work(t.ctx, t)
 		}, func(err error) {

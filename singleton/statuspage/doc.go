@@ -32,6 +32,11 @@
 //	  "guards": [
 //	    {"index": 0, "accepted": true, "epoch": "34", "at": "2026-11-30T12:04:00Z"}
 //	  ],
+//	  "work": {
+//	    "started": true,
+//	    "progress": "2026-11-30T12:03:58Z",
+//	    "renewalSeconds": 0.004
+//	  },
 //	  "lease": {
 //	    "uid": "77b8068c-4dcb-42d4-a325-3c26147f7d66",
 //	    "resourceVersion": "125",

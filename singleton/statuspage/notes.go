@@ -19,10 +19,17 @@ func notes(s Seen) (all []note) {
 	if s.Status.Overrun {
 		add(bad, "Work has not returned in time after its term ended.")
 	}
-	if s.Status.NotReady != "" {
+	switch {
+	case s.Status.NotReady != "":
 		add(bad, "Not ready: %s.", strings.TrimPrefix(s.Status.NotReady, "singleton: "))
-	} else if s.Error == "" && s.Status.State == "standby" {
+	case s.Error != "" || s.Status.State != "standby":
+	case s.Status.LeaseMissing:
+		add(bad, "Cannot take over while the Lease is missing.")
+	default:
 		add(ok, "Ready.")
+	}
+	if s.Status.Work != nil && s.Error == "" {
+		all = append(all, notesOfWork(s.Status)...)
 	}
 	if other := s.Status.OtherProgram; other != "" {
 		add(bad, "Another program holds the Lease: %s. Two applications must not share one.", other)
@@ -31,10 +38,13 @@ func notes(s Seen) (all []note) {
 		add(warn, "%s", off)
 	}
 	for _, g := range s.Status.Guards {
-		switch {
+		switch later := number(s.Status.Holder.Epoch) > number(g.Epoch); {
 		case g.Accepted && (!holds(s.Status) || s.Error != ""): // of a term that may be over
 		case g.Accepted:
-			add(ok, "Guard %d accepted epoch %s at %s.", g.Index, g.Epoch, clock(g.At))
+			add(ok, "Guard %d accepts epoch %s. The elector asked at %s; this is not a write.",
+				g.Index, g.Epoch, clock(g.At))
+		case later: // another term has begun since, and its replica tells what the guard says of it
+			add("", "Earlier, at %s, guard %d did not accept epoch %s.", clock(g.At), g.Index, g.Epoch)
 		case g.Mark != "":
 			add(bad, "Guard %d refused epoch %s at %s: it has seen epoch %s.",
 				g.Index, g.Epoch, clock(g.At), g.Mark)
@@ -42,6 +52,32 @@ func notes(s Seen) (all []note) {
 			add(bad, "Guard %d did not accept epoch %s at %s: %s. The log has the error.",
 				g.Index, g.Epoch, clock(g.At), g.Kind)
 		}
+	}
+	return all
+}
+
+// notesOfWork are about the current term of a replica that answers.
+func notesOfWork(s Status) (all []note) {
+	add := func(level, format string, args ...any) {
+		all = append(all, note{level, fmt.Sprintf(format, args...)})
+	}
+	w := s.Work
+	switch {
+	case w.Ending != "":
+		text := "Work has to return: " + inWords(w.Ending) + "."
+		if !w.Limit.IsZero() {
+			text += " It has until " + clock(w.Limit) + " UTC."
+		}
+		add(warn, "%s", text)
+	case !w.Started:
+		add(warn, "Work has not started: it waits for the guards and OnAcquire.")
+	case w.Progress.IsZero():
+		add("", "Work reports no progress: if it hangs, this page does not show it.")
+	default:
+		add("", "Work reported progress %.0f s ago.", max(0, s.At.Sub(w.Progress).Seconds()))
+	}
+	if w.RenewalSeconds > s.Timings.RetryPeriodSeconds {
+		add(warn, "The last renewal took %.1f s: the API server is slow.", w.RenewalSeconds)
 	}
 	return all
 }

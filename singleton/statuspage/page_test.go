@@ -123,8 +123,30 @@ func TestSummary(t *testing.T) {
 			bad, "a is stuck: its work does not return", "", at(30),
 		},
 		"a guard is down": {
-			[]Seen{status("a", "active", func(s *Status) { s.Guards = []Guard{{Kind: "unavailable"}} })},
+			[]Seen{status("a", "active", func(s *Status) { s.Guards = []Guard{{Kind: "unavailable", Epoch: "9"}} })},
 			warn, "a is active", "A guard did not accept its token: see below.", at(30),
+		},
+		"a guard was down in an earlier term": {
+			[]Seen{status("a", "active", func(s *Status) { s.Guards = []Guard{{Kind: "unavailable", Epoch: "8"}} })},
+			ok, "a is active", "", at(30),
+		},
+		"another program": {
+			[]Seen{status("b", "standby", func(s *Status) { s.OtherProgram = "mailer" })}, bad, "a holds the Lease, of another program",
+			"mailer shares the Lease by mistake: give one of the two another name.", at(30),
+		},
+		"a poisoned mark": {
+			[]Seen{status("c", "standby", released), status("b", "standby", released, func(s *Status) {
+				s.Guards = []Guard{{Accepted: true, Epoch: "9"}, {Index: 1, Kind: "stale", Mark: "1000000", Epoch: "9"}}
+			})},
+			bad, "Nobody is active", "Guard 1 has seen epoch 1000000, so it refused the last term, epoch 9.", at(55),
+		},
+		"a store that is down": {
+			[]Seen{status("b", "standby", released, func(s *Status) { s.Guards = []Guard{{Kind: "unavailable", Epoch: "9"}} })},
+			bad, "Nobody is active", "Guard 0 did not accept the last term, epoch 9: unavailable.", at(55),
+		},
+		"a guard refused a term before the last": {
+			[]Seen{status("b", "standby", released, func(s *Status) { s.Guards = []Guard{{Kind: "stale", Mark: "9", Epoch: "8"}} })},
+			bad, "Nobody is active", "", at(55),
 		},
 		"a standby's own page": {[]Seen{status("b", "standby")}, "", "a holds the Lease", "b sees it that way, and stands by.", at(30)},
 		"the active is silent": {
@@ -215,6 +237,9 @@ func TestNotes(t *testing.T) {
 		}
 		return Seen{Status: s}
 	}
+	working := func(w Work) Seen {
+		return fine(func(s *Status) { s.State, s.Work = "active", &w })
+	}
 	active := func(s *Status) {
 		s.State, s.ValidForSeconds, s.Holder.Self = "active", 9, true
 		s.Guards = []Guard{{Accepted: true, Epoch: "9", At: at(50)}, {Index: 1, Kind: "stale", Mark: "12", Epoch: "9", At: at(50)}, {Index: 2, Kind: "unavailable", Epoch: "9", At: at(50)}}
@@ -231,7 +256,7 @@ func TestNotes(t *testing.T) {
 			[]note{{bad, "Not ready: the Lease does not exist."}},
 		},
 		"guards": {[]Seen{fine(active)}, []note{
-			{ok, "Guard 0 accepted epoch 9 at 12:00:50."},
+			{ok, "Guard 0 accepts epoch 9. The elector asked at 12:00:50; this is not a write."},
 			{bad, "Guard 1 refused epoch 9 at 12:00:50: it has seen epoch 12."},
 			{bad, "Guard 2 did not accept epoch 9 at 12:00:50: unavailable. The log has the error."},
 		}},
@@ -259,6 +284,29 @@ func TestNotes(t *testing.T) {
 		"stuck": {[]Seen{fine(func(s *Status) { s.State, s.Overrun = "draining", true })}, []note{
 			{bad, "Work has not returned in time after its term ended."},
 		}},
+		"draining": {[]Seen{working(Work{Started: true, Ending: "resigned", Limit: at(300)})}, []note{
+			{warn, "Work has to return: resigned. It has until 12:05:00 UTC."},
+		}},
+		"lost, and not draining yet": {[]Seen{working(Work{Started: true, Ending: "expired"})}, []note{
+			{warn, "Work has to return: not renewed in time."},
+		}},
+		"waits for a guard": {[]Seen{working(Work{})}, []note{
+			{warn, "Work has not started: it waits for the guards and OnAcquire."},
+		}},
+		"reports nothing": {[]Seen{working(Work{Started: true, RenewalSeconds: 2})}, []note{
+			{"", "Work reports no progress: if it hangs, this page does not show it."},
+		}},
+		"progress, and a slow server": {[]Seen{working(Work{Started: true, Progress: at(26), RenewalSeconds: 3.12})}, []note{
+			{"", "Work reported progress 34 s ago."},
+			{warn, "The last renewal took 3.1 s: the API server is slow."},
+		}},
+		"missing": {[]Seen{fine(func(s *Status) { s.LeaseMissing = true })}, []note{
+			{bad, "Cannot take over while the Lease is missing."},
+		}},
+		"refused an earlier term": {
+			[]Seen{fine(func(s *Status) { s.Guards = []Guard{{Epoch: "8", Kind: "stale", Mark: "12", At: at(50)}} })},
+			[]note{{ok, "Ready."}, {"", "Earlier, at 12:00:50, guard 0 did not accept epoch 8."}},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, c.want, newView(c.seen, at(60)).Replicas[0].Notes)

@@ -46,9 +46,20 @@ type Health struct {
 	// OtherProgram is the program of the holder, if that is another one than this replica's: two
 	// applications may share the Lease by mistake.
 	OtherProgram string  `json:"otherProgram,omitempty"`
-	Overrun      bool    `json:"overrun"`      // see [singleton.Status]
-	LeaseMissing bool    `json:"leaseMissing"` // there was no Lease at the last look
-	Guards       []Guard `json:"guards"`       // what each answered last; empty if none was asked
+	Overrun      bool    `json:"overrun"`        // see [singleton.Status]
+	LeaseMissing bool    `json:"leaseMissing"`   // there was no Lease at the last look
+	Guards       []Guard `json:"guards"`         // what each answered last; empty if none was asked
+	Work         *Work   `json:"work,omitempty"` // of the current term; left out without one
+}
+
+// Work is how the current term of the replica goes. See [singleton.TermStatus].
+type Work struct {
+	Started  bool      `json:"started"`           // the guards and OnAcquire let it start
+	Progress time.Time `json:"progress,omitzero"` // last reported; left out if it never was
+	// RenewalSeconds is how long the last acknowledged renewal took; 0 before the first.
+	RenewalSeconds float64   `json:"renewalSeconds"`
+	Ending         string    `json:"ending,omitempty"` // a [singleton.Reason]: why work has to return
+	Limit          time.Time `json:"limit,omitzero"`   // by when; left out until work drains
 }
 
 // Holder is who holds the Lease, as this replica saw last. It is left out if nobody does.
@@ -137,7 +148,7 @@ func Of(e *singleton.Elector) Status {
 			Holder: holderOf(now, record),
 			Health: Health{
 				ValidForSeconds: seconds(now.ValidFor), Overrun: now.Overrun,
-				LeaseMissing: now.Missing, Guards: guardsOf(e),
+				LeaseMissing: now.Missing, Guards: guardsOf(e), Work: workOf(now.Term),
 			},
 		},
 		Lease: leaseOf(record),
@@ -167,6 +178,21 @@ func holderOf(now singleton.Status, record lease.Record) Holder {
 		h.Since = record.AcquireTime()
 	}
 	return h
+}
+
+func workOf(t *singleton.Term) *Work {
+	if t == nil {
+		return nil
+	}
+	now := t.Status()
+	w := &Work{
+		Started: now.Working, Progress: now.Progress, RenewalSeconds: seconds(now.Renewal),
+		Limit: now.Limit,
+	}
+	if now.Ending != nil {
+		w.Ending = string(now.Ending.Reason)
+	}
+	return w
 }
 
 func guardsOf(e *singleton.Elector) []Guard {

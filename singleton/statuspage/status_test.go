@@ -1,8 +1,10 @@
 package statuspage
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -144,6 +146,45 @@ func TestStatusBeforeAndAfterRun(t *testing.T) {
 		require.Equal(l, []Term{}, s.History)
 		require.Equal(l, []Guard{}, s.Guards)
 		require.False(l, s.LeaseMissing, "nobody has looked")
+	})
+}
+
+// A drain tells why work has to return, and by when.
+func TestStatusOfADrain(t *testing.T) {
+	inLab(t, func(l lab) {
+		e, err := singleton.New(l.Client("a"), singleton.Config{
+			Name: "invoicer", Namespace: "shop", Logger: slog.New(slog.DiscardHandler),
+			Replica: singleton.ReplicaConfig{Identity: "a", DrainLimit: time.Minute},
+		})
+		require.NoError(l, err)
+		require.Nil(l, ask(l, Handler(e)).Work)
+		ctx, cancel := context.WithCancel(context.Background())
+		free, done := make(chan struct{}), make(chan error, 1)
+		go func() {
+			done <- e.Run(ctx, func(_ context.Context, term *singleton.Term) error {
+				time.Sleep(2 * time.Second)
+				term.Progress()
+				<-free
+				return nil
+			})
+		}()
+		time.Sleep(time.Second)
+		require.Equal(l, &Work{Started: true}, ask(l, Handler(e)).Work)
+		time.Sleep(2 * time.Second)
+		reported := ask(l, Handler(e)).Work.Progress
+		require.Equal(l, 1., time.Since(reported).Seconds())
+		began := time.Now()
+		e.Resign()
+		time.Sleep(time.Second)
+		s := ask(l, Handler(e))
+		require.Equal(l, "draining", s.State)
+		require.Equal(l, "resigned", s.Work.Ending)
+		require.True(l, s.Work.Limit.Equal(began.Add(time.Minute)), s.Work.Limit)
+		require.True(l, s.Work.Progress.Equal(reported))
+		close(free)
+		cancel()
+		require.NoError(l, <-done)
+		require.Nil(l, ask(l, Handler(e)).Work)
 	})
 }
 

@@ -70,6 +70,11 @@ func because(t Term) string {
 	if t.End.IsZero() {
 		return "not yet"
 	}
+	return inWords(t.Reason)
+}
+
+// inWords is a [singleton.Reason] for people.
+func inWords(reason string) string {
 	text, known := map[string]string{
 		"expired":     "not renewed in time",
 		"taken":       "another replica took the Lease",
@@ -87,9 +92,9 @@ func because(t Term) string {
 		"dead":        "the holder's process died",
 		"replaced":    "somebody deleted the Lease and created it again",
 		"unseen":      "nobody saw why",
-	}[t.Reason]
+	}[reason]
 	if !known {
-		return t.Reason
+		return reason
 	}
 	return text
 }

@@ -164,7 +164,9 @@ func summaryOf(s Status) summary {
 	case s.State == "draining":
 		out.Level, out.Mark = warn, "!"
 		out.Says = nameOf(s.Identity) + " is draining: its work has to return first"
-	case slices.ContainsFunc(s.Guards, func(g Guard) bool { return !g.Accepted }):
+	case slices.ContainsFunc(s.Guards, func(g Guard) bool {
+		return !g.Accepted && number(g.Epoch) >= number(s.Holder.Epoch) // else of an earlier term
+	}):
 		out.Level, out.Mark = warn, "!"
 		out.Detail = "A guard did not accept its token: see below."
 	}
@@ -184,12 +186,42 @@ func summaryOfNobody(seen []Seen, s Status, terms []Term) summary {
 		out.Says = "Nobody is active: " + nameOf(s.Holder.Identity) + " is dead"
 	case s.Holder.Identity != "" && !s.Holder.Self:
 		return summaryOfOther(seen, s)
+	default:
+		out.Detail = whatGuardsSay(seen, terms)
 	}
 	return out
 }
 
+// whatGuardsSay is why the guards keep everybody from work; empty if they do not.
+func whatGuardsSay(seen []Seen, terms []Term) string {
+	if len(terms) == 0 {
+		return ""
+	}
+	for _, s := range seen {
+		for _, g := range s.Status.Guards {
+			switch last := g.Epoch == terms[0].Epoch; {
+			case s.Error != "" || g.Accepted || !last:
+			case g.Mark != "":
+				return fmt.Sprintf("Guard %d has seen epoch %s, so it refused the last term, epoch %s.",
+					g.Index, g.Mark, g.Epoch)
+			default:
+				return fmt.Sprintf("Guard %d did not accept the last term, epoch %s: %s.",
+					g.Index, g.Epoch, g.Kind)
+			}
+		}
+	}
+	return ""
+}
+
 // summaryOfOther is for a holder that does not answer, or that nobody has asked.
 func summaryOfOther(seen []Seen, s Status) summary {
+	if s.OtherProgram != "" {
+		return summary{
+			Level: bad, Mark: "✕", Since: s.Holder.Since, Epoch: s.Holder.Epoch,
+			Says:   nameOf(s.Holder.Identity) + " holds the Lease, of another program",
+			Detail: s.OtherProgram + " shares the Lease by mistake: give one of the two another name.",
+		}
+	}
 	out := summary{
 		Mark: "•", Says: nameOf(s.Holder.Identity) + " holds the Lease",
 		Since: s.Holder.Since, Epoch: s.Holder.Epoch,
