@@ -68,6 +68,10 @@ mutants: ## Deliberate bugs in lease, singleton and the guards: tests and simula
 e2e: ## All fault runs on real control planes, with real processes: writes internal/e2e/RESULTS.md (HOTSEAT_KUBERNETES= minor, KUBECONFIG=, KUBEBUILDER_ASSETS= folder).
 	internal/ci/e2e.sh
 
+.PHONY: monitoring
+monitoring: ## The alerts and the dashboard on a real Prometheus, while replicas are broken: writes internal/monitoring/RESULTS.md. 15 minutes.
+	cd internal/monitoring && $(GO) run ./show
+
 .PHONY: frameworks
 frameworks: ## Hotseat in a real controller-runtime manager, beside client-go's election, on a real API server: writes its RESULTS.md. 25 minutes.
 	internal/ci/frameworks.sh
