@@ -164,7 +164,8 @@ func TestStatusJudgesReplicas(t *testing.T) {
 		"holds the Lease: mailer":         {of(singleton.StateStandby, func(s *statuspage.Status) { s.OtherProgram = "mailer" }), of(singleton.StateStandby, func(s *statuspage.Status) { s.OtherProgram = "mailer" })},
 		"found no Lease":                  {of(singleton.StateStandby, func(s *statuspage.Status) { s.LeaseMissing = true })},
 		"have different timings":          {of(singleton.StateActive, same), of(singleton.StateStandby, func(s *statuspage.Status) { s.Timings.LeaseDurationSeconds = 9 })},
-		"guard 1 of a does not accept ep": {of(singleton.StateActive, func(s *statuspage.Status) { s.Guards = []statuspage.Guard{{Index: 1, Kind: "unavailable"}} })},
+		"guard 1 of a does not accept ep": {of(singleton.StateActive, func(s *statuspage.Status) { s.Guards = []statuspage.Guard{{Index: 1, Kind: "other"}} })},
+		"do not hand over meanwhile":      {of(singleton.StateActive, func(s *statuspage.Status) { s.Guards = []statuspage.Guard{{Index: 1, Kind: "unavailable"}} })},
 		"(stale): its mark is 99":         {of(singleton.StateActive, func(s *statuspage.Status) { s.Guards = []statuspage.Guard{{Kind: "stale", Epoch: "5", Mark: "99"}} })},
 	} {
 		e := entry{}
@@ -207,18 +208,49 @@ func TestStatusJudgesTheHolder(t *testing.T) {
 	}
 }
 
+// A guard's refusal is past once it has accepted a later term of any replica.
+func TestRefusalsOfEndedTerms(t *testing.T) {
+	of := func(name string, g statuspage.Guard) page {
+		s := statuspage.Status{Replica: statuspage.Replica{Identity: name}}
+		s.Guards = []statuspage.Guard{g}
+		return page{source: name, status: s}
+	}
+	refused := of("a", statuspage.Guard{Index: 1, Epoch: "9", Kind: "stale", Mark: "99"})
+	for name, tt := range map[string]struct {
+		answer statuspage.Guard
+		past   bool
+	}{
+		"later":       {statuspage.Guard{Index: 1, Epoch: "10", Accepted: true}, true},
+		"earlier":     {statuspage.Guard{Index: 1, Epoch: "8", Accepted: true}, false},
+		"other guard": {statuspage.Guard{Index: 0, Epoch: "10", Accepted: true}, false},
+		"no epoch":    {statuspage.Guard{Index: 1, Epoch: "x", Accepted: true}, false},
+	} {
+		e, pages := entry{}, []page{refused, of("b", tt.answer)}
+		e.judgePages(pages)
+		require.Equal(t, tt.past, len(e.Problems) == 0, name)
+		require.Equal(t, tt.past, contains(e.Notes, "guard 1 answered stale to epoch 9 of a"), name)
+		require.Equal(t, tt.past, inShort(refused, acceptances(pages)).Guards == "ok", name)
+	}
+}
+
 func TestStatusJudgesHistory(t *testing.T) {
 	now := time.Now()
 	ended := func(reason singleton.Reason, ago time.Duration) statuspage.Term {
-		return statuspage.Term{Reason: string(reason), End: now.Add(-ago)}
+		return statuspage.Term{Reason: string(reason), Start: now.Add(-ago - 2*time.Minute), End: now.Add(-ago)}
 	}
 	e := entry{}
 	history := []statuspage.Term{
-		{}, ended(singleton.ReasonStalled, time.Minute), ended(singleton.ReasonRefused, 2*time.Minute),
+		{Start: now.Add(-time.Minute)}, ended(singleton.ReasonStalled, time.Minute), ended(singleton.ReasonRefused, 2*time.Minute),
 		ended(singleton.ReasonShutdown, 3*time.Minute), ended(singleton.ReasonStalled, 11*time.Minute),
 	}
 	e.judgeHistory(history, now)
 	require.Empty(t, e.Problems)
-	e.judgeHistory(append(history, ended(singleton.ReasonStalled, 4*time.Minute)), now)
+	history = append(history, ended(singleton.ReasonStalled, 4*time.Minute))
+	e.judgeHistory(history, now)
 	require.Equal(t, []string{"3 terms ended within 10m0s: refused (1), stalled (2); 'kubectl hotseat history' lists them"}, e.Problems)
+	history[0].Start = now.Add(-121 * time.Second) // longer than those that ended
+	e = entry{}
+	e.judgeHistory(history, now)
+	require.Empty(t, e.Problems)
+	require.True(t, contains(e.Warnings, "stalled (2); 'kubectl hotseat history' lists them; the current one has lasted for 2m1s"))
 }

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/hotseat-go/hotseat/fencing"
 	"github.com/hotseat-go/hotseat/singleton"
 	"github.com/hotseat-go/hotseat/singleton/statuspage"
 )
@@ -42,8 +44,9 @@ func (f *pageFlags) inspectReplicas(ctx context.Context, c *call, r *report) {
 	}
 	read, notes := own(pages, e.Namespace, e.Name)
 	r.Notes = append(r.Notes, notes...)
+	latest := acceptances(read)
 	for _, p := range read {
-		r.Replicas = append(r.Replicas, inShort(p))
+		r.Replicas = append(r.Replicas, inShort(p, latest))
 	}
 	e.judgePages(read)
 	e.judgeHistory(terms(read), c.now())
@@ -52,18 +55,45 @@ func (f *pageFlags) inspectReplicas(ctx context.Context, c *call, r *report) {
 	}
 }
 
-func inShort(p page) replica {
+func inShort(p page, latest acceptance) replica {
 	s := p.status
 	return replica{
 		Source: shown(p.source), Identity: s.Identity, State: s.State, Since: s.Since, ValidFor: s.ValidForSeconds,
-		Holder: s.Holder.Identity, Guards: guardsOf(s), Program: s.Program,
+		Holder: s.Holder.Identity, Guards: guardsOf(s, latest), Program: s.Program,
 	}
 }
 
-func guardsOf(s statuspage.Status) string {
+// acceptance is the highest epoch that each guard, by its index, has accepted of any replica.
+type acceptance map[int]int64
+
+func acceptances(pages []page) acceptance {
+	latest := acceptance{}
+	for _, p := range pages {
+		for _, g := range p.status.Guards {
+			if g.Accepted {
+				latest[g.Index] = max(latest[g.Index], number(g.Epoch))
+			}
+		}
+	}
+	return latest
+}
+
+// over reports whether an answer says nothing of the present: the guard accepted a later term.
+func (a acceptance) over(g statuspage.Guard) bool { return number(g.Epoch) < a[g.Index] }
+
+// number is an epoch, or 0 for text that is none.
+func number(epoch string) int64 {
+	n, err := strconv.ParseInt(epoch, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func guardsOf(s statuspage.Status, latest acceptance) string {
 	var wrong []string
 	for _, g := range s.Guards {
-		if !g.Accepted {
+		if !g.Accepted && !latest.over(g) {
 			wrong = append(wrong, fmt.Sprintf("%d: %s", g.Index, g.Kind))
 		}
 	}
@@ -79,10 +109,18 @@ func guardsOf(s statuspage.Status) string {
 // recently is how far back judgeHistory looks.
 const recently = 10 * time.Minute
 
-// judgeHistory tells of terms that end again and again, but not of those that somebody ended.
+// calmAfter is how long a term lasts at least before those that ended again and again are past.
+const calmAfter = time.Minute
+
+// judgeHistory tells of terms that end again and again, but not of those that somebody ended. That
+// is a warning once a term has lasted for longer than any of them, and for calmAfter.
 func (e *entry) judgeHistory(history []statuspage.Term, now time.Time) {
 	count := map[string]int{}
 	ended := 0
+	var current, longest time.Duration
+	if len(history) > 0 && history[0].End.IsZero() {
+		current = now.Sub(history[0].Start)
+	}
 	for _, t := range history {
 		switch singleton.Reason(t.Reason) {
 		case "", singleton.ReasonShutdown, singleton.ReasonResigned, singleton.ReasonReleased:
@@ -91,6 +129,7 @@ func (e *entry) judgeHistory(history []statuspage.Term, now time.Time) {
 		if !t.End.IsZero() && now.Sub(t.End) < recently {
 			count[t.Reason]++
 			ended++
+			longest = max(longest, t.End.Sub(t.Start))
 		}
 	}
 	if ended < 3 {
@@ -100,8 +139,13 @@ func (e *entry) judgeHistory(history []statuspage.Term, now time.Time) {
 	for _, reason := range slices.Sorted(maps.Keys(count)) {
 		reasons = append(reasons, fmt.Sprintf("%s (%d)", reason, count[reason]))
 	}
-	e.problem("%d terms ended within %s: %s; 'kubectl hotseat history' lists them", ended, short(recently),
-		strings.Join(reasons, ", "))
+	text := fmt.Sprintf("%d terms ended within %s: %s; 'kubectl hotseat history' lists them", ended,
+		short(recently), strings.Join(reasons, ", "))
+	if current > max(calmAfter, longest) {
+		e.warn("%s; the current one has lasted for %s", text, short(current))
+		return
+	}
+	e.problem("%s", text)
 }
 
 // judgeHolder looks for the holder among all replicas.
@@ -131,7 +175,7 @@ const longDrain = 30 * time.Second
 // judgePages says what the replicas' accounts show that the Lease does not.
 func (e *entry) judgePages(pages []page) {
 	var active, standing []string
-	other := ""
+	other, latest := "", acceptances(pages)
 	for _, p := range pages {
 		s, name := p.status, p.name()
 		switch s.State {
@@ -144,7 +188,7 @@ func (e *entry) judgePages(pages []page) {
 		case s.State == singleton.StateStopped.String():
 			e.problem("%s does not stand for election: its Run has ended; look at its log", name)
 		case s.NotReady != "":
-			e.problem("%s could not take over: %s", name, s.NotReady)
+			e.problem("%s could not take over: %s", name, strings.TrimPrefix(s.NotReady, "singleton: "))
 		}
 		other = cmp.Or(other, s.OtherProgram)
 		if s.LeaseMissing {
@@ -152,7 +196,7 @@ func (e *entry) judgePages(pages []page) {
 		}
 		e.judgeWork(name, s)
 		for _, g := range s.Guards {
-			e.judgeGuard(name, g)
+			e.judgeGuard(name, g, latest)
 		}
 		first := pages[0].status
 		if s.Timings != first.Timings {
@@ -183,9 +227,15 @@ func (e *entry) judgeWork(name string, s statuspage.Status) {
 	}
 }
 
-func (e *entry) judgeGuard(name string, g statuspage.Guard) {
+func (e *entry) judgeGuard(name string, g statuspage.Guard, latest acceptance) {
 	switch {
 	case g.Accepted:
+	case latest.over(g):
+		e.note("guard %d answered %s to epoch %s of %s at %s, and has accepted a later epoch since", g.Index,
+			g.Kind, g.Epoch, name, g.At.UTC().Format(time.TimeOnly))
+	case g.Kind == string(fencing.KindUnavailable):
+		e.problem("guard %d of %s does not answer for epoch %s: mend its store, which that replica's log names;"+
+			" do not hand over meanwhile, for the work of the next term cannot start", g.Index, name, g.Epoch)
 	case g.Mark != "":
 		e.problem("guard %d of %s refuses epoch %s (%s): its mark is %s, so look at 'kubectl hotseat guards'",
 			g.Index, name, g.Epoch, g.Kind, g.Mark)
