@@ -129,7 +129,8 @@ func summarize(seen []Seen, last Seen, terms []Term) summary {
 	for _, s := range seen {
 		if s.Error == "" {
 			answers++
-			if holds(s.Status) {
+			same := func(o Status) bool { return o.Identity == s.Status.Identity } // by another URL
+			if holds(s.Status) && !slices.ContainsFunc(active, same) {
 				active = append(active, s.Status)
 			}
 		}
@@ -226,6 +227,11 @@ func summaryOfOther(seen []Seen, s Status) summary {
 		Mark: "•", Says: nameOf(s.Holder.Identity) + " holds the Lease",
 		Since: s.Holder.Since, Epoch: s.Holder.Epoch,
 		Detail: fmt.Sprintf("%s sees it that way, and stands by.", nameOf(s.Identity)),
+	}
+	if s.OtherProgram != "" {
+		out.Level, out.Mark = bad, "✕"
+		out.Detail = fmt.Sprintf("It is another program, %s. Two applications must not share one Lease.",
+			s.OtherProgram)
 	}
 	silent := slices.ContainsFunc(seen, func(o Seen) bool {
 		return o.Error != "" && o.Status.Identity == s.Holder.Identity
