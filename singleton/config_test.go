@@ -129,9 +129,16 @@ func TestWithoutWatchItPolls(t *testing.T) {
 		sleep(2 * time.Minute)
 		require.InDelta(l, 55, l.CountRequests("b", "list"), 6, "each RetryPeriod, with jitter")
 		require.Equal(l, 1, log.count("not allowed to watch"), "said once")
+		require.True(l, b.Polls())
+		require.EqualValues(l, 1, metric(l, b, "hotseat_polling"))
+		require.False(l, a.Polls())
+		require.Zero(l, metric(l, a, "hotseat_polling"))
 		a.Resign()
 		sleep(2400 * time.Millisecond)
 		require.Equal(l, singleton.StateActive, b.Status().State)
+		l.Allow("b", "watch")
+		sleep(10 * second)
+		require.False(l, b.Polls())
 	})
 }
 
@@ -149,10 +156,13 @@ func TestWithoutCreateItWaitsForTheLease(t *testing.T) {
 		require.ErrorContains(l, e.Ready(), "the Lease does not exist")
 		require.True(l, e.Status().Missing)
 		require.InDelta(l, 1, metric(l, e, "hotseat_lease_missing"), 0)
+		require.Zero(l, metric(l, e, "hotseat_ready"))
+		require.Positive(l, metric(l, e, "hotseat_acquire_failures_total", "reason", "forbidden"))
 		_, err := l.CreateLease(newLease())
 		require.NoError(l, err)
 		sleep(15 * second) // it may have been held, unseen, before it was shipped anew
 		synctest.Wait()
+		require.EqualValues(l, 1, metric(l, e, "hotseat_ready"))
 		require.Equal(l, singleton.StateActive, e.Status().State)
 	})
 }

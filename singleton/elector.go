@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotseat-go/hotseat/fencing"
+	"github.com/hotseat-go/hotseat/internal/lookout"
 	"github.com/hotseat-go/hotseat/internal/protocol"
 	"github.com/hotseat-go/hotseat/lease"
 )
@@ -38,6 +39,7 @@ type published struct {
 	guard  atomic.Pointer[GuardError] // the last failed announcement; see Status.Guard
 	told   atomic.Pointer[Announcement]
 	record atomic.Pointer[lease.Record]
+	source atomic.Pointer[lookout.Source]
 }
 
 // stance is how far this replica wants to be active.
@@ -108,6 +110,14 @@ func (e *Elector) Lease() lease.Record {
 		return *record
 	}
 	return lease.Record{}
+}
+
+// Polls reports whether this replica may not watch the Lease (RBAC). It then looks at the Lease
+// each RetryPeriod, so a handover to it takes up to that much longer. Like Lease it is not updated
+// while Run is not running. Polls takes no lock and makes no request.
+func (e *Elector) Polls() bool {
+	source := e.source.Load()
+	return source != nil && source.Polls()
 }
 
 // Scope returns the scope of this elector's tokens: [fencing.Scope] of its Lease. It includes the

@@ -61,6 +61,7 @@ func newRun(ctx context.Context, e *Elector, work Work) *run {
 		tell:      outage.Teller{Log: e.config.Logger},
 	}
 	e.previous = nil
+	e.published.source.Store(r.source)
 	return r
 }
 

@@ -19,6 +19,7 @@ type metrics struct {
 	sources  tally // terms that began, by what their epoch was derived from
 	guards   tally // failed announcements, by kind
 	evidence tally // by result
+	attempts tally // to create or acquire the Lease that failed, by reason
 	overruns atomic.Uint64
 	vacant   atomic.Int64 // nanoseconds in which nobody was active before the last term
 	renewals
@@ -97,6 +98,7 @@ func (m *metrics) started(d protocol.Decision, c protocol.Claim, vacant time.Dur
 func (m *metrics) ended(r Reason)                { count(&m.terms, reasons(), r) }
 func (m *metrics) guardFailed(kind fencing.Kind) { count(&m.guards, fencing.Kinds(), kind) }
 func (m *metrics) witnessed(result string)       { count(&m.evidence, testimonies(), result) }
+func (m *metrics) notAcquired(reason string)     { count(&m.attempts, failureReasons(), reason) }
 func (m *metrics) overran()                      { m.overruns.Add(1) }
 
 // renewed takes in that a renewal was acknowledged, when the term was still valid for left. A

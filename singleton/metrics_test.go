@@ -31,6 +31,7 @@ func TestMetrics(t *testing.T) {
 		require.Zero(l, metric(l, b, "hotseat_active"))
 		require.Zero(l, metric(l, b, "hotseat_validity_remaining_seconds"))
 		require.EqualValues(l, 1, metric(l, b, "hotseat_state", "state", "standby"))
+		require.EqualValues(l, 1, metric(l, b, "hotseat_ready"))
 
 		l.Link("a").Inject(apiserver.Fault{Verbs: []string{"update", "patch"}, Count: 2, Status: 500})
 		sleep(3 * second)
@@ -40,6 +41,7 @@ func TestMetrics(t *testing.T) {
 		require.NoError(l, r.wait(l))
 		require.Zero(l, metric(l, a, "hotseat_active"), "right after a graceful stop")
 		require.Zero(l, metric(l, a, "hotseat_epoch"))
+		require.Zero(l, metric(l, a, "hotseat_ready"))
 		require.EqualValues(l, 1, metric(l, a, "hotseat_state", "state", "stopped"))
 		require.EqualValues(l, 1, metric(l, a, "hotseat_terms_total", "reason", "shutdown"))
 		synctest.Wait()

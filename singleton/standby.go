@@ -132,6 +132,9 @@ func (r *run) settle(err error, d protocol.Decision) error {
 	}
 	var verdict protocol.Verdict
 	r.candidate, verdict = r.candidate.Failed(d, err, r.config.Replica.clock.Now())
+	if verdict != protocol.Faster && failing(d) == outage.Taking {
+		r.metrics.notAcquired(failureOf(err))
+	}
 	switch verdict {
 	case protocol.Faster:
 	case protocol.Contested:

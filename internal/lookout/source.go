@@ -36,7 +36,8 @@ type Source struct {
 type access struct {
 	listed      bool // it was allowed before
 	refused     retry.Refusals
-	unversioned int // lists in a row that showed no versions
+	unversioned int         // lists in a row that showed no versions
+	polls       atomic.Bool // watching is forbidden
 }
 
 // New returns the source of lock's Lease, which has a share in shared unless that is nil.
@@ -56,6 +57,10 @@ func (s *Source) Rewatch() {
 		(*rewatch)()
 	}
 }
+
+// Polls reports whether the Lease may not be watched, as far as the last attempt showed. It may be
+// called from any goroutine.
+func (s *Source) Polls() bool { return s.access.polls.Load() }
 
 func (s *Source) rewatchBy(f func()) { s.rewatch.Store(&f) }
 
@@ -148,6 +153,7 @@ func (s *Source) look(ctx context.Context) (reached bool, err error) {
 	s.rewatchBy(cancel)
 	began := time.Now()
 	err = s.lock.Watch(watchCtx, first, func(o protocol.Observation) {
+		s.access.polls.Store(false)
 		s.put(o)
 		s.pace.saw(time.Since(began))
 	})
@@ -155,6 +161,7 @@ func (s *Source) look(ctx context.Context) (reached bool, err error) {
 		return true, nil
 	}
 	if errors.Is(err, lease.ErrForbidden) {
+		s.access.polls.Store(true)
 		period := s.lock.Timing.RetryPeriod
 		s.pace.tell.Once(outage.Polling, err, "every", period)
 		retry.Pause(ctx, period+chance.N(ctx, period/5))

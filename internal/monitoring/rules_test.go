@@ -116,7 +116,7 @@ func healthy() map[string]string {
 			"hotseat_active": active, "hotseat_active_since_timestamp_seconds": since,
 			"hotseat_renewals_late_total": "0+0x120", "hotseat_overrun": "0+0x120",
 			"hotseat_overruns_total": "0+0x120", "hotseat_lease_missing": "0+0x120",
-			"hotseat_draining_since_timestamp_seconds": "0+0x120",
+			"hotseat_draining_since_timestamp_seconds": "0+0x120", "hotseat_ready": "1+0x120",
 		} {
 			series[pod(metric, name)] = values
 		}
@@ -190,6 +190,8 @@ func scenes() []scene {
 		{"HotseatGuardFailing is silent for one failure", map[string]string{failures: "0+0x20 1+0x99"}, "9m", nil},
 
 		{"HotseatStandbysTooFew fires", map[string]string{standby("b"): "1+0x20 stale", standby("c"): "1+0x20 0+0x99"}, "17m", []string{"HotseatStandbysTooFew"}},
+		{"HotseatStandbysTooFew fires if none is ready", map[string]string{pod("hotseat_ready", "b"): "1+0x20 0+0x99", pod("hotseat_ready", "c"): "1+0x20 0+0x99"}, "17m", []string{"HotseatStandbysTooFew"}},
+		{"HotseatStandbysTooFew is silent if one is", map[string]string{pod("hotseat_ready", "b"): "1+0x20 0+0x99"}, "29m", nil},
 		{"HotseatStandbysTooFew is silent in a rollout", map[string]string{standby("b"): "1+0x20 stale", standby("c"): "1+0x20 0+0x20 1+0x70"}, "12m", nil},
 		{"HotseatStandbysTooFew is silent with one", map[string]string{standby("b"): "1+0x20 stale"}, "29m", nil},
 

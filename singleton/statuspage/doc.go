@@ -29,6 +29,7 @@
 //	  "validForSeconds": 9.9,
 //	  "overrun": false,
 //	  "leaseMissing": false,
+//	  "polls": false,
 //	  "guards": [
 //	    {"index": 0, "accepted": true, "epoch": "34", "at": "2026-11-30T12:04:00Z"}
 //	  ],

@@ -28,6 +28,9 @@ func notes(s Seen) (all []note) {
 	default:
 		add(ok, "Ready.")
 	}
+	if s.Status.Polls && s.Error == "" {
+		add(warn, "May not watch the Lease, and polls it: a handover to it takes longer.")
+	}
 	if s.Status.Work != nil && s.Error == "" {
 		all = append(all, notesOfWork(s.Status)...)
 	}

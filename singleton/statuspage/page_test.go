@@ -305,6 +305,9 @@ func TestNotes(t *testing.T) {
 			{"", "Work reported progress 34 s ago."},
 			{warn, "The last renewal took 3.1 s: the API server is slow."},
 		}},
+		"polls": {[]Seen{fine(func(s *Status) { s.Polls = true })}, []note{
+			{ok, "Ready."}, {warn, "May not watch the Lease, and polls it: a handover to it takes longer."},
+		}},
 		"missing": {[]Seen{fine(func(s *Status) { s.LeaseMissing = true })}, []note{
 			{bad, "Cannot take over while the Lease is missing."},
 		}},

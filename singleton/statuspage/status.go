@@ -48,6 +48,7 @@ type Health struct {
 	OtherProgram string  `json:"otherProgram,omitempty"`
 	Overrun      bool    `json:"overrun"`        // see [singleton.Status]
 	LeaseMissing bool    `json:"leaseMissing"`   // there was no Lease at the last look
+	Polls        bool    `json:"polls"`          // see [singleton.Elector.Polls]
 	Guards       []Guard `json:"guards"`         // what each answered last; empty if none was asked
 	Work         *Work   `json:"work,omitempty"` // of the current term; left out without one
 }
@@ -148,7 +149,7 @@ func Of(e *singleton.Elector) Status {
 			Holder: holderOf(now, record),
 			Health: Health{
 				ValidForSeconds: seconds(now.ValidFor), Overrun: now.Overrun,
-				LeaseMissing: now.Missing, Guards: guardsOf(e), Work: workOf(now.Term),
+				LeaseMissing: now.Missing, Polls: e.Polls(), Guards: guardsOf(e), Work: workOf(now.Term),
 			},
 		},
 		Lease: leaseOf(record),

@@ -149,6 +149,16 @@ func TestStatusBeforeAndAfterRun(t *testing.T) {
 	})
 }
 
+func TestStatusWithoutTheRightToWatch(t *testing.T) {
+	inLab(t, func(l lab) {
+		l.Forbid("b", "watch")
+		a, _ := l.start("a")
+		b, _ := l.start("b")
+		require.False(l, ask(l, Handler(a)).Polls)
+		require.True(l, ask(l, Handler(b)).Polls)
+	})
+}
+
 // A drain tells why work has to return, and by when.
 func TestStatusOfADrain(t *testing.T) {
 	inLab(t, func(l lab) {
