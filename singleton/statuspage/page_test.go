@@ -114,10 +114,6 @@ func TestSummary(t *testing.T) {
 			bad, "2 replicas say that they are active", "Their clocks may differ. The guards refuse the writes of the lower epoch.", time.Time{},
 		},
 		"one active that has two URLs": {[]Seen{status("a", "active"), status("a", "active"), status("b", "standby")}, ok, "a is active", "", at(30)},
-		"two applications": {
-			[]Seen{status("b", "standby", func(s *Status) { s.OtherProgram = "mailer" })},
-			bad, "a holds the Lease", "It is another program, mailer. Two applications must not share one Lease.", at(30),
-		},
 		"a handover between two looks": {
 			[]Seen{status("a", "active", func(s *Status) { s.At = at(29) }), status("b", "active", func(s *Status) { s.Holder.Epoch = "10" })},
 			ok, "b is active", "", at(30),

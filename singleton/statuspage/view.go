@@ -228,11 +228,6 @@ func summaryOfOther(seen []Seen, s Status) summary {
 		Since: s.Holder.Since, Epoch: s.Holder.Epoch,
 		Detail: fmt.Sprintf("%s sees it that way, and stands by.", nameOf(s.Identity)),
 	}
-	if s.OtherProgram != "" {
-		out.Level, out.Mark = bad, "✕"
-		out.Detail = fmt.Sprintf("It is another program, %s. Two applications must not share one Lease.",
-			s.OtherProgram)
-	}
 	silent := slices.ContainsFunc(seen, func(o Seen) bool {
 		return o.Error != "" && o.Status.Identity == s.Holder.Identity
 	})
