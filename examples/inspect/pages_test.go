@@ -155,9 +155,12 @@ func TestStatusJudgesReplicas(t *testing.T) {
 	}
 	same := func(*statuspage.Status) {}
 	for want, pages := range map[string][]page{
-		"":                                {of(singleton.StateActive, same), of(singleton.StateStandby, same)},
-		"2 replicas say that they":        {of(singleton.StateActive, same), of(singleton.StateActive, same)},
-		"has been draining for 1h0m":      {of(singleton.StateDraining, same)},
+		"":                             {of(singleton.StateActive, same), of(singleton.StateStandby, same)},
+		"2 replicas say that they":     {of(singleton.StateActive, same), of(singleton.StateActive, same)},
+		"has been draining for 1h0m: ": {of(singleton.StateDraining, same)},
+		"for 1h0m (resigned, limit in 4m": {of(singleton.StateDraining, func(s *statuspage.Status) {
+			s.Work = &statuspage.Work{Ending: "resigned", Limit: now.Add(4 * time.Minute)}
+		})},
 		"it ignores its context":          {of(singleton.StateDraining, func(s *statuspage.Status) { s.Overrun = true })},
 		"does not stand for election":     {of(singleton.StateStopped, same)},
 		"could not take over: no update":  {of(singleton.StateStandby, func(s *statuspage.Status) { s.NotReady = "no update" })},
@@ -205,6 +208,26 @@ func TestStatusJudgesTheHolder(t *testing.T) {
 		e.judgeHolder(of(identity))
 		require.Equal(t, want == "", len(e.Problems) == 0)
 		require.Contains(t, strings.Join(e.Problems, ""), want)
+	}
+}
+
+// Work that hangs looks like any other, unless it reports progress.
+func TestStatusTellsOfProgress(t *testing.T) {
+	now := time.Now()
+	for want, work := range map[string]*statuspage.Work{
+		"the work of a reports no progress: a hang would not show here": {Started: true},
+		"the work of a last reported progress 34s ago":                  {Started: true, Progress: now.Add(-34 * time.Second)},
+		"": {},
+	} {
+		s := statuspage.Status{Replica: statuspage.Replica{At: now, Identity: "a", State: singleton.StateActive.String()}}
+		s.Work, s.Timings.RetryPeriodSeconds = work, 2
+		e := entry{}
+		e.judgeWork("a", s)
+		require.Equal(t, want, strings.Join(e.Notes, ""))
+		require.Empty(t, e.Warnings)
+		work.RenewalSeconds = 3.1
+		e.judgeWork("a", s)
+		require.Equal(t, []string{"the last renewal of a took 3.1s: the API server is slow to it"}, e.Warnings)
 	}
 }
 

@@ -216,6 +216,9 @@ func (e *entry) judgePages(pages []page) {
 }
 
 func (e *entry) judgeWork(name string, s statuspage.Status) {
+	if s.Work != nil && s.Work.RenewalSeconds > s.Timings.RetryPeriodSeconds {
+		e.warn("the last renewal of %s took %.1fs: the API server is slow to it", name, s.Work.RenewalSeconds)
+	}
 	drained := s.At.Sub(s.Since)
 	draining := s.State == singleton.StateDraining.String() && drained > longDrain
 	switch {
@@ -223,8 +226,26 @@ func (e *entry) judgeWork(name string, s statuspage.Status) {
 		e.problem("the work of %s has not returned in time after its term's end: it ignores its context; end"+
 			" the process", name)
 	case draining:
-		e.problem("%s has been draining for %s: its work may ignore its context", name, short(drained))
+		e.problem("%s has been draining for %s%s: its work may ignore its context", name, short(drained), ending(s))
+	case s.Work != nil && s.Work.Started && s.State == singleton.StateActive.String():
+		if s.Work.Progress.IsZero() {
+			e.note("the work of %s reports no progress: a hang would not show here", name)
+		} else {
+			e.note("the work of %s last reported progress %s ago", name, since(s.Work.Progress, s.At))
+		}
 	}
+}
+
+// ending says why work has to return, and when at the latest.
+func ending(s statuspage.Status) string {
+	if s.Work == nil || s.Work.Ending == "" {
+		return ""
+	}
+	text := " (" + s.Work.Ending
+	if left := s.Work.Limit.Sub(s.At); !s.Work.Limit.IsZero() && left > 0 {
+		text += ", limit in " + short(left)
+	}
+	return text + ")"
 }
 
 func (e *entry) judgeGuard(name string, g statuspage.Guard, latest acceptance) {
