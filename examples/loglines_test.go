@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hotseat-go/hotseat/singleton"
 )
 
 // logs.md explains each line that an elector can log, and no other.
@@ -114,4 +116,22 @@ func outageWords(f *ast.FuncDecl) (messages []string) {
 		return true
 	})
 	return messages
+}
+
+// Each cause of a term's end is in the list of causes, as the log begins to tell it and by its word.
+func TestCausesInTheDocs(t *testing.T) {
+	_, after, ok := strings.Cut(read(t, guide+"logs.md"), "\n### Causes\n")
+	require.True(t, ok)
+	list, _, ok := strings.Cut(after, "\n### ")
+	require.True(t, ok)
+	list = strings.Join(strings.Fields(list), " ")
+	elector, _ := scraped(t)
+	reasons := elector["hotseat_terms_total"].values
+	require.NotEmpty(t, reasons)
+	for _, reason := range reasons {
+		require.Contains(t, list, "`"+reason+"`")
+		text := (&singleton.EndError{Reason: singleton.Reason(reason)}).Error()
+		text, _, _ = strings.Cut(text, " 0001-") // since when
+		require.Contains(t, list, "`"+strings.TrimSuffix(text, ` ""`)+"`")
+	}
 }
