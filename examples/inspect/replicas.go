@@ -188,10 +188,11 @@ func (e *entry) judgePages(pages []page) {
 		case s.State == singleton.StateStopped.String():
 			e.problem("%s does not stand for election: its Run has ended; look at its log", name)
 		case s.NotReady != "":
-			e.problem("%s could not take over: %s", name, strings.TrimPrefix(s.NotReady, "singleton: "))
+			e.problem("%s could not take over: %s; its log says more", name,
+				strings.TrimPrefix(s.NotReady, "singleton: "))
 		}
 		other = cmp.Or(other, s.OtherProgram)
-		if s.LeaseMissing {
+		if s.LeaseMissing && e.State != stateMissing {
 			e.problem("%s found no Lease when it looked last", name)
 		}
 		e.judgeWork(name, s)

@@ -101,7 +101,8 @@ func (f *statusFlags) run(ctx context.Context, c *call) error {
 	case found.bad():
 		return errProblem
 	case len(found.Leases) == 0:
-		return errors.New("there is no Lease of hotseat: if a service should run here, name its Lease")
+		return errors.New("there is no Lease of hotseat: if a service should run here, name its Lease," +
+			" and its Pods with --selector")
 	case asked && len(found.Replicas) == 0:
 		return errors.New("no replica could be asked: see the notes; --ask=false looks at the Lease alone")
 	}
