@@ -159,3 +159,19 @@ func TestWrong(t *testing.T) {
 		})
 	}
 }
+
+// What the Deployment, Prometheus and people ask for is there.
+func TestPages(t *testing.T) {
+	client, err := singleton.NewClient(&rest.Config{Host: "https://192.0.2.1"})
+	require.NoError(t, err)
+	elector, err := singleton.New(client, singleton.Config{Name: "invoicer", Namespace: "shop"})
+	require.NoError(t, err)
+	for path, want := range map[string]int{
+		"/livez": http.StatusOK, "/readyz": http.StatusServiceUnavailable, "/metrics": http.StatusOK,
+		"/status": http.StatusOK, "/": http.StatusNotFound,
+	} {
+		answer := httptest.NewRecorder()
+		probes(elector).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, http.NoBody))
+		require.Equal(t, want, answer.Code, path)
+	}
+}

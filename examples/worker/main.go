@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/hotseat-go/hotseat/singleton"
+	"github.com/hotseat-go/hotseat/singleton/statuspage"
 )
 
 func main() {
@@ -54,7 +55,7 @@ func run(ctx context.Context) error {
 
 // end of README example
 
-// serve answers the probes and Prometheus.
+// serve answers the probes, Prometheus, and people.
 func serve(elector *singleton.Elector) {
 	log.Fatal(newServer(probes(elector)).ListenAndServe()) // without probes, nobody would notice that it is stuck
 }
@@ -72,6 +73,7 @@ func probes(elector *singleton.Elector) *http.ServeMux {
 	mux.Handle("/readyz", probe(elector.Ready))
 	mux.Handle("/livez", probe(elector.Live))
 	mux.Handle("/metrics", promhttp.Handler())
+	mux.Handle("/status", statuspage.Handler(elector)) // for people, and kubectl hotseat
 	return mux
 }
 
