@@ -139,7 +139,11 @@ func TestSummary(t *testing.T) {
 			[]Seen{status("c", "standby", released), status("b", "standby", released, func(s *Status) {
 				s.Guards = []Guard{{Accepted: true, Epoch: "9"}, {Index: 1, Kind: "stale", Mark: "1000000", Epoch: "9"}}
 			})},
-			bad, "Nobody is active", "Guard 1 has seen epoch 1000000, so it refused the last term, epoch 9.", at(55),
+			bad, "Nobody is active", "Guard 1 has seen epoch 1000000, so it refuses the last term, epoch 9.", at(55),
+		},
+		"a poisoned mark, on the page of a replica that met it earlier": {
+			[]Seen{status("c", "standby", released, func(s *Status) { s.Guards = []Guard{{Kind: "stale", Mark: "1000000", Epoch: "7"}} })},
+			bad, "Nobody is active", "Guard 0 has seen epoch 1000000, so it refuses the last term, epoch 9.", at(55),
 		},
 		"a store that is down": {
 			[]Seen{status("b", "standby", released, func(s *Status) { s.Guards = []Guard{{Kind: "unavailable", Epoch: "9"}} })},

@@ -198,14 +198,15 @@ func whatGuardsSay(seen []Seen, terms []Term) string {
 	if len(terms) == 0 {
 		return ""
 	}
+	last := terms[0].Epoch
 	for _, s := range seen {
 		for _, g := range s.Status.Guards {
-			switch last := g.Epoch == terms[0].Epoch; {
-			case s.Error != "" || g.Accepted || !last:
-			case g.Mark != "":
-				return fmt.Sprintf("Guard %d has seen epoch %s, so it refused the last term, epoch %s.",
-					g.Index, g.Mark, g.Epoch)
-			default:
+			switch {
+			case s.Error != "" || g.Accepted:
+			case number(g.Mark) > number(last): // also if it told that to an earlier term
+				return fmt.Sprintf("Guard %d has seen epoch %s, so it refuses the last term, epoch %s.",
+					g.Index, g.Mark, last)
+			case g.Epoch == last:
 				return fmt.Sprintf("Guard %d did not accept the last term, epoch %s: %s.",
 					g.Index, g.Epoch, g.Kind)
 			}
