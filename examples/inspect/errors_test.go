@@ -61,7 +61,7 @@ func TestSlowAPIServer(t *testing.T) {
 	b := newBed(t)
 	b.active(0)
 	b.server.Link(anonymous).Inject(apiserver.Fault{DelayBefore: 1200 * time.Millisecond})
-	found, e := b.status(exitProblem, alone, "--look", "2s")
+	found, e := b.status(exitProblem, alone, "--look", "1100ms")
 	require.True(t, contains(found.Problems, "the API server is slow: each answer took "))
 	require.Empty(t, e.Problems)
 	require.Positive(t, e.Renewal.Seen, "the watch opens late, and is open for as long as was asked")

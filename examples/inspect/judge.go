@@ -39,7 +39,7 @@ type entry struct {
 // findings are sentences for people.
 type findings struct {
 	Problems []string `json:"problems"` // the program exits with 1 if there are some
-	Warnings []string `json:"warnings"` // harmless as it is, but not as it should be
+	Warnings []string `json:"warnings"` // to be mended, but does no harm
 	Notes    []string `json:"notes"`
 }
 

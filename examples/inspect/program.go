@@ -132,7 +132,7 @@ Commands:
 'kubectl hotseat COMMAND --help' lists the flags of a command.
 
 It exits with 0 if all is well, with 1 if it found a problem, and with 2 if it could not find out:
-for wrong usage, a missing right, or an API server that does not answer.
+for wrong usage, a missing right, no Lease, or an API server or replicas that do not answer.
 `)
 }
 
