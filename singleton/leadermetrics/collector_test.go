@@ -173,7 +173,7 @@ func TestAliasesBesideTheElector(t *testing.T) {
 	e := electorOf(t, c)
 	families, err := registryOf(t, e, aliases(t, e, leadermetrics.Config{})).Gather()
 	require.NoError(t, err)
-	require.Len(t, families, 23)
+	require.Len(t, families, 26)
 }
 
 func TestAliasesNeedAnElector(t *testing.T) {
