@@ -1,6 +1,7 @@
 package singleton
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,13 +16,20 @@ type family struct {
 	label      string // beside namespace and lease; may be empty
 	kind       prometheus.ValueType
 	samples    []sample
-	histogram  func(*prometheus.Desc) prometheus.Metric // instead of kind and samples
+	histogram  *distribution // instead of kind and samples
 }
 
 // sample is one value. label is the value of the family's label.
 type sample struct {
 	label string
 	value float64
+}
+
+// distribution is a histogram. Each bucket includes those below it, as Prometheus has them.
+type distribution struct {
+	count   uint64
+	sum     float64
+	buckets map[float64]uint64
 }
 
 func gauge(name, help string, value float64) family {
@@ -55,17 +63,7 @@ func (e *Elector) Describe(ch chan<- *prometheus.Desc) {
 func (e *Elector) Collect(ch chan<- prometheus.Metric) {
 	labels := e.labels()
 	for _, f := range e.families() {
-		desc := f.desc(labels)
-		if f.histogram != nil {
-			ch <- f.histogram(desc)
-		}
-		for _, s := range f.samples {
-			var values []string
-			if f.label != "" {
-				values = []string{s.label}
-			}
-			ch <- prometheus.MustNewConstMetric(desc, f.kind, s.value, values...)
-		}
+		f.send(ch, f.desc(labels))
 	}
 }
 
@@ -73,12 +71,26 @@ func (e *Elector) labels() prometheus.Labels {
 	return prometheus.Labels{"namespace": e.config.Namespace, "lease": e.config.Name}
 }
 
-func (f *family) desc(labels prometheus.Labels) *prometheus.Desc {
-	var variable []string
+// desc describes the family. variable are labels that it gets beside its own.
+func (f *family) desc(labels prometheus.Labels, variable ...string) *prometheus.Desc {
 	if f.label != "" {
-		variable = []string{f.label}
+		variable = append(variable, f.label)
 	}
 	return prometheus.NewDesc(f.name, f.help, variable, labels)
+}
+
+// send sends the values. variable are those of the labels that desc got beside the family's own.
+func (f *family) send(ch chan<- prometheus.Metric, desc *prometheus.Desc, variable ...string) {
+	if h := f.histogram; h != nil {
+		ch <- prometheus.MustNewConstHistogram(desc, h.count, h.sum, h.buckets, variable...)
+	}
+	for _, s := range f.samples {
+		values := variable
+		if f.label != "" {
+			values = append(slices.Clone(variable), s.label)
+		}
+		ch <- prometheus.MustNewConstMetric(desc, f.kind, s.value, values...)
+	}
 }
 
 // families are all metrics, as they are now.
@@ -155,11 +167,8 @@ func (e *Elector) countersOfTerms() []family {
 		counters(&m.terms, reasons(), "reason", "hotseat_terms_total",
 			"Terms of this replica that ended, by reason."),
 		{name: "hotseat_renew_duration_seconds",
-			help: "Time from sending a renewal to its acknowledgement, retries on conflicts included.",
-			histogram: func(desc *prometheus.Desc) prometheus.Metric {
-				count, sum, buckets := m.histogram()
-				return prometheus.MustNewConstHistogram(desc, count, sum, buckets)
-			}},
+			help:      "Time from sending a renewal to its acknowledgement, retries on conflicts included.",
+			histogram: m.histogram()},
 		counters(&m.failed, failureReasons(), "reason", "hotseat_renew_failures_total",
 			"Renewals that failed, by reason."),
 		counters(&m.attempts, failureReasons(), "reason", "hotseat_acquire_failures_total",

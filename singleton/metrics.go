@@ -115,13 +115,14 @@ func (m *renewals) renewed(took, left time.Duration, timing lease.Timing) {
 
 func (m *renewals) renewalFailed(reason string) { count(&m.failed, failureReasons(), reason) }
 
-// histogram returns the renewals as Prometheus counts them: each bucket includes those below it.
-func (m *renewals) histogram() (count uint64, seconds float64, buckets map[float64]uint64) {
-	seconds, buckets = time.Duration(m.nanoseconds.Load()).Seconds(), map[float64]uint64{}
+// histogram returns how long the renewals took, in seconds.
+func (m *renewals) histogram() *distribution {
 	bounds := renewBuckets()
+	d := &distribution{sum: time.Duration(m.nanoseconds.Load()).Seconds(), buckets: map[float64]uint64{}}
 	for i, bound := range bounds {
-		count += m.buckets.get(i)
-		buckets[bound] = count
+		d.count += m.buckets.get(i)
+		d.buckets[bound] = d.count
 	}
-	return count + m.buckets.get(len(bounds)), seconds, buckets
+	d.count += m.buckets.get(len(bounds))
+	return d
 }
