@@ -54,7 +54,8 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// ofEach reports whether a Collector has a gauge of each elector. Of its state it leaves one series.
+// ofEach reports whether a Collector has a gauge of each elector. Of its state it leaves one
+// series.
 func (f *family) ofEach() bool {
 	switch f.name {
 	case "hotseat_active", "hotseat_active_since_timestamp_seconds", "hotseat_ready",

@@ -118,7 +118,8 @@ func (m *renewals) renewalFailed(reason string) { count(&m.failed, failureReason
 // histogram returns how long the renewals took, in seconds.
 func (m *renewals) histogram() *distribution {
 	bounds := renewBuckets()
-	d := &distribution{sum: time.Duration(m.nanoseconds.Load()).Seconds(), buckets: map[float64]uint64{}}
+	d := &distribution{buckets: map[float64]uint64{}}
+	d.sum = time.Duration(m.nanoseconds.Load()).Seconds()
 	for i, bound := range bounds {
 		d.count += m.buckets.get(i)
 		d.buckets[bound] = d.count
