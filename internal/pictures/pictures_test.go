@@ -48,7 +48,7 @@ func TestStripShowsEachTime(t *testing.T) {
 	require.NoError(t, err)
 	texts := textsOf(t, svg)
 	for _, want := range []string{
-		"Title", "hotseat", "3 times, half within 20 ms, all 400 ms", "client-go", "1 times, half within 2 s, all 2 s",
+		"Title", "hotseat", "3 times, half within 20 ms, all within 400 ms", "client-go", "1 times, half within 2 s, all within 2 s",
 		"from here to there.", "Written by make bench, " + set.Date + ": " + set.Versions,
 	} {
 		require.Contains(t, texts, want)

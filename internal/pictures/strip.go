@@ -34,7 +34,7 @@ func (s strip) draw(title string, sets []samples.Set) ([]byte, error) {
 	var names []string
 	for i, g := range groups {
 		sorted := slices.Sorted(slices.Values(g.Seconds))
-		names = append(names, fmt.Sprintf("%s\n%d times, half within %s, all %s", g.Name, len(sorted),
+		names = append(names, fmt.Sprintf("%s\n%d times, half within %s, all within %s", g.Name, len(sorted),
 			tell(quantile(sorted, .5)), tell(quantile(sorted, 1))))
 		dots, err := plotter.NewScatter(scatter(g.Seconds, float64(i)))
 		if err != nil {
