@@ -123,6 +123,8 @@ func TestPage(t *testing.T) {
 	b.await(fmt.Sprintf(`document.querySelector('h1').innerText.includes(%q)`, first+" is active"))
 	require.True(t, js[bool](b, noteChanges))
 	b.await(`document.querySelectorAll('#replicas > li').length === 3`)
+	require.Empty(t, b.text("#connection"))
+	require.Zero(t, js[float64](b, "document.querySelector('#connection').clientHeight"), "no empty alarm")
 	require.Equal(t, "shop/invoicer", b.text(".lease b"))
 	require.Contains(t, js[string](b, "document.title"), first+" is active")
 
@@ -185,7 +187,7 @@ func TestPage(t *testing.T) {
 
 	crashed := active
 	s.replicas[crashed].Kill()
-	b.await(`document.querySelector('#replicas').innerText.includes('Does not answer')`)
+	b.await(`document.querySelector('#replicas').innerText.includes('no answer')`)
 	b.await(`!document.querySelector('h1').innerText.includes('is active')`)
 	b.under("crash", func(l look) { b.fits(l) })
 	active, _ = s.active(crashed)
@@ -196,13 +198,13 @@ func TestPage(t *testing.T) {
 
 	frozen := active
 	require.NoError(t, s.replicas[frozen].Freeze())
-	b.await(`document.querySelector('#replicas').innerText.includes('no answer within 1s')`)
+	b.await(`document.querySelector('#replicas').innerText.includes('No answer within 1 s')`)
 	b.await(`Number(document.querySelector('[role=meter]').getAttribute('aria-valuenow')) < 1.5`)
 	b.under("freeze", func(l look) { b.fits(l) })
 	active, _ = s.active(frozen)
 	b.shownAt(active)
 	require.NoError(t, s.replicas[frozen].Thaw())
-	b.await(`!document.querySelector('#replicas').innerText.includes('Does not answer')`)
+	b.await(`!document.querySelector('#replicas').innerText.includes('no answer')`)
 	b.await(`!document.querySelector('#terms tr:nth-child(2)').innerText.includes('as others saw it')`)
 	require.Contains(t, b.text("#terms tr:nth-child(2)"), frozen)
 	require.Regexp(t, "not renewed in time|another replica took the Lease", b.text("#terms tr:nth-child(2)"))
@@ -229,7 +231,13 @@ func TestPageOfOne(t *testing.T) {
 	b.expect("net::ERR_CONNECTION_REFUSED") // the stream cannot be opened again
 	require.NoError(t, s.replicas[active].Terminate())
 	<-s.replicas[active].Exited()
-	b.await(`document.querySelector('#connection').innerText.includes('Not connected since')`)
+	b.await(`document.querySelector('#connection').innerText.includes('This browser has had no connection')`)
+	headline := b.text("h1")
+	require.Regexp(t, `^\? Unknown since \d\d:\d\d:\d\d UTC. Before: “(`+active+` is active|Nobody is active)”$`, headline)
+	require.Contains(t, js[string](b, "document.title"), "Unknown")
+	require.NotContains(t, b.text("main"), " ago", "all times are those of the day")
+	require.NotRegexp(t, `\bnow\b`, b.text("main"))
+	require.Regexp(t, `was valid until \d\d:\d\d:\d\d UTC`, b.text("#replicas"))
 	b.shoot("disconnected")
 }
 

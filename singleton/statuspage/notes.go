@@ -14,7 +14,7 @@ func notes(s Seen) (all []note) {
 		all = append(all, note{level, fmt.Sprintf(format, args...)})
 	}
 	if s.Error != "" {
-		add(bad, "Does not answer: %s.", s.Error)
+		add(bad, "%s%s.", strings.ToUpper(s.Error[:1]), s.Error[1:])
 	}
 	if s.Status.Overrun {
 		add(bad, "Work has not returned in time after its term ended.")
@@ -44,8 +44,8 @@ func notes(s Seen) (all []note) {
 		switch later := number(s.Status.Holder.Epoch) > number(g.Epoch); {
 		case g.Accepted && (!holds(s.Status) || s.Error != ""): // of a term that may be over
 		case g.Accepted:
-			add(ok, "Guard %d accepts epoch %s. The elector asked at %s; this is not a write.",
-				g.Index, g.Epoch, clock(g.At))
+			add(ok, "Guard %d accepts writes of epoch %s, and refuses earlier ones."+
+				" This was asked at %s UTC, and does not show that work wrote.", g.Index, g.Epoch, clock(g.At))
 		case later: // another term has begun since, and its replica tells what the guard says of it
 			add("", "Earlier, at %s, guard %d did not accept epoch %s.", clock(g.At), g.Index, g.Epoch)
 		case g.Mark != "":
@@ -75,7 +75,7 @@ func notesOfWork(s Status) (all []note) {
 	case !w.Started:
 		add(warn, "Work has not started: it waits for the guards and OnAcquire.")
 	case w.Progress.IsZero():
-		add("", "Work reports no progress: if it hangs, this page does not show it.")
+		add(quiet, "Progress of work is not monitored.")
 	default:
 		add("", "Work reported progress %.0f s ago.", max(0, s.At.Sub(w.Progress).Seconds()))
 	}

@@ -3,7 +3,9 @@ package statuspage
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -80,103 +82,6 @@ func TestPageEscapes(t *testing.T) {
 	require.Contains(t, body, "&lt;script&gt;alert(1)")
 }
 
-// What the headline says of replicas.
-func TestSummary(t *testing.T) {
-	status := func(name, state string, change ...func(*Status)) Seen {
-		s := Status{Replica: Replica{
-			At: at(60), Identity: name + "_1", State: state, Since: at(30),
-			Holder: Holder{Identity: "a_1", Self: name == "a", Epoch: "9", Since: at(30)},
-		}, Timings: Timings{LeaseDurationSeconds: 15, RenewDeadlineSeconds: 10}}
-		if state == "active" || state == "draining" {
-			s.ValidForSeconds = 8
-			s.Holder.Identity, s.Holder.Self = s.Identity, true
-		}
-		for _, f := range change {
-			f(&s)
-		}
-		return Seen{URL: "http://" + name, Status: s}
-	}
-	silent := func(s Seen) Seen { s.Error = "no answer within 1s"; return s }
-	released := func(s *Status) {
-		s.Holder = Holder{}
-		s.History = []Term{{Holder: "a_1", Epoch: "9", Start: at(0), End: at(55), Reason: "released"}}
-	}
-	for name, c := range map[string]struct {
-		seen        []Seen
-		level, says string
-		detail      string
-		since       time.Time
-	}{
-		"no replicas": {nil, bad, "No replica answers", "", time.Time{}},
-		"one active":  {[]Seen{status("a", "active"), status("b", "standby")}, ok, "a is active", "", at(30)},
-		"two active": {
-			[]Seen{status("a", "active"), status("b", "active", func(s *Status) { s.Holder.Epoch = "10" })},
-			bad, "2 replicas say that they are active", "Their clocks may differ. The guards refuse the writes of the lower epoch.", time.Time{},
-		},
-		"one active that has two URLs": {[]Seen{status("a", "active"), status("a", "active"), status("b", "standby")}, ok, "a is active", "", at(30)},
-		"a handover between two looks": {
-			[]Seen{status("a", "active", func(s *Status) { s.At = at(29) }), status("b", "active", func(s *Status) { s.Holder.Epoch = "10" })},
-			ok, "b is active", "", at(30),
-		},
-		"draining": {[]Seen{status("a", "draining")}, warn, "a is draining: its work has to return first", "", at(30)},
-		"stuck": {
-			[]Seen{status("a", "draining", func(s *Status) { s.Overrun = true })},
-			bad, "a is stuck: its work does not return", "", at(30),
-		},
-		"a guard is down": {
-			[]Seen{status("a", "active", func(s *Status) { s.Guards = []Guard{{Kind: "unavailable", Epoch: "9"}} })},
-			warn, "a is active", "A guard did not accept its token: see below.", at(30),
-		},
-		"a guard was down in an earlier term": {
-			[]Seen{status("a", "active", func(s *Status) { s.Guards = []Guard{{Kind: "unavailable", Epoch: "8"}} })},
-			ok, "a is active", "", at(30),
-		},
-		"another program": {
-			[]Seen{status("b", "standby", func(s *Status) { s.OtherProgram = "mailer" })}, bad, "a holds the Lease, of another program",
-			"mailer shares the Lease by mistake: give one of the two another name.", at(30),
-		},
-		"a poisoned mark": {
-			[]Seen{status("c", "standby", released), status("b", "standby", released, func(s *Status) {
-				s.Guards = []Guard{{Accepted: true, Epoch: "9"}, {Index: 1, Kind: "stale", Mark: "1000000", Epoch: "9"}}
-			})},
-			bad, "Nobody is active", "Guard 1 has seen epoch 1000000, so it refuses the last term, epoch 9.", at(55),
-		},
-		"a poisoned mark, on the page of a replica that met it earlier": {
-			[]Seen{status("c", "standby", released, func(s *Status) { s.Guards = []Guard{{Kind: "stale", Mark: "1000000", Epoch: "7"}} })},
-			bad, "Nobody is active", "Guard 0 has seen epoch 1000000, so it refuses the last term, epoch 9.", at(55),
-		},
-		"a store that is down": {
-			[]Seen{status("b", "standby", released, func(s *Status) { s.Guards = []Guard{{Kind: "unavailable", Epoch: "9"}} })},
-			bad, "Nobody is active", "Guard 0 did not accept the last term, epoch 9: unavailable.", at(55),
-		},
-		"a guard refused a term before the last": {
-			[]Seen{status("b", "standby", released, func(s *Status) { s.Guards = []Guard{{Kind: "stale", Mark: "9", Epoch: "8"}} })},
-			bad, "Nobody is active", "", at(55),
-		},
-		"a standby's own page": {[]Seen{status("b", "standby")}, "", "a holds the Lease", "b sees it that way, and stands by.", at(30)},
-		"the active is silent": {
-			[]Seen{silent(status("a", "active")), status("b", "standby", func(s *Status) { s.Lease.RenewTime = at(58) })},
-			bad, "a holds the Lease, but does not answer",
-			"It renewed the Lease last at 12:00:58 UTC. If no renewal follows, a standby takes over 15 s after it.", at(30),
-		},
-		"all are silent": {[]Seen{silent(status("a", "active"))}, bad, "No replica answers", "", time.Time{}},
-		"released":       {[]Seen{status("b", "standby", released)}, bad, "Nobody is active", "", at(55)},
-		"missing": {
-			[]Seen{status("b", "standby", released, func(s *Status) { s.LeaseMissing = true })},
-			bad, "Nobody is active: the Lease is missing", "", at(55),
-		},
-		"dead": {
-			[]Seen{status("b", "standby", func(s *Status) { s.Holder.Dead = true })}, bad, "Nobody is active: a is dead", "", time.Time{},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := newView(c.seen, at(60)).Summary
-			require.Equal(t, []string{c.level, c.says, c.detail}, []string{got.Level, got.Says, got.Detail})
-			require.Equal(t, c.since, got.Since)
-		})
-	}
-}
-
 // A gap is as exact as what is known of the end before it.
 func TestRows(t *testing.T) {
 	terms := []Term{
@@ -187,19 +92,24 @@ func TestRows(t *testing.T) {
 		{Epoch: "1", Holder: "a_1", Start: at(0), End: at(10), Reason: "unseen", Renewed: at(4), Joined: true},
 	}
 	var got [][]string
-	for _, r := range rows(terms, at(65)) {
+	for _, r := range rows(terms) {
 		got = append(got, []string{r.Epoch, r.Lasted, r.Vacancy})
 	}
 	require.Equal(t, [][]string{
-		{"5", "5.00 s", "≤ 10 s"}, {"4", "≥ 5.00 s", "5.00 s"}, {"3", "10 s", "0.00 s"}, {"2", "20 s", "≤ 6.00 s"}, {"1", "≥ 4.00 s", ""},
+		{"5", "", "≤ 10 s"}, {"4", "≥ 5.00 s", "5.00 s"}, {"3", "10 s", "0.00 s"}, {"2", "20 s", "≤ 6.00 s"}, {"1", "≥ 4.00 s", ""},
 	}, got)
-	all, begin := lanes(terms, at(100))
+	all, begin := lanes(terms, nil, at(100))
 	require.Equal(t, at(0), begin)
 	require.Len(t, all, 2)
 	require.Equal(t, []string{"a", "b"}, []string{all[0].Name, all[1].Name})
 	require.Len(t, all[0].Bars, 3)
 	require.InDelta(t, 600, all[0].Bars[2].X, 0.1)
 	require.InDelta(t, 400, all[0].Bars[2].Width, 0.1)
+	require.Equal(t, []string{"over", "over", "lasts"}, []string{all[0].Bars[0].Kind, all[0].Bars[1].Kind, all[0].Bars[2].Kind})
+	all, _ = lanes(terms, []Seen{{Error: "it cannot be reached", Status: Status{Replica: Replica{Identity: "a_1"}}}}, at(100))
+	require.Equal(t, "silent", all[0].Bars[2].Kind)
+	all, _ = lanes([]Term{{Holder: "a_1", Start: at(0)}}, nil, at(0).Add(time.Second/2))
+	require.Equal(t, bar{Width: laneWidth, Kind: "lasts", Title: "epoch , since 12:00:00 UTC"}, all[0].Bars[0], "a new term reaches now")
 	for _, d := range []struct {
 		d    time.Duration
 		want string
@@ -208,6 +118,27 @@ func TestRows(t *testing.T) {
 		{3*time.Minute + 5*time.Second, "3 min 05 s"}, {25 * time.Hour, "25 h 00 min"}, {49 * time.Hour, "2 d 1 h"},
 	} {
 		require.Equal(t, d.want, short(d.d))
+	}
+}
+
+// What is drawn differs enough from its ground, in light and in dark.
+func TestContrast(t *testing.T) {
+	light, dark, _ := strings.Cut(pageCSS, "@media")
+	for name, css := range map[string]string{"light": light, "dark": dark} {
+		luminance := func(variable string) (sum float64) {
+			found := regexp.MustCompile(`--` + variable + `: #(\w{6});`).FindStringSubmatch(css)
+			require.Len(t, found, 2, variable)
+			rgb, err := hex.DecodeString(found[1])
+			require.NoError(t, err)
+			for i, weight := range []float64{0.2126, 0.7152, 0.0722} {
+				sum += weight * math.Pow(float64(rgb[i])/255, 2.2)
+			}
+			return sum + 0.05
+		}
+		for _, drawn := range []string{"fill", "over", "bad"} {
+			a, b := luminance(drawn), luminance("track")
+			require.Greater(t, max(a, b)/min(a, b), 3.0, "%s in the %s scheme", drawn, name)
+		}
 	}
 }
 
@@ -250,7 +181,7 @@ func TestNotes(t *testing.T) {
 		s.Guards = []Guard{{Accepted: true, Epoch: "9", At: at(50)}, {Index: 1, Kind: "stale", Mark: "12", Epoch: "9", At: at(50)}, {Index: 2, Kind: "unavailable", Epoch: "9", At: at(50)}}
 	}
 	silent := fine(active)
-	silent.Error = "no answer within 1s"
+	silent.Error = "no answer within 1 s"
 	for name, c := range map[string]struct {
 		seen []Seen
 		want []note
@@ -261,12 +192,12 @@ func TestNotes(t *testing.T) {
 			[]note{{bad, "Not ready: the Lease does not exist."}},
 		},
 		"guards": {[]Seen{fine(active)}, []note{
-			{ok, "Guard 0 accepts epoch 9. The elector asked at 12:00:50; this is not a write."},
+			{ok, "Guard 0 accepts writes of epoch 9, and refuses earlier ones. This was asked at 12:00:50 UTC, and does not show that work wrote."},
 			{bad, "Guard 1 refused epoch 9 at 12:00:50: it has seen epoch 12."},
 			{bad, "Guard 2 did not accept epoch 9 at 12:00:50: unavailable. The log has the error."},
 		}},
 		"silent": {[]Seen{silent}, []note{
-			{bad, "Does not answer: no answer within 1s."},
+			{bad, "No answer within 1 s."},
 			{bad, "Guard 1 refused epoch 9 at 12:00:50: it has seen epoch 12."},
 			{bad, "Guard 2 did not accept epoch 9 at 12:00:50: unavailable. The log has the error."},
 		}},
@@ -299,7 +230,7 @@ func TestNotes(t *testing.T) {
 			{warn, "Work has not started: it waits for the guards and OnAcquire."},
 		}},
 		"reports nothing": {[]Seen{working(Work{Started: true, RenewalSeconds: 2})}, []note{
-			{"", "Work reports no progress: if it hangs, this page does not show it."},
+			{quiet, "Progress of work is not monitored."},
 		}},
 		"progress, and a slow server": {[]Seen{working(Work{Started: true, Progress: at(26), RenewalSeconds: 3.12})}, []note{
 			{"", "Work reported progress 34 s ago."},

@@ -113,7 +113,7 @@ func (p *peers) get(url string) (s Status, err error) {
 	response, err := p.http.Do(request)
 	switch {
 	case err != nil && isTimeout(err):
-		return s, fmt.Errorf("no answer within %v", askTimeout)
+		return s, fmt.Errorf("no answer within %v s", askTimeout.Seconds())
 	case err != nil: // the whole text names the URL, and with it what may be a secret in it
 		return s, errors.New("it cannot be reached")
 	}
@@ -123,7 +123,7 @@ func (p *peers) get(url string) (s Status, err error) {
 	}
 	if err := json.NewDecoder(io.LimitReader(response.Body, mostAnswer)).Decode(&s); err != nil {
 		if isTimeout(err) {
-			return Status{}, fmt.Errorf("no answer within %v", askTimeout)
+			return Status{}, fmt.Errorf("no answer within %v s", askTimeout.Seconds())
 		}
 		return Status{}, errors.New("the answer is not a status page's JSON")
 	}

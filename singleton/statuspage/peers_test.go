@@ -61,7 +61,7 @@ func TestPeersThatFail(t *testing.T) {
 	for is, want := range map[string]string{
 		"error": "the answer is 418 I'm a teapot", "redirect": "the answer is 302 Found",
 		"html": "the answer is not a status page's JSON", "long": "the answer is not a status page's JSON",
-		"hangs": "no answer within 1s", "hangs halfway": "no answer within 1s",
+		"hangs": "no answer within 1 s", "hangs halfway": "no answer within 1 s",
 	} {
 		mode.Store(is)
 		o := ask()

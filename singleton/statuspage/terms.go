@@ -13,7 +13,7 @@ import (
 type row struct {
 	Term
 	Name    string
-	Lasted  string
+	Lasted  string // empty while it lasts
 	Because string
 	Vacancy string // for how long nobody was active before it
 	Lasts   bool
@@ -21,22 +21,20 @@ type row struct {
 
 const mostRows = 12
 
-func rows(terms []Term, now time.Time) (all []row) {
+func rows(terms []Term) (all []row) {
 	for i, t := range terms {
 		if i == mostRows {
 			break
 		}
 		r := row{Term: t, Name: nameOf(t.Holder), Lasts: t.End.IsZero(), Because: because(t)}
-		end := t.End
-		if r.Lasts {
-			end = now.Truncate(time.Second)
-		}
-		r.Lasted = short(end.Sub(t.Start))
-		if t.unclear() {
-			r.Lasted = short(t.Renewed.Sub(t.Start))
-		}
-		if t.unclear() || t.Joined {
-			r.Lasted = "≥ " + r.Lasted
+		switch {
+		case r.Lasts:
+		case t.unclear():
+			r.Lasted = "≥ " + short(t.Renewed.Sub(t.Start))
+		case t.Joined:
+			r.Lasted = "≥ " + short(t.End.Sub(t.Start))
+		default:
+			r.Lasted = short(t.End.Sub(t.Start))
 		}
 		if i+1 < len(terms) && !t.Joined {
 			r.Vacancy = vacancy(terms[i+1], t)
@@ -63,6 +61,23 @@ func vacancy(before, after Term) string {
 		return ""
 	}
 	return most + short(after.Start.Sub(end))
+}
+
+const late = 5 * time.Minute // a failure is shown for that long
+
+// failure returns the newest of all that ended by a failure of late; nil if there is none.
+func failure(all []row, now time.Time) *row {
+	for i, r := range all {
+		switch singleton.Reason(r.Reason) {
+		case "", singleton.ReasonResigned, singleton.ReasonShutdown, singleton.ReasonReturned,
+			singleton.ReasonReleased, singleton.ReasonUnseen: // of which nobody knows
+			continue
+		}
+		if now.Sub(r.End) < late {
+			return &all[i]
+		}
+	}
+	return nil
 }
 
 // because is the reason in words.
@@ -124,14 +139,14 @@ type lane struct {
 
 type bar struct {
 	X, Width float64
-	Lasts    bool
+	Kind     string // over, lasts or silent
 	Title    string
 }
 
 const laneWidth = 1000
 
 // lanes draws terms from the oldest beginning until now. A new process of a Pod has its Pod's lane.
-func lanes(terms []Term, now time.Time) (all []lane, begin time.Time) {
+func lanes(terms []Term, seen []Seen, now time.Time) (all []lane, begin time.Time) {
 	terms = terms[:min(len(terms), mostRows)]
 	now = now.Truncate(time.Second)
 	begin = now
@@ -146,16 +161,21 @@ func lanes(terms []Term, now time.Time) (all []lane, begin time.Time) {
 	}
 	for _, t := range slices.Backward(terms) {
 		end := t.End
-		switch {
-		case end.IsZero():
-			end = now
-		case t.unclear():
+		if t.unclear() {
 			end = t.Renewed
 		}
 		const least = 4
 		b := bar{
-			X: min(at(t.Start), laneWidth-least), Lasts: t.End.IsZero(),
+			X: min(at(t.Start), laneWidth-least), Kind: "over",
 			Title: fmt.Sprintf("epoch %s, %s: %s", t.Epoch, short(end.Sub(t.Start)), because(t)),
+		}
+		if t.End.IsZero() {
+			end = begin.Add(span)
+			b.Kind, b.Title = "lasts", fmt.Sprintf("epoch %s, since %s UTC", t.Epoch, clock(t.Start))
+			if _, known := silent(seen, t.Holder); known {
+				b.Kind = "silent"
+				b.Title += ": its holder does not answer"
+			}
 		}
 		b.Width = max(least, at(end)-b.X)
 		name, rest := split(t.Holder)
