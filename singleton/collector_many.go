@@ -8,9 +8,9 @@ import (
 
 // Collector is a prometheus.Collector for a process with many electors. Register it in place of the
 // electors: each of them has about 70 series, so a scrape of a thousand electors takes long.
-//   - Of each elector it has seven series, from which all alerts on a Lease can be made:
-//     hotseat_active, hotseat_active_since_timestamp_seconds, hotseat_ready, hotseat_state of
-//     standby, hotseat_draining_since_timestamp_seconds, hotseat_overrun, hotseat_lease_missing.
+//   - Of each elector it has seven series: hotseat_active, hotseat_active_since_timestamp_seconds,
+//     hotseat_ready, hotseat_state of standby, hotseat_draining_since_timestamp_seconds,
+//     hotseat_overrun, hotseat_lease_missing. Alerts that use no others say which Lease it is.
 //   - Of all counters and of the histogram it has the sums over all electors. The labels namespace
 //     and lease of these series are empty. If an elector is no longer listed, its counts are no
 //     longer in the sums. Prometheus takes that for a restart.
