@@ -52,8 +52,7 @@ func (f *fenceFlags) run(ctx context.Context, c *call) error {
 	}
 	token, ours := record.Token()
 	if !ours {
-		return fmt.Errorf("the holder %s of the Lease %s is not hotseat's, or its token is damaged:"+
-			" 'kubectl hotseat status' says more", record.Holder(), record.Scope())
+		return notOurs(record)
 	}
 	if token.Epoch == math.MaxInt64 || !believed(token.Epoch+1, record.ResourceVersion()) {
 		return fmt.Errorf("the epoch %d of the Lease %s is so great that electors refuse a greater one:"+

@@ -61,6 +61,12 @@ func (f *handoverFlags) run(ctx context.Context, c *call) error {
 	return f.move(ctx, c, s, record, to)
 }
 
+// notOurs refuses a holder that has no token of hotseat's.
+func notOurs(r lease.Record) error {
+	return fmt.Errorf("the holder %s of the Lease %s is not hotseat's, or its token is damaged:"+
+		" 'kubectl hotseat status' says more", r.Holder(), r.Scope())
+}
+
 // mayMove refuses what cannot work.
 func mayMove(r lease.Record) error {
 	name := r.Scope()
@@ -70,8 +76,7 @@ func mayMove(r lease.Record) error {
 	case r.Holder() == "":
 		return fmt.Errorf("nobody holds the Lease %s: there is no active that could hand over", name)
 	case !ours:
-		return fmt.Errorf("the holder %s of the Lease %s is not hotseat's, or its token is damaged:"+
-			" 'kubectl hotseat status' says more", r.Holder(), name)
+		return notOurs(r)
 	case podOf(to) != to && to != r.Holder():
 		return fmt.Errorf("the active is handing the Lease %s over to %s already", name, podOf(to))
 	}

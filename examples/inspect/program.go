@@ -153,6 +153,26 @@ func trimKind(name, kind string) string {
 	return name
 }
 
+// atMostOne refuses more than one Lease.
+func (c *call) atMostOne() error {
+	if len(c.args) > 1 {
+		return misused("at most one Lease can be named, not %d", len(c.args))
+	}
+	return nil
+}
+
+// scope is the Lease that was named, or all of the namespace, or of all namespaces.
+func (c *call) scope(all bool) scope {
+	s := scope{namespace: c.namespace}
+	if all {
+		s.namespace = ""
+	}
+	if len(c.args) == 1 {
+		s.name = trimKind(c.args[0], "lease")
+	}
+	return s
+}
+
 // print writes a line.
 func (c *call) print(format string, args ...any) { fmt.Fprintf(c.stdout, format+"\n", args...) }
 

@@ -52,8 +52,8 @@ type report struct {
 }
 
 func (f *statusFlags) run(ctx context.Context, c *call) error {
-	if len(c.args) > 1 {
-		return misused("at most one Lease can be named, not %d", len(c.args))
+	if err := c.atMostOne(); err != nil {
+		return err
 	}
 	if f.look < 0 {
 		return misused("--look is %v, must not be negative", f.look)
@@ -67,13 +67,7 @@ func (f *statusFlags) run(ctx context.Context, c *call) error {
 	if err := c.connect(); err != nil {
 		return err
 	}
-	s := scope{namespace: c.namespace}
-	if f.all {
-		s.namespace = ""
-	}
-	if len(c.args) == 1 {
-		s.name = trimKind(c.args[0], "lease")
-	}
+	s := c.scope(f.all)
 	found, err := f.find(ctx, c, s)
 	if err != nil {
 		return err

@@ -32,19 +32,13 @@ func watchVerb() verb {
 }
 
 func (f *watchFlags) run(ctx context.Context, c *call) error {
-	if len(c.args) > 1 {
-		return misused("at most one Lease can be named, not %d", len(c.args))
+	if err := c.atMostOne(); err != nil {
+		return err
 	}
 	if err := c.connect(); err != nil {
 		return err
 	}
-	s := scope{namespace: c.namespace}
-	if f.all {
-		s.namespace = ""
-	}
-	if len(c.args) == 1 {
-		s.name = trimKind(c.args[0], "lease")
-	}
+	s := c.scope(f.all)
 	w := &watcher{call: c, flags: f, scope: s, known: map[scope]lease.Record{}}
 	return c.follow(ctx, s, w)
 }
